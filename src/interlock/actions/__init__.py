@@ -1,0 +1,1 @@
+"""One file an action: look, decide, which effects, how undone."""

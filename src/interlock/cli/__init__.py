@@ -1,0 +1,1 @@
+"""Commands. They hold no decisions."""

@@ -1,0 +1,1 @@
+"""The run: states, journal, interlock, forward, back, resume, plan."""

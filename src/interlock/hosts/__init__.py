@@ -1,0 +1,1 @@
+"""Commands here or by SSH, HTTP, and where secrets come from."""

@@ -1,0 +1,127 @@
+"""Everything that Interlock can do to the world, as data.
+
+An action *says* which effects it wants; the engine records them, checks the lease and the interlock, and has a driver carry them out. A
+driver turns an effect into its script (the statements or commands, word for word), and `plan` prints the same script that `run` executes.
+`Open` is the one effect that lets a server take client writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from interlock.model.facts import RouteFacts
+from interlock.model.topology import ClusterName, RouteName, ServerName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """Make a server refuse client writes. The server itself gives up after `within_s` seconds."""
+
+    server: ServerName
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """Let a server take client writes. Only the interlock lets this through."""
+
+    server: ServerName
+    within_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetEventScheduler:
+    """Start or stop a server's event scheduler: `on` True or False."""
+
+    server: ServerName
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillSessions:
+    """End these client sessions. A session that is gone already is no error."""
+
+    server: ServerName
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSql:
+    """A team's own statements, one after the other on one connection, each bounded by `within_s`."""
+
+    server: ServerName
+    statements: tuple[str, ...]
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Keep clients that connect through the route waiting."""
+
+    route: RouteName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Let the clients go that the route keeps waiting."""
+
+    route: RouteName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointTo:
+    """Send clients to this cluster and to no other, end the sessions that lead elsewhere, and release a hold."""
+
+    route: RouteName
+    cluster: ClusterName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreRoute:
+    """Put every endpoint of a route back as it was seen: state, weight, address, hold."""
+
+    route: RouteName
+    seen: RouteFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCommand:
+    """Run a program on this machine (no shell), or on a cluster's host by SSH when `host` names the cluster."""
+
+    argv: tuple[str, ...]
+    within_s: float
+    env: Mapping[str, str] = field(default_factory=dict)
+    exits: tuple[int, ...] = (0,)
+    host: ClusterName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallHttp:
+    """Send one HTTP request."""
+
+    method: str
+    url: str
+    within_s: float
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    statuses: tuple[int, ...] = (200, 201, 202, 204)
+
+
+ServerEffect = Fence | Open | SetEventScheduler | KillSessions | RunSql
+RouteEffect = Hold | Release | PointTo | RestoreRoute
+OutsideEffect = RunCommand | CallHttp
+Effect = ServerEffect | RouteEffect | OutsideEffect
+
+
+def target_of(effect: Effect) -> str:
+    """What an effect touches; effects on different targets may be carried out at the same time."""
+    match effect:
+        case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql():
+            return f"server {effect.server}"
+        case Hold() | Release() | PointTo() | RestoreRoute():
+            return f"route {effect.route}"
+        case RunCommand():
+            return f"host {effect.host or 'here'}"
+        case CallHttp():
+            return f"url {effect.url}"

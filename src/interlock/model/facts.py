@@ -1,0 +1,199 @@
+"""What was seen of servers, routes and hooks, at one moment. Frozen, comparable, and stored in the journal as JSON.
+
+`None` always means *not known*, which no decision may take for healthy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from interlock.model.position import Position
+from interlock.model.topology import ClusterName, RouteName, ServerName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteFacts:
+    """Whether a server takes client writes, and where its log stands: read together, in one round trip.
+
+    `position` is what the server holds: all that it logged or applied. `event_scheduler` is `ON`, `OFF` or `DISABLED`.
+    """
+
+    server: ServerName
+    read_only: bool
+    position: Position
+    event_scheduler: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FenceProof:
+    """That a server refuses client writes: read back on another connection, and tried.
+
+    `canary` says what happened to the write that was tried: `refused`, or `not tried: …` with the reason.
+    """
+
+    server: ServerName
+    position: Position
+    canary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """Settings that decide whether two servers can be a pair. `clock_offset_s` is the server's clock less ours, to half a round trip."""
+
+    server: ServerName
+    flavor: str
+    version: str
+    server_id: int
+    gtid_domain_id: int | None
+    log_bin: bool
+    log_slave_updates: bool
+    binlog_format: str
+    auto_increment_increment: int
+    auto_increment_offset: int
+    clock_offset_s: float
+    filters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelFacts:
+    """Replication into `server`. `source` is the pair's server it comes from, None if its address is not in the topology.
+
+    `receiver` is the dialect's word (`Yes`, `No`, `Connecting`); `lag_s` is the server's own figure, None when it does not know.
+    """
+
+    server: ServerName
+    name: str
+    source: ServerName | None
+    source_address: str
+    receiver: str
+    applier: bool
+    lag_s: int | None
+    error: str
+    filters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFacts:
+    """A client's session; the server's own threads and Interlock's sessions are left out.
+
+    `statement` is what it runs now, or ran last where the server tells, cut to 200 characters. `transaction_s` is the age of its open
+    transaction, None if it has none. `passes_read_only` is None when it could not be found out.
+    """
+
+    id: int
+    user: str
+    host: str
+    command: str
+    state: str
+    time_s: float
+    statement: str
+    transaction_s: float | None = None
+    rows_modified: int = 0
+    passes_read_only: bool | None = None
+
+    def __str__(self) -> str:
+        doing = self.statement or self.state or self.command
+        open_for = "" if self.transaction_s is None else f", transaction open for {self.transaction_s:.0f}s"
+        return f"session {self.id} of {self.user}@{self.host} ({doing}{open_for})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFacts:
+    """A scheduled event that is enabled on this server. A definer that passes `read_only` writes through a fence."""
+
+    schema: str
+    name: str
+    definer: str
+    passes_read_only: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedTransaction:
+    """One transaction as a binary log has it: its GTID's text and originating server id, in the order of the log."""
+
+    gtid: str
+    server_id: int
+    file: str
+    offset: int
+
+
+class EndpointState(StrEnum):
+    """How a proxy treats one server: it sends clients there, lets the established ones end, or sends none."""
+
+    READY = "ready"
+    DRAIN = "drain"
+    MAINTENANCE = "maintenance"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointFacts:
+    """One server as one proxy (or resolver, or host) of a route sees it. `raw` is what the driver needs to put it back exactly."""
+
+    proxy: str
+    endpoint: str
+    cluster: ClusterName | None
+    state: EndpointState
+    healthy: bool | None
+    sessions: int
+    queued: int
+    raw: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteFacts:
+    """Where a route leads. `leads_to` holds every cluster that some proxy of it sends new clients to: more than one is a split route.
+
+    `hold_s` is how long it can keep clients waiting, None if it cannot; `holding` whether it does. `provable` is False when the route
+    can't be read back.
+    """
+
+    route: RouteName
+    leads_to: tuple[ClusterName, ...]
+    holding: bool
+    hold_s: float | None
+    provable: bool
+    endpoints: tuple[EndpointFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryFacts:
+    """One marked write through a route: which server took it (None: refused), and in the peer's words what happened."""
+
+    route: RouteName
+    server: ServerName | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """How a command ended. Output is cut to 64 KiB each, undecodable bytes replaced; `exit_code` is negative for a signal."""
+
+    argv: tuple[str, ...]
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpResult:
+    """An HTTP answer; the body is cut to 64 KiB."""
+
+    method: str
+    url: str
+    status: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutageFacts:
+    """What the prober saw through the routes. `outage_ms` is None if there was no write to measure with; times are wall times."""
+
+    outage_ms: float | None
+    last_write_before: datetime | None
+    first_write_after: datetime | None
+    acknowledged: int
+    errors: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,132 @@
+"""What a pair is made of, as its topology file says. Nothing here was looked at on a server.
+
+A master's server name is its cluster's name; replicas have names of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+ServerName = NewType("ServerName", str)
+ClusterName = NewType("ClusterName", str)
+RouteName = NewType("RouteName", str)
+
+
+class SecretSource(StrEnum):
+    ENV = "env"
+    FILE = "file"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretRef:
+    """Where a secret is to be had; never the secret. `place` is a variable's name, an absolute path, or the words of a command."""
+
+    source: SecretSource
+    place: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """`ca` is an absolute path, or None for the system's own authorities. The server's name is checked unless `verify_name` is off."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    verify_name: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    user: str
+    password: SecretRef | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to log in. `tls` None means that the topology says `tls: off`. `canary` is an account without any right to pass `read_only`."""
+
+    account: Account
+    tls: Tls | None
+    canary: Account | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSpec:
+    name: ServerName
+    cluster: ClusterName
+    host: str
+    port: int
+    access: Access
+    flavor: str | None = None
+    is_master: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshSpec:
+    host: str
+    user: str
+    port: int = 22
+    key: str | None = None
+    known_hosts: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSpec:
+    """`fencing` holds the settings of each way to fence from outside, in the order to try them."""
+
+    name: ClusterName
+    master: ServerSpec
+    replicas: tuple[ServerSpec, ...] = ()
+    ssh: SshSpec | None = None
+    fencing: tuple[Mapping[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSpec:
+    """`kind` picks the driver; `settings` were checked against the fields that the driver declares. `clients` is where clients connect."""
+
+    name: RouteName
+    kind: str
+    settings: Mapping[str, object]
+    clients: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentSpec:
+    name: str
+    schemas: tuple[str, ...]
+    accounts: tuple[str, ...]
+    owner: ClusterName
+    route: RouteName | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """One pair. `path` is the file it was read from; `digest` the SHA-256 of its text, in hex."""
+
+    name: str
+    clusters: Mapping[ClusterName, ClusterSpec]
+    routes: Mapping[RouteName, RouteSpec] = field(default_factory=dict)
+    segments: Mapping[str, SegmentSpec] = field(default_factory=dict)
+    path: str = ""
+    digest: str = ""
+
+    def masters(self) -> tuple[ServerSpec, ...]:
+        return tuple(cluster.master for cluster in self.clusters.values())
+
+    def servers(self) -> tuple[ServerSpec, ...]:
+        return tuple(server for cluster in self.clusters.values() for server in (cluster.master, *cluster.replicas))
+
+    def server(self, name: str) -> ServerSpec:
+        """A server by its name, or the master of the cluster of that name. KeyError if there is neither."""
+        for server in self.servers():
+            if server.name == name:
+                return server
+        raise KeyError(name)
+
+    def other_masters(self, name: ServerName) -> tuple[ServerName, ...]:
+        return tuple(master.name for master in self.masters() if master.name != name)

@@ -1,0 +1,51 @@
+"""A judgement with its reason. Never a bare bool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from interlock.model.position import Position
+from interlock.model.topology import ServerName
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Something a server can be asked to wait for by itself: it has applied `position`."""
+
+    server: ServerName
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It holds; nothing (more) is to be done. `warnings` are for the operator to read; they stop nothing."""
+
+    why: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The effects are to be carried out. `once`: they can't be looked at afterwards, so they are never repeated."""
+
+    why: str
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not yet. With `until`, the server blocks until then; otherwise the engine looks again after a pause."""
+
+    why: str
+    until: Applied | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """It must not, or can't. `hint` says what the operator can do."""
+
+    why: str
+    hint: str = ""
+
+
+Verdict = Done | Act | Wait | Refuse

@@ -1,0 +1,48 @@
+"""What the playbook room knows of an action: enough to check a file, describe it and build it. Actions stand above."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from interlock.documents.fields import Field, Kind
+
+
+class Verb(StrEnum):
+    """`do` has effects and an undo; `check` only reads; `gate` waits for a person."""
+
+    DO = "do"
+    CHECK = "check"
+    GATE = "gate"
+
+
+class Role(StrEnum):
+    """What an action does to the rule of promise 1, so that a playbook that could open too early is rejected when it is loaded."""
+
+    NONE = "none"
+    HOLDS = "holds"  # begins the outage for new clients
+    FENCES = "fences"  # its `server` refuses writes afterwards, and `position` is its last one
+    CATCHES_UP = "catches_up"  # its `server` holds its `position` afterwards
+    OPENS = "opens"  # its `server` takes writes afterwards
+    FLIPS = "flips"  # ends the outage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSpec:
+    """`params` are the keys under `with:`; `outputs` what `${id.name}` may reach; `build` takes every param by its name, checked.
+
+    `bounds_on_server` names the param with the server's own bound: a step's `timeout` must be greater than it.
+    """
+
+    name: str
+    verb: Verb
+    summary: str
+    params: tuple[Field, ...]
+    build: Callable[[Mapping[str, object]], object]
+    outputs: Mapping[str, Kind] = field(default_factory=dict)
+    role: Role = Role.NONE
+    bounds_on_server: str | None = None
+
+
+Catalogue = Mapping[str, ActionSpec]

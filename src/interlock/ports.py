@@ -1,0 +1,260 @@
+"""The doors to the world. Drivers stand behind them; the engine and the actions know nothing else.
+
+Every method that talks to a peer is bounded, and raises a `DriverError` (see `errors.py`). A method whose name is a noun reads; it changes
+nothing. `script` is pure: the same words that `apply` sends, for `plan`, the journal and the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from interlock.model.effects import OutsideEffect, RouteEffect, ServerEffect
+from interlock.model.facts import (
+    CanaryFacts,
+    ChannelFacts,
+    CommandResult,
+    EventFacts,
+    FenceProof,
+    HttpResult,
+    LoggedTransaction,
+    OutageFacts,
+    RouteFacts,
+    ServerFacts,
+    SessionFacts,
+    WriteFacts,
+)
+from interlock.model.position import Position
+from interlock.model.topology import ClusterName, RouteName, ServerName, ServerSpec, Topology
+
+R = TypeVar("R")
+
+
+class Server(Protocol):
+    """One server. Connections are made when first needed and kept; after a client time-out the connection is never used again."""
+
+    @property
+    def name(self) -> ServerName: ...
+    @property
+    def spec(self) -> ServerSpec: ...
+
+    # -- facts
+    def facts(self) -> ServerFacts: ...
+    def write_facts(self) -> WriteFacts:
+        """In one round trip."""
+        ...
+
+    def channels(self) -> tuple[ChannelFacts, ...]: ...
+    def sessions(self) -> tuple[SessionFacts, ...]:
+        """Every client session with its open transaction, if it has one. Not replication's, not the server's own, not Interlock's."""
+        ...
+
+    def ddl_running(self) -> tuple[SessionFacts, ...]: ...
+    def lock_holders(self) -> tuple[str, ...]:
+        """Who holds table or global read locks, or what shows that somebody does, a sentence each."""
+        ...
+
+    def prepared_transactions(self) -> tuple[str, ...]:
+        """XA branches that are prepared, as `XA RECOVER` names them."""
+        ...
+
+    def events(self) -> tuple[EventFacts, ...]:
+        """Scheduled events that are enabled here."""
+        ...
+
+    def missing_privileges(self) -> tuple[str, ...]:
+        """What the account lacks of what Interlock needs, each as the GRANT that gives it."""
+        ...
+
+    def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:
+        """The transactions in this server's binary log after `position`, in the order of the log, at most `limit`."""
+        ...
+
+    # -- proofs
+    def proof_of_fence(self) -> FenceProof:
+        """Read back on another connection than the one that acts, and a canary write refused. StatementFailed if it takes writes."""
+        ...
+
+    def write_canary(self, token: str, /) -> None:
+        """Write a marked row, with its own account. WriteRefused if the server is read-only."""
+        ...
+
+    def sees_canary(self, token: str, /) -> bool:
+        """Whether the row of `write_canary` is here."""
+        ...
+
+    def wait_applied(self, position: Position, within_s: float, /) -> bool:
+        """Block in the server until it holds `position`; False after `within_s` seconds (never less than 1 ms)."""
+        ...
+
+    # -- effects
+    def script(self, effect: ServerEffect, /) -> tuple[str, ...]: ...
+    def apply(self, effect: ServerEffect, /, mark: str) -> Mapping[str, object]:
+        """Carry it out; returns outputs (`rows` of RunSql…). `mark` is put into a comment of each statement, for the process list."""
+        ...
+
+    def settle(self) -> None:
+        """End every statement of Interlock's own that may still land here, prove it gone, and start with fresh connections."""
+        ...
+
+    # -- one operator at a time
+    def take_lock(self, name: str, /) -> None:
+        """GET_LOCK on a connection of its own. PairBusy, naming the holder's session, if another has it."""
+        ...
+
+    def holds_lock(self, name: str, /) -> bool: ...
+    def release_lock(self, name: str, /) -> None: ...
+
+    def warm_up(self) -> None:
+        """Open and check every connection that a fence, an opening or a proof needs, so that none is opened in the outage."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Route(Protocol):
+    """What sends clients to a server."""
+
+    @property
+    def name(self) -> RouteName: ...
+    def facts(self) -> RouteFacts: ...
+    def script(self, effect: RouteEffect, /) -> tuple[str, ...]: ...
+    def apply(self, effect: RouteEffect, /) -> None:
+        """Carry it out on every proxy. StatementFailed names each proxy that did not take it; read back with `facts`."""
+        ...
+
+    def canary(self, token: str, /) -> CanaryFacts:
+        """A marked write through the route, as a client would make it. StatementFailed if the route has no `clients` address."""
+        ...
+
+    def warm_up(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Prober(Protocol):
+    """Writes through the routes the whole time of a run's critical part, as a client would, to measure the outage."""
+
+    def start(self) -> None: ...
+    def stop(self) -> OutageFacts: ...
+
+
+class Outside(Protocol):
+    """Commands, on this machine or by SSH, and HTTP."""
+
+    def script(self, effect: OutsideEffect, /) -> tuple[str, ...]: ...
+    def run(self, effect: OutsideEffect, /) -> CommandResult | HttpResult:
+        """Carry it out. StatementFailed if the exit code or status is not one that the effect allows; BoundReached once the program was
+        ended at its bound and seen gone.
+        """
+        ...
+
+
+class World(Protocol):
+    """All that an action may look at."""
+
+    @property
+    def topology(self) -> Topology: ...
+    def server(self, name: str, /) -> Server: ...
+    def route(self, name: str, /) -> Route: ...
+    @property
+    def outside(self) -> Outside: ...
+    def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
+        """Run independent reads or effects at the same time; the first error (in the order of the calls) is raised after all have ended."""
+        ...
+
+    def prober(self) -> Prober | None:
+        """None when no route says where clients connect, or no canary account is known."""
+        ...
+
+    def unfinished_runs(self) -> tuple[str, ...]:
+        """Runs of this pair, other than the present one, that have no outcome yet."""
+        ...
+
+
+# -- the store ------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One line of a run's journal. `seq` counts from 1 without a gap; `kind` is a stored word, never renamed; `body` is plain JSON."""
+
+    seq: int
+    kind: str
+    at: datetime
+    body: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeader:
+    """What is known of a run without reading its journal. `outcome` is None while it has none."""
+
+    run: str
+    playbook: str
+    topology: str
+    started_at: datetime
+    state: str
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a lease: enough to tell whether that process still lives, and to name it to the other operator."""
+
+    user: str
+    host: str
+    pid: int
+    process_started: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to change one pair. Every taking of it raises `epoch`, so that an old holder that wakes up is told from the new one."""
+
+    topology: str
+    epoch: int
+    holder: Holder
+
+
+class Store(Protocol):
+    """Journal and lease. All errors are StoreFailed, except those named."""
+
+    def create_run(self, header: RunHeader, /) -> None: ...
+    def append(self, run: str, records: Sequence[Record], /, *, durable: bool) -> None:
+        """All or none. `durable`: on the disk when this returns; otherwise it survives the end of this process, not of the machine."""
+        ...
+
+    def set_state(self, run: str, state: str, outcome: str | None, /) -> None: ...
+    def records(self, run: str, /) -> tuple[Record, ...]:
+        """In order. A journal with a gap or a broken record is StoreFailed, naming the run and the record."""
+        ...
+
+    def header(self, run: str, /) -> RunHeader:
+        """UsageError, naming the nearest known runs, if there is none of that name."""
+        ...
+
+    def runs(self, topology: str | None, /) -> tuple[RunHeader, ...]:
+        """Newest first."""
+        ...
+
+    def reserve(self, run: str, size_bytes: int, /) -> None:
+        """Make room for the records of one run, so that a full disk is met before the first effect and not between two."""
+        ...
+
+    def take_lease(self, topology: str, holder: Holder, /) -> Lease:
+        """PairBusy names the holder. A holder proved gone loses it at once; one that can't be looked at, after its time."""
+        ...
+
+    def check_lease(self, lease: Lease, /) -> None:
+        """Renew it; LeaseLost if it is not ours any more. Called before each effect: cheap."""
+        ...
+
+    def release_lease(self, lease: Lease, /) -> None: ...
+    def close(self) -> None: ...
+
+
+# -- routes' vocabulary for the topology file --------------------------------------------------------------------------------------------
+
+ClusterOf = Mapping[str, ClusterName]

@@ -1,0 +1,1 @@
+"""Drivers for what sends clients to a server."""

@@ -1,0 +1,1 @@
+"""Private servers and a proxy on this machine; load writers, ledger, drill."""

@@ -1,0 +1,1 @@
+"""Drivers for database servers, on one pymysql session."""
