@@ -1,0 +1,198 @@
+"""A private pair on this machine: two MariaDB servers that replicate to each other, and an HAProxy in front, as ordinary processes.
+
+Everything is in one folder. `down` ends the processes and removes the folder, whatever state `up` left them in.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pymysql
+
+from interlock.clock import Clock, Deadline
+from interlock.errors import StatementFailed, Unreachable, UsageError
+from interlock.sandbox import accounts, places, processes, settings, sql
+from interlock.sandbox.places import Member, Sandbox
+from interlock.sandbox.processes import Process
+from interlock.sandbox.template import clone, template, user_cache
+
+_PROGRAMS = ("mariadbd", "mariadb-install-db", "haproxy")
+_START_S = 30.0
+_PAUSE_S = 0.005
+
+
+def up(
+    directory: Path, *, clock: Clock, options: Mapping[str, str] | None = None, only: Mapping[str, Mapping[str, str]] | None = None
+) -> Sandbox:
+    """Start a pair in `directory`, which must not exist or be empty, and write its topology file there. East is open, west is fenced.
+
+    `options` are server options for both, `only` those for one of them by its name. What a start that failed had made is removed.
+    UsageError: a program is missing, or the folder is in use. StatementFailed: a program ended, with the end of its log.
+    """
+    directory = directory.absolute()
+    paths = processes.programs(_PROGRAMS)
+    sandbox = places.plan(directory)
+    _take(directory)
+    with ExitStack() as on_failure:
+        on_failure.callback(down, directory)
+        places.write(sandbox)
+        passwords = accounts.write_passwords(directory / "secrets")
+        given = {name: {**(options or {}), **(only or {}).get(name, {})} for name in sandbox.members}
+        _write_files(sandbox, passwords, given)
+        _start(sandbox, paths, clock)
+        sandbox = replace(sandbox, state="running", processes=processes.running(directory))
+        places.write(sandbox)
+        on_failure.pop_all()
+    return sandbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxStatus:
+    """`missing` are the programs that should run and do not."""
+
+    sandbox: Sandbox
+    running: tuple[Process, ...]
+    missing: tuple[str, ...]
+
+
+def status(directory: Path) -> SandboxStatus:
+    """What runs now. UsageError if there is no sandbox in `directory`."""
+    directory = directory.absolute()
+    sandbox = places.read(directory)
+    found = processes.running(directory)
+    names = {process.name for process in found}
+    return SandboxStatus(sandbox=sandbox, running=found, missing=tuple(name for name in (*sandbox.members, "haproxy") if name not in names))
+
+
+def down(directory: Path) -> None:
+    """End what runs and remove the folder. UsageError if `directory` is no sandbox's: then nothing is removed."""
+    directory = directory.absolute()
+    if not (directory / places.RECORD).exists():
+        raise UsageError(f"no sandbox in {directory}", hint="name the folder that `interlock sandbox up` was given")
+    processes.end(directory)
+    shutil.rmtree(directory)
+
+
+def restart(sandbox: Sandbox, server: str, *, clock: Clock) -> None:
+    """Start one server again that was ended, as its host would after a crash: fenced, by its option file."""
+    member = sandbox.members[server]
+    pid = processes.spawn([processes.programs(["mariadbd"])["mariadbd"], f"--defaults-file={member.options}"], Path(member.log))
+    _await_server(sandbox, member, pid, Deadline.after(clock, _START_S))
+
+
+def _take(directory: Path) -> None:
+    if (directory / places.RECORD).exists():
+        names = ", ".join(process.name for process in processes.running(directory))
+        raise UsageError(
+            f"{directory} holds a sandbox already ({f'{names} run' if names else 'nothing of it runs'})",
+            hint="use it, or remove it with: interlock sandbox down",
+        )
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise UsageError(f"{directory} is not empty", hint="choose a new folder: `sandbox down` removes the whole of it")
+    directory.chmod(0o700)
+
+
+def _write_files(sandbox: Sandbox, passwords: Mapping[str, str], options: Mapping[str, Mapping[str, str]]) -> None:
+    directory = Path(sandbox.directory)
+    accounts.write_private(directory / "secrets" / "init.sql", accounts.passwords_sql(passwords))
+    for name, member in sandbox.members.items():
+        Path(member.options).write_text(settings.option_file(member, options[name]))
+    lua = directory / "hold.lua"
+    lua.write_text(settings.HOLD_LUA)
+    Path(sandbox.proxy.config).write_text(settings.haproxy_config(sandbox, str(lua)))
+    Path(sandbox.topology).write_text(settings.topology(sandbox))
+
+
+def _start(sandbox: Sandbox, paths: Mapping[str, str], clock: Clock) -> None:
+    source = template(paths, user_cache())
+    passwords = Path(sandbox.directory) / "secrets" / "init.sql"
+    deadline = Deadline.after(clock, _START_S)
+    pids = {}
+    for member in sandbox.members.values():
+        clone(source, Path(member.data))
+        argv = [paths["mariadbd"], f"--defaults-file={member.options}", f"--init-file={passwords}"]
+        pids[member.name] = processes.spawn(argv, Path(member.log))
+    proxy = processes.spawn([paths["haproxy"], "-f", sandbox.proxy.config, "-db"], Path(sandbox.proxy.log))
+    for member in sandbox.members.values():
+        _await_server(sandbox, member, pids[member.name], deadline)
+    passwords.unlink()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(lambda name: _replicate(sandbox, name, deadline), sandbox.members))
+    with closing(sql.connect(sandbox, "east")) as east:
+        sql.rows(east, "SET GLOBAL read_only=0")
+    _await_proxy(sandbox, proxy, deadline)
+
+
+def _await_server(sandbox: Sandbox, member: Member, pid: int, deadline: Deadline) -> None:
+    while True:
+        try:
+            _knock(member.socket)
+            sql.connect(sandbox, member.name).close()
+        except OSError as error:
+            _still_coming(member.name, pid, Path(member.log), deadline, error)
+        except pymysql.err.OperationalError as error:
+            _still_coming(member.name, pid, Path(member.log), deadline, error)
+        else:
+            return
+
+
+def _knock(path: str) -> None:
+    """OSError if nobody listens. (pymysql leaves its socket open when a unix socket does not answer.)"""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(path)
+
+
+def _await_proxy(sandbox: Sandbox, pid: int, deadline: Deadline) -> None:
+    """Until a client comes through to east, which takes one health check."""
+    while True:
+        try:
+            sql.connect_as_client(sandbox).close()
+        except pymysql.err.OperationalError as error:
+            _still_coming("haproxy", pid, Path(sandbox.proxy.log), deadline, error)
+        else:
+            return
+
+
+def _still_coming(name: str, pid: int, log: Path, deadline: Deadline, error: Exception) -> None:
+    """A pause if the program still starts, otherwise why it does not."""
+    if processes.started(pid) is None:
+        processes.reap(pid)
+        raise StatementFailed(f"{name} ended while it started:\n{_tail(log)}", hint="the server option or the file named there") from error
+    if deadline.is_over():
+        raise Unreachable(
+            f"{name} lets nobody in after {_START_S:.0f}s: {error}\n{_tail(log)}", hint="is the machine overloaded?"
+        ) from error
+    deadline.clock.sleep(_PAUSE_S)
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-2000:] if log.exists() else ""
+
+
+def _replicate(sandbox: Sandbox, name: str, deadline: Deadline) -> None:
+    source = next(member for member in sandbox.members.values() if member.name != name)
+    with closing(sql.connect(sandbox, name)) as connection:
+        sql.rows(
+            connection,
+            "CHANGE MASTER TO MASTER_HOST=%s, MASTER_PORT=%s, MASTER_USER='repl', MASTER_PASSWORD=%s, MASTER_USE_GTID=slave_pos, "
+            "MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1",
+            source.host,
+            source.port,
+            sandbox.password("repl"),
+        )
+        sql.rows(connection, "START SLAVE")
+        while True:
+            (channel,) = sql.rows(connection, "SHOW SLAVE STATUS")
+            if channel["Slave_IO_Running"] == channel["Slave_SQL_Running"] == "Yes":
+                return
+            if deadline.is_over() or channel["Last_SQL_Error"]:
+                said = channel["Last_SQL_Error"] or channel["Last_IO_Error"] or "no reason given"
+                raise StatementFailed(f"{name} does not replicate from {source.name}: {said}", server=name)
+            deadline.clock.sleep(_PAUSE_S)

@@ -1,0 +1,137 @@
+"""Where a sandbox listens, and how it is written down in its folder.
+
+A sandbox has a network of its own, `127.x.y.0/24`: east is .1, west .2, the proxy .3. So every one of them has its usual port, all below
+the range that the kernel hands out to clients, and sandboxes do not meet.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from interlock.errors import UsageError
+from interlock.model.codec import from_plain, to_plain
+from interlock.sandbox.processes import Process
+
+RECORD = "sandbox.json"
+LONGEST_FOLDER = 80  # a unix socket's path has 107 bytes at the most (unix(7)), and HAProxy adds some of its own while it binds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One server. `options` is its option file: `mariadbd --defaults-file=OPTIONS` starts it again, fenced."""
+
+    name: str
+    server_id: int
+    host: str
+    port: int
+    socket: str
+    options: str
+    data: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """The HAProxy in front: where clients connect, and its two admin sockets, which are the same proxy."""
+
+    host: str
+    port: int
+    admin_socket: str
+    admin_port: int
+    config: str
+    log: str
+    backend: str = "writers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sandbox:
+    """Everything about a private pair. `state` is `starting` until `up` is through; passwords are in `secrets/ACCOUNT`."""
+
+    directory: str
+    state: str
+    members: Mapping[str, Member]
+    proxy: Proxy
+    topology: str
+    processes: tuple[Process, ...] = ()
+
+    def password(self, account: str) -> str:
+        return self.password_file(account).read_text().rstrip("\n")
+
+    def password_file(self, account: str) -> Path:
+        return Path(self.directory) / "secrets" / account
+
+
+def plan(directory: Path) -> Sandbox:
+    """Choose free addresses for a sandbox in `directory`. UsageError if its path is too long."""
+    if len(os.fsencode(directory)) > LONGEST_FOLDER:
+        raise UsageError(
+            f"{directory}: the path has {len(os.fsencode(directory))} bytes, at most {LONGEST_FOLDER} leave room for socket names",
+            hint="choose a folder with a shorter path",
+        )
+    network = _free_network()
+    members = {
+        name: Member(
+            name=name,
+            server_id=number,
+            host=f"{network}.{number}",
+            port=3306,
+            socket=str(directory / f"{name}.sock"),
+            options=str(directory / f"{name}.cnf"),
+            data=str(directory / name),
+            log=str(directory / f"{name}.log"),
+        )
+        for number, name in enumerate(("east", "west"), start=1)
+    }
+    proxy = Proxy(
+        host=f"{network}.3",
+        port=3306,
+        admin_socket=str(directory / "haproxy.sock"),
+        admin_port=9999,
+        config=str(directory / "haproxy.cfg"),
+        log=str(directory / "haproxy.log"),
+    )
+    return Sandbox(directory=str(directory), state="starting", members=members, proxy=proxy, topology=str(directory / "topology.yaml"))
+
+
+def _free_network() -> str:
+    random = Random(os.urandom(16))  # noqa: S311 - to spread, not to hide
+    for _ in range(100):
+        network = f"127.{random.randrange(16, 250)}.{random.randrange(1, 250)}"
+        wanted = ((f"{network}.1", 3306), (f"{network}.2", 3306), (f"{network}.3", 3306), (f"{network}.3", 9999))
+        if all(_is_free(address) for address in wanted):
+            return network
+    raise UsageError("no free loopback network after 100 tries", hint="is 127.0.0.0/8 on the loopback interface? see: ip address show lo")
+
+
+def _is_free(address: tuple[str, int]) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(address)
+        except OSError:
+            return False
+    return True
+
+
+def write(sandbox: Sandbox) -> None:
+    """Whole or not at all: a reader never sees half a record."""
+    path = Path(sandbox.directory) / RECORD
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(to_plain(sandbox), indent=2) + "\n")
+    new.replace(path)
+
+
+def read(directory: Path) -> Sandbox:
+    """UsageError if there is none, or its record can't be read."""
+    path = directory / RECORD
+    try:
+        return from_plain(json.loads(path.read_text()), Sandbox)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"no sandbox in {directory}", hint="interlock sandbox up") from error
+    except ValueError as error:
+        raise UsageError(f"{path} can't be read: {error}", hint="interlock sandbox down, then up") from error

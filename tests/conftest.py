@@ -1,0 +1,47 @@
+"""The private pair that tests on real servers share. A missing server program is a failure, never a skip: `make setup` installs them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from interlock.clock import SystemClock
+from interlock.sandbox import pair as pairs
+from interlock.sandbox.places import Sandbox
+
+
+@contextmanager
+def _sandbox() -> Iterator[Sandbox]:
+    folder = Path(tempfile.mkdtemp(prefix="interlock-"))  # pytest's own folders have paths too long for unix sockets
+    try:
+        sandbox = pairs.up(folder / "pair", clock=SystemClock())
+        try:
+            yield sandbox
+        finally:
+            pairs.down(folder / "pair")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def clock() -> SystemClock:
+    return SystemClock()
+
+
+@pytest.fixture(scope="session")
+def pair() -> Iterator[Sandbox]:
+    """One pair for all tests of a session: east open, west fenced. A test that changes it puts it back; one that breaks it has its own."""
+    with _sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def fresh_pair() -> Iterator[Sandbox]:
+    """A pair of the test's own, in half a second."""
+    with _sandbox() as sandbox:
+        yield sandbox
