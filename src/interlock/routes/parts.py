@@ -1,0 +1,33 @@
+"""What a route driver is made of, and what it declares of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from interlock.clock import Clock
+from interlock.documents.fields import Field
+from interlock.model.topology import RouteSpec, ServerName, Topology
+from interlock.ports import Outside, Route
+from interlock.routes.client import Connect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteParts:
+    """`connect` logs in as a client would, None when no account is known. `server_ids` looks the pair's server ids up when they are needed."""
+
+    topology: Topology
+    outside: Outside
+    clock: Clock
+    connect: Connect | None = None
+    server_ids: Callable[[], Mapping[int, ServerName]] = dict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteType:
+    """One `type:` of a route. `make` gets settings that were checked against `fields`; UsageError for what fields can't say."""
+
+    name: str
+    summary: str
+    fields: tuple[Field, ...]
+    make: Callable[[RouteSpec, RouteParts], Route]

@@ -1,0 +1,118 @@
+"""Measures the outage as clients have it: writes through the routes all the time, and looks for the longest silence.
+
+The outage is the longest interval between two acknowledged writes that follow each other, from `start` to `stop`, through the worst route.
+A prober behaves like a pooled client: it keeps its connection, and makes a new one after any error. It shares the interpreter with
+the run that it measures, so its loop does one statement every few milliseconds and nothing else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from interlock.clock import Clock
+from interlock.errors import DriverError
+from interlock.model.facts import OutageFacts
+from interlock.model.topology import RouteSpec
+from interlock.routes.canary import WRITE
+from interlock.routes.client import ClientSession, Connect
+
+_PAUSE_S = 0.003
+# Longer than a route holds its clients at the most: a probe that waits in a hold is no error.
+_PROBE_WITHIN_S = 30.0
+_STOP_WITHIN_S = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Silence:
+    """Acknowledgements on the monotonic clock, in order; keeps the longest interval and nothing else."""
+
+    acknowledged: int = 0
+    last_s: float | None = None
+    longest: tuple[float, float] | None = None
+
+    def heard(self, at_s: float) -> None:
+        if self.last_s is not None and (self.longest is None or at_s - self.last_s > self.longest[1] - self.longest[0]):
+            self.longest = (self.last_s, at_s)
+        self.last_s = at_s
+        self.acknowledged += 1
+
+
+@dataclass(slots=True, kw_only=True)
+class _Probe:
+    """One route's thread. Written by it alone, read after it ended (or was given up)."""
+
+    address: tuple[str, int]
+    token: str
+    silence: Silence = field(default_factory=Silence)
+    errors: Counter[str] = field(default_factory=Counter)
+    session: ClientSession | None = None
+    thread: threading.Thread | None = None
+
+
+class RouteProber:
+    """`start`, then `stop` for the result; both once. Threads are daemons, so that a hung peer can't keep the program alive."""
+
+    def __init__(self, routes: Sequence[RouteSpec], connect: Connect, clock: Clock) -> None:
+        self._probes = [_Probe(address=spec.clients, token=f"probe {spec.name}"[:64]) for spec in routes if spec.clients is not None]
+        self._connect = connect
+        self._clock = clock
+        self._ended = threading.Event()
+        self._began: tuple[datetime, float] = (clock.wall(), clock.monotonic_s())
+
+    def start(self) -> None:
+        self._began = (self._clock.wall(), self._clock.monotonic_s())
+        for probe in self._probes:
+            probe.thread = threading.Thread(target=self._run, args=(probe,), name=probe.token, daemon=True)
+            probe.thread.start()
+
+    def stop(self) -> OutageFacts:
+        """Within about a second: a probe that waits for a hung server is cut off."""
+        self._ended.set()
+        for probe in self._probes:
+            if probe.thread is not None:
+                probe.thread.join(_PAUSE_S * 20)
+                session = probe.session  # its thread may take it away meanwhile
+                if probe.thread.is_alive() and session is not None:
+                    session.abort()
+        for probe in self._probes:
+            if probe.thread is not None:
+                probe.thread.join(_STOP_WITHIN_S)
+        return self._result()
+
+    def _run(self, probe: _Probe) -> None:
+        ended, clock = self._ended, self._clock
+        while not ended.is_set():
+            try:
+                session = probe.session = self._connect(*probe.address, _PROBE_WITHIN_S)
+                try:
+                    while not ended.is_set():
+                        session.query(WRITE, (probe.token, ""))
+                        probe.silence.heard(clock.monotonic_s())
+                        ended.wait(_PAUSE_S)
+                finally:
+                    probe.session = None
+                    session.close()
+            except DriverError as error:
+                if not ended.is_set():
+                    probe.errors[type(error).__name__] += 1
+                ended.wait(_PAUSE_S)
+
+    def _result(self) -> OutageFacts:
+        heard = [probe.silence for probe in self._probes]
+        longest = max((silence.longest for silence in heard if silence.longest), key=lambda ends: ends[1] - ends[0], default=None)
+        errors: Counter[str] = sum((probe.errors for probe in self._probes), Counter())
+        return OutageFacts(
+            outage_ms=None if longest is None else (longest[1] - longest[0]) * 1000,
+            last_write_before=None if longest is None else self._wall(longest[0]),
+            first_write_after=None if longest is None else self._wall(longest[1]),
+            acknowledged=sum(silence.acknowledged for silence in heard),
+            errors=dict(errors),
+        )
+
+    def _wall(self, at_s: float) -> datetime:
+        wall, monotonic_s = self._began
+        return wall + timedelta(seconds=at_s - monotonic_s)

@@ -1,0 +1,44 @@
+"""The types of routes there are: those that ship, and others' by entry points in the group `interlock.routes`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+
+from interlock.documents.fields import Field
+from interlock.errors import UsageError
+from interlock.model.topology import RouteSpec
+from interlock.ports import Route
+from interlock.routes.command import COMMAND
+from interlock.routes.haproxy import HAPROXY
+from interlock.routes.parts import RouteParts, RouteType
+
+ROUTE_TYPES: Mapping[str, RouteType] = {kind.name: kind for kind in (HAPROXY, COMMAND)}
+
+GROUP = "interlock.routes"
+
+
+def route_fields() -> dict[str, tuple[Field, ...]]:
+    """What the topology file may say of a route of each type."""
+    return {name: _route_type(name).fields for name in (*ROUTE_TYPES, *(entry.name for entry in entry_points(group=GROUP)))}
+
+
+def make_route(spec: RouteSpec, parts: RouteParts) -> Route:
+    """The driver of a route. UsageError for a type that nobody has, or settings that its fields could not judge."""
+    return _route_type(spec.kind).make(spec, parts)
+
+
+def _route_type(name: str) -> RouteType:
+    """One that ships goes first: no package can take its name. Others' are imported when they are asked for."""
+    if name in ROUTE_TYPES:
+        return ROUTE_TYPES[name]
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in found:
+        known = sorted({*ROUTE_TYPES, *found})
+        near = difflib.get_close_matches(name, known, n=1)
+        raise UsageError(f"no type of route is called {name!r}", hint=f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}")
+    loaded = found[name].load()
+    if not isinstance(loaded, RouteType):
+        raise UsageError(f"the entry point {name} of {GROUP} is no RouteType: {loaded!r}")
+    return loaded
