@@ -53,12 +53,8 @@ def test_clients_reach_east(pair: Sandbox) -> None:
 
 @pytest.mark.parametrize("kind", ["unix", "tcp"])
 def test_the_proxy_answers_on_both_admin_sockets(pair: Sandbox, kind: str) -> None:
-    family, address = {
-        "unix": (socket.AF_UNIX, pair.proxy.admin_socket),
-        "tcp": (socket.AF_INET, (pair.proxy.host, pair.proxy.admin_port)),
-    }[kind]
-    with socket.socket(family) as admin:
-        admin.connect(address)
+    with socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET) as admin:
+        admin.connect(pair.proxy.admin_socket if kind == "unix" else (pair.proxy.host, pair.proxy.admin_port))
         admin.sendall(b"show servers state writers\n")
         assert b" writers 1 east " in admin.recv(65536)
 

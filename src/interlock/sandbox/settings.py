@@ -53,10 +53,10 @@ HOLD_LUA = """\
 -- Keeps a new client waiting while the variable proc.hold is 1, for 30 s at the most. Set on the admin socket:
 -- experimental-mode on; set var proc.hold int(1)
 core.register_action("hold", {"tcp-req"}, function(txn)
-  for _ = 1, 6000 do
+  for _ = 1, 15000 do
     local hold = txn:get_var("proc.hold")
     if not hold or hold == 0 then return end
-    core.msleep(5)
+    core.msleep(2)
   end
 end)
 """
