@@ -14,7 +14,7 @@ from interlock.routes.client import Connect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteParts:
-    """`connect` logs in as a client would, None when no account is known. `server_ids` looks the pair's server ids up when they are needed."""
+    """`connect` logs in as a client would, None when no account is known. `server_ids` looks up the pair's, when they are needed."""
 
     topology: Topology
     outside: Outside

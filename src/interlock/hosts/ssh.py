@@ -1,0 +1,114 @@
+"""Run one program on a cluster's host by SSH. The host's key must be known beforehand: an unknown or changed one is refused.
+
+The bound ends the session here; what runs there without a terminal gets no hang-up and may go on: that is OutcomeUnknown, never
+BoundReached.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import paramiko
+
+from interlock.clock import Clock, Deadline
+from interlock.errors import NotPermitted, OutcomeUnknown, StatementFailed, Unreachable
+from interlock.hosts.processes import OUTPUT_LIMIT, text_of
+from interlock.model.effects import RunCommand
+from interlock.model.facts import CommandResult
+from interlock.model.topology import SshSpec
+
+_CONNECT_S = 10.0
+_LOOK_EVERY_S = 0.02
+# A program may leave a child that keeps its output open: what came until then is its output.
+_AFTER_EXIT_S = 0.2
+
+
+def run_on_host(spec: SshSpec, effect: RunCommand, clock: Clock) -> CommandResult:
+    """How the program ended, whatever its exit code. Each call has a connection of its own."""
+    deadline = Deadline.after(clock, effect.within_s)
+    with paramiko.SSHClient() as client:
+        _log_in(client, spec, min(_CONNECT_S, effect.within_s))
+        try:
+            channel = _transport(client, spec).open_session(timeout=max(0.1, deadline.left_s()))
+            channel.exec_command(_words(effect))
+            channel.shutdown_write()
+            return _result(channel, spec, effect, deadline, clock)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise OutcomeUnknown(f"{_name(spec)}: the connection broke while {effect.argv[0]} ran: {error}") from error
+
+
+def _log_in(client: paramiko.SSHClient, spec: SshSpec, within_s: float) -> None:
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    known_hosts = Path(spec.known_hosts or "~/.ssh/known_hosts").expanduser()
+    try:
+        client.load_host_keys(str(known_hosts))
+        client.connect(
+            spec.host,
+            port=spec.port,
+            username=spec.user,
+            key_filename=None if spec.key is None else str(Path(spec.key).expanduser()),
+            timeout=within_s,
+            banner_timeout=within_s,
+            auth_timeout=within_s,
+            look_for_keys=spec.key is None,
+            allow_agent=spec.key is None,
+        )
+    except paramiko.BadHostKeyException as error:
+        raise NotPermitted(f"{_name(spec)} shows another key than {known_hosts} holds", hint="find out why before you trust it") from error
+    except paramiko.AuthenticationException as error:
+        raise NotPermitted(f"{_name(spec)} lets {spec.user} not in: {error}", hint="see the key and authorized_keys there") from error
+    except paramiko.SSHException as error:
+        hint = f"ssh-keyscan -p {spec.port} {spec.host}, compare it, and add it to {known_hosts}" if "known_hosts" in str(error) else ""
+        raise Unreachable(f"{_name(spec)}: {error}", hint=hint) from error
+    except (OSError, EOFError) as error:
+        raise Unreachable(f"{_name(spec)} can't be reached: {error}") from error
+
+
+def _transport(client: paramiko.SSHClient, spec: SshSpec) -> paramiko.Transport:
+    transport = client.get_transport()
+    if transport is None:
+        raise Unreachable(f"{_name(spec)} ended the connection")
+    return transport
+
+
+def _words(effect: RunCommand) -> str:
+    """Sshd gives one text to the user's shell: each word is quoted. `env`, because sshd takes few variables from a client."""
+    words = shlex.join(effect.argv)
+    return shlex.join(("env", *(f"{name}={value}" for name, value in effect.env.items()))) + f" {words}" if effect.env else words
+
+
+def _result(channel: paramiko.Channel, spec: SshSpec, effect: RunCommand, deadline: Deadline, clock: Clock) -> CommandResult:
+    out, err = bytearray(), bytearray()
+    last: Deadline | None = None
+    while True:
+        ended = channel.exit_status_ready()  # asked before the reads, so that what came with the end is still read
+        if ended and last is None:
+            last = Deadline.after(clock, _AFTER_EXIT_S)
+        whole = channel.eof_received or channel.closed or (last is not None and last.is_over())
+        read = 0
+        while channel.recv_ready():
+            read += _keep(out, channel.recv(1 << 15))
+        while channel.recv_stderr_ready():
+            read += _keep(err, channel.recv_stderr(1 << 15))
+        if ended and whole and not read:
+            break
+        if deadline.is_over():
+            raise OutcomeUnknown(
+                f"{_name(spec)}: {effect.argv[0]} ran longer than {effect.within_s:g}s", hint="it may still run there: look"
+            )
+        if not read:
+            clock.sleep(_LOOK_EVERY_S)
+    code = channel.recv_exit_status()
+    if code == -1:
+        raise StatementFailed(f"{_name(spec)}: {effect.argv[0]} ended without an exit code: by a signal, or the connection broke")
+    return CommandResult(argv=effect.argv, exit_code=code, stdout=text_of(bytes(out)), stderr=text_of(bytes(err)))
+
+
+def _keep(kept: bytearray, part: bytes) -> int:
+    kept += part[: max(0, OUTPUT_LIMIT - len(kept))]
+    return len(part)
+
+
+def _name(spec: SshSpec) -> str:
+    return f"host {spec.host}:{spec.port}"
