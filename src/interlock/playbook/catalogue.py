@@ -45,4 +45,5 @@ class ActionSpec:
     bounds_on_server: str | None = None
 
 
-Catalogue = Mapping[str, ActionSpec]
+Catalogue = Mapping[tuple[Verb, str], ActionSpec]
+"""By verb and name: `command`, `http`, `sql` and `ssh` are both checks and effects."""

@@ -1,0 +1,355 @@
+"""A node against its `Field`: typed Python values out, every problem noted on the way.
+
+A checker returns `None` for a value that is wrong (its problem was added); no right value is None, but an empty `any`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from interlock.documents.fields import Field, Kind
+from interlock.documents.problems import Problems, did_you_mean, shown
+from interlock.documents.yaml import ListNode, MapNode, Node, Scalar
+from interlock.model.position import parse_position
+from interlock.model.topology import SecretRef, SecretSource
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+NAME_RULE = "1 to 64 letters, digits, '_', '.' or '-', beginning with a letter, digit or '_'"
+MAX_DURATION_S = 366 * 86400.0
+
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)")
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([A-Za-z0-9_.-]+)):(\d{1,5})")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checking:
+    """What checking needs besides the node: where problems go, what relative paths are relative to, the pair's clusters where they are
+    known, and who reads `${…}` (None where there are none: in a topology).
+    """
+
+    problems: Problems
+    folder: Path
+    clusters: tuple[str, ...] | None = None
+    template: Callable[[Scalar, Field], object | None] | None = None
+
+
+def check_fields(node: Node | None, fields: tuple[Field, ...], subject: str, checking: Checking) -> dict[str, object]:
+    """The values of a mapping, defaults filled in. Wrong or missing values are left out; their problems were added."""
+    if not isinstance(node, MapNode):
+        if node is not None:
+            checking.problems.add(node, f"{subject} is {a_kind_of(node)}, not a mapping", f"known keys: {_names(fields)}")
+        return {}
+    known = {field.name: field for field in fields}
+    for name, key in node.keys.items():
+        if name not in known:
+            checking.problems.add_unknown(key, f"{subject} has no key {shown(name)}", name, known)
+    values: dict[str, object] = {}
+    for field in fields:
+        child = node.get(field.name)
+        if child is None:
+            if field.required:
+                checking.problems.add(node, f"{subject} lacks {field.name!r}", field.doc)
+            else:
+                values[field.name] = field.default
+            continue
+        value = check_value(child, field, checking)
+        if value is not None or field.kind is Kind.ANY:
+            values[field.name] = value
+    return values
+
+
+def check_value(node: Node, field: Field, checking: Checking) -> object | None:
+    """One value by its field's kind and choices; None if it is wrong."""
+    if checking.template is not None and isinstance(node, Scalar) and isinstance(node.value, str) and "${" in node.value:
+        return checking.template(node, field)
+    value = _CHECKERS[field.kind](node, field, checking)
+    if value is not None and field.choices and value not in field.choices:
+        checking.problems.add(node, f"{field.name} is {shown(value)}, not one of {', '.join(field.choices)}", _nearest_choice(value, field))
+        return None
+    return value
+
+
+def duration_s(text: str) -> float | None:
+    """Seconds from `200ms 2s 5m 4h 1d`; None if it is no duration of at most 366 days."""
+    matched = _DURATION.fullmatch(text)
+    if matched is None:
+        return None
+    seconds = float(matched[1]) * _UNIT_S[matched[2]]
+    return seconds if seconds <= MAX_DURATION_S else None
+
+
+def address(text: str) -> tuple[str, int] | None:
+    """Host and port from `host:port` or `[v6]:port`."""
+    matched = _ADDRESS.fullmatch(text)
+    if matched is None or not 1 <= int(matched[3]) <= 65535:
+        return None
+    return (matched[1] or matched[2], int(matched[3]))
+
+
+def absolute(place: str, folder: Path) -> str:
+    """A path as the file means it: `~` is the user's home, a relative one begins at the file's folder."""
+    return os.path.normpath(folder / os.path.expanduser(place))  # noqa: PTH111 -- Path's own raises where there is no home
+
+
+def a_kind_of(node: Node) -> str:
+    """What a node is, in the words of a message."""
+    match node:
+        case MapNode():
+            return "a mapping"
+        case ListNode():
+            return "a list"
+        case Scalar(value=None):
+            return "empty"
+        case Scalar(value=str()):
+            return f"the text {shown(node.text)}"
+        case Scalar(value=bool()):
+            return f"the flag {shown(node.text)}"
+        case Scalar():
+            return f"the number {shown(node.text)}"
+
+
+def check_name(node: Scalar, what: str, problems: Problems) -> bool:
+    """Whether a cluster, server, route… may be called so; these names stand in statements, commands and files."""
+    if NAME.fullmatch(node.text):
+        return True
+    problems.add(node, f"{what} name {shown(node.text)} is not allowed", f"a name has {NAME_RULE}")
+    return False
+
+
+def plain_value(node: Node) -> object:
+    """What YAML gives: texts, numbers, flags, None, lists (tuples) and mappings."""
+    match node:
+        case Scalar():
+            return node.value
+        case ListNode():
+            return tuple(plain_value(item) for item in node.items)
+        case MapNode():
+            return {key: plain_value(value) for key, value in node.entries.items()}
+
+
+def _names(fields: tuple[Field, ...]) -> str:
+    return ", ".join(field.name for field in fields)
+
+
+def _nearest_choice(value: object, field: Field) -> str:
+    return did_you_mean(value, field.choices) if isinstance(value, str) else ""
+
+
+def _wrong(node: Node, field: Field, wanted: str, checking: Checking, hint: str = "") -> object | None:
+    """Always None, for the checker to return."""
+    checking.problems.add(node, f"{field.name} is {a_kind_of(node)}, not {wanted}", hint or field.doc)
+    return None
+
+
+def _text(node: Node, field: Field, checking: Checking) -> object | None:
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        return node.value
+    quotes = "put it in quotes" if isinstance(node, Scalar) and node.value is not None else ""
+    return _wrong(node, field, "a text", checking, quotes)
+
+
+def _integer(node: Node, field: Field, checking: Checking) -> object | None:
+    if isinstance(node, Scalar) and isinstance(node.value, int) and not isinstance(node.value, bool):
+        return node.value
+    return _wrong(node, field, "an integer", checking)
+
+
+def _number(node: Node, field: Field, checking: Checking) -> object | None:
+    value = node.value if isinstance(node, Scalar) else None
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    return _wrong(node, field, "a number", checking)
+
+
+def _flag(node: Node, field: Field, checking: Checking) -> object | None:
+    if isinstance(node, Scalar) and isinstance(node.value, bool):
+        return node.value
+    return _wrong(node, field, "a flag", checking, "write true or false")
+
+
+def _duration(node: Node, field: Field, checking: Checking) -> object | None:
+    if isinstance(node, Scalar):
+        seconds = duration_s(node.text)
+        if seconds is not None:
+            return seconds
+        if isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            return _wrong(node, field, "a duration", checking, f"say the unit: {shown(node.text)[1:-1]}s, or ms, m, h, d")
+    return _wrong(node, field, "a duration", checking, "a number and its unit, of at most 366d: 200ms, 2s, 5m, 4h, 1d")
+
+
+def _server(node: Node, field: Field, checking: Checking) -> object | None:
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return _wrong(node, field, f"the name of a {field.kind}", checking)
+    return node.value if check_name(node, field.name, checking.problems) else None
+
+
+def _cluster(node: Node, field: Field, checking: Checking) -> object | None:
+    name = _server(node, field, checking)
+    if isinstance(name, str) and checking.clusters is not None and name not in checking.clusters:
+        checking.problems.add_unknown(node, f"{field.name}: there is no cluster {shown(name)}", name, checking.clusters)
+        return None
+    return name
+
+
+def _routes(node: Node, field: Field, checking: Checking) -> object | None:
+    """`all` stays a text: which routes there are is known when it is resolved."""
+    if isinstance(node, Scalar) and node.value == "all":
+        return "all"
+    return _list_of(_server, node, field, checking)
+
+
+def _position(node: Node, field: Field, checking: Checking) -> object | None:
+    text = _text(node, field, checking)
+    if not isinstance(text, str):
+        return None
+    try:
+        return parse_position(text)
+    except ValueError as error:
+        checking.problems.add(node, f"{field.name} is no position: {error}")
+        return None
+
+
+def _word(node: Node, field: Field, checking: Checking) -> object | None:
+    """A text, or a number or flag as it is written."""
+    if isinstance(node, Scalar) and node.value is not None:
+        if checking.template is not None and "${" in node.text:
+            return checking.template(node, Field(name=field.name, kind=Kind.TEXT, doc=field.doc))
+        if "\0" not in node.text:
+            return node.text
+    return _wrong(node, field, "a text", checking)
+
+
+def _argv(node: Node, field: Field, checking: Checking) -> object | None:
+    """Words of a command. A program given as `./x` or `../x` is relative to the file, since the working directory is anyone's."""
+    if not isinstance(node, ListNode) or not node.items:
+        return _wrong(node, field, "a list of words", checking, "write each word as an item: [./hook, --to, west]; no shell reads it")
+    words = [_word(item, field, checking) for item in node.items]
+    if any(word is None for word in words):
+        return None
+    program = words[0]
+    if isinstance(program, str) and program.startswith(("./", "../", "~/")):
+        words[0] = absolute(program, checking.folder)
+    return tuple(words)
+
+
+def _list_of(one: _Checker, node: Node, field: Field, checking: Checking) -> object | None:
+    items = node.items if isinstance(node, ListNode) else (node,)
+    if not items:
+        return _wrong(node, field, "anything", checking, "the list is empty")
+    values = [_item(one, item, field, checking) for item in items]
+    return None if any(value is None for value in values) else tuple(values)
+
+
+def _item(one: _Checker, node: Node, field: Field, checking: Checking) -> object | None:
+    if checking.template is not None and isinstance(node, Scalar) and isinstance(node.value, str) and "${" in node.value:
+        return checking.template(node, field)
+    return one(node, field, checking)
+
+
+def _texts(node: Node, field: Field, checking: Checking) -> object | None:
+    return _list_of(_text, node, field, checking)
+
+
+def _integers(node: Node, field: Field, checking: Checking) -> object | None:
+    return _list_of(_integer, node, field, checking)
+
+
+def _mapping(node: Node, field: Field, checking: Checking) -> object | None:
+    if not isinstance(node, MapNode):
+        return _wrong(node, field, "a mapping", checking)
+    values: dict[str, object] = {key: _word(value, field, checking) for key, value in node.entries.items()}
+    return None if any(value is None for value in values.values()) else values
+
+
+def _cluster_map(node: Node, field: Field, checking: Checking) -> object | None:
+    values = _mapping(node, field, checking)
+    if not isinstance(values, dict) or not isinstance(node, MapNode) or checking.clusters is None:
+        return values
+    for name, key in node.keys.items():
+        if name not in checking.clusters:
+            checking.problems.add_unknown(key, f"{field.name}: there is no cluster {shown(name)}", name, checking.clusters)
+    for name in checking.clusters:
+        if name not in values:
+            checking.problems.add(node, f"{field.name} lacks cluster {name!r}", "it has one text for each cluster")
+    return values
+
+
+def _secret(node: Node, field: Field, checking: Checking) -> object | None:
+    """Never quotes what it finds: it may be the secret itself."""
+    ways = "write {env: NAME}, {file: PATH} or {command: [word, …]}"
+    if not isinstance(node, MapNode):
+        checking.problems.add(node, f"{field.name} stands in the file itself, where everybody who reads the file can see it", ways)
+        return None
+    if len(node.entries) != 1 or next(iter(node.entries)) not in set(SecretSource):
+        checking.problems.add(node, f"{field.name} does not say in one way where the secret is to be had", ways)
+        return None
+    ((way, place),) = node.entries.items()
+    source = SecretSource(way)
+    if source is SecretSource.COMMAND:
+        words = _argv(place, Field(name=f"{field.name}.command", kind=Kind.ARGV, doc=ways), checking)
+        return None if not isinstance(words, tuple) else SecretRef(source=source, place=tuple(str(word) for word in words))
+    text = place.value if isinstance(place, Scalar) else None
+    if not isinstance(text, str) or not text or (source is SecretSource.ENV and not _ENV_NAME.fullmatch(text)):
+        wanted = "the name of an environment variable" if source is SecretSource.ENV else "a path"
+        checking.problems.add(place, f"{field.name}.{way} is not {wanted}", ways)
+        return None
+    return SecretRef(source=source, place=(text if source is SecretSource.ENV else absolute(text, checking.folder),))
+
+
+def _address(node: Node, field: Field, checking: Checking) -> object | None:
+    found = address(node.text) if isinstance(node, Scalar) else None
+    return found if found is not None else _wrong(node, field, "an address", checking, "write host:port, for example db.example.com:3306")
+
+
+def _fields(node: Node, field: Field, checking: Checking) -> object | None:
+    if not isinstance(node, MapNode):
+        return _wrong(node, field, "a mapping", checking, f"known keys: {_names(field.fields)}")
+    return check_fields(node, field.fields, field.name, checking)
+
+
+def _list(node: Node, field: Field, checking: Checking) -> object | None:
+    if not isinstance(node, ListNode):
+        return _wrong(node, field, "a list", checking)
+    return tuple(check_fields(item, field.fields, f"{field.name}[{index}]", checking) for index, item in enumerate(node.items))
+
+
+def _any(node: Node, field: Field, checking: Checking) -> object | None:
+    match node:
+        case Scalar():
+            return node.value
+        case ListNode():
+            return tuple(check_value(item, field, checking) for item in node.items)
+        case MapNode():
+            return {key: check_value(value, field, checking) for key, value in node.entries.items()}
+
+
+_Checker = Callable[[Node, Field, Checking], object | None]
+
+_CHECKERS: Mapping[Kind, _Checker] = {
+    Kind.TEXT: _text,
+    Kind.INTEGER: _integer,
+    Kind.NUMBER: _number,
+    Kind.FLAG: _flag,
+    Kind.DURATION: _duration,
+    Kind.SERVER: _server,
+    Kind.CLUSTER: _cluster,
+    Kind.ROUTES: _routes,
+    Kind.POSITION: _position,
+    Kind.ARGV: _argv,
+    Kind.TEXTS: _texts,
+    Kind.INTEGERS: _integers,
+    Kind.MAPPING: _mapping,
+    Kind.SECRET: _secret,
+    Kind.ADDRESS: _address,
+    Kind.FIELDS: _fields,
+    Kind.LIST: _list,
+    Kind.CLUSTER_MAP: _cluster_map,
+    Kind.ANY: _any,
+}

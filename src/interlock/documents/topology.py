@@ -1,0 +1,299 @@
+"""The topology file → `Topology`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from interlock.documents.check import Checking, a_kind_of, absolute, check_fields, check_name
+from interlock.documents.fields import Field
+from interlock.documents.problems import At, Problems, nearest, shown
+from interlock.documents.topology_fields import (
+    ACCESS_FIELDS,
+    CLUSTER_FIELDS,
+    FENCING_FIELDS,
+    FENCING_TYPES,
+    ROUTE_FIELDS,
+    SEGMENT_FIELDS,
+    TLS_FIELDS,
+    TOPOLOGY_FIELDS,
+    RouteTypes,
+)
+from interlock.documents.yaml import ListNode, MapNode, Node, Scalar, read_file, read_tree
+from interlock.model.topology import (
+    Access,
+    Account,
+    ClusterName,
+    ClusterSpec,
+    RouteName,
+    RouteSpec,
+    SecretRef,
+    SegmentSpec,
+    ServerName,
+    ServerSpec,
+    SshSpec,
+    Tls,
+    Topology,
+)
+
+RESERVED = ("writer", "standby", "all", "none")
+
+_HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,253}")
+
+
+def load_topology(path: Path, route_types: RouteTypes) -> Topology:
+    """Reads and checks the file. InvalidFile with every problem of it."""
+    return parse_topology(read_file(path), file=str(path), route_types=route_types)
+
+
+def parse_topology(text: str, *, file: str, route_types: RouteTypes) -> Topology:
+    """`route_types` holds the fields of each type of route, by its word. InvalidFile with every problem of the text."""
+    problems = Problems(file)
+    root = read_tree(text, problems)
+    path = Path(file).absolute()
+    topology = None if root is None else _topology(root, Checking(problems=problems, folder=path.parent), route_types)
+    problems.raise_any()
+    if topology is None:
+        raise AssertionError("a topology without problems was not built")
+    return Topology(
+        name=topology.name,
+        clusters=topology.clusters,
+        routes=topology.routes,
+        segments=topology.segments,
+        path=str(path),
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def _topology(root: Node, checking: Checking, route_types: RouteTypes) -> Topology | None:
+    values = check_fields(root, TOPOLOGY_FIELDS, "the topology", checking)
+    if not isinstance(root, MapNode):
+        return None
+    cluster_nodes = _named(root, "clusters", "cluster", checking)
+    if root.get("clusters") is not None and len(cluster_nodes) != 2:
+        count = len(cluster_nodes)
+        checking.problems.add(root.place("clusters"), f"there are {count} clusters, not two", "a pair has exactly two sides")
+    names = tuple(cluster_nodes)
+    checking = Checking(problems=checking.problems, folder=checking.folder, clusters=names)
+    default = _given(root.get("access"), values.get("access"), checking)
+    servers = _Servers(checking=checking, default=default)
+    clusters = {ClusterName(name): _cluster(name, node, servers) for name, node in cluster_nodes.items()}
+    routes = {
+        RouteName(name): _route(name, node, route_types, checking) for name, node in _named(root, "routes", "route", checking).items()
+    }
+    segments = _segments(_named(root, "segments", "segment", checking), tuple(routes), checking)
+    if checking.problems.found:
+        return None
+    return Topology(
+        name=cast("str", values["topology"]),
+        clusters={name: cluster for name, cluster in clusters.items() if cluster is not None},
+        routes={name: route for name, route in routes.items() if route is not None},
+        segments=segments,
+    )
+
+
+def _named(root: MapNode, key: str, what: str, checking: Checking) -> dict[str, MapNode]:
+    """The mappings under `key`, by their names; what is none, or is named as it may not be, is a problem."""
+    node = root.get(key)
+    if node is None or (isinstance(node, Scalar) and node.value is None and key != "clusters"):
+        return {}
+    if not isinstance(node, MapNode):
+        checking.problems.add(node, f"{key} is {a_kind_of(node)}, not a mapping of names")
+        return {}
+    found: dict[str, MapNode] = {}
+    for name, child in node.entries.items():
+        place = node.keys[name]
+        if name in RESERVED:
+            checking.problems.add(place, f"{what} name {name!r} has a meaning of its own", "choose another name")
+        if not isinstance(child, MapNode):
+            checking.problems.add(child, f"{what} {shown(name)} is {a_kind_of(child)}, not a mapping")
+            continue
+        check_name(place, what, checking.problems)
+        found[name] = child
+    return found
+
+
+@dataclass(slots=True)
+class _Servers:
+    """The servers so far: names and addresses may not occur twice."""
+
+    checking: Checking
+    default: Mapping[str, object]
+    names: dict[str, At] = field(default_factory=dict)
+    addresses: dict[tuple[str, int], str] = field(default_factory=dict)
+
+
+def _cluster(name: str, node: MapNode, servers: _Servers) -> ClusterSpec | None:
+    checking = servers.checking
+    values = check_fields(node, CLUSTER_FIELDS, f"cluster {shown(name)}", checking)
+    master_node, replicas_node = node.get("master"), node.get("replicas")
+    if not isinstance(master_node, MapNode):
+        return None
+    master = _server(name, name, master_node, cast("dict[str, object]", values.get("master") or {}), servers)
+    replicas: list[ServerSpec | None] = []
+    if isinstance(replicas_node, ListNode):
+        settings = cast("tuple[dict[str, object], ...]", values.get("replicas") or ())
+        for child, its in zip(replicas_node.items, settings, strict=False):
+            if isinstance(child, MapNode) and isinstance(its.get("name"), str):
+                replicas.append(_server(cast("str", its["name"]), name, child, its, servers))
+    ssh = _ssh(node.get("ssh"), cast("dict[str, object] | None", values.get("ssh")), checking)
+    fencing = _fencing(node.get("fencing"), checking)
+    if master is None:
+        return None
+    return ClusterSpec(
+        name=ClusterName(name), master=master, replicas=tuple(replica for replica in replicas if replica), ssh=ssh, fencing=fencing
+    )
+
+
+def _server(name: str, cluster: str, node: MapNode, values: dict[str, object], servers: _Servers) -> ServerSpec | None:
+    problems = servers.checking.problems
+    host, port = values.get("host"), values.get("port")
+    if not _is_place(node, values, problems) or not isinstance(host, str) or not isinstance(port, int):
+        return None
+    if name in servers.names:
+        problems.add(node, f"there are two servers called {shown(name)}", f"the other stands in line {servers.names[name].line}")
+    servers.names.setdefault(name, At(node.line, node.column))
+    other = servers.addresses.setdefault((host, port), name)
+    if other != name:
+        problems.add(node.place("host"), f"{name} has the address of {other}: {host}:{port}", "two servers can't share an address")
+    own = _given(node, values, servers.checking) | _given(node.get("access"), values.get("access"), servers.checking)
+    access = _access({**servers.default, **own}, name, node, servers.checking)
+    if access is None:
+        return None
+    return ServerSpec(
+        name=ServerName(name),
+        cluster=ClusterName(cluster),
+        host=host,
+        port=port,
+        access=access,
+        flavor=cast("str | None", values.get("flavor")),
+        is_master=name == cluster,
+    )
+
+
+def _is_place(node: MapNode, values: Mapping[str, object], problems: Problems) -> bool:
+    """Whether host and port can be connected to."""
+    host, port = values.get("host"), values.get("port")
+    good = True
+    if isinstance(host, str) and not _HOST.fullmatch(host):
+        problems.add(node.get("host") or node, f"host {shown(host)} is neither a name nor an address")
+        good = False
+    if isinstance(port, int) and not 1 <= port <= 65535:
+        problems.add(node.get("port") or node, f"port {shown(port)} is not between 1 and 65535")
+        good = False
+    return good
+
+
+def _given(node: Node | None, values: object, checking: Checking) -> dict[str, object]:
+    """The keys of `access` that really stand in this mapping: `tls` as `Tls` or None, `canary` as an account."""
+    if not isinstance(node, MapNode) or not isinstance(values, dict):
+        return {}
+    given = {field.name: values.get(field.name) for field in ACCESS_FIELDS if node.get(field.name) is not None}
+    tls = node.get("tls")
+    if tls is not None:
+        given["tls"] = _tls(tls, checking)
+    return given
+
+
+def _access(values: Mapping[str, object], name: str, node: MapNode, checking: Checking) -> Access | None:
+    user, canary = values.get("user"), values.get("canary")
+    if "user" not in values:
+        checking.problems.add(node, f"server {name} has no user", "set `user` under `access`, or here")
+    if not isinstance(user, str):
+        return None
+    return Access(
+        account=Account(user=user, password=cast("SecretRef | None", values.get("password"))),
+        tls=cast("Tls | None", values.get("tls", Tls())),
+        canary=_canary(canary) if isinstance(canary, dict) else None,
+    )
+
+
+def _canary(values: Mapping[str, object]) -> Account | None:
+    user = values.get("user")
+    return Account(user=user, password=cast("SecretRef | None", values.get("password"))) if isinstance(user, str) else None
+
+
+def _tls(node: Node, checking: Checking) -> Tls | None:
+    """None for `off`, which must be said; `on` is `Tls()`."""
+    if isinstance(node, Scalar):
+        if node.value not in ("on", "off"):
+            checking.problems.add(node, f"tls is {a_kind_of(node)}, not a mapping", "write tls: {ca: PATH}, or tls: off to go without")
+        return None if node.value == "off" else Tls()
+    values = check_fields(node, TLS_FIELDS, "tls", checking)
+    place = {key: absolute(path, checking.folder) for key in ("ca", "cert", "key") if isinstance(path := values.get(key), str)}
+    if place.keys() >= {"key"} and "cert" not in place:
+        checking.problems.add(node, "tls has a key and no cert", "set both, or neither")
+    return Tls(ca=place.get("ca"), cert=place.get("cert"), key=place.get("key"), verify_name=values.get("verify_name") is not False)
+
+
+def _ssh(node: Node | None, values: dict[str, object] | None, checking: Checking) -> SshSpec | None:
+    if not isinstance(node, MapNode) or not values or not _is_place(node, values, checking.problems):
+        return None
+    host, user, port = values.get("host"), values.get("user"), values.get("port")
+    if not isinstance(host, str) or not isinstance(user, str) or not isinstance(port, int):
+        return None
+    place = {key: absolute(path, checking.folder) for key in ("key", "known_hosts") if isinstance(path := values.get(key), str)}
+    return SshSpec(host=host, user=user, port=port, key=place.get("key"), known_hosts=place.get("known_hosts"))
+
+
+def _fencing(node: Node | None, checking: Checking) -> tuple[Mapping[str, object], ...]:
+    if node is None:
+        return ()
+    if not isinstance(node, ListNode):
+        checking.problems.add(node, f"fencing is {a_kind_of(node)}, not a list", "write one item for each way, in the order to try them")
+        return ()
+    return tuple(_typed(item, FENCING_TYPES, FENCING_FIELDS, "fencing", checking) for item in node.items)
+
+
+def _typed(node: Node, types: RouteTypes, common: tuple[Field, ...], subject: str, checking: Checking) -> dict[str, object]:
+    """A mapping whose `type` picks its fields. With an unknown type only the common ones can be checked."""
+    kind = node.get("type") if isinstance(node, MapNode) else None
+    if isinstance(kind, Scalar) and kind.text not in types:
+        known = f"known: {', '.join(types)}"
+        close = nearest(kind.text, types)
+        checking.problems.add(
+            kind, f"{subject} has an unknown type {shown(kind.text)}", f"did you mean {close!r}? {known}" if close else known
+        )
+        return {}
+    own = types[kind.text] if isinstance(kind, Scalar) else ()
+    return check_fields(node, (*common, *own), subject, checking)
+
+
+def _route(name: str, node: MapNode, route_types: RouteTypes, checking: Checking) -> RouteSpec | None:
+    values = _typed(node, route_types, ROUTE_FIELDS, f"route {shown(name)}", checking)
+    kind = values.pop("type", None)
+    clients = values.pop("clients", None)
+    if not isinstance(kind, str):
+        return None
+    return RouteSpec(name=RouteName(name), kind=kind, settings=values, clients=cast("tuple[str, int] | None", clients))
+
+
+def _segments(nodes: Mapping[str, MapNode], routes: tuple[str, ...], checking: Checking) -> dict[str, SegmentSpec]:
+    """A schema or an account belongs to one segment: two owners could both take its writes."""
+    owners: dict[str, str] = {}
+    segments: dict[str, SegmentSpec] = {}
+    for name, node in nodes.items():
+        values = check_fields(node, SEGMENT_FIELDS, f"segment {shown(name)}", checking)
+        schemas = cast("tuple[str, ...]", values.get("schemas", ()))
+        accounts = cast("tuple[str, ...]", values.get("accounts", ()))
+        route, owner = values.get("route"), values.get("owner")
+        if not schemas and not accounts:
+            checking.problems.add(node, f"segment {shown(name)} holds nothing", "give it schemas, accounts or both")
+        for part in (*schemas, *accounts):
+            if owners.setdefault(part, name) != name:
+                checking.problems.add(node, f"{shown(part)} is in two segments: {owners[part]} and {name}", "keep it in one")
+        if isinstance(route, str) and route not in routes:
+            checking.problems.add_unknown(node.get("route") or node, f"there is no route {shown(route)}", route, routes)
+        if isinstance(owner, str):
+            segments[name] = SegmentSpec(
+                name=name,
+                schemas=schemas,
+                accounts=accounts,
+                owner=ClusterName(owner),
+                route=RouteName(route) if isinstance(route, str) else None,
+            )
+    return segments

@@ -1,0 +1,75 @@
+"""The keys of a topology file, declared once: the checker, the JSON Schema and the reference are made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from interlock.documents.fields import Field, Kind
+
+RouteTypes = Mapping[str, tuple[Field, ...]]
+"""The word under `type:` and the keys that its driver declares."""
+
+TLS_FIELDS = (
+    Field(name="ca", kind=Kind.TEXT, doc="file with the authorities to trust; the system's own if it is left out"),
+    Field(name="cert", kind=Kind.TEXT, doc="file with the client's certificate"),
+    Field(name="key", kind=Kind.TEXT, doc="file with the client's key"),
+    Field(name="verify_name", kind=Kind.FLAG, default=True, doc="whether the certificate must be for the server's name"),
+)
+CANARY_FIELDS = (
+    Field(name="user", kind=Kind.TEXT, required=True, doc="an account without any right to pass read_only"),
+    Field(name="password", kind=Kind.SECRET, doc="where its password is to be had"),
+)
+ACCESS_FIELDS = (
+    Field(name="user", kind=Kind.TEXT, doc="Interlock's account on the servers"),
+    Field(name="password", kind=Kind.SECRET, doc="where its password is to be had: {env: NAME}, {file: PATH} or {command: [word, …]}"),
+    Field(name="tls", kind=Kind.ANY, doc="off, or a mapping with ca, cert, key, verify_name; the system's authorities if it is left out"),
+    Field(name="canary", kind=Kind.FIELDS, fields=CANARY_FIELDS, doc="the account that tries a write where none may be taken"),
+)
+MASTER_FIELDS = (
+    Field(name="host", kind=Kind.TEXT, required=True, doc="a name or an address"),
+    Field(name="port", kind=Kind.INTEGER, default=3306, doc="the port, 1 to 65535"),
+    Field(name="flavor", kind=Kind.TEXT, choices=("mariadb", "mysql", "xpand"), doc="detected if it is left out"),
+    Field(name="access", kind=Kind.FIELDS, fields=ACCESS_FIELDS, doc="what differs for this server from the topology's `access`"),
+    *ACCESS_FIELDS,
+)
+REPLICA_FIELDS = (Field(name="name", kind=Kind.SERVER, required=True, doc="a name of its own"), *MASTER_FIELDS)
+SSH_FIELDS = (
+    Field(name="host", kind=Kind.TEXT, required=True, doc="a name or an address"),
+    Field(name="user", kind=Kind.TEXT, required=True, doc="who logs in"),
+    Field(name="port", kind=Kind.INTEGER, default=22, doc="the port, 1 to 65535"),
+    Field(name="key", kind=Kind.TEXT, doc="file with the private key"),
+    Field(name="known_hosts", kind=Kind.TEXT, doc="file with the hosts' keys; the user's own if it is left out"),
+)
+FENCING_TYPES: RouteTypes = {
+    "service": (Field(name="unit", kind=Kind.TEXT, required=True, doc="the systemd unit to stop and bar from starting, by ssh"),),
+    "command": (
+        Field(name="fence", kind=Kind.ARGV, required=True, doc="the command that fences the cluster"),
+        Field(name="show", kind=Kind.ARGV, required=True, doc="the command that tells the state"),
+        Field(name="fenced", kind=Kind.TEXT, required=True, doc="what `show` prints when it is fenced"),
+    ),
+}
+FENCING_FIELDS = (Field(name="type", kind=Kind.TEXT, required=True, doc="which way to fence"),)
+CLUSTER_FIELDS = (
+    Field(name="master", kind=Kind.FIELDS, required=True, fields=MASTER_FIELDS, doc="the server of the pair on this side"),
+    Field(name="replicas", kind=Kind.LIST, default=(), fields=REPLICA_FIELDS, doc="servers that replicate from the master"),
+    Field(name="ssh", kind=Kind.FIELDS, fields=SSH_FIELDS, doc="how to log in to the master's host"),
+    Field(name="fencing", kind=Kind.ANY, doc="ways to fence the cluster from outside, in the order to try them"),
+)
+ROUTE_FIELDS = (
+    Field(name="type", kind=Kind.TEXT, required=True, doc="which driver"),
+    Field(name="clients", kind=Kind.ADDRESS, doc="host:port where clients connect"),
+)
+SEGMENT_FIELDS = (
+    Field(name="schemas", kind=Kind.TEXTS, default=(), doc="the schemas of the segment"),
+    Field(name="accounts", kind=Kind.TEXTS, default=(), doc="the accounts that write it, user@host"),
+    Field(name="owner", kind=Kind.CLUSTER, required=True, doc="the cluster that takes its writes"),
+    Field(name="route", kind=Kind.SERVER, doc="the route of its clients"),
+)
+TOPOLOGY_FIELDS = (
+    Field(name="topology", kind=Kind.SERVER, required=True, doc="the pair's name"),
+    Field(name="access", kind=Kind.FIELDS, default={}, fields=ACCESS_FIELDS, doc="how to log in, the default for every server"),
+    Field(name="clusters", kind=Kind.ANY, required=True, doc="the two sides of the pair, by name"),
+    Field(name="routes", kind=Kind.ANY, doc="what sends clients to a server, by name"),
+    Field(name="segments", kind=Kind.ANY, doc="slices of the data owned by one cluster, for active/active pairs"),
+    Field(name="answers", kind=Kind.ANY, doc="what the audit cannot find out by itself"),
+)
