@@ -125,3 +125,8 @@ def target_of(effect: Effect) -> str:
             return f"host {effect.host or 'here'}"
         case CallHttp():
             return f"url {effect.url}"
+
+
+def is_repeatable(effect: Effect) -> bool:
+    """Whether carrying it out twice is the same as once. A team's own statements, commands and requests are not ours to repeat."""
+    return not isinstance(effect, RunSql | RunCommand | CallHttp)

@@ -26,7 +26,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The effects are to be carried out. `once`: they can't be looked at afterwards, so they are never repeated."""
+    """The effects are to be carried out. `once`: what they did can't be looked at, so a success is taken for done."""
 
     why: str
     once: bool = False
@@ -34,10 +34,14 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not yet. With `until`, the server blocks until then; otherwise the engine looks again after a pause."""
+    """Not yet. With `until`, the server blocks until then; otherwise the engine looks again after a pause.
+
+    When the step's time is over it has failed, unless `otherwise` says what it is then.
+    """
 
     why: str
     until: Applied | None = None
+    otherwise: Done | None = None
 
 
 @dataclass(frozen=True, slots=True)

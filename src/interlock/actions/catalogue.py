@@ -1,0 +1,52 @@
+"""Every action there is: those of this package, and those that others add by the entry point group `interlock.actions`."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from interlock.actions import (
+    activity_checks,
+    custom,
+    events_hand_over,
+    evidence,
+    pair_checks,
+    replication_checks,
+    replication_wait,
+    route_checks,
+    route_flip,
+    route_hold,
+    run_checks,
+    server_fence,
+    server_open,
+    sessions,
+)
+from interlock.errors import UsageError
+from interlock.playbook.catalogue import ActionSpec, Catalogue
+
+OWN: tuple[ActionSpec, ...] = (
+    server_fence.SPEC,
+    server_open.SPEC,
+    *sessions.SPECS,
+    events_hand_over.SPEC,
+    replication_wait.SPEC,
+    *route_hold.SPECS,
+    route_flip.SPEC,
+    *pair_checks.SPECS,
+    *replication_checks.SPECS,
+    *activity_checks.SPECS,
+    *route_checks.SPECS,
+    evidence.SPEC,
+    run_checks.SPEC,
+    *custom.SPECS,
+)
+
+
+def catalogue() -> Catalogue:
+    """Own actions and added ones. An added one can't take the place of an own one: UsageError names it."""
+    found = {(spec.verb, spec.name): spec for spec in OWN}
+    for point in entry_points(group="interlock.actions"):
+        spec: ActionSpec = point.load()
+        if (spec.verb, spec.name) in found:
+            raise UsageError(f"the action {spec.name!r} of {point.value} is there already", hint="give it another name")
+        found[spec.verb, spec.name] = spec
+    return found

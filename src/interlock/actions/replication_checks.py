@@ -1,0 +1,144 @@
+"""`replication.*` checks: does replication run, can the standby catch up, does it hold nothing of its own?"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from interlock.actions.action import describe, param
+from interlock.actions.check import NoOutputs
+from interlock.decisions.replication import holds_nothing_extra, is_channel_healthy
+from interlock.documents.fields import Kind
+from interlock.model.facts import ChannelFacts
+from interlock.model.position import Position
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Done, Refuse, Verdict, Wait
+from interlock.playbook.catalogue import Verb
+from interlock.ports import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenChannels:
+    into: Mapping[ServerName, tuple[ChannelFacts, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicationHealthy(NoOutputs):
+    """The channels between the masters run without an error, their lag known and under the limit."""
+
+    both_ways: bool = param(Kind.FLAG, "look at both directions, or only at the one into `into`", default=True)
+    max_lag_s: float = param(Kind.DURATION, "the largest lag allowed, as the server itself says it", default=5.0)
+    into: ServerName | None = param(Kind.SERVER, "the receiving server, when only one direction counts", default=None)
+
+    def look(self, world: World, /) -> SeenChannels:
+        names = [master.name for master in world.topology.masters()]
+        found = world.gather([world.server(name).channels for name in names])
+        return SeenChannels(into=dict(zip(names, found, strict=True)))
+
+    def decide(self, seen: SeenChannels, /) -> Verdict:
+        passed: list[str] = []
+        for server, channels in seen.into.items():
+            if not self.both_ways and self.into is not None and server != self.into:
+                continue
+            for source in (other for other in seen.into if other != server):
+                match is_channel_healthy(server, source, channels, self.max_lag_s):
+                    case Done(why):
+                        passed.append(why)
+                    case verdict:
+                        return verdict
+        return Done("; ".join(passed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatchUpTrial:
+    reached: bool
+    target: Position
+    source: ServerName
+    channels: tuple[ChannelFacts, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicationReaches(NoOutputs):
+    """The standby reaches a position that is taken now, under load, within the time that the outage may last."""
+
+    from_: ServerName = param(Kind.SERVER, "the writer")
+    to: ServerName = param(Kind.SERVER, "the standby")
+    within_s: float = param(Kind.DURATION, "how long it may take")
+
+    def look(self, world: World, /) -> CatchUpTrial:
+        target = world.server(self.from_).write_facts().position
+        standby = world.server(self.to)
+        reached = standby.wait_applied(target, self.within_s)
+        return CatchUpTrial(reached=reached, target=target, source=self.from_, channels=() if reached else standby.channels())
+
+    def decide(self, seen: CatchUpTrial, /) -> Verdict:
+        if seen.reached:
+            return Done(f"{self.to} reached {self.from_}'s position of this moment in time")
+        match is_channel_healthy(self.to, seen.source, seen.channels, None):
+            case Refuse() as broken:
+                return broken
+            case _:
+                return Refuse(
+                    f"{self.to} did not reach {seen.target} within {self.within_s:g}s, and nothing can be moved faster than it applies",
+                    "wait for a quieter time (`interlock status` shows the lag), or raise max_outage",
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwoPositions:
+    standby: Position
+    source: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingExtra:
+    """Nothing is on the standby that the writer lacks."""
+
+    from_: ServerName = param(Kind.SERVER, "the writer")
+    to: ServerName = param(Kind.SERVER, "the standby")
+
+    def look(self, world: World, /) -> TwoPositions:
+        # The standby first: what it holds by now, the writer must hold at any later moment.
+        standby = world.server(self.to).write_facts().position
+        return TwoPositions(standby=standby, source=world.server(self.from_).write_facts().position)
+
+    def decide(self, seen: TwoPositions, /) -> Verdict:
+        return holds_nothing_extra(self.to, seen.standby, self.from_, seen.source)
+
+    def outputs(self, seen: TwoPositions, /) -> Mapping[str, object]:
+        return {"position": seen.standby}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryArrival:
+    arrived: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicationCanary(NoOutputs):
+    """A row written on one server arrives on the other."""
+
+    from_: ServerName = param(Kind.SERVER, "where the row is written")
+    to: ServerName = param(Kind.SERVER, "where it must arrive")
+    within_s: float = param(Kind.DURATION, "how long it may take", default=5.0)
+
+    def look(self, world: World, /) -> CanaryArrival:
+        token = f"replication {uuid.uuid4().hex}"
+        source, target = world.server(self.from_), world.server(self.to)
+        source.write_canary(token)
+        target.wait_applied(source.write_facts().position, self.within_s)
+        return CanaryArrival(arrived=target.sees_canary(token))
+
+    def decide(self, seen: CanaryArrival, /) -> Verdict:
+        if seen.arrived:
+            return Done(f"a row written on {self.from_} arrived on {self.to}")
+        return Wait(f"a row written on {self.from_} did not arrive on {self.to} within {self.within_s:g}s")
+
+
+SPECS = (
+    describe(ReplicationHealthy, "replication.healthy", Verb.CHECK),
+    describe(ReplicationReaches, "replication.reaches", Verb.CHECK),
+    describe(NothingExtra, "replication.nothing_extra", Verb.CHECK, outputs={"position": Kind.POSITION}),
+    describe(ReplicationCanary, "replication.canary", Verb.CHECK),
+)

@@ -1,0 +1,62 @@
+"""`replication.wait`: catch-up, by containment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from interlock.actions.action import describe, param
+from interlock.decisions.replication import is_caught_up
+from interlock.documents.fields import Kind
+from interlock.model.effects import Effect
+from interlock.model.facts import ChannelFacts
+from interlock.model.position import Position
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Verdict
+from interlock.playbook.catalogue import Role, Verb
+from interlock.ports import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatchUpFacts:
+    """`channels` is empty when the position is there already: nothing else matters then, and a round trip is saved."""
+
+    position: Position
+    channels: tuple[ChannelFacts, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitForCatchUp:
+    """Wait until a server holds a position; ends at once when its applier has stopped. Containment decides, never seconds."""
+
+    server: ServerName = param(Kind.SERVER, "the server that catches up")
+    position: Position = param(Kind.POSITION, "what it must hold, such as ${fenced.position}")
+    within_s: float = param(Kind.DURATION, "how long it may take")
+
+    def look(self, world: World, /) -> CatchUpFacts:
+        server = world.server(self.server)
+        position = server.write_facts().position
+        return CatchUpFacts(position=position, channels=() if position.contains(self.position) else server.channels())
+
+    def decide(self, seen: CatchUpFacts, /) -> Verdict:
+        return is_caught_up(self.server, seen.position, self.position, seen.channels)
+
+    def effects(self, seen: CatchUpFacts, /) -> tuple[Effect, ...]:
+        del seen
+        return ()
+
+    def undo(self, before: CatchUpFacts, now: CatchUpFacts | None, /) -> tuple[Effect, ...]:
+        del before, now
+        return ()
+
+    def outputs(self, seen: CatchUpFacts, /) -> Mapping[str, object]:
+        return {"position": seen.position}
+
+
+SPEC = describe(
+    WaitForCatchUp,
+    "replication.wait",
+    Verb.DO,
+    outputs={"position": Kind.POSITION},
+    role=Role.CATCHES_UP,
+)

@@ -1,0 +1,61 @@
+"""`server.fence`: from here on the server refuses client writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from interlock.actions.action import describe, param
+from interlock.documents.fields import Kind
+from interlock.model.effects import Effect, Fence, Open, SetEventScheduler
+from interlock.model.facts import WriteFacts
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Act, Done, Verdict
+from interlock.playbook.catalogue import Role, Verb
+from interlock.ports import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FenceServer:
+    """Make a server refuse client writes, and know its last position.
+
+    Its event scheduler is stopped first: an event whose definer passes `read_only` writes through a fence (tried on MariaDB 10.11).
+    """
+
+    server: ServerName = param(Kind.SERVER, "the server to fence")
+    within_s: float = param(Kind.DURATION, "the server gives up by itself after this time", default=2.0)
+
+    def look(self, world: World, /) -> WriteFacts:
+        return world.server(self.server).write_facts()
+
+    def decide(self, seen: WriteFacts, /) -> Verdict:
+        if not seen.read_only:
+            return Act(f"{self.server} takes writes")
+        if seen.event_scheduler == "ON":
+            return Act(f"the event scheduler of {self.server} runs, and events may write through the fence")
+        return Done(f"{self.server} is fenced at {seen.position}")
+
+    def effects(self, seen: WriteFacts, /) -> tuple[Effect, ...]:
+        stop_events = (SetEventScheduler(server=self.server, on=False),) if seen.event_scheduler == "ON" else ()
+        fence = () if seen.read_only else (Fence(server=self.server, within_s=self.within_s),)
+        return (*stop_events, *fence)
+
+    def undo(self, before: WriteFacts, now: WriteFacts | None, /) -> tuple[Effect, ...]:
+        closed = now is None or now.read_only
+        opening = (Open(server=self.server),) if closed and not before.read_only else ()
+        stopped = now is None or now.event_scheduler == "OFF"
+        events = (SetEventScheduler(server=self.server, on=True),) if stopped and before.event_scheduler == "ON" else ()
+        return (*opening, *events)
+
+    def outputs(self, seen: WriteFacts, /) -> Mapping[str, object]:
+        return {"position": seen.position}
+
+
+SPEC = describe(
+    FenceServer,
+    "server.fence",
+    Verb.DO,
+    outputs={"position": Kind.POSITION},
+    role=Role.FENCES,
+    bounds_on_server="within",
+)

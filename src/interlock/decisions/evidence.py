@@ -1,0 +1,48 @@
+"""Proof, without any clock, that two servers never took writes at the same time: by what stands in their binary logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from interlock.model.facts import LoggedTransaction
+from interlock.model.position import Position, parse_position
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Done, Refuse, Verdict
+
+
+def wrote_one_after_the_other(
+    *,
+    old: ServerName,
+    old_id: int,
+    old_log: Sequence[LoggedTransaction],
+    new: ServerName,
+    new_id: int,
+    new_log: Sequence[LoggedTransaction],
+    standby_was: Position,
+) -> Verdict:
+    """Both logs from the fence on. The old writer logged nothing of its own after it; the new one's first own transaction stands after it,
+    and is the very next one after what it held as a proved standby: it wrote none in between.
+    """
+    for server, log in ((old, old_log), (new, new_log)):
+        late = next((entry for entry in log if entry.server_id == old_id), None)
+        if late is not None:
+            return Refuse(
+                f"{old} wrote {late.gtid} after its fence (seen in the log of {server}, {late.file}:{late.offset})",
+                "find who wrote it: `mysqlbinlog` from that offset; compare the data of both sides",
+            )
+    first = first_of(new_id, new_log)
+    if first is None:
+        return Done(f"{old} wrote nothing after its fence; {new} has not written yet")
+    if standby_was.behind(parse_position(first.gtid)) != 1:
+        return Refuse(
+            f"{new} wrote before it was opened: its first write after the fence is {first.gtid}, and as a standby it was at {standby_was}",
+            f"find who wrote on {new} through read_only; compare the data of both sides",
+        )
+    return Done(
+        f"{old} wrote nothing after its fence, and {new} nothing before: its first write is {first.gtid} at {first.file}:{first.offset}"
+    )
+
+
+def first_of(server_id: int, log: Sequence[LoggedTransaction]) -> LoggedTransaction | None:
+    """The first transaction that this server itself wrote."""
+    return next((entry for entry in log if entry.server_id == server_id), None)

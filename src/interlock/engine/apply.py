@@ -1,0 +1,87 @@
+"""Carrying effects out: the lease and the locks first, the interlock for every opening, a proof after every fence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from interlock.clock import Deadline
+from interlock.engine.execution import Execution
+from interlock.engine.states import Event, State
+from interlock.model.effects import (
+    CallHttp,
+    Effect,
+    Fence,
+    Hold,
+    KillSessions,
+    Open,
+    PointTo,
+    Release,
+    RestoreRoute,
+    RunCommand,
+    RunSql,
+    SetEventScheduler,
+    target_of,
+)
+from interlock.model.topology import ServerName
+from interlock.ports import World
+
+
+def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
+    """The words of the effects, each line with its target: `west: SET GLOBAL read_only=0`."""
+    lines: list[str] = []
+    for effect in effects:
+        match effect:
+            case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql():
+                lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
+            case Hold() | Release() | PointTo() | RestoreRoute():
+                lines += [f"{effect.route}: {line}" for line in world.route(effect.route).script(effect)]
+            case RunCommand() | CallHttp():
+                lines += world.outside.script(effect)
+    return tuple(lines)
+
+
+def touched_servers(effects: Sequence[Effect]) -> set[ServerName]:
+    return {e.server for e in effects if isinstance(e, Fence | Open | SetEventScheduler | KillSessions | RunSql)}
+
+
+def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadline) -> None:
+    """In order on one target, at the same time on different routes. Errors are the drivers' and the interlock's."""
+    execution.guard.check(touched_servers(effects) & {master.name for master in execution.world.topology.masters()})
+    targets: dict[str, list[Effect]] = {}
+    for effect in effects:
+        targets.setdefault(target_of(effect), []).append(effect)
+    if len(targets) > 1 and all(target.startswith("route ") for target in targets):
+        execution.world.gather([_in_order(execution, group, deadline) for group in targets.values()])
+    else:
+        for effect in effects:
+            _one(execution, effect, deadline)
+
+
+def _in_order(execution: Execution, effects: Sequence[Effect], deadline: Deadline) -> Callable[[], None]:
+    def run() -> None:
+        for effect in effects:
+            _one(execution, effect, deadline)
+
+    return run
+
+
+def _one(execution: Execution, effect: Effect, deadline: Deadline) -> None:
+    world = execution.world
+    match effect:
+        case Open():
+            if execution.life.now is State.CHANGING:
+                execution.move(Event.OPEN)
+            execution.interlock.open(effect, deadline, execution.mark)
+        case Fence():
+            execution.interlock.forget(effect.server)
+            world.server(effect.server).apply(effect, mark=execution.mark)
+            execution.interlock.prove_fenced(effect.server)
+        case SetEventScheduler() | KillSessions():
+            world.server(effect.server).apply(effect, mark=execution.mark)
+        case RunSql():
+            execution.interlock.forget(effect.server)
+            world.server(effect.server).apply(effect, mark=execution.mark)
+        case Hold() | Release() | PointTo() | RestoreRoute():
+            world.route(effect.route).apply(effect)
+        case RunCommand() | CallHttp():
+            world.outside.run(effect)

@@ -1,0 +1,86 @@
+"""One operator at a time: the store's lease, and a lock on every master; both looked at again before each effect."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from interlock.errors import DriverError, LeaseLost, PairBusy, StoreFailed
+from interlock.model.topology import ServerName
+from interlock.ports import Lease, Store, World
+
+
+class Guard:
+    """Holds the lease and the locks of one run.
+
+    A master that does not answer can't be asked for its lock. It is then left out, unless the effect touches it: the lease still holds the
+    pair, and a hung standby must not keep the old writer closed.
+    """
+
+    def __init__(self, store: Store, lease: Lease, world: World) -> None:
+        self._store = store
+        self.lease = lease
+        self._world = world
+        self._lock = f"interlock:{world.topology.name}"
+        self.unreachable: set[ServerName] = set()
+
+    def take_locks(self, *, tolerant: bool) -> None:
+        """PairBusy if another session holds one. With `tolerant`, a master that does not answer is left out."""
+        for master in self._world.topology.masters():
+            try:
+                self._world.server(master.name).take_lock(self._lock)
+            except DriverError:
+                if not tolerant:
+                    raise
+                self.unreachable.add(master.name)
+
+    def check(self, touching: Collection[ServerName]) -> None:
+        """LeaseLost unless the pair is ours. StoreFailed if the store can't say so. DriverError if a touched server does not answer."""
+        self._store.check_lease(self.lease)
+        for master in self._world.topology.masters():
+            if master.name in self.unreachable and master.name not in touching:
+                continue
+            try:
+                ours = self._world.server(master.name).holds_lock(self._lock)
+            except DriverError:
+                if master.name in touching:
+                    raise
+                self.unreachable.add(master.name)
+                continue
+            if not ours:
+                raise LeaseLost(
+                    f"the lock {self._lock} on {master.name} is no longer this run's",
+                    hint="another operator took over, or somebody killed the session that holds it; see `interlock runs`",
+                    server=master.name,
+                )
+
+    def recover(self, server: ServerName) -> None:
+        """Before an effect of the way back: take the server's lock again if a broken connection lost it. LeaseLost if another has it.
+
+        A store that fails does not stop the way back, as long as the server's lock is ours.
+        """
+        try:
+            self._store.check_lease(self.lease)
+        except StoreFailed:
+            pass
+        try:
+            self._world.server(server).take_lock(self._lock)
+        except PairBusy as busy:
+            raise LeaseLost(busy.message, hint=busy.hint, server=server) from busy
+        self.unreachable.discard(server)
+
+    def renew(self) -> None:
+        """Keep the lease while the run waits."""
+        self._store.check_lease(self.lease)
+
+    def release(self) -> None:
+        """As far as it goes: what can't be released ends with its connection or its time."""
+        for master in self._world.topology.masters():
+            if master.name not in self.unreachable:
+                try:
+                    self._world.server(master.name).release_lock(self._lock)
+                except DriverError:
+                    self.unreachable.add(master.name)
+        try:
+            self._store.release_lease(self.lease)
+        except (StoreFailed, LeaseLost):
+            return

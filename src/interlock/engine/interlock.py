@@ -1,0 +1,95 @@
+"""The interlock: the only way to an open server. Rule and numbering in `INVARIANTS.md`; the judgement itself is `decisions/writes.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from interlock.clock import Clock, Deadline
+from interlock.decisions.replication import is_caught_up
+from interlock.decisions.writes import OtherMaster, may_open
+from interlock.engine.guard import Guard
+from interlock.engine.journal import Journal, RecordKind
+from interlock.errors import DriverError, StepFailed, Unreachable, OutcomeUnknown
+from interlock.model.effects import Open
+from interlock.model.facts import FenceProof
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Done, Refuse, Wait
+from interlock.ports import World
+
+_FRESH_S = 1.0
+"""A proof younger than this is not repeated in the outage. An older one is; if the server does not answer then, the older one stands."""
+
+_SLICE_S = 0.2
+"""How long the server blocks at a time, before its applier is looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    proof: FenceProof
+    at_s: float
+
+
+class Interlock:
+    """Proofs of this run, made under its lease, and the opening that rests on them."""
+
+    def __init__(self, world: World, guard: Guard, journal: Journal, clock: Clock) -> None:
+        self._world = world
+        self._guard = guard
+        self._journal = journal
+        self._clock = clock
+        self._standing: dict[ServerName, _Standing] = {}
+
+    def prove_fenced(self, server: ServerName) -> FenceProof:
+        """Prove it now, and let the proof stand. DriverError if it can't be proved."""
+        proof = self._world.server(server).proof_of_fence()
+        self._standing[server] = _Standing(proof=proof, at_s=self._clock.monotonic_s())
+        self._journal.write(RecordKind.PROVED, server=server, position=proof.position, canary=proof.canary)
+        return proof
+
+    def forget(self, server: ServerName) -> None:
+        """Something touches the server: what was proved of it no longer stands."""
+        self._standing.pop(server, None)
+
+    def open(self, effect: Open, deadline: Deadline, mark: str) -> None:
+        """Open the server as soon as it may be, before the deadline. StepFailed, with the reason, if it may not."""
+        target = self._world.server(effect.server)
+        others = [self._other(name) for name in self._world.topology.other_masters(effect.server)]
+        while True:
+            self._guard.check({effect.server})
+            position = target.write_facts().position
+            match may_open(effect.server, position, others, lease_held=True):
+                case Done():
+                    break
+                case Refuse(why, hint):
+                    raise StepFailed(why, hint=hint, server=effect.server)
+                case Wait(why, until):
+                    broken = is_caught_up(effect.server, position, until.position, target.channels()) if until else None
+                    if isinstance(broken, Refuse):
+                        raise StepFailed(broken.why, hint=broken.hint, server=effect.server)
+                    if deadline.is_over():
+                        raise StepFailed(why, hint=f"let {effect.server} catch up, then resume", server=effect.server)
+                    if until:
+                        target.wait_applied(until.position, min(_SLICE_S, deadline.left_s()))
+                case _:
+                    raise StepFailed(f"{effect.server} may not be opened", server=effect.server)
+        self._journal.write(
+            RecordKind.OPENING,
+            server=effect.server,
+            position=position,
+            others={other.name: other.proof.position if other.proof else other.why for other in others},
+        )
+        self.forget(effect.server)
+        target.apply(effect, mark=mark)
+
+    def _other(self, name: ServerName) -> OtherMaster:
+        standing = self._standing.get(name)
+        if standing is not None and self._clock.monotonic_s() - standing.at_s < _FRESH_S:
+            return OtherMaster(name=name, proof=standing.proof)
+        try:
+            return OtherMaster(name=name, proof=self.prove_fenced(name))
+        except (Unreachable, OutcomeUnknown) as silent:
+            # It says nothing. What was proved under this lease stands, for nothing has touched it since.
+            return OtherMaster(name=name, proof=standing.proof if standing else None, why=silent.message)
+        except DriverError as denied:
+            self.forget(name)
+            return OtherMaster(name=name, proof=None, why=denied.message)
