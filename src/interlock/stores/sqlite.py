@@ -57,7 +57,7 @@ class SqliteStore:
         self._used[run_id] = used % room.CHUNK_BYTES
 
     def set_state(self, run: str, state: str, outcome: str | None, /) -> None:
-        with self._database.writing(f"record the state of run {run}", durable=False) as connection:
+        with self._database.writing(f"record the state of run {run}", durable=outcome is not None) as connection:
             run_id, _ = _run_id_and_last(connection, run)
             connection.execute("UPDATE run SET state = ?, outcome = ? WHERE id = ?", (state, outcome, run_id))
             if outcome is not None:
