@@ -1,0 +1,59 @@
+# Each of `make demo` and `make test` is the only set-up command on a fresh Debian 12. `make help` lists them all.
+SHELL := /bin/bash -euo pipefail
+.DEFAULT_GOAL := help
+PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3))
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
+
+.PHONY: help setup system demo test check bench docs requirements clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: system .venv/dev.done ## the servers' programs, and .venv with all that the tests and checks need
+
+system:
+	@requirements/system.sh
+
+demo: system .venv/run.done ## a private pair, a load, a switchover there and back, and one that is rolled back
+	$(BIN)/interlock demo
+
+test: setup ## every test, on real servers
+	$(BIN)/pytest
+
+check: setup ## lint, format, types, layers, stale generated files
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	if [ -e docs/generate.py ]; then $(BIN)/python docs/generate.py --check; fi
+
+bench: setup ## our switchover against the bare six statements
+	$(BIN)/python benchmarks/switchover.py
+
+docs: setup ## what is generated: diagram, references, schemas
+	$(BIN)/python docs/generate.py
+
+requirements: ## the locked versions, from pyproject.toml (needs uv)
+	$(UV_COMPILE) pyproject.toml --group build -o requirements/run.txt
+	$(UV_COMPILE) pyproject.toml --group dev -o requirements/dev.txt
+
+clean: ## the environment and what the tools leave; a running sandbox is ended with `interlock sandbox down`
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# -- the environment -----------------------------------------------------------------------------------------------------------------
+.venv/pip.done: | system
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
+	touch $@
+
+.venv/run.done: requirements/run.txt pyproject.toml .venv/pip.done
+	$(PIP) install --require-hashes -r requirements/run.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev.done: requirements/dev.txt pyproject.toml .venv/pip.done
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@

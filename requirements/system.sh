@@ -1,0 +1,33 @@
+#!/bin/bash
+# Installs the Debian packages that the sandbox and the tests run, if one is missing. No service of theirs is started.
+set -euo pipefail
+
+missing=()
+need() { # PROGRAM PACKAGE
+    PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null || missing+=("$2")
+}
+need mariadbd mariadb-server-core # servers, without the system's own service, user or data directory
+need mariadb mariadb-client-core
+need mariadb-binlog mariadb-client
+need haproxy haproxy
+need sshd openssh-server # the tests of commands on another host
+if ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then missing+=(python3-venv); fi
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "missing, and this is no Debian to install them on: ${missing[*]}" >&2
+    exit 1
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
+
+# Packages start their services when they are installed, unless this file forbids it (invoke-rc.d(8)).
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap '"${as_root[@]}" rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod 755 "$policy"
+fi
+echo "installing ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
