@@ -352,7 +352,7 @@ def test_records_outlive_a_killed_process_and_its_lease_does_not(path: Path, sto
 def test_many_processes_may_make_the_store_at_once(path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from interlock.clock import SystemClock; from interlock.stores.sqlite import SqliteStore;"
-        "sys.stdin.readline(); store = SqliteStore.open(Path(sys.argv[1]), SystemClock()); print(len(store.runs(None)))"
+        "sys.stdin.readline(); store = SqliteStore.open(Path(sys.argv[1]), SystemClock()); print(len(store.runs(None))); store.close()"
     )
     programs = [
         subprocess.Popen(
@@ -366,4 +366,5 @@ def test_many_processes_may_make_the_store_at_once(path: Path) -> None:
         program.stdin.flush()
     said = [program.communicate(timeout=20) for program in programs]
     assert said == [("0\n", "")] * 4
-    assert sizes(path).keys() == {"interlock.db"}
+    # Two that close at the same moment may each take the other for the last one, and leave an empty WAL.
+    assert sizes(path).keys() <= {"interlock.db", "interlock.db-shm", "interlock.db-wal"}
