@@ -1,0 +1,44 @@
+"""The marked row that proves where writes go. One table on each pair, one row for each token.
+
+A row is removed only by the server that wrote it: two sides that both removed the same row would break replication (1032).
+"""
+
+from __future__ import annotations
+
+from interlock.model.topology import ServerName
+from interlock.servers.quoting import text
+
+KEPT_ROWS = 1000
+SCHEMA = "CREATE DATABASE IF NOT EXISTS `interlock`"
+TABLE = (
+    "CREATE TABLE IF NOT EXISTS `interlock`.`canary` (`token` VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY, "
+    "`server` VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, "
+    "`at` TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)) ENGINE=InnoDB"
+)
+MISSING = frozenset({1049, 1146})
+
+
+def upsert(server: ServerName, token: str) -> str:
+    """For an account that does not pass read_only: a read-only server refuses it with 1290, before it looks for the table."""
+    return (
+        f"INSERT INTO `interlock`.`canary` (`token`, `server`) VALUES ({text(token)}, {text(server)}) "
+        "ON DUPLICATE KEY UPDATE `server`=VALUES(`server`), `at`=CURRENT_TIMESTAMP(6)"
+    )
+
+
+def upsert_if_writable(server: ServerName, token: str) -> str:
+    """For Interlock's own account, which passes read_only: the statement itself looks, and writes nothing on a read-only server."""
+    return (
+        f"INSERT INTO `interlock`.`canary` (`token`, `server`) SELECT {text(token)}, {text(server)} FROM DUAL WHERE @@GLOBAL.read_only = 0 "
+        "ON DUPLICATE KEY UPDATE `server`=VALUES(`server`), `at`=CURRENT_TIMESTAMP(6)"
+    )
+
+
+def prune(server: ServerName) -> str:
+    """Removes what is older than the newest KEPT_ROWS of this server; in one statement that is the same row by row on a replica."""
+    newest = f"SELECT `at` FROM `interlock`.`canary` WHERE `server`={text(server)} ORDER BY `at` DESC LIMIT 1 OFFSET {KEPT_ROWS:d}"
+    return f"DELETE FROM `interlock`.`canary` WHERE `server`={text(server)} AND `at` <= (SELECT `at` FROM ({newest}) AS `oldest_kept`)"
+
+
+def seen(token: str) -> str:
+    return f"SELECT 1 FROM `interlock`.`canary` WHERE `token`={text(token)}"

@@ -1,0 +1,381 @@
+"""The MariaDB driver, 10.5.2 and newer: every method of `ports.Server`, each a few lines over the rooms beside it.
+
+Three rules. What acts and what looks are different connections. In the outage each of fence, proof, wait and opening is one round trip on a
+connection that was opened before. And Interlock's own account passes `read_only`, so it never tries a write to prove a fence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+
+from interlock.clock import Clock, Deadline
+from interlock.errors import BoundReached, DriverError, OutcomeUnknown, PairBusy, StatementFailed, WriteRefused
+from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
+from interlock.model.facts import (
+    ChannelFacts,
+    EventFacts,
+    FenceProof,
+    LoggedTransaction,
+    ServerFacts,
+    SessionFacts,
+    WriteFacts,
+)
+from interlock.model.position import MariaDBPosition, Position
+from interlock.model.topology import SecretRef, ServerName, ServerSpec
+from interlock.servers import canary, grants, mariadb_facts
+from interlock.servers.flavors import version_of
+from interlock.servers.mariadb_accounts import Accounts, accounts
+from interlock.servers.mariadb_facts import text_of
+from interlock.servers.mariadb_locks import lock_holders
+from interlock.servers.mariadb_log import Bookmark, logged_since
+from interlock.servers.mariadb_script import SCHEDULER_BOUND_S, WRITE_STATE, script, session_bounds
+from interlock.servers.orphans import kill_and_prove_gone
+from interlock.servers.pool import Pool, Purpose
+from interlock.servers.quoting import MARK_PATTERN, marked, seconds, text
+from interlock.servers.session import MARGIN_S, READ_BOUND_S, Row
+
+LOG_BOUND_S = 30.0
+ROWS_AT_MOST = 1000
+_ACCOUNTS_FOR_S = 10.0
+_LOCK_NAME_MAX = 64  # MySQL's limit, which MariaDB's is above
+
+
+class MariaDBServer:
+    """One MariaDB server. Threads may share it. Nothing is connected until the first method that needs it."""
+
+    def __init__(self, spec: ServerSpec, *, secrets: Callable[[SecretRef], str], clock: Clock, pair: tuple[ServerSpec, ...]) -> None:
+        self._spec = spec
+        self._clock = clock
+        self._pair = pair
+        self._pool = Pool(spec, secrets=secrets, clock=clock)
+        self._held = MariaDBPosition()
+        self._bookmark: Bookmark | None = None
+        self._accounts: tuple[Accounts, Deadline] | None = None
+
+    def __repr__(self) -> str:
+        return f"MariaDBServer({self.name})"
+
+    @property
+    def name(self) -> ServerName:
+        return self._spec.name
+
+    @property
+    def spec(self) -> ServerSpec:
+        return self._spec
+
+    # -- facts
+
+    def facts(self) -> ServerFacts:
+        before_s = self._clock.wall().timestamp()
+        row = self._pool.rows(mariadb_facts.SETTINGS)[0]
+        middle_s = (before_s + self._clock.wall().timestamp()) / 2
+        log = self._pool.rows("SHOW MASTER STATUS")
+        return mariadb_facts.server_facts(self.name, row, log=log[0] if log else None, our_clock_s=middle_s)
+
+    def write_facts(self) -> WriteFacts:
+        return self._write_facts(self._pool.rows(WRITE_STATE)[0])
+
+    def channels(self) -> tuple[ChannelFacts, ...]:
+        return tuple(mariadb_facts.channel(self.name, row, pair=self._pair) for row in self._pool.rows("SHOW ALL SLAVES STATUS"))
+
+    def sessions(self) -> tuple[SessionFacts, ...]:
+        """Sessions of Interlock's two accounts are left out by their user name: those accounts are Interlock's alone."""
+        ours, users = self._pool.ids(), self._our_users()
+        rows = [row for row in self._pool.rows(mariadb_facts.SESSIONS) if mariadb_facts.is_client(row, ours=ours, our_users=users)]
+        return self._as_sessions(rows)
+
+    def ddl_running(self) -> tuple[SessionFacts, ...]:
+        """Replicated DDL too: on a standby it holds up the catch-up."""
+        rows = self._pool.rows(f"{mariadb_facts.SESSIONS} WHERE p.command <> 'Sleep' AND p.info IS NOT NULL")
+        return self._as_sessions([row for row in rows if mariadb_facts.is_ddl(text_of(row["statement"]))])
+
+    def lock_holders(self) -> tuple[str, ...]:
+        return lock_holders(self._pool.session(Purpose.WITNESS))
+
+    def prepared_transactions(self) -> tuple[str, ...]:
+        return tuple(text_of(row["data"]) for row in self._pool.rows("XA RECOVER"))
+
+    def events(self) -> tuple[EventFacts, ...]:
+        rows = self._pool.rows("SELECT db, name, definer FROM mysql.event WHERE status = 'ENABLED' ORDER BY db, name")
+        known = self._known_accounts() if rows else Accounts()
+        return tuple(
+            EventFacts(
+                schema=text_of(row["db"]),
+                name=text_of(row["name"]),
+                definer=text_of(row["definer"]),
+                passes_read_only=known.definer_passes(text_of(row["definer"])),
+            )
+            for row in rows
+        )
+
+    def missing_privileges(self) -> tuple[str, ...]:
+        session = self._pool.session(Purpose.WITNESS)
+        lines = [text_of(next(iter(row.values()))) for row in session.rows("SHOW GRANTS")]
+        user, _, host = text_of(session.rows("SELECT CURRENT_USER() AS account")[0]["account"]).rpartition("@")
+        return grants.missing(lines, version=version_of(session.version), account=f"{text(user)}@{text(host)}")
+
+    def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:
+        """StatementFailed for a position that is not MariaDB's; BoundReached if LOG_BOUND_S is not enough."""
+        return logged_since(
+            self._pool.session(Purpose.WITNESS),
+            self._own_kind(position),
+            limit,
+            deadline=Deadline.after(self._clock, LOG_BOUND_S),
+            bookmark=self._bookmark,
+        )
+
+    # -- proofs
+
+    def proof_of_fence(self) -> FenceProof:
+        seen = self.write_facts()
+        if not seen.read_only:
+            raise StatementFailed(f"{self.name} takes writes: read_only=0", hint="fence it first", server=self.name)
+        if self._spec.access.canary is None:
+            return FenceProof(server=self.name, position=seen.position, canary="not tried: the topology names no canary account")
+        try:
+            self._canary_account_writes(f"fence-{self.name}")
+        except WriteRefused:
+            return FenceProof(server=self.name, position=seen.position, canary="refused")
+        raise StatementFailed(
+            f"{self.name} took a canary write although read_only={1:d}",
+            hint=f"{self._spec.access.canary.user} must not pass read_only: revoke READ_ONLY ADMIN, SUPER and ALL from it",
+            server=self.name,
+        )
+
+    def write_canary(self, token: str, /) -> None:
+        """With the canary account, if the topology names one. A missing table is made first, never on a read-only server."""
+        if self._try_canary(token):
+            return
+        if self.write_facts().read_only:
+            raise WriteRefused(f"{self.name} is read-only, and has no canary table", server=self.name)
+        self._pool.act((canary.SCHEMA, canary.TABLE), bound_s=READ_BOUND_S, doing="make the canary table")
+        if not self._try_canary(token):
+            raise StatementFailed(f"{self.name} has no canary table right after it was made", server=self.name)
+
+    def sees_canary(self, token: str, /) -> bool:
+        found = self._pool.session(Purpose.WITNESS).run((canary.seen(token),), bound_s=READ_BOUND_S, harmless=canary.MISSING)
+        return bool(found and found[0].rows)
+
+    def wait_applied(self, position: Position, within_s: float, /) -> bool:
+        """One round trip: the server waits for what it was not seen to hold, then tells what it holds; containment decides.
+
+        What it holds already is not waited for: MASTER_GTID_WAIT looks at gtid_slave_pos only, and a domain that never came by
+        replication (this server's own) blocks until the time-out (tried on 10.11).
+        """
+        wanted, within_s = self._own_kind(position), max(within_s, 0.001)
+        missing = MariaDBPosition(tuple(one for one in wanted.gtids if not self._held.contains(MariaDBPosition((one,)))))
+        if missing.gtids and not self._held.gtids:
+            self.write_facts()
+            missing = MariaDBPosition(tuple(one for one in wanted.gtids if not self._held.contains(MariaDBPosition((one,)))))
+        waiting = (
+            f"SET STATEMENT max_statement_time={seconds(within_s + MARGIN_S / 2)} FOR "
+            f"SELECT MASTER_GTID_WAIT({text(str(missing))}, {seconds(within_s)}) AS waited"
+        )
+        statements = (waiting, WRITE_STATE) if missing.gtids else (WRITE_STATE,)
+        results = self._pool.read(statements, purpose=Purpose.WAIT, bound_s=within_s + MARGIN_S / 2)
+        return self._write_facts(results[-1].rows[0]).position.contains(wanted)
+
+    # -- effects
+
+    def script(self, effect: ServerEffect, /) -> tuple[str, ...]:
+        return script(effect)
+
+    def apply(self, effect: ServerEffect, /, mark: str) -> Mapping[str, object]:
+        """Fence and Open return the `position` right after; a Fence or Open that holds already has no effect in the server itself."""
+        match effect:
+            case Fence(within_s=within_s) | Open(within_s=within_s):
+                return self._set_read_only(effect, within_s, mark)
+            case SetEventScheduler():
+                self._pool.act(_marked(effect, mark), bound_s=SCHEDULER_BOUND_S, doing="set the event scheduler")
+                return {}
+            case KillSessions():
+                return self._kill(effect)
+            case RunSql():
+                return self._run_sql(effect, mark)
+
+    def settle(self) -> None:
+        """The lock's connection stays, for the pair is still held. OutcomeUnknown names the connections that would not go."""
+        fresh = self._pool.fresh(Purpose.ACT)
+        try:
+            rows = fresh.rows(
+                "SELECT id FROM information_schema.processlist WHERE user = SUBSTRING_INDEX(USER(), '@', 1) "
+                f"AND id <> CONNECTION_ID() AND info LIKE {text(MARK_PATTERN)}"
+            )
+            ending = {int(text_of(row["id"])) for row in rows} | self._pool.suspects
+            self._pool.drop(keep=frozenset({Purpose.LOCK}))
+            left = kill_and_prove_gone(fresh, ending, clock=self._clock)
+        finally:
+            fresh.close()
+        self._pool.suspects = set(left)
+        if left:
+            raise OutcomeUnknown(
+                f"{self.name}: connections {', '.join(map(str, left))} are still there after a KILL",
+                hint="see SHOW PROCESSLIST",
+                server=self.name,
+            )
+
+    # -- one operator at a time
+
+    def take_lock(self, name: str, /) -> None:
+        if self.holds_lock(name):
+            return
+        session = self._pool.session(Purpose.LOCK)
+        wanted = text(lock_name(name))
+        if session.rows(f"SELECT GET_LOCK({wanted}, 0) AS taken")[0]["taken"] == 1:
+            return
+        rows = session.rows(
+            f"SELECT p.id, p.user, p.host, p.time FROM information_schema.processlist p WHERE p.id = IS_USED_LOCK({wanted})"
+        )
+        holder = (
+            f"session {rows[0]['id']} of {text_of(rows[0]['user'])}@{text_of(rows[0]['host'])}" if rows else "a session that just ended"
+        )
+        raise PairBusy(
+            f"{self.name}: the lock {name} is held by {holder}",
+            hint="wait for the other run, or look at it: interlock runs",
+            server=self.name,
+        )
+
+    def holds_lock(self, name: str, /) -> bool:
+        """Asked on the lock's own connection, and on no new one: with the connection the lock is gone."""
+        session = self._pool.known(Purpose.LOCK)
+        if session is None:
+            return False
+        return session.rows(f"SELECT IS_USED_LOCK({text(lock_name(name))}) = CONNECTION_ID() AS ours")[0]["ours"] == 1
+
+    def release_lock(self, name: str, /) -> None:
+        session = self._pool.known(Purpose.LOCK)
+        if session is not None:
+            session.rows(f"SELECT RELEASE_LOCK({text(lock_name(name))})")
+
+    def warm_up(self) -> None:
+        purposes = [Purpose.ACT, Purpose.WITNESS, Purpose.WAIT, *([Purpose.CANARY] if self._spec.access.canary is not None else [])]
+        for purpose in purposes:
+            self._pool.rows("SELECT 1", purpose=purpose)
+        self.write_facts()
+
+    def close(self) -> None:
+        self._pool.drop()
+
+    # -- parts
+
+    def _write_facts(self, row: Row) -> WriteFacts:
+        facts = mariadb_facts.write_facts(self.name, row)
+        self._held = mariadb_facts.held(row)
+        return facts
+
+    def _own_kind(self, position: Position) -> MariaDBPosition:
+        if not isinstance(position, MariaDBPosition):
+            raise StatementFailed(f"{self.name}: {position} is not a position of MariaDB", server=self.name)
+        return position
+
+    def _our_users(self) -> frozenset[str]:
+        access = self._spec.access
+        return frozenset({access.account.user, *([access.canary.user] if access.canary is not None else [])})
+
+    def _known_accounts(self) -> Accounts:
+        """Read again every few seconds: `sessions` is asked many times while transactions drain."""
+        if self._accounts is None or self._accounts[1].is_over():
+            self._accounts = accounts(self._pool.session(Purpose.WITNESS)), Deadline.after(self._clock, _ACCOUNTS_FOR_S)
+        return self._accounts[0]
+
+    def _as_sessions(self, rows: list[Row]) -> tuple[SessionFacts, ...]:
+        if not rows:
+            return ()
+        known, last = self._known_accounts(), self._last_statements()
+        return tuple(
+            mariadb_facts.session(row, passes_read_only=known.passes(text_of(row["user"]), text_of(row["host"])), last=last) for row in rows
+        )
+
+    def _last_statements(self) -> Mapping[int, str]:
+        """What each session ran last: only performance_schema knows, and MariaDB starts without it."""
+        rows = self._pool.session(Purpose.WITNESS).run(
+            (mariadb_facts.LAST_STATEMENTS,), bound_s=READ_BOUND_S, harmless=mariadb_facts.NO_PERFORMANCE_SCHEMA
+        )
+        return {int(text_of(row["id"])): text_of(row["statement"]) for result in rows for row in result.rows}
+
+    def _canary_account_writes(self, token: str) -> bool:
+        """False if the table is missing. WriteRefused comes before that on a read-only server."""
+        session = self._pool.session(Purpose.CANARY)
+        statement = canary.upsert(self.name, token)
+        return bool(self._pool.act((statement,), bound_s=READ_BOUND_S, doing="write a canary", session=session, harmless=canary.MISSING))
+
+    def _try_canary(self, token: str) -> bool:
+        if self._spec.access.canary is not None:
+            written = self._canary_account_writes(token)
+        else:
+            statement = canary.upsert_if_writable(self.name, token)
+            results = self._pool.act((statement,), bound_s=READ_BOUND_S, doing="write a canary", harmless=canary.MISSING)
+            if results and results[0].affected == 0:
+                raise WriteRefused(f"{self.name} is read-only: no canary was written", hint="the server is read-only", server=self.name)
+            written = bool(results)
+        if written:
+            self._pool.act((canary.prune(self.name),), bound_s=READ_BOUND_S, doing="remove old canaries")
+        return written
+
+    def _set_read_only(self, effect: Fence | Open, within_s: float, mark: str) -> Mapping[str, object]:
+        doing = "fence" if isinstance(effect, Fence) else "open"
+        try:
+            results = self._pool.act(_marked(effect, mark), bound_s=within_s, doing=doing)
+        except BoundReached as stuck:
+            raise BoundReached(
+                f"{self.name}: {doing} had no effect within {within_s:g}s: {stuck.message}", hint=self._held_up_by(), server=self.name
+            ) from stuck
+        return {"position": self._write_facts(results[-1].rows[0]).position}
+
+    def _held_up_by(self) -> str:
+        """Who may hold up a fence. Best effort: it is for a hint, and the error that it goes into matters more than its own."""
+        try:
+            locks = self.lock_holders()
+            running = [str(one) for one in self.sessions() if one.command != "Sleep"]
+        except DriverError as error:
+            return f"what holds it up could not be found out: {error.message}"
+        found = [*locks, *sorted(running)][:5]
+        return f"held up by {'; '.join(found)}" if found else "nothing that holds it up was seen a moment later: try again"
+
+    def _kill(self, effect: KillSessions) -> Mapping[str, object]:
+        """Replication's and the server's own threads are never killed, whatever was asked."""
+        if not effect.ids:
+            return {"killed": 0}
+        session = self._pool.session(Purpose.ACT)
+        wanted = ",".join(str(int(one)) for one in effect.ids)
+        rows = session.rows(f"SELECT id, user, command FROM information_schema.processlist WHERE id IN ({wanted})")
+        ids = [int(text_of(row["id"])) for row in rows if mariadb_facts.is_client(row, ours=self._pool.ids(), our_users=())]
+        left = kill_and_prove_gone(session, ids, clock=self._clock)
+        if left:
+            raise StatementFailed(
+                f"{self.name}: sessions {', '.join(map(str, left))} are still there after a KILL",
+                hint="a large transaction may be rolling back; wait for it, then try again",
+                server=self.name,
+            )
+        return {"killed": len(ids)}
+
+    def _run_sql(self, effect: RunSql, mark: str) -> Mapping[str, object]:
+        """On a connection of its own, with the server's sql_mode. `rows` of the last statement, `affected` rows of each."""
+        session = self._pool.fresh(Purpose.ACT, settings=session_bounds(effect.within_s), several=False)
+        try:
+            results = [
+                self._pool.act((statement,), bound_s=effect.within_s, doing="sql", session=session)[-1]
+                for statement in _marked(effect, mark)
+            ]
+        finally:
+            session.close()
+        rows = [{key: _plain(value) for key, value in row.items()} for row in results[-1].rows[:ROWS_AT_MOST]] if results else []
+        return {"rows": rows, "affected": [result.affected for result in results]}
+
+
+def lock_name(name: str) -> str:
+    """A name that every server takes: a long one becomes its hash."""
+    return name if len(name) <= _LOCK_NAME_MAX else hashlib.sha256(name.encode()).hexdigest()
+
+
+def _marked(effect: ServerEffect, mark: str) -> tuple[str, ...]:
+    return tuple(marked(statement, mark) for statement in script(effect))
+
+
+def _plain(value: object) -> object:
+    """What a journal can hold: numbers, texts and times; any other kind as its text."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return value.isoformat() if isinstance(value, (datetime, date)) else text_of(value)

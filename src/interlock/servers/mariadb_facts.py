@@ -1,0 +1,147 @@
+"""Rows of MariaDB as facts: pure. NULL stays None, for no decision may take it for healthy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from interlock.model.facts import ChannelFacts, ServerFacts, SessionFacts, WriteFacts
+from interlock.model.position import MariaDBPosition
+from interlock.model.topology import ServerName, ServerSpec
+from interlock.servers.flavors import MARIADB
+from interlock.servers.session import Row
+
+SETTINGS = (
+    "SELECT @@GLOBAL.server_id AS server_id, @@GLOBAL.gtid_domain_id AS gtid_domain_id, @@GLOBAL.log_bin AS log_bin, "
+    "@@GLOBAL.log_slave_updates AS log_slave_updates, @@GLOBAL.binlog_format AS binlog_format, "
+    "@@GLOBAL.auto_increment_increment AS auto_increment_increment, @@GLOBAL.auto_increment_offset AS auto_increment_offset, "
+    "@@GLOBAL.version AS version, UNIX_TIMESTAMP(SYSDATE(6)) AS clock, "
+    "@@GLOBAL.replicate_do_db AS replicate_do_db, @@GLOBAL.replicate_ignore_db AS replicate_ignore_db, "
+    "@@GLOBAL.replicate_do_table AS replicate_do_table, @@GLOBAL.replicate_ignore_table AS replicate_ignore_table, "
+    "@@GLOBAL.replicate_wild_do_table AS replicate_wild_do_table, @@GLOBAL.replicate_wild_ignore_table AS replicate_wild_ignore_table"
+)
+SESSIONS = (
+    "SELECT p.id, p.user, p.host, p.command, p.state, p.time_ms / 1000 AS time_s, LEFT(p.info, 200) AS statement, "
+    "TIMESTAMPDIFF(MICROSECOND, t.trx_started, SYSDATE(6)) / 1e6 AS transaction_s, t.trx_rows_modified AS rows_modified "
+    "FROM information_schema.processlist p "
+    "LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id AND t.trx_mysql_thread_id <> 0"
+)
+"""`trx_started` is in the session's time zone; ours is +00:00 and so is SYSDATE() then."""
+
+LAST_STATEMENTS = (
+    "SELECT t.processlist_id AS id, LEFT(s.sql_text, 200) AS statement FROM performance_schema.threads t "
+    "JOIN performance_schema.events_statements_current s ON s.thread_id = t.thread_id WHERE t.processlist_id IS NOT NULL"
+)
+NO_PERFORMANCE_SCHEMA = frozenset({1142, 1146, 1683})
+"""Not readable, not there, or built without it: then the last statement is not known, which stops nothing."""
+
+_NOT_CLIENTS = frozenset({"Binlog Dump", "Binlog Dump GTID", "Daemon", "Slave_IO", "Slave_SQL", "Slave_worker"})
+_NOT_USERS = frozenset({"system user", "event_scheduler"})
+_CHANNEL_FILTERS = (
+    "Replicate_Do_DB",
+    "Replicate_Ignore_DB",
+    "Replicate_Do_Table",
+    "Replicate_Ignore_Table",
+    "Replicate_Wild_Do_Table",
+    "Replicate_Wild_Ignore_Table",
+    "Replicate_Rewrite_DB",
+    "Replicate_Do_Domain_Ids",
+    "Replicate_Ignore_Domain_Ids",
+)
+_COMMENTS = re.compile(r"^(?:\s+|/\*(?!!).*?\*/|--\s[^\n]*\n|#[^\n]*\n)+", re.DOTALL)
+_DDL = re.compile(r"(?:ALTER|CREATE|DROP|TRUNCATE|RENAME|OPTIMIZE|REPAIR|ANALYZE)\b", re.IGNORECASE)
+
+
+def text_of(value: object) -> str:
+    """A column as text; NULL is empty. Some columns of information_schema come as bytes."""
+    if value is None:
+        return ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def held(row: Row) -> MariaDBPosition:
+    """What a server holds, from WRITE_STATE: the highest of each domain of what it logged and what it applied.
+
+    Not @@gtid_current_pos, which leaves out what another server's id logged last in a domain (MariaDB KB, "gtid_current_pos").
+    """
+    return MariaDBPosition.parse(f"{text_of(row['logged'])},{text_of(row['applied'])}")
+
+
+def write_facts(server: ServerName, row: Row) -> WriteFacts:
+    return WriteFacts(
+        server=server,
+        read_only=text_of(row["read_only"]) not in {"0", "OFF"},
+        position=held(row),
+        event_scheduler=text_of(row["event_scheduler"]),
+    )
+
+
+def server_facts(server: ServerName, row: Row, *, log: Row | None, our_clock_s: float) -> ServerFacts:
+    """`row` of SETTINGS, `log` of SHOW MASTER STATUS (the only place of the log's filters before 11.7)."""
+    filters = {key: text_of(value) for key, value in row.items() if key.startswith("replicate_") and value}
+    filters |= {key.lower(): text_of(log[key]) for key in ("Binlog_Do_DB", "Binlog_Ignore_DB") if log and log.get(key)}
+    return ServerFacts(
+        server=server,
+        flavor=MARIADB,
+        version=text_of(row["version"]),
+        server_id=int(text_of(row["server_id"])),
+        gtid_domain_id=int(text_of(row["gtid_domain_id"])),
+        log_bin=bool(row["log_bin"]),
+        log_slave_updates=bool(row["log_slave_updates"]),
+        binlog_format=text_of(row["binlog_format"]),
+        auto_increment_increment=int(text_of(row["auto_increment_increment"])),
+        auto_increment_offset=int(text_of(row["auto_increment_offset"])),
+        clock_offset_s=float(text_of(row["clock"])) - our_clock_s,
+        filters=filters,
+    )
+
+
+def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> ChannelFacts:
+    """One row of SHOW ALL SLAVES STATUS. A receiver's error stands before an applier's."""
+    address = f"{text_of(row['Master_Host'])}:{text_of(row['Master_Port'])}"
+    lag = row["Seconds_Behind_Master"]
+    errors = [text_of(row[key]) for key in ("Last_IO_Error", "Last_SQL_Error") if row.get(key)]
+    return ChannelFacts(
+        server=server,
+        name=text_of(row["Connection_name"]),
+        source=next((one.name for one in pair if f"{one.host}:{one.port}" == address), None),
+        source_address=address,
+        receiver=text_of(row["Slave_IO_Running"]),
+        applier=text_of(row["Slave_SQL_Running"]) == "Yes",
+        lag_s=None if lag is None else int(text_of(lag)),
+        error="; ".join(errors),
+        filters={key.lower(): text_of(row[key]) for key in _CHANNEL_FILTERS if row.get(key)},
+    )
+
+
+def is_client(row: Row, *, ours: Collection[int], our_users: Collection[str]) -> bool:
+    """Whether a row of the process list is a client's session: not replication's, the server's own, or Interlock's."""
+    return (
+        text_of(row["user"]) not in _NOT_USERS
+        and text_of(row["command"]) not in _NOT_CLIENTS
+        and int(text_of(row["id"])) not in ours
+        and text_of(row["user"]) not in our_users
+    )
+
+
+def session(row: Row, *, passes_read_only: bool | None, last: Mapping[int, str]) -> SessionFacts:
+    """One row of SESSIONS. `last` holds the last statement of each session where the server tells."""
+    number = int(text_of(row["id"]))
+    age = row["transaction_s"]
+    return SessionFacts(
+        id=number,
+        user=text_of(row["user"]),
+        host=text_of(row["host"]),
+        command=text_of(row["command"]),
+        state=text_of(row["state"]),
+        time_s=max(0.0, float(text_of(row["time_s"]) or 0)),
+        statement=(text_of(row["statement"]) or last.get(number, ""))[:200],
+        transaction_s=None if age is None else max(0.0, float(text_of(age))),
+        rows_modified=int(text_of(row["rows_modified"]) or 0),
+        passes_read_only=passes_read_only,
+    )
+
+
+def is_ddl(statement: str) -> bool:
+    """Whether a statement changes definitions, behind any comments."""
+    return _DDL.match(_COMMENTS.sub("", statement)) is not None

@@ -1,0 +1,131 @@
+"""The connections to one server, each with one purpose, so that none waits behind another.
+
+Opened when first needed, kept, replaced when dead.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable, Collection, Sequence
+from enum import StrEnum
+
+from interlock.clock import Clock
+from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, Unreachable
+from interlock.model.topology import SecretRef, ServerSpec
+from interlock.servers.flavors import refuse_other_flavors
+from interlock.servers.orphans import end_orphan
+from interlock.servers.session import IDLE_BEFORE_PING_S, READ_BOUND_S, Result, Row, Session, open_session, tls_context
+
+
+class Purpose(StrEnum):
+    ACT = "act"
+    WITNESS = "witness"  # every read and proof: another connection than the one that acts
+    WAIT = "wait"  # blocks in the server while the witness looks at the channels
+    LOCK = "lock"  # its end releases GET_LOCK, so nothing else may break it
+    CANARY = "canary"  # another account, without any right to pass read_only
+
+
+class Pool:
+    """Threads may share it."""
+
+    def __init__(self, spec: ServerSpec, *, secrets: Callable[[SecretRef], str], clock: Clock) -> None:
+        self.spec = spec
+        self.clock = clock
+        self._secrets = secrets
+        self._sessions: dict[Purpose, Session] = {}
+        self._opening = threading.RLock()
+        self._tls: ssl.SSLContext | None = None
+        self.suspects: set[int] = set()
+        """Connections whose last effect may still land: to a hung server it lies unread in a socket, and shows in no process list."""
+
+    def session(self, purpose: Purpose) -> Session:
+        """The live connection of this purpose. Unreachable, RefusedButAlive; StatementFailed if the server is of another flavor."""
+        with self._opening:
+            known = self._sessions.get(purpose)
+            if known is None or not known.alive:
+                known = self._sessions[purpose] = self.fresh(purpose)
+            return known
+
+    def known(self, purpose: Purpose) -> Session | None:
+        """The connection of this purpose if it is open already."""
+        session = self._sessions.get(purpose)
+        return session if session is not None and session.alive else None
+
+    def fresh(self, purpose: Purpose, *, settings: str | None = None, several: bool = True) -> Session:
+        """A connection that the pool does not keep: the caller closes it."""
+        access = self.spec.access
+        if access.tls is not None and self._tls is None:
+            self._tls = tls_context(access.tls, server=self.spec.name)
+        account = access.account if purpose is not Purpose.CANARY else access.canary
+        if account is None:
+            raise StatementFailed(
+                f"{self.spec.name}: the topology names no canary account", hint="set access.canary", server=self.spec.name
+            )
+        session = open_session(
+            self.spec, account, secrets=self._secrets, clock=self.clock, tls=self._tls, settings=settings, several=several
+        )
+        refuse_other_flavors(self.spec.name, session.version)
+        return session
+
+    def rows(self, statement: str, *, purpose: Purpose = Purpose.WITNESS, bound_s: float = READ_BOUND_S) -> tuple[Row, ...]:
+        return self.read((statement,), purpose=purpose, bound_s=bound_s)[0].rows
+
+    def read(self, statements: Sequence[str], *, purpose: Purpose = Purpose.WITNESS, bound_s: float = READ_BOUND_S) -> tuple[Result, ...]:
+        """Reads in one round trip. A kept connection that the server had ended meanwhile is replaced, once; a time-out
+        is not tried again.
+        """
+        session = self.session(purpose)
+        began_s = self.clock.monotonic_s()
+        try:
+            return session.run(statements, bound_s=bound_s)
+        except Unreachable:
+            if self.clock.monotonic_s() - began_s >= bound_s:
+                raise
+            return self.session(purpose).run(statements, bound_s=bound_s)
+
+    def act(
+        self, statements: Sequence[str], *, bound_s: float, doing: str, session: Session | None = None, harmless: Collection[int] = ()
+    ) -> tuple[Result, ...]:
+        """An effect, in one round trip. If its outcome is unknown, its connection is ended from another one first; the message says whether
+        it is proved gone.
+        """
+        acting = session or self._acting()
+        try:
+            return acting.run(statements, bound_s=bound_s, effect=True, doing=doing, harmless=harmless)
+        except OutcomeUnknown as lost:
+            self.suspects.add(acting.id)
+            raise OutcomeUnknown(f"{lost.message}; {self._end(acting.id)}", hint=lost.hint, server=self.spec.name) from lost
+
+    def ids(self) -> frozenset[int]:
+        """Our own connections that are open, as far as is known here."""
+        return frozenset(session.id for session in list(self._sessions.values()) if session.alive)
+
+    def drop(self, *, keep: frozenset[Purpose] = frozenset()) -> None:
+        with self._opening:
+            for purpose in [one for one in self._sessions if one not in keep]:
+                self._sessions.pop(purpose).close()
+
+    def _acting(self) -> Session:
+        """Tried with a ping after a pause, so that no effect is sent into a connection that died meanwhile."""
+        session = self.session(Purpose.ACT)
+        if session.idle_s() < IDLE_BEFORE_PING_S:
+            return session
+        try:
+            session.ping()
+        except Unreachable:
+            session.close()
+        return self.session(Purpose.ACT)
+
+    def _end(self, orphan: int) -> str:
+        try:
+            other = self.fresh(Purpose.ACT)
+        except DriverError as error:
+            return f"its connection {orphan} could not be proved gone ({error.message})"
+        try:
+            gone, words = end_orphan(other, orphan, clock=self.clock)
+        finally:
+            other.close()
+        if gone:
+            self.suspects.discard(orphan)
+        return words

@@ -1,0 +1,175 @@
+"""One connection to one server, every statement bounded twice: by the server, and MARGIN_S later by us.
+
+Two rules. A time-out is not a cancel: after our own bound the connection is never used again, and its statement is another connection's
+business (`orphans.py`). And a password lives in no attribute, message or repr of ours.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import pymysql
+from pymysql.constants import CLIENT
+from pymysql.cursors import DictCursor
+
+from interlock.clock import Clock
+from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable
+from interlock.model.topology import Account, SecretRef, ServerSpec, Tls
+from interlock.servers import quoting
+from interlock.servers.translate import GONE_CODES, code_of, is_client_timeout, translated, words_of
+
+READ_BOUND_S = 2.0
+MARGIN_S = 1.0
+CONNECT_S = 3.0
+IDLE_BEFORE_PING_S = 5.0
+PROGRAM_NAME = "interlock"
+
+Row = Mapping[str, object]
+
+_SETTINGS = (
+    f"SET SESSION max_statement_time={quoting.seconds(READ_BOUND_S)}, lock_wait_timeout=2, innodb_lock_wait_timeout=2, "
+    "wait_timeout=604800, sql_mode='STRICT_ALL_TABLES', time_zone='+00:00'"
+)
+"""`wait_timeout`: a run may stand at a gate for days. `sql_mode`: what `quoting.py` relies on, whatever the server's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one statement gave: its rows by column name, and how many rows it changed."""
+
+    rows: tuple[Row, ...]
+    affected: int
+
+
+class Session:
+    """A connection. Threads may share it; one round trip is under way at a time."""
+
+    def __init__(self, connection: pymysql.connections.Connection[DictCursor], *, server: str, clock: Clock) -> None:
+        self.server = server
+        self.id = int(connection.thread_id())  # type: ignore[no-untyped-call]
+        self.version = str(connection.get_server_info())  # type: ignore[no-untyped-call]
+        self._connection = connection
+        self._clock = clock
+        self._used_at_s = clock.monotonic_s()
+        self._turn = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Session({self.server}, id={self.id})"
+
+    @property
+    def alive(self) -> bool:
+        """As far as is known here: False once a time-out or a lost connection was seen."""
+        return bool(self._connection.open)
+
+    def run(
+        self, statements: Sequence[str], *, bound_s: float, effect: bool = False, doing: str = "", harmless: Collection[int] = ()
+    ) -> tuple[Result, ...]:
+        """Send the statements in one round trip; the results in their order. The statements carry the server's own bound of `bound_s`.
+
+        We wait MARGIN_S longer. With `effect`, a wait that ends without an answer is OutcomeUnknown; otherwise Unreachable. Any error
+        reply is translated, but those of `harmless` numbers end quietly with no result; the statements after it were not begun (the
+        protocol's rule for several statements in one packet).
+        """
+        text = ";\n".join(statements)
+        with self._turn:
+            try:
+                return self._round_trip(text, bound_s + MARGIN_S)
+            except pymysql.Error as error:
+                if code_of(error) in harmless:
+                    return ()
+                raise self._judged(error, bound_s=bound_s, effect=effect, doing=doing or _summary(text)) from error
+
+    def rows(self, statement: str, *, bound_s: float = READ_BOUND_S, doing: str = "") -> tuple[Row, ...]:
+        """The rows of one read."""
+        return self.run((statement,), bound_s=bound_s, doing=doing)[0].rows
+
+    def idle_s(self) -> float:
+        return self._clock.monotonic_s() - self._used_at_s
+
+    def ping(self) -> None:
+        """Unreachable if the connection is gone."""
+        self.rows("DO 0", doing="ping")
+
+    def close(self) -> None:
+        if self._connection.open:
+            self._connection.close()
+
+    def _round_trip(self, text: str, patience_s: float) -> tuple[Result, ...]:
+        self._connection._read_timeout = patience_s  # type: ignore[attr-defined]  # noqa: SLF001 - no public way to bound one statement
+        results = []
+        with self._connection.cursor() as cursor:
+            affected = cursor.execute(text)
+            results.append(Result(rows=tuple(cursor.fetchall()), affected=affected))
+            while cursor.nextset():
+                results.append(Result(rows=tuple(cursor.fetchall()), affected=cursor.rowcount))
+        self._used_at_s = self._clock.monotonic_s()
+        return tuple(results)
+
+    def _judged(self, error: pymysql.Error, *, bound_s: float, effect: bool, doing: str) -> Exception:
+        lost = code_of(error) in GONE_CODES
+        if lost:
+            self.close()
+        patience = f"no answer {bound_s + MARGIN_S:g}s after it was sent" if is_client_timeout(error) else words_of(error)
+        if lost and effect:
+            return OutcomeUnknown(f"{self.server}: {doing}: {patience}", hint="look again before anything is decided", server=self.server)
+        if lost and is_client_timeout(error):
+            return Unreachable(f"{self.server}: {doing}: {patience}", hint="the server hangs, or the way to it does", server=self.server)
+        return translated(error, server=self.server, doing=doing)
+
+
+def tls_context(tls: Tls, *, server: str) -> ssl.SSLContext:
+    """Made once for each server: loading authorities takes tens of milliseconds. StatementFailed if a file can't be used."""
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+        if tls.cert is not None:
+            context.load_cert_chain(tls.cert, keyfile=tls.key)
+    except (OSError, ssl.SSLError) as error:
+        raise StatementFailed(f"{server}: a file of `tls:` can't be used: {error}", hint="see ca, cert and key", server=server) from error
+    # Certificates that servers make for themselves fail the strict profile that newer Pythons ask for.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.check_hostname = tls.verify_name
+    return context
+
+
+def open_session(
+    spec: ServerSpec,
+    account: Account,
+    *,
+    secrets: Callable[[SecretRef], str],
+    clock: Clock,
+    tls: ssl.SSLContext | None,
+    several: bool = True,
+    settings: str | None = None,
+) -> Session:
+    """Log in. Unreachable, RefusedButAlive. `several` allows several statements in one packet; `settings` replaces
+    the session's first SET.
+    """
+    password = b"" if account.password is None else secrets(account.password).encode()
+    try:
+        connection = pymysql.connect(
+            host=spec.host,
+            port=spec.port,
+            user=account.user,
+            password=password,
+            autocommit=True,
+            charset="utf8mb4",
+            cursorclass=DictCursor,
+            client_flag=CLIENT.MULTI_STATEMENTS if several else 0,
+            connect_timeout=CONNECT_S,
+            read_timeout=CONNECT_S,  # connect_timeout ends at the TCP handshake; a hung server sends no greeting
+            write_timeout=CONNECT_S,
+            program_name=PROGRAM_NAME,
+            **({"ssl_disabled": True} if tls is None else {"ssl": tls}),
+            init_command=_SETTINGS if settings is None else settings,
+        )
+    except pymysql.Error as error:
+        raise translated(error, server=spec.name, doing=f"log in as {account.user} at {spec.host}:{spec.port}") from error
+    return Session(connection, server=spec.name, clock=clock)
+
+
+def _summary(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 120 else line[:117] + "…"
