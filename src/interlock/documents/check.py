@@ -6,7 +6,6 @@ A checker returns `None` for a value that is wrong (its problem was added); no r
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,17 +13,11 @@ from pathlib import Path
 
 from interlock.documents.fields import Field, Kind
 from interlock.documents.problems import Problems, did_you_mean, shown
+from interlock.documents.values import NAME, NAME_RULE, absolute, address, duration_s
 from interlock.documents.yaml import ListNode, MapNode, Node, Scalar
 from interlock.model.position import parse_position
 from interlock.model.topology import SecretRef, SecretSource
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
-NAME_RULE = "1 to 64 letters, digits, '_', '.' or '-', beginning with a letter, digit or '_'"
-MAX_DURATION_S = 366 * 86400.0
-
-_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)")
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([A-Za-z0-9_.-]+)):(\d{1,5})")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -74,28 +67,6 @@ def check_value(node: Node, field: Field, checking: Checking) -> object | None:
         checking.problems.add(node, f"{field.name} is {shown(value)}, not one of {', '.join(field.choices)}", _nearest_choice(value, field))
         return None
     return value
-
-
-def duration_s(text: str) -> float | None:
-    """Seconds from `200ms 2s 5m 4h 1d`; None if it is no duration of at most 366 days."""
-    matched = _DURATION.fullmatch(text)
-    if matched is None:
-        return None
-    seconds = float(matched[1]) * _UNIT_S[matched[2]]
-    return seconds if seconds <= MAX_DURATION_S else None
-
-
-def address(text: str) -> tuple[str, int] | None:
-    """Host and port from `host:port` or `[v6]:port`."""
-    matched = _ADDRESS.fullmatch(text)
-    if matched is None or not 1 <= int(matched[3]) <= 65535:
-        return None
-    return (matched[1] or matched[2], int(matched[3]))
-
-
-def absolute(place: str, folder: Path) -> str:
-    """A path as the file means it: `~` is the user's home, a relative one begins at the file's folder."""
-    return os.path.normpath(folder / os.path.expanduser(place))  # noqa: PTH111 -- Path's own raises where there is no home
 
 
 def a_kind_of(node: Node) -> str:

@@ -53,6 +53,10 @@ class Problems:
         hint = did_you_mean(name, known) if len(self.found) < MOST else ""
         self.add(at, what, hint)
 
+    @property
+    def count(self) -> int:
+        return len(self.found) + self.more
+
     def raise_any(self) -> None:
         """InvalidFile with all of them, if there is one."""
         if not self.found:

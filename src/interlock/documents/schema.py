@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from interlock.documents.check import NAME
 from interlock.documents.fields import Field, Kind
 from interlock.documents.topology_fields import (
     ACCESS_FIELDS,
@@ -17,6 +16,7 @@ from interlock.documents.topology_fields import (
     TOPOLOGY_FIELDS,
     RouteTypes,
 )
+from interlock.documents.values import NAME
 
 Schema = dict[str, object]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from interlock.documents.check import Checking, a_kind_of, absolute, check_fields, check_name
+from interlock.documents.check import Checking, a_kind_of, check_fields, check_name
 from interlock.documents.fields import Field
 from interlock.documents.problems import At, Problems, nearest, shown
 from interlock.documents.topology_fields import (
@@ -23,6 +23,7 @@ from interlock.documents.topology_fields import (
     TOPOLOGY_FIELDS,
     RouteTypes,
 )
+from interlock.documents.values import absolute
 from interlock.documents.yaml import ListNode, MapNode, Node, Scalar, read_file, read_tree
 from interlock.model.topology import (
     Access,

@@ -207,6 +207,6 @@ def templates_in(value: object) -> tuple[TextTemplate, ...]:
 
 def parse_condition(text: str) -> Condition:
     """BadExpression, with its offset, if it is none. See `conditions`."""
-    from interlock.playbook.conditions import parse  # noqa: PLC0415 -- conditions are built of this module's references
+    from interlock.playbook.conditions import parse  # noqa: PLC0415 -- conditions are made of this module's references
 
     return parse(text)

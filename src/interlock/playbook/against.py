@@ -1,0 +1,82 @@
+"""A playbook against one topology: do the servers, clusters and routes that it names exist there?"""
+
+from __future__ import annotations
+
+from interlock.documents.fields import Field, Kind
+from interlock.documents.problems import At, Place, Problems, shown
+from interlock.documents.yaml import ListNode, MapNode, Node, read_tree
+from interlock.model.topology import Topology
+from interlock.playbook.catalogue import Verb
+from interlock.playbook.safety import in_turn
+from interlock.playbook.tree import Playbook, Step
+
+_CLUSTER_WORDS = ("writer", "standby")
+
+
+def check_against(playbook: Playbook, topology: Topology) -> None:
+    """InvalidFile with every literal name that the topology does not have. Templates are looked at when they are resolved."""
+    problems = Problems(playbook.path or playbook.name)
+    root = read_tree(playbook.text, Problems("")) if playbook.text else None
+    known = known_names(topology)
+    for placed in in_turn(playbook):
+        for step in (placed.step, *(placed.step.undo or ())):
+            _check_step(step, known, root, problems)
+    for name, its in playbook.inputs.items():
+        if isinstance(its.default, str) and its.kind in (Kind.CLUSTER, Kind.SERVER) and its.default not in _CLUSTER_WORDS:
+            _check_names((its.default,), its.kind, f"the default of {name}", known=known, at=_input_place(root, name), problems=problems)
+    problems.raise_any()
+
+
+def known_names(topology: Topology) -> dict[Kind, tuple[str, ...]]:
+    """The names that a value of each kind can have. A server is named by itself, a master by its cluster too."""
+    clusters = tuple(str(name) for name in topology.clusters)
+    servers = tuple(str(server.name) for server in topology.servers())
+    return {Kind.CLUSTER: clusters, Kind.SERVER: servers, Kind.ROUTES: tuple(str(name) for name in topology.routes)}
+
+
+def _check_step(step: Step, known: dict[Kind, tuple[str, ...]], root: Node | None, problems: Problems) -> None:
+    if step.spec.verb is Verb.GATE:
+        return
+    for param in step.spec.params:
+        value = step.args.get(param.name)
+        if param.kind in known and value is not None:
+            names = value if isinstance(value, tuple) else (value,)
+            literal = tuple(name for name in names if isinstance(name, str) and (param.kind, name) != (Kind.ROUTES, "all"))
+            _check_names(
+                literal, param.kind, f"{step.spec.name} {param.name}", known=known, at=_arg_place(root, step, param), problems=problems
+            )
+
+
+def _check_names(
+    names: tuple[str, ...], kind: Kind, subject: str, *, known: dict[Kind, tuple[str, ...]], at: Place, problems: Problems
+) -> None:
+    word = "route" if kind is Kind.ROUTES else kind.value
+    for name in names:
+        if name not in known[kind]:
+            problems.add_unknown(at, f"{subject}: there is no {word} {shown(name)} in this topology", name, known[kind])
+
+
+def _arg_place(root: Node | None, step: Step, param: Field) -> Place:
+    node = _mapping_at(root, step.line)
+    given = node.get("with") if node is not None else None
+    return given.get(param.name) or At(step.line, 1) if isinstance(given, MapNode) else At(step.line, 1)
+
+
+def _input_place(root: Node | None, name: str) -> Place:
+    inputs = root.get("inputs") if isinstance(root, MapNode) else None
+    its = inputs.get(name) if isinstance(inputs, MapNode) else None
+    return (its.get("default") or its) if isinstance(its, MapNode) else At(1, 1)
+
+
+def _mapping_at(root: Node | None, line: int) -> MapNode | None:
+    """The step that begins in this line: one that says do, check or gate."""
+    waiting = [root] if root is not None else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, MapNode):
+            if node.line == line and any(verb.value in node.entries for verb in Verb):
+                return node
+            waiting += node.entries.values()
+        elif isinstance(node, ListNode):
+            waiting += node.items
+    return None
