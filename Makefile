@@ -1,5 +1,6 @@
 # Each of `make demo` and `make test` is the only set-up command on a fresh Debian 12. `make help` lists them all.
-SHELL := /bin/bash -euo pipefail
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3))
 BIN := .venv/bin

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from interlock.sandbox import accounts, pair, places, processes, sql
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from interlock.sandbox.template import template
+from interlock.servers.grants import missing
 
 
 @pytest.fixture
@@ -44,6 +46,12 @@ def test_east_takes_writes_west_refuses_them_and_rows_go_both_ways(fresh_pair: S
     query(fresh_pair, "west", "INSERT INTO app.ledger (k, server_id) VALUES ('from west', @@server_id)")  # admin passes read_only
     for server in ("east", "west"):
         assert _eventually(clock, lambda name=server: len(query(fresh_pair, name, "SELECT k FROM app.ledger")) == 2), server  # type: ignore[misc]
+
+
+def test_the_tool_has_what_its_grants_say_and_no_more(pair: Sandbox) -> None:
+    lines = [str(next(iter(row.values()))) for row in query(pair, "east", "SHOW GRANTS FOR interlock@'%'")]
+    assert missing(lines, version=(10, 11, 0), account="interlock") == ()
+    assert not [line for line in lines if "ALL PRIVILEGES" in line or ("INSERT" in line and "ON *.*" in line)]
 
 
 def test_clients_reach_east(pair: Sandbox) -> None:
@@ -122,10 +130,10 @@ def test_missing_programs_are_named_with_their_packages() -> None:
 
 
 def test_passwords_are_private_and_on_no_command_line(pair: Sandbox) -> None:
-    for account in accounts.GRANTS:
+    for account in accounts.ACCOUNTS:
         assert stat.S_IMODE(pair.password_file(account).stat().st_mode) == 0o600
     words = b"".join(Path(f"/proc/{process.pid}/cmdline").read_bytes() for process in pair.processes)
-    assert not [account for account in accounts.GRANTS if pair.password(account).encode() in words]
+    assert not [account for account in accounts.ACCOUNTS if pair.password(account).encode() in words]
     assert stat.S_IMODE(Path(pair.directory).stat().st_mode) == 0o700
 
 
@@ -143,6 +151,17 @@ def test_what_a_crash_left_of_a_template_is_removed(tmp_path: Path) -> None:
     key.rename(tmp_path / f"{key.name}.making-crashed")
     assert (template(paths, cache=tmp_path) / "mysql").is_dir()
     assert not list(tmp_path.glob("*.making-*"))
+
+
+def test_another_program_that_has_a_file_of_the_sandbox_open_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "haproxy.cfg").touch()
+    pid = processes.spawn(["/usr/bin/tail", "-f", str(tmp_path / "haproxy.cfg")], tmp_path / "log")
+    try:
+        assert processes.end(tmp_path) == ()
+        assert processes.started(pid) is not None
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def test_a_zombie_counts_as_ended() -> None:

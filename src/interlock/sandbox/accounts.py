@@ -6,50 +6,40 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from interlock.servers.grants import grants_sql
+
 TOOL, CANARY, REPLICATION, CLIENT, ADMIN, WATCH = "interlock", "interlock_canary", "repl", "app", "admin", "watch"
 
-GRANTS: Mapping[str, tuple[str, ...]] = {
-    TOOL: (
-        # SUPER: SET GLOBAL event_scheduler asks for it in 10.11 (MariaDB server system variables, event_scheduler)
-        (
-            "PROCESS, RELOAD, SUPER, EVENT, REPLICATION SLAVE, READ ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, "
-            "SLAVE MONITOR, BINLOG MONITOR, CONNECTION ADMIN ON *.*"
-        ),
-        "SELECT ON mysql.*",
-        "ALL ON interlock.*",
-    ),
-    CANARY: ("SELECT, INSERT, UPDATE, DELETE ON interlock.*",),
-    REPLICATION: ("REPLICATION SLAVE, REPLICATION SLAVE ADMIN, SLAVE MONITOR, BINLOG MONITOR ON *.*",),
-    CLIENT: ("SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, LOCK TABLES, EVENT, TRIGGER, EXECUTE ON app.*",),
-    ADMIN: ("ALL ON *.* TO admin@'%' WITH GRANT OPTION",),
-    WATCH: ("USAGE ON *.*",),
+# What the tool and its canary may do is not said here: they get what `interlock grants` prints, and nothing else.
+GRANTS: Mapping[str, str] = {
+    REPLICATION: "REPLICATION SLAVE, REPLICATION SLAVE ADMIN, SLAVE MONITOR, BINLOG MONITOR ON *.*",
+    CLIENT: "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, LOCK TABLES, EVENT, TRIGGER, EXECUTE ON app.*",
+    ADMIN: "ALL ON *.*",
+    WATCH: "USAGE ON *.*",
 }
+# no unique key on k: a row that arrives twice shall be seen, not refused
+LEDGER = (
+    "CREATE TABLE app.ledger (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, k VARCHAR(64) NOT NULL, "
+    "server_id INT UNSIGNED NOT NULL, KEY k (k)) ENGINE=InnoDB"
+)
+ACCOUNTS = (TOOL, CANARY, *GRANTS)
 
 
 def statements() -> tuple[str, ...]:
     """What makes the accounts and the schemas, without a password: nobody can log in until `passwords_sql` was run."""
-    made = ["FLUSH PRIVILEGES", "CREATE DATABASE app", "CREATE DATABASE interlock"]
-    for user, grants in GRANTS.items():
-        made.append(f"CREATE USER {user}@'%' IDENTIFIED VIA mysql_native_password USING 'invalid'")
-        made += [f"GRANT {grant}" if " TO " in grant else f"GRANT {grant} TO {user}@'%'" for grant in grants]
-    made += [
-        # no unique key on k: a row that arrives twice shall be seen, not refused
-        (
-            "CREATE TABLE app.ledger (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, k VARCHAR(64) NOT NULL, "
-            "server_id INT UNSIGNED NOT NULL, KEY k (k)) ENGINE=InnoDB"
-        ),
-        (
-            "CREATE TABLE interlock.canary (token VARCHAR(64) NOT NULL PRIMARY KEY, server VARCHAR(64) NOT NULL DEFAULT '', "
-            "at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)) ENGINE=InnoDB"
-        ),
-    ]
-    return tuple(made)
+    return (
+        "FLUSH PRIVILEGES",
+        *(f"CREATE USER {user}@'%' IDENTIFIED VIA mysql_native_password USING 'invalid'" for user in ACCOUNTS),
+        "CREATE DATABASE app",
+        *(f"GRANT {grant} TO {user}@'%'" for user, grant in GRANTS.items()),
+        *(line.partition(";")[0] for line in grants_sql("mariadb", TOOL, CANARY).splitlines()),
+    )
 
 
 def write_passwords(folder: Path) -> dict[str, str]:
     """A new password for each account, each in a file of the account's name, mode 0600, in `folder` (made 0700)."""
     folder.mkdir(mode=0o700)
-    passwords = {user: secrets.token_urlsafe(18) for user in GRANTS}
+    passwords = {user: secrets.token_urlsafe(18) for user in ACCOUNTS}
     for user, password in passwords.items():
         write_private(folder / user, password + "\n")
     return passwords

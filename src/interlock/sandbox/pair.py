@@ -125,9 +125,18 @@ def _start(sandbox: Sandbox, paths: Mapping[str, str], clock: Clock) -> None:
     passwords.unlink()
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(lambda name: _replicate(sandbox, name, deadline), sandbox.members))
-    with closing(sql.connect(sandbox, "east")) as east:
-        sql.rows(east, "SET GLOBAL read_only=0")
+    _open_east(sandbox)
     _await_proxy(sandbox, proxy, deadline)
+
+
+def _open_east(sandbox: Sandbox) -> None:
+    """Open it and make the ledger's table there: the first transaction of the pair, and once west has it, replication is proved."""
+    with closing(sql.connect(sandbox, "east")) as east, closing(sql.connect(sandbox, "west")) as west:
+        sql.rows(east, "SET GLOBAL read_only=0")
+        sql.rows(east, accounts.LEDGER)
+        position = sql.value(east, "SELECT @@gtid_binlog_pos")
+        if sql.value(west, "SELECT MASTER_GTID_WAIT(%s, 10)", position) != 0:
+            raise StatementFailed(f"west does not hold {position} of east after 10s", server="west")
 
 
 def _await_server(sandbox: Sandbox, member: Member, pid: int, deadline: Deadline) -> None:

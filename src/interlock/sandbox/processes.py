@@ -1,7 +1,7 @@
 """The programs of a sandbox: found, started without a terminal, told apart from all others, and ended.
 
-A process is ours if one of its arguments is a file of this sandbox's folder. So a server that a test started again is found too, and a
-process id that was given to another program never is.
+A process is ours if it is one of those programs and runs by a file of this sandbox's folder. So a server that a test started again is
+found too, and a process id that was given to another program never is.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ PACKAGES = {
     "mariadb-install-db": "mariadb-server-core",
     "haproxy": "haproxy",
 }
+_RUN = {"mariadbd", "haproxy"}
 _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 
@@ -87,6 +88,8 @@ def _ours(pid: int, directory: Path) -> str | None:
     try:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    if Path(arguments[0]).name not in _RUN:  # an editor has the file's name among its arguments too
         return None
     for argument in arguments[1:3]:
         file = Path(argument.removeprefix("--defaults-file="))
