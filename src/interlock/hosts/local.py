@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 
 from interlock.clock import Clock
-from interlock.errors import StatementFailed, UsageError
+from interlock.errors import StatementFailed
 from interlock.hosts.http import call_http
 from interlock.hosts.processes import run_program
 from interlock.model.effects import CallHttp, OutsideEffect, RunCommand
@@ -55,9 +55,7 @@ class Here:
 
     def _ssh(self, cluster: ClusterName) -> SshSpec:
         if cluster not in self._hosts:
-            raise UsageError(
-                f"cluster {cluster} has no host to run a command on", hint=f"add `ssh` to clusters.{cluster} in the topology file"
-            )
+            raise StatementFailed(f"cluster {cluster} has no host to run a command on", hint=f"add `ssh` to clusters.{cluster}")
         return self._hosts[cluster]
 
     def _command_line(self, effect: RunCommand) -> str:
@@ -66,7 +64,9 @@ class Here:
             words = f"env {words}"
         if effect.host is None:
             return words
-        spec = self._ssh(effect.host)
+        spec = self._hosts.get(effect.host)
+        if spec is None:
+            return f"ssh {effect.host} {shlex.quote(words)}"
         port = "" if spec.port == 22 else f"-p {spec.port} "
         return f"ssh {port}{spec.user}@{spec.host} {shlex.quote(words)}"
 

@@ -1,0 +1,143 @@
+"""HAProxy processes of a test's own, in front of two servers that answer with their own name and then echo."""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from interlock.clock import Deadline, SystemClock
+
+HOLD_LUA = """\
+core.register_action("hold", {"tcp-req"}, function(txn)
+  for _ = 1, 3000 do
+    local held = txn:get_var("proc.hold")
+    if not held or held == 0 then return end
+    core.msleep(5)
+  end
+end)
+"""
+
+CLOCK = SystemClock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """One HAProxy: where clients connect, and its two runtime sockets."""
+
+    clients: tuple[str, int]
+    path: str
+    tcp: str
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def network() -> str:
+    """Three numbers of a loopback network that nobody listens in."""
+    random = Random()  # noqa: S311 - addresses, no secrets
+    while True:
+        base = f"127.{random.randrange(120, 160)}.{random.randrange(1, 255)}"
+        if not any(_answers((f"{base}.{last}", port)) for last, port in ((1, 13306), (2, 13306), (9, 3306), (9, 9999))):
+            return base
+
+
+@contextmanager
+def named_servers(names: Sequence[str] = ("a", "b")) -> Iterator[dict[str, tuple[str, int]]]:
+    """Servers that greet with their name; a connection ends when the client ends it."""
+    base = network()
+    with ExitStack() as stack:
+        addresses = {}
+        for number, name in enumerate(names, start=1):
+            addresses[name] = (f"{base}.{number}", 13306)
+            server = _Named(addresses[name], name)
+            stack.callback(server.server_close)
+            stack.callback(server.shutdown)
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield addresses
+
+
+class _Named(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], name: str) -> None:
+        self.greeting = name.encode()
+        super().__init__(address, _Greeter)
+
+
+class _Greeter(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, _Named)
+        try:
+            self.request.sendall(self.server.greeting)
+            while self.request.recv(100):
+                pass
+        except OSError:
+            return  # the proxy cut it
+
+
+@contextmanager
+def haproxy(
+    folder: Path, servers: dict[str, tuple[str, int]], *, options: dict[str, str], lua: bool = True, level: str = "admin"
+) -> Iterator[Proxy]:
+    """A running HAProxy with one backend `db`. `options` are words after each server's address."""
+    base = network()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.joinpath("hold.lua").write_text(HOLD_LUA)
+    lines = "\n".join(f"    server {name} {host}:{port} {options[name]}" for name, (host, port) in servers.items())
+    hold = "    tcp-request inspect-delay 30s\n    tcp-request content lua.hold" if lua else ""
+    folder.joinpath("haproxy.cfg").write_text(f"""\
+global
+    maxconn 200
+    stats socket unix@{folder}/admin mode 600 level {level}
+    stats socket ipv4@{base}.9:9999 level {level}
+    lua-load {folder}/hold.lua
+defaults
+    mode tcp
+    timeout connect 2s
+    timeout client 1h
+    timeout server 1h
+    timeout queue 20s
+frontend clients
+    bind {base}.9:3306 backlog 1024
+{hold}
+    default_backend db
+backend db
+{lines}
+""")
+    log = folder.joinpath("log").open("wb")
+    with log, subprocess.Popen(["haproxy", "-db", "-f", str(folder / "haproxy.cfg")], stdout=log, stderr=log) as process:
+        try:
+            deadline = Deadline.after(CLOCK, 5)
+            while not folder.joinpath("admin").exists() or not _answers((f"{base}.9", 9999)):
+                assert process.poll() is None, folder.joinpath("log").read_text()
+                assert not deadline.is_over(), folder.joinpath("log").read_text()
+                CLOCK.sleep(0.01)
+            yield Proxy(clients=(f"{base}.9", 3306), path=f"{folder}/admin", tcp=f"tcp:{base}.9:9999", process=process)
+        finally:
+            process.kill()
+
+
+def _answers(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def greeted_by(address: tuple[str, int], *, within_s: float = 5) -> str:
+    """Which server a new client reaches; empty if it was closed without a word."""
+    with socket.create_connection(address, timeout=within_s) as client:
+        return client.recv(10).decode()
