@@ -11,8 +11,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -41,27 +41,26 @@ def ours(sandbox: Sandbox) -> Callable[[str], str]:
     return switch
 
 
-@contextmanager
-def reference(sandbox: Sandbox) -> Iterator[Callable[[str], str]]:
-    """The bare six steps, on warm connections: nothing is checked, nothing written down, whatever the state of things."""
-    with closing(sql.connect(sandbox, "east")) as east, closing(sql.connect(sandbox, "west")) as west:
-        servers = {"east": east, "west": west}
+def reference(sandbox: Sandbox) -> Callable[[str], str]:
+    """The bare six steps: nothing is checked, nothing written down, whatever the state of things."""
+    backend = sandbox.proxy.backend
 
-        def switch(to: str) -> str:
-            (old,) = (name for name in servers if name != to)
-            backend = sandbox.proxy.backend
-            sql.rows(servers[old], "SET GLOBAL read_only=1")
-            position = sql.value(servers[old], "SELECT @@gtid_binlog_pos")
-            if sql.value(servers[to], "SELECT MASTER_GTID_WAIT(%s, 10)", position) != 0:
+    def switch(to: str) -> str:
+        (old,) = (name for name in sandbox.members if name != to)
+        # the connections are there before the first step, and new each time: ours ends the old writer's sessions
+        with closing(sql.connect(sandbox, old)) as from_, closing(sql.connect(sandbox, to)) as onto:
+            sql.rows(from_, "SET GLOBAL read_only=1")
+            position = sql.value(from_, "SELECT @@gtid_binlog_pos")
+            if sql.value(onto, "SELECT MASTER_GTID_WAIT(%s, 10)", position) != 0:
                 raise SystemExit(f"{to} did not catch up with {position} in 10s")
-            sql.rows(servers[to], "SET GLOBAL read_only=0")
+            sql.rows(onto, "SET GLOBAL read_only=0")
             tell(
                 sandbox.proxy.admin_socket,
                 f"set server {backend}/{to} state ready; set server {backend}/{old} state maint; shutdown sessions server {backend}/{old}",
             )
-            return "succeeded"
+        return "succeeded"
 
-        yield switch
+    return switch
 
 
 def tell(path: str, commands: str) -> None:
@@ -79,15 +78,15 @@ def measure(pairs_of_runs: int) -> tuple[DrillReport, Sequence[float], Sequence[
     with tempfile.TemporaryDirectory(prefix="interlock-") as folder:
         sandbox = pair.up(Path(folder) / "pair", clock=SystemClock())
         try:
-            with reference(sandbox) as bare:
-                ways = [ours(sandbox), bare]
-                order = [way for number in range(pairs_of_runs) for way in (ways if number % 2 else reversed(ways))]  # each both ways
-                turns = iter(order)
+            bare = reference(sandbox)
+            ways = [ours(sandbox), bare]
+            order = [way for number in range(pairs_of_runs) for way in (ways if number % 2 else reversed(ways))]  # each both ways
+            turns = iter(order)
 
-                def switch(to: str) -> str:
-                    return next(turns)(to)
+            def switch(to: str) -> str:
+                return next(turns)(to)
 
-                report = drill(sandbox, switch, clock=SystemClock(), count=len(order), pooled=POOLED, fresh=FRESH, progress=print)
+            report = drill(sandbox, switch, clock=SystemClock(), count=len(order), pooled=POOLED, fresh=FRESH, progress=print)
         finally:
             pair.down(Path(sandbox.directory))
     taken = [(way is bare, switch.outage_ms) for way, switch in zip(order, report.switches, strict=True) if switch.outage_ms is not None]
@@ -96,7 +95,7 @@ def measure(pairs_of_runs: int) -> tuple[DrillReport, Sequence[float], Sequence[
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=20, help="switchovers of each kind")
+    parser.add_argument("--runs", type=int, default=30, help="switchovers of each kind")
     report, our_ms, bare_ms = measure(parser.parse_args().runs)
     our_p50, bare_p50 = percentile(our_ms, 0.5), percentile(bare_ms, 0.5)
     if our_p50 is None or not bare_p50:

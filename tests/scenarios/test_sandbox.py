@@ -118,6 +118,12 @@ def test_up_that_fails_says_why_and_leaves_nothing(folder: Path, clock: Clock) -
     assert processes.running(folder) == ()
 
 
+def test_server_options_are_for_both_and_one_server_can_have_its_own(folder: Path, clock: Clock) -> None:
+    sandbox = pair.up(folder, clock=clock, options={"max_connections": "42"}, only={"west": {"log_slave_updates": "0"}})
+    seen = [query(sandbox, name, "SELECT @@max_connections AS most, @@log_slave_updates AS echo")[0] for name in ("east", "west")]
+    assert seen == [{"most": 42, "echo": 1}, {"most": 42, "echo": 0}]
+
+
 def test_a_path_too_long_for_sockets_is_refused(tmp_path: Path, clock: Clock) -> None:
     with pytest.raises(UsageError, match="at most 80"):
         pair.up(tmp_path / ("x" * 80), clock=clock)
@@ -132,6 +138,7 @@ def test_missing_programs_are_named_with_their_packages() -> None:
 def test_passwords_are_private_and_on_no_command_line(pair: Sandbox) -> None:
     for account in accounts.ACCOUNTS:
         assert stat.S_IMODE(pair.password_file(account).stat().st_mode) == 0o600
+    assert not (Path(pair.directory) / "secrets" / "init.sql").exists()
     words = b"".join(Path(f"/proc/{process.pid}/cmdline").read_bytes() for process in pair.processes)
     assert not [account for account in accounts.ACCOUNTS if pair.password(account).encode() in words]
     assert stat.S_IMODE(Path(pair.directory).stat().st_mode) == 0o700
