@@ -49,9 +49,10 @@ class Here:
     def _run_command(self, effect: RunCommand) -> CommandResult:
         if effect.host is None:
             return run_program(effect.argv, env=effect.env, within_s=effect.within_s, clock=self._clock)
+        spec = self._ssh(effect.host)
         from interlock.hosts.ssh import run_on_host  # noqa: PLC0415 - paramiko takes a quarter of a second to import
 
-        return run_on_host(self._ssh(effect.host), effect, self._clock)
+        return run_on_host(spec, effect, self._clock)
 
     def _ssh(self, cluster: ClusterName) -> SshSpec:
         if cluster not in self._hosts:
