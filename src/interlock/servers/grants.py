@@ -33,7 +33,7 @@ NEEDS = (
     Need(privilege="SUPER", what_for="to start and stop the event scheduler"),
     Need(privilege="SELECT", what_for="to see locks, events, accounts and data"),
 )
-CANARY_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE")
+CANARY_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "CREATE")
 CANARY_ACCOUNT_PRIVILEGES = ("SELECT", "INSERT", "UPDATE")
 _ALIASES = {"READ ONLY ADMIN": "READ_ONLY ADMIN", "REPLICA MONITOR": "SLAVE MONITOR", "REPLICATION CLIENT": "BINLOG MONITOR"}
 
@@ -66,19 +66,14 @@ def missing(grants: Iterable[str], *, version: tuple[int, int, int], account: st
     """What the lines of SHOW GRANTS lack, each as the GRANT that gives it; `account` is as SQL names it."""
     everywhere: set[str] = set()
     in_schema: set[str] = set()
-    in_mysql: set[str] = set()
     for line in grants:
         privileges, scope = _parsed(line)
         if scope == "*.*":
             everywhere |= privileges
-        elif scope == "`mysql`.*":
-            in_mysql |= privileges
         elif scope in {"`interlock`.*", "`interlock`.`canary`"}:
             in_schema |= privileges
     if "ALL PRIVILEGES" in everywhere:
         return ()
-    if "SELECT" in in_mysql or "ALL PRIVILEGES" in in_mysql:
-        everywhere.add("SELECT")  # enough to run: then only the locks on tables that it may read are seen
     lacks = [need for need in NEEDS if need.privilege not in everywhere and not ("SUPER" in everywhere and version < need.split)]
     lines = [f"GRANT {need.privilege} ON *.* TO {account}" for need in lacks]
     lines += _missing_in_schema(everywhere | in_schema, account)

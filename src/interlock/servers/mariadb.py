@@ -253,7 +253,11 @@ class MariaDBServer:
         purposes = [Purpose.ACT, Purpose.WITNESS, Purpose.WAIT, *([Purpose.CANARY] if self._spec.access.canary is not None else [])]
         for purpose in purposes:
             self._pool.rows("SELECT 1", purpose=purpose)
-        self.write_facts()
+        log, state = self._pool.read(("SHOW MASTER STATUS", WRITE_STATE))
+        position = self._write_facts(state.rows[0]).position
+        if log.rows and isinstance(position, MariaDBPosition):
+            file, offset = text_of(log.rows[0]["File"]), int(text_of(log.rows[0]["Position"]))
+            self._bookmark = Bookmark(position=position, file=file, offset=offset)
 
     def close(self) -> None:
         self._pool.drop()

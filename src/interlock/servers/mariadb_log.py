@@ -1,7 +1,8 @@
 """What a binary log holds after a position, without reading the log from its beginning.
 
 Each file begins with a Gtid_list event: the position before the file. Walking backwards, the first file whose list the position contains is
-where to start; a remembered offset (`Bookmark`) shortens the way within a large file.
+where to start; a remembered offset (`Bookmark`) shortens the way within a large file. It is read in pages, for the server lets nobody
+commit while it reads one (SHOW BINLOG EVENTS holds the log's lock).
 """
 
 from __future__ import annotations
@@ -20,12 +21,11 @@ from interlock.servers.session import Row, Session
 
 PAGE_EVENTS = 1000
 _GTID = re.compile(r"GTID (\d+)-(\d+)-(\d+)")
-_BOUND_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bookmark:
-    """Everything that the log has from `offset` of `file` on came after `position` was read, or is part of it."""
+    """Everything before `offset` of `file` is part of `position`: the offset was read first."""
 
     position: MariaDBPosition
     file: str
@@ -60,7 +60,7 @@ def _start(session: Session, files: list[str], position: MariaDBPosition, bookma
 
 
 def _before(session: Session, file: str) -> MariaDBPosition:
-    for row in session.rows(f"SHOW BINLOG EVENTS IN {text(file)} LIMIT 4", bound_s=_BOUND_S):
+    for row in session.rows(f"SHOW BINLOG EVENTS IN {text(file)} LIMIT 4"):
         if text_of(row["Event_type"]) == "Gtid_list":
             return MariaDBPosition.parse(text_of(row["Info"]).strip("[]"))
     return MariaDBPosition()
@@ -74,7 +74,7 @@ def _gtids(session: Session, file: str, offset: int, deadline: Deadline) -> Iter
                 hint="read fewer transactions",
                 server=session.server,
             )
-        rows = session.rows(f"SHOW BINLOG EVENTS IN {text(file)} FROM {offset:d} LIMIT {PAGE_EVENTS}", bound_s=_BOUND_S)
+        rows = session.rows(f"SHOW BINLOG EVENTS IN {text(file)} FROM {offset:d} LIMIT {PAGE_EVENTS}")
         for row in rows:
             matched = _GTID.search(text_of(row["Info"])) if text_of(row["Event_type"]) == "Gtid" else None
             if matched is not None:

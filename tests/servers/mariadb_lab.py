@@ -1,0 +1,149 @@
+"""What the driver's tests share: accounts with exactly the grants that `interlock grants` prints, drivers for them, and plain clients."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.cursors import DictCursor
+
+from interlock.clock import SystemClock
+from interlock.model.topology import Access, Account, ClusterName, SecretRef, SecretSource, ServerName, ServerSpec, Tls
+from interlock.sandbox import sql
+from interlock.sandbox.places import Sandbox
+from interlock.servers.grants import grants_sql
+from interlock.servers.mariadb import MariaDBServer
+
+TOOL, CANARY, PASSWORD = "tool", "tool_canary", "pass'word-\\é"
+
+
+ALL_WITH_GRANT_OPTION = 549755813887
+
+
+def make_accounts(sandbox: Sandbox) -> None:
+    """On east, and so by replication on west. The sandbox's admin may grant nothing, so the tables are told that it may."""
+    sql.query(sandbox, "east", f"UPDATE mysql.global_priv SET Priv=JSON_SET(Priv, '$.access', {ALL_WITH_GRANT_OPTION}) WHERE User='admin'")
+    sql.query(sandbox, "east", "FLUSH PRIVILEGES")
+    for line in grants_sql("mariadb", TOOL, CANARY).splitlines():
+        sql.query(sandbox, "east", line.partition("; -- ")[0].rstrip(";"))
+    for user in (TOOL, CANARY):
+        sql.query(sandbox, "east", f"ALTER USER {user}@'%%' IDENTIFIED BY %s", PASSWORD)
+    position = str(sql.query(sandbox, "east", "SELECT @@gtid_binlog_pos AS p")[0]["p"])
+    assert sql.query(sandbox, "west", "SELECT MASTER_GTID_WAIT(%s, 10) AS w", position)[0]["w"] == 0
+
+
+def secret(reference: SecretRef) -> str:
+    return reference.place[0]
+
+
+def spec(
+    sandbox: Sandbox, name: str, *, user: str = TOOL, password: str = PASSWORD, canary: str | None = CANARY, tls: Tls | None = None
+) -> ServerSpec:
+    member = sandbox.members[name]
+    accounts = [
+        Account(user=one, password=SecretRef(source=SecretSource.ENV, place=(password,))) if one is not None else None
+        for one in (user, canary)
+    ]
+    assert accounts[0] is not None
+    return ServerSpec(
+        name=ServerName(name),
+        cluster=ClusterName(name),
+        host=member.host,
+        port=member.port,
+        access=Access(account=accounts[0], tls=tls, canary=accounts[1]),
+    )
+
+
+@contextmanager
+def driver(
+    sandbox: Sandbox, name: str, *, user: str = TOOL, password: str = PASSWORD, canary: str | None = CANARY, tls: Tls | None = None
+) -> Iterator[MariaDBServer]:
+    pair = tuple(spec(sandbox, one) for one in sandbox.members)
+    server = MariaDBServer(
+        spec(sandbox, name, user=user, password=password, canary=canary, tls=tls), secrets=secret, clock=SystemClock(), pair=pair
+    )
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@contextmanager
+def client(sandbox: Sandbox, name: str, account: str = "app") -> Iterator[Connection[DictCursor]]:
+    connection = sql.connect(sandbox, name, account)
+    try:
+        yield connection
+    finally:
+        if connection.open:
+            connection.close()
+
+
+@contextmanager
+def fenced(sandbox: Sandbox, name: str) -> Iterator[None]:
+    """Fenced by an administrator, and as it was before afterwards."""
+    before = sql.query(sandbox, name, "SELECT @@GLOBAL.read_only AS r")[0]["r"]
+    sql.query(sandbox, name, "SET GLOBAL read_only=1")
+    try:
+        yield
+    finally:
+        sql.query(sandbox, name, f"SET GLOBAL read_only={before}")
+
+
+@contextmanager
+def hung(sandbox: Sandbox, name: str) -> Iterator[None]:
+    """The server is stopped (SIGSTOP): it answers nothing, and its sockets stay open."""
+    pid = server_pid(sandbox, name)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def server_pid(sandbox: Sandbox, name: str) -> int:
+    return int(Path(sandbox.members[name].data, "mariadbd.pid").read_text())
+
+
+@dataclass
+class Background:
+    """A statement that runs on a client's connection meanwhile; `error` is what came of it."""
+
+    thread: threading.Thread
+    error: pymysql.Error | None = None
+
+
+@contextmanager
+def running(sandbox: Sandbox, name: str, statement: str, account: str = "app") -> Iterator[Background]:
+    """Runs until it ends by itself; entered once the server is seen running it."""
+    with client(sandbox, name, account) as connection:
+        number = connection.thread_id()  # type: ignore[no-untyped-call]
+
+        def run() -> None:
+            try:
+                sql.rows(connection, statement)
+            except pymysql.Error as error:
+                background.error = error
+
+        background = Background(threading.Thread(target=run))
+        background.thread.start()
+        until(
+            lambda: bool(sql.query(sandbox, name, f"SELECT 1 FROM information_schema.processlist WHERE id={number} AND info IS NOT NULL"))
+        )
+        try:
+            yield background
+        finally:
+            background.thread.join(20)
+
+
+def until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
+    end_s = time.perf_counter() + within_s
+    while not holds():
+        assert time.perf_counter() < end_s, "it did not come about in time"

@@ -1,0 +1,283 @@
+"""What the MariaDB driver says and understands, without a server."""
+
+from __future__ import annotations
+
+import pymysql
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymysql import err
+
+from interlock.clock import SystemClock
+from interlock.errors import (
+    BoundReached,
+    DriverError,
+    NotPermitted,
+    RefusedButAlive,
+    StatementFailed,
+    Unreachable,
+    UsageError,
+    WriteRefused,
+)
+from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
+from interlock.model.topology import Access, Account, ClusterName, ServerName, ServerSpec
+from interlock.servers import canary, quoting
+from interlock.servers.flavors import flavor_of, make_server, refuse_other_flavors, version_of
+from interlock.servers.grants import grants_sql, missing
+from interlock.servers.mariadb_accounts import Accounts
+from interlock.servers.mariadb_facts import channel, held, is_client, is_ddl
+from interlock.servers.mariadb_script import WRITE_STATE, script
+from interlock.servers.translate import is_client_timeout, translated
+
+EAST = ServerName("east")
+SPEC = ServerSpec(
+    name=EAST, cluster=ClusterName("east"), host="10.1.0.10", port=3306, access=Access(account=Account(user="t", password=None), tls=None)
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        pytest.param("plain", "'plain'", id="plain"),
+        pytest.param("it's", "'it\\'s'", id="quote"),
+        pytest.param("a\\", "'a\\\\'", id="backslash"),
+        pytest.param('"\n\r\0', "'\\\"\\n\\r\\0'", id="controls"),
+    ],
+)
+def test_texts_are_quoted(value: str, written: str) -> None:
+    assert quoting.text(value) == written
+
+
+@given(st.text())
+def test_no_text_ends_its_own_quotes(value: str) -> None:
+    inside = quoting.text(value)[1:-1]
+    unescaped = inside.replace("\\\\", "").replace("\\'", "").replace('\\"', "")
+    assert not {"'", '"', "\0", "\n"} & set(unescaped)
+    assert not unescaped.endswith("\\")
+
+
+@pytest.mark.parametrize(
+    ("parts", "written"),
+    [
+        pytest.param(("shop", "order"), "`shop`.`order`", id="two"),
+        pytest.param(("a`b", "q\"u'o\nte"), "`a``b`.`q\"u'o\nte`", id="odd"),
+    ],
+)
+def test_names_are_quoted(parts: tuple[str, ...], written: str) -> None:
+    assert quoting.name(*parts) == written
+
+
+@pytest.mark.parametrize("part", [pytest.param("", id="empty"), pytest.param("a\0b", id="nul")])
+def test_what_is_no_name_is_refused(part: str) -> None:
+    with pytest.raises(ValueError, match="not a name"):
+        quoting.name("shop", part)
+
+
+@pytest.mark.parametrize(
+    ("bound", "written"),
+    [(2.0, "2"), (0.25, "0.25"), (0.0, "0.001"), (-1.0, "0.001"), (100.0, "100")],
+    ids=["whole", "part", "zero-is-for-ever", "negative", "hundred"],
+)
+def test_a_bound_is_never_zero(bound: float, written: str) -> None:
+    assert quoting.seconds(bound) == written
+
+
+def test_a_mark_can_not_end_its_comment() -> None:
+    assert quoting.marked("DO 0", "r1 */ DROP TABLE x; /*") == "/* interlock:r1-DROP-TABLE-x- */ DO 0"
+
+
+@pytest.mark.parametrize(
+    ("effect", "words"),
+    [
+        pytest.param(
+            Fence(server=EAST, within_s=1.5),
+            ("SET STATEMENT max_statement_time=1.5, lock_wait_timeout=2 FOR SET GLOBAL read_only=1", WRITE_STATE),
+            id="fence",
+        ),
+        pytest.param(
+            Open(server=EAST),
+            ("SET STATEMENT max_statement_time=2, lock_wait_timeout=2 FOR SET GLOBAL read_only=0", WRITE_STATE),
+            id="open",
+        ),
+        pytest.param(
+            SetEventScheduler(server=EAST, on=False),
+            ("SET STATEMENT max_statement_time=5, lock_wait_timeout=5 FOR SET GLOBAL event_scheduler=OFF",),
+            id="scheduler",
+        ),
+        pytest.param(KillSessions(server=EAST, ids=(7, 9)), ("KILL HARD 7", "KILL HARD 9"), id="kill"),
+        pytest.param(RunSql(server=EAST, statements=("A", "B"), within_s=1), ("A", "B"), id="sql"),
+    ],
+)
+def test_scripts(effect: ServerEffect, words: tuple[str, ...]) -> None:
+    assert script(effect) == words
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (1290, WriteRefused),
+        (1836, WriteRefused),
+        (1205, BoundReached),
+        (1969, BoundReached),
+        (2006, Unreachable),
+        (2003, Unreachable),
+        (1927, Unreachable),
+        (1040, RefusedButAlive),
+        (1045, RefusedButAlive),
+        (1129, RefusedButAlive),
+        (1130, RefusedButAlive),
+        (1203, RefusedButAlive),
+        (1227, NotPermitted),
+        (1142, NotPermitted),
+        (1062, StatementFailed),
+        (1064, StatementFailed),
+        (99999, StatementFailed),
+    ],
+    ids=str,
+)
+def test_errors_by_what_the_operator_does_next(code: int, kind: type[DriverError]) -> None:
+    error = translated(err.OperationalError(code, "the server's\nwords"), server="east", doing="fence")
+    assert type(error) is kind
+    assert error.message == f"east: fence: {code} the server's words"
+    assert error.server == "east"
+
+
+def test_a_closed_connection_is_unreachable() -> None:
+    assert type(translated(err.InterfaceError(0, ""), server="east", doing="x")) is Unreachable
+
+
+def test_our_own_time_out_is_told_from_a_lost_connection() -> None:
+    late = pymysql.err.OperationalError(2013, "Lost connection (timed out)")
+    late.__context__ = TimeoutError("timed out")
+    assert is_client_timeout(late)
+    assert not is_client_timeout(pymysql.err.OperationalError(2013, "Lost connection"))
+
+
+@pytest.mark.parametrize(
+    ("version", "flavor", "numbers"),
+    [
+        ("5.5.5-10.11.6-MariaDB-0+deb12u1-log", "mariadb", (10, 11, 6)),
+        ("11.8.2-MariaDB", "mariadb", (11, 8, 2)),
+        ("8.4.3", "mysql", (8, 4, 3)),
+        ("5.0.45-Xpand-6.1", "xpand", (5, 0, 45)),
+        ("5.0.45-clustrix-9.0", "xpand", (5, 0, 45)),
+        ("odd", "mysql", (0, 0, 0)),
+    ],
+)
+def test_flavors(version: str, flavor: str, numbers: tuple[int, int, int]) -> None:
+    assert (flavor_of(version), version_of(version)) == (flavor, numbers)
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [("9.7.0", "east runs mysql 9.7.0, which this version does not drive"), ("10.4.9-MariaDB", "older than 10.5.2")],
+    ids=["mysql", "old"],
+)
+def test_other_flavors_are_refused_by_name(version: str, says: str) -> None:
+    with pytest.raises(StatementFailed, match=says):
+        refuse_other_flavors("east", version)
+
+
+def test_a_pinned_flavor_that_is_not_driven_is_refused() -> None:
+    pinned = ServerSpec(name=EAST, cluster=SPEC.cluster, host="h", port=1, access=SPEC.access, flavor="MySQL 9.7")
+    with pytest.raises(StatementFailed, match=r"east runs MySQL 9\.7, which this version does not drive"):
+        make_server(pinned, secrets=lambda _: "", clock=SystemClock(), pair=(pinned,))
+
+
+SLAVE = {
+    "Connection_name": "",
+    "Master_Host": "10.1.0.10",
+    "Master_Port": 3306,
+    "Slave_IO_Running": "Connecting",
+    "Slave_SQL_Running": "Yes",
+    "Seconds_Behind_Master": None,
+    "Last_IO_Error": "error connecting",
+    "Last_SQL_Error": "",
+    "Replicate_Do_DB": "shop",
+}
+
+
+def test_unknown_lag_stays_unknown_and_filters_are_told() -> None:
+    facts = channel(ServerName("west"), SLAVE, pair=(SPEC,))
+    assert (facts.lag_s, facts.receiver, facts.applier, facts.error) == (None, "Connecting", True, "error connecting")
+    assert (facts.source, dict(facts.filters)) == (EAST, {"replicate_do_db": "shop"})
+
+
+def test_a_source_outside_the_pair_has_no_name() -> None:
+    facts = channel(ServerName("west"), {**SLAVE, "Master_Port": 3307}, pair=(SPEC,))
+    assert (facts.source, facts.source_address) == (None, "10.1.0.10:3307")
+
+
+def test_what_a_server_holds_is_the_highest_of_each_domain() -> None:
+    assert str(held({"logged": "1-1-5,2-2-3", "applied": b"2-2-9,3-3-1"})) == "1-1-5,2-2-9,3-3-1"
+
+
+@pytest.mark.parametrize(
+    ("user", "command", "number", "client"),
+    [
+        ("app", "Sleep", 1, True),
+        ("system user", "Slave_SQL", 2, False),
+        ("event_scheduler", "Daemon", 3, False),
+        ("repl", "Binlog Dump", 4, False),
+        ("repl", "Binlog Dump GTID", 5, False),
+        ("app", "Query", 77, False),
+        ("interlock", "Sleep", 6, False),
+    ],
+    ids=["client", "applier", "scheduler", "dump", "gtid-dump", "our-connection", "our-account"],
+)
+def test_who_is_a_client(user: str, command: str, number: int, client: bool) -> None:  # noqa: FBT001 - a table's column
+    assert is_client({"id": number, "user": user, "command": command}, ours={77}, our_users={"interlock"}) is client
+
+
+@pytest.mark.parametrize(
+    ("statement", "ddl"),
+    [
+        ("ALTER TABLE t ADD c INT", True),
+        ("/* a */ -- b\n create index i on t (a)", True),
+        ("SELECT 'ALTER TABLE'", False),
+        ("UPDATE t SET a = 1", False),
+        ("", False),
+    ],
+)
+def test_what_is_ddl(statement: str, ddl: bool) -> None:  # noqa: FBT001 - a table's column
+    assert is_ddl(statement) is ddl
+
+
+ACCOUNTS = Accounts(
+    known=frozenset({("app", "%"), ("app", "10.1.%"), ("dba", "10.2.0.0/255.255.0.0")}),
+    passing=frozenset({("app", "10.1.%"), ("dba", "10.2.0.0/255.255.0.0")}),
+)
+
+
+@pytest.mark.parametrize(
+    ("user", "host", "passes"),
+    [("app", "10.9.0.1:555", False), ("app", "10.1.0.1:555", True), ("dba", "10.2.3.4:1", True), ("nobody", "h:1", None)],
+)
+def test_whoever_may_pass_is_taken_to(user: str, host: str, passes: bool | None) -> None:  # noqa: FBT001 - a table's column
+    assert ACCOUNTS.passes(user, host) is passes
+
+
+def test_unreadable_accounts_are_not_known_to_be_harmless() -> None:
+    assert Accounts(readable=False).passes("app", "h") is None
+    assert Accounts(readable=False).definer_passes("app@%") is None
+
+
+def test_a_missing_right_is_named_as_its_grant() -> None:
+    lines = [line.partition(";")[0] for line in grants_sql("mariadb", "t").splitlines() if line.startswith("GRANT")]
+    assert missing(lines, version=(11, 4, 0), account="'t'@'%'") == ()
+    for line in lines:
+        rest = [other for other in lines if other != line]
+        assert missing(rest, version=(11, 4, 0), account="'t'@'%'") == (line,)
+    assert missing(["GRANT ALL PRIVILEGES ON *.* TO `t`@`%`"], version=(11, 4, 0), account="'t'@'%'") == ()
+
+
+def test_grants_quote_odd_users_and_know_their_flavors() -> None:
+    assert "'o\\'neil'@'%'" in grants_sql("mariadb", "o'neil")
+    with pytest.raises(UsageError, match="no grants are known for oracle"):
+        grants_sql("oracle", "t")
+
+
+def test_the_canary_account_gets_nothing_that_passes_read_only() -> None:
+    lines = [line for line in grants_sql("mariadb", "t", "c").splitlines() if "'c'@" in line and line.startswith("GRANT")]
+    assert lines == ["GRANT SELECT, INSERT, UPDATE ON `interlock`.`canary` TO 'c'@'%';"]
+    assert canary.TABLE in grants_sql("mariadb", "t", "c")
