@@ -38,7 +38,12 @@ def _route_type(name: str) -> RouteType:
         known = sorted({*ROUTE_TYPES, *found})
         near = difflib.get_close_matches(name, known, n=1)
         raise UsageError(f"no type of route is called {name!r}", hint=f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}")
-    loaded = found[name].load()
+    try:
+        loaded = found[name].load()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"the type of route {name} can't be loaded from {found[name].value}: {error}", hint="mend or remove its package"
+        ) from error
     if not isinstance(loaded, RouteType):
         raise UsageError(f"the entry point {name} of {GROUP} is no RouteType: {loaded!r}")
     return loaded
