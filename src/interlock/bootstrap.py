@@ -1,1 +1,140 @@
 """The only place that picks real drivers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from interlock.actions.catalogue import catalogue
+from interlock.clock import Clock, SystemClock
+from interlock.documents.topology import load_topology
+from interlock.engine.events import Asker, Observer
+from interlock.engine.execution import Stop
+from interlock.engine.runs import Engine
+from interlock.errors import DriverError
+from interlock.hosts.local import Here
+from interlock.hosts.secrets import Secrets
+from interlock.model.topology import RouteName, ServerName, Topology
+from interlock.ports import Outside, Prober, Route, Server, Store
+from interlock.routes.client import ClientLogin
+from interlock.routes.parts import RouteParts
+from interlock.routes.prober import RouteProber
+from interlock.routes.registry import make_route, route_fields
+from interlock.servers.flavors import make_server
+from interlock.stores.holder import this_holder
+from interlock.stores.open import open_store
+
+R = TypeVar("R")
+
+_AT_ONCE = 16
+
+
+class RealWorld:
+    """Servers, routes and hooks of one topology, each made when it is first asked for."""
+
+    def __init__(self, topology: Topology, clock: Clock, secrets: Secrets, store: Store) -> None:
+        self.topology = topology
+        self.present_run = ""
+        self._store = store
+        self.outside: Outside = Here(clock, {name: cluster.ssh for name, cluster in topology.clusters.items() if cluster.ssh is not None})
+        self._clock = clock
+        self._secrets = secrets
+        self._servers: dict[ServerName, Server] = {}
+        self._routes: dict[RouteName, Route] = {}
+        self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="interlock")
+
+    def server(self, name: str, /) -> Server:
+        spec = self.topology.server(name)
+        if spec.name not in self._servers:
+            self._servers[spec.name] = make_server(spec, secrets=self._secrets.read, clock=self._clock, pair=self.topology.servers())
+        return self._servers[spec.name]
+
+    def route(self, name: str, /) -> Route:
+        spec = self.topology.routes[RouteName(name)]
+        if spec.name not in self._routes:
+            parts = RouteParts(
+                topology=self.topology,
+                outside=self.outside,
+                clock=self._clock,
+                connect=self._login(),
+                server_ids=self._server_ids,
+            )
+            self._routes[spec.name] = make_route(spec, parts)
+        return self._routes[spec.name]
+
+    def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
+        if len(calls) < 2:
+            return [call() for call in calls]
+        futures = [self._pool.submit(call) for call in calls]
+        outcomes = [(future, future.exception()) for future in futures]
+        for _, error in outcomes:
+            if error is not None:
+                raise error
+        return [future.result() for future, _ in outcomes]
+
+    def prober(self) -> Prober | None:
+        login = self._login()
+        routes = [route for route in self.topology.routes.values() if route.clients is not None]
+        return RouteProber(routes, login, self._clock) if routes and login is not None and login.only_canary else None
+
+    def unfinished_runs(self) -> tuple[str, ...]:
+        runs = self._store.runs(self.topology.name)
+        return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
+
+    def close(self) -> None:
+        closables: list[Server | Route] = [*self._servers.values(), *self._routes.values()]
+        for closable in closables:
+            with contextlib.suppress(DriverError):  # it is of no more use, and says so
+                closable.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _login(self) -> ClientLogin | None:
+        """As a client logs in: with the canary account, or with Interlock's own. The writer's settings hold for both sides."""
+        access = next(iter(self.topology.masters())).access
+        account = access.canary or access.account
+        password = self._secrets.read(account.password) if account.password is not None else ""
+        return ClientLogin(user=account.user, password=password, tls=access.tls, only_canary=access.canary is not None)
+
+    def _server_ids(self) -> Mapping[int, ServerName]:
+        found: dict[int, ServerName] = {}
+        for master in self.topology.masters():
+            with contextlib.suppress(DriverError):  # its id is not known, so nothing will be taken for it
+                found[self.server(master.name).facts().server_id] = master.name
+        return found
+
+
+def read_topology(path: Path) -> Topology:
+    """InvalidFile with every problem."""
+    return load_topology(path, route_fields())
+
+
+class Wiring:
+    """A topology, a store and the engine on them. Close it when the command ends."""
+
+    def __init__(self, topology: Topology, store_url: str | None, clock: Clock | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self.topology = topology
+        self.secrets = Secrets(self.clock)
+        self.store: Store = open_store(store_url, self.clock)
+        self.world = RealWorld(topology, self.clock, self.secrets, self.store)
+        self.catalogue = catalogue()
+
+    def engine(self, observe: Observer, ask: Asker, stop: Stop) -> Engine:
+        return Engine(
+            world=self.world,
+            store=self.store,
+            catalogue=self.catalogue,
+            clock=self.clock,
+            observe=observe,
+            ask=ask,
+            stop=stop,
+            holder=this_holder,
+            redact=self.secrets.redact,
+        )
+
+    def close(self) -> None:
+        self.world.close()
+        self.store.close()

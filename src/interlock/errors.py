@@ -89,7 +89,9 @@ class PairBusy(InterlockError):
 
 
 class StepFailed(InterlockError):
-    """A step failed after the first effect; the engine decides what follows."""
+    """A step failed; the engine decides what follows. `on_failure` is the step's own word on that, if it has one."""
+
+    on_failure: str | None = None
 
 
 class Halted(InterlockError):

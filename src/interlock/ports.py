@@ -168,8 +168,11 @@ class World(Protocol):
         """None when no route says where clients connect, or no canary account is known."""
         ...
 
+    present_run: str
+    """The run of this process, empty while there is none."""
+
     def unfinished_runs(self) -> tuple[str, ...]:
-        """Runs of this pair, other than the present one, that have no outcome yet."""
+        """Runs of this pair, other than the present one, that have no outcome yet, newest first."""
         ...
 
 

@@ -206,12 +206,10 @@ class Http:
 
 def _read(world: World, server: ServerName, query: str, within_s: float) -> str:
     """The first column of the first row, as text; empty if there is no row. In a transaction that can't write."""
-    statements = ("START TRANSACTION READ ONLY", query, "ROLLBACK")
-    rows = world.server(server).apply(RunSql(server=server, statements=statements, within_s=within_s), mark="check")["rows"]
-    results = rows if isinstance(rows, list | tuple) else ()
-    found = results[1] if len(results) > 1 else ()
-    first = next(iter(found), None)
-    cell = next(iter(first.values() if isinstance(first, Mapping) else first), None) if first else None
+    effect = RunSql(server=server, statements=("START TRANSACTION READ ONLY", query), within_s=within_s)
+    rows = world.server(server).apply(effect, mark="look")["rows"]
+    first = next(iter(rows), None) if isinstance(rows, list | tuple) else None
+    cell = next(iter(first.values()), None) if isinstance(first, Mapping) else None
     return "" if cell is None else str(cell)
 
 

@@ -36,7 +36,7 @@ def is_channel_healthy(server: ServerName, source: ServerName, channels: Sequenc
 def is_caught_up(server: ServerName, position: Position, target: Position, channels: Sequence[ChannelFacts]) -> Verdict:
     """The server holds `target`; while it does not, every applier of it must run, or it would never."""
     if position.contains(target):
-        return Done(f"{server} holds {target or 'everything (nothing was written)'}")
+        return Done(f"{server} holds {str(target) or 'everything: nothing was written'}")
     for channel in channels:
         if channel.error or not channel.applier:
             return Refuse(

@@ -127,6 +127,7 @@ RunEvent = (
 
 class Observer(Protocol):
     def __call__(self, event: RunEvent, /) -> None: ...
+
     # `ask` is how a gate reaches a person
 
 

@@ -58,9 +58,7 @@ class Execution:
     def move(self, event: Event, *, durable: bool = False) -> None:
         """Take a row of the table, record it, and tell."""
         row = self.life.move(event)
-        self.journal.write(
-            RecordKind.MOVED, durable=durable, event=row.event, source=row.source, target=row.target, reason=row.reason
-        )
+        self.journal.write(RecordKind.MOVED, durable=durable, event=row.event, source=row.source, target=row.target, reason=row.reason)
         ended = row.target in FINAL or row.target is State.HALTED
         self.journal.set_state(row.target, row.target if ended else None)
         self.observe(StateChanged(state=row.target.value, reason=row.reason))

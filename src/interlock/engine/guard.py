@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 
 from interlock.errors import DriverError, LeaseLost, PairBusy, StoreFailed
 from interlock.model.topology import ServerName
@@ -58,10 +59,8 @@ class Guard:
 
         A store that fails does not stop the way back, as long as the server's lock is ours.
         """
-        try:
+        with suppress(StoreFailed):
             self._store.check_lease(self.lease)
-        except StoreFailed:
-            pass
         try:
             self._world.server(server).take_lock(self._lock)
         except PairBusy as busy:

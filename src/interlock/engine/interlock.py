@@ -9,7 +9,7 @@ from interlock.decisions.replication import is_caught_up
 from interlock.decisions.writes import OtherMaster, may_open
 from interlock.engine.guard import Guard
 from interlock.engine.journal import Journal, RecordKind
-from interlock.errors import DriverError, StepFailed, Unreachable, OutcomeUnknown
+from interlock.errors import DriverError, OutcomeUnknown, StepFailed, Unreachable
 from interlock.model.effects import Open
 from interlock.model.facts import FenceProof
 from interlock.model.topology import ServerName
@@ -51,11 +51,13 @@ class Interlock:
         self._standing.pop(server, None)
 
     def open(self, effect: Open, deadline: Deadline, mark: str) -> None:
-        """Open the server as soon as it may be, before the deadline. StepFailed, with the reason, if it may not."""
+        """Open the server as soon as it may be, before the deadline. StepFailed, with the reason, if it may not.
+
+        The caller has checked lease and locks; they are checked again here after each wait.
+        """
         target = self._world.server(effect.server)
         others = [self._other(name) for name in self._world.topology.other_masters(effect.server)]
         while True:
-            self._guard.check({effect.server})
             position = target.write_facts().position
             match may_open(effect.server, position, others, lease_held=True):
                 case Done():
@@ -70,6 +72,7 @@ class Interlock:
                         raise StepFailed(why, hint=f"let {effect.server} catch up, then resume", server=effect.server)
                     if until:
                         target.wait_applied(until.position, min(_SLICE_S, deadline.left_s()))
+                    self._guard.check({effect.server})
                 case _:
                     raise StepFailed(f"{effect.server} may not be opened", server=effect.server)
         self._journal.write(

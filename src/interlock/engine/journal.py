@@ -143,8 +143,8 @@ class Progress:
     outputs: dict[str, Mapping[str, object]] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
     intents: dict[str, Intent] = field(default_factory=dict)
-    opening: Mapping[str, object] | None = None
-    evidence: dict[str, object] = field(default_factory=dict)
+    opening: bool = False
+    was_going_back: bool = False
     epoch: int = 0
     last_seq: int = 0
 
@@ -176,12 +176,12 @@ def _take(progress: Progress, kind: RecordKind, body: Mapping[str, object]) -> N
             progress.facts = _mapping(body["facts"])
         case RecordKind.MOVED:
             progress.state = State(str(body["target"]))
+            progress.was_going_back = body["source"] == State.ROLLING_BACK
+            progress.opening = progress.opening or progress.state is State.OPENED
             progress.outcome = None
         case RecordKind.INTENDED:
             step = str(body["step"])
-            progress.intents[step] = Intent(
-                step=step, action=str(body["action"]), args=_mapping(body["args"]), before=body["before"]
-            )
+            progress.intents[step] = Intent(step=step, action=str(body["action"]), args=_mapping(body["args"]), before=body["before"])
         case RecordKind.ACTING:
             intent = progress.intents[str(body["step"])]
             intent.begun, intent.undone, intent.before = True, False, body["before"]
@@ -195,8 +195,6 @@ def _take(progress: Progress, kind: RecordKind, body: Mapping[str, object]) -> N
             progress.passed.add(str(body["step"]))
         case RecordKind.UNDONE:
             progress.intents[str(body["step"])].undone = True
-        case RecordKind.OPENING:
-            progress.opening = body
         case RecordKind.ENDED:
             progress.outcome = State(str(body["outcome"]))
         case _:

@@ -88,7 +88,11 @@ class Lifecycle:
             model=None,
             states=[each.value for each in State],
             transitions=[
-                {"trigger": event.value, "source": [m.source.value for m in MOVES if m.event is event and m.target is target], "dest": target.value}
+                {
+                    "trigger": event.value,
+                    "source": [m.source.value for m in MOVES if m.event is event and m.target is target],
+                    "dest": target.value,
+                }
                 for event, target in dict.fromkeys((move.event, move.target) for move in MOVES)
             ],
             initial=state.value,

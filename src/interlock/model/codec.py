@@ -33,7 +33,7 @@ def to_plain(value: object) -> object:
         case Sequence():
             return [to_plain(item) for item in value]
         case _ if is_dataclass(value) and not isinstance(value, type):
-            return {part.name: to_plain(getattr(value, part.name)) for part in fields(value)}
+            return {part.name.rstrip("_"): to_plain(getattr(value, part.name)) for part in fields(value)}
         case _:
             raise TypeError(f"no JSON form for {type(value).__name__}")
 

@@ -1,0 +1,196 @@
+"""The way back: undo in reverse order, on fresh connections, before a deadline of its own; and halting when that can't be done.
+
+The interlock holds here too: what was opened is fenced, the old writer catches up with it, then the old writer is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from interlock.actions.action import Action, facts_type
+from interlock.clock import Deadline
+from interlock.engine.apply import carry_out, scripts, touched_servers
+from interlock.engine.events import UndoBegan, UndoEnded
+from interlock.engine.execution import Execution
+from interlock.engine.forward import steps_of
+from interlock.engine.journal import Intent, RecordKind
+from interlock.engine.steps import BoundStep, bind
+from interlock.errors import DriverError, LeaseLost, StepFailed
+from interlock.model.codec import from_plain
+from interlock.model.effects import Effect, Fence, is_repeatable
+from interlock.model.verdict import Act, Done, Refuse, Wait
+from interlock.playbook.catalogue import Role
+
+_HALT_WITHIN_S = 10.0
+"""How long halting tries to fence what may be open."""
+
+_PAUSE_S = 0.2
+
+
+class UndoFailed(StepFailed):
+    """Something could not be put back. `script` is what a person can run instead."""
+
+    script: tuple[str, ...] = ()
+
+
+def go_back(execution: Execution) -> None:
+    """Undo every intent that may have had its effect. UndoFailed if one can't be undone before the deadline."""
+    execution.journal.lenient = True
+    deadline = Deadline.after(execution.clock, execution.playbook.rollback_within_s)
+    bounds = bound_intents(execution)
+    for intent in reversed(list(execution.intents.values())):
+        if intent.undone or not (intent.begun or execution.taken_over):
+            continue
+        _undo(execution, intent, bounds[intent.step], deadline)
+
+
+def bound_intents(execution: Execution) -> dict[str, BoundStep]:
+    """The steps of the intents, with their values. StepFailed if the journal names a step that the playbook does not have."""
+    found: dict[str, BoundStep] = {}
+    for step in (step for phase in execution.playbook.phases for step in steps_of(phase)):
+        bounds = bind(step, execution.scope)
+        found |= {bound.key: bound for bound in bounds} if isinstance(bounds, list) else {}
+    missing = [key for key in execution.intents if key not in found]
+    if missing:
+        raise StepFailed(f"the journal has an effect of {missing[0]}, and the playbook in it has no such step")
+    return found
+
+
+def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Deadline) -> None:
+    began_s = execution.clock.monotonic_s()
+    action = cast("Action[Any]", bound.action)
+    before = intent.before if not _is_plain(intent.before) else from_plain(intent.before, facts_type(action))
+    script: tuple[str, ...] = ()
+    done_once = False
+    while True:
+        try:
+            if execution.taken_over or deadline.is_over():
+                _refresh(execution, bound)
+            now = action.look(execution.world)
+            effects = _undo_effects(execution, bound, before, now)
+            if not effects or done_once:
+                break
+            script = scripts(execution.world, effects)
+            execution.journal.write(RecordKind.UNDOING, durable=True, step=intent.step, script=script)
+            execution.observe(UndoBegan(step=intent.step, script=script))
+            for server in touched_servers(effects):
+                execution.guard.recover(server)
+            carry_out(execution, effects, deadline)
+            done_once = not all(is_repeatable(effect) for effect in effects) or bound.step.undo is not None
+        except LeaseLost:
+            raise
+        except (DriverError, StepFailed) as error:
+            _again_or_fail(execution, intent, bound, error, script=script, deadline=deadline, began_s=began_s)
+    intent.undone = True
+    ms = (execution.clock.monotonic_s() - began_s) * 1000
+    detail = "; ".join(script) or "nothing to undo"
+    execution.journal.write(RecordKind.UNDONE, step=intent.step, detail=detail, ms=ms)
+    execution.observe(UndoEnded(step=intent.step, result="undone" if script else "nothing_to_undo", detail=detail, ms=ms))
+
+
+def _again_or_fail(
+    execution: Execution,
+    intent: Intent,
+    bound: BoundStep,
+    error: DriverError | StepFailed,
+    *,
+    script: tuple[str, ...],
+    deadline: Deadline,
+    began_s: float,
+) -> None:
+    """Fresh connections and another try while there is time; then UndoFailed."""
+    if not deadline.is_over():
+        execution.clock.sleep(min(_PAUSE_S, deadline.left_s()))
+        try:
+            _refresh(execution, bound)
+        except DriverError:
+            return  # still out of reach: the next look says so
+        return
+    ms = (execution.clock.monotonic_s() - began_s) * 1000
+    execution.journal.write(RecordKind.NOT_UNDONE, step=intent.step, message=error.message, hint=error.hint, script=script)
+    execution.observe(UndoEnded(step=intent.step, result="failed", detail=error.message, ms=ms))
+    failed = UndoFailed(f"{intent.step} could not be undone: {error.message}", hint=error.hint, server=error.server, step=intent.step)
+    failed.script = script
+    raise failed from error
+
+
+def _refresh(execution: Execution, bound: BoundStep) -> None:
+    """End what may still land on the server that the step touches, and begin with fresh connections."""
+    name = bound.args.get("server")
+    if isinstance(name, str):
+        server = execution.world.server(name)
+        server.settle()
+        execution.guard.recover(server.name)
+
+
+def _undo_effects(execution: Execution, bound: BoundStep, before: object, now: object) -> Sequence[Effect]:
+    if bound.step.undo is None:
+        return cast("Action[Any]", bound.action).undo(before, now)
+    effects: list[Effect] = []
+    for step in bound.step.undo:
+        bounds = bind(step, bound.scope)
+        for each in bounds if isinstance(bounds, list) else ():
+            undo = cast("Action[Any]", each.action)
+            seen = undo.look(execution.world)
+            match undo.decide(seen):
+                case Act():
+                    effects += undo.effects(seen)
+                case Refuse(why, hint):
+                    raise StepFailed(why, hint=hint, step=each.key)
+                case Done() | Wait():
+                    pass
+    return effects
+
+
+def _is_plain(before: object) -> bool:
+    """Whether it comes from a journal (JSON) or was seen by this process (facts)."""
+    return before is None or isinstance(before, dict | list | str | int | float | bool)
+
+
+def halt(execution: Execution) -> list[str]:
+    """Fence every master, if this run has fenced or opened one; returns what could not be proved fenced, a sentence each.
+
+    A run that has touched no server leaves the writer open: halting must not cause an outage of its own.
+    """
+    roles = {step.id: step.spec.role for phase in execution.playbook.phases for step in steps_of(phase)}
+    touched = [i for i in execution.intents.values() if i.begun or execution.taken_over]
+    if not any(roles.get(intent.step.partition("[")[0]) in {Role.FENCES, Role.OPENS} for intent in touched):
+        return []
+    execution.journal.lenient = True
+    deadline = Deadline.after(execution.clock, _HALT_WITHIN_S)
+    return [problem for master in execution.world.topology.masters() if (problem := _close(execution, master.name, deadline))]
+
+
+def _close(execution: Execution, name: str, deadline: Deadline) -> str:
+    server = execution.world.server(name)
+    while True:
+        try:
+            if server.write_facts().read_only:
+                execution.interlock.prove_fenced(server.name)
+            else:
+                carry_out(execution, [Fence(server=server.name, within_s=2.0)], deadline)
+        except (DriverError, StepFailed) as error:
+            if deadline.is_over():
+                return f"{name} is not proved fenced: {error.message}"
+            execution.clock.sleep(_PAUSE_S)
+            try:
+                server.settle()
+                execution.guard.recover(server.name)
+            except DriverError:
+                continue
+        else:
+            return ""
+
+
+def what_is_left(execution: Execution) -> list[str]:
+    """The commands that a person can run by hand to go back: the undo of everything that was not undone, in order."""
+    lines: list[str] = []
+    bounds = bound_intents(execution)
+    for intent in reversed(list(execution.intents.values())):
+        if intent.undone or not (intent.begun or execution.taken_over):
+            continue
+        action = cast("Action[Any]", bounds[intent.step].action)
+        before = intent.before if not _is_plain(intent.before) else from_plain(intent.before, facts_type(action))
+        lines += scripts(execution.world, action.undo(before, None))
+    return lines

@@ -1,0 +1,152 @@
+"""The way forward: phase by phase. Everything that can be done before the fence, or after the flip, is not done between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from interlock.actions.action import Action
+from interlock.engine.events import OutageBegan, OutageEnded, PhaseBegan, PhaseEnded, StepEnded
+from interlock.engine.execution import Execution
+from interlock.engine.gates import pass_gate
+from interlock.engine.journal import Entry, RecordKind
+from interlock.engine.states import Event, State
+from interlock.engine.steps import BoundStep, bind, intent_of, run_step
+from interlock.errors import DriverError, StepFailed
+from interlock.model.verdict import Act
+from interlock.playbook.catalogue import Role, Verb
+from interlock.playbook.tree import OnFailure, Parallel, Phase, Playbook, Step
+
+
+def steps_of(phase: Phase) -> tuple[Step, ...]:
+    """Every step of a phase, in the order of the file."""
+    return tuple(step for item in phase.steps for step in (item.steps if isinstance(item, Parallel) else (item,)))
+
+
+def critical_span(playbook: Playbook) -> range:
+    """The phases from the first one that holds or fences to the last one that opens or flips: clients may feel what happens there."""
+    begins = [n for n, p in enumerate(playbook.phases) if any(s.spec.role in {Role.HOLDS, Role.FENCES} for s in steps_of(p))]
+    ends = [n for n, p in enumerate(playbook.phases) if any(s.spec.role in {Role.OPENS, Role.FLIPS} for s in steps_of(p))]
+    return range(begins[0], max(ends) + 1) if begins and ends and max(ends) >= begins[0] else range(0)
+
+
+def go_forward(execution: Execution) -> None:
+    """Run what is not done yet, to the end of the playbook. StepFailed (or StopRequested) as soon as it can't go on."""
+    span = critical_span(execution.playbook)
+    outage_began_s = 0.0
+    for number, phase in enumerate(execution.playbook.phases):
+        if all(step.id in execution.passed for step in steps_of(phase)):
+            continue
+        if number == span.start and span and not execution.prober:
+            prepare(execution, execution.playbook.phases[span.start : span.stop])
+            outage_began_s = execution.clock.monotonic_s()
+            execution.observe(OutageBegan(bound_s=_bound_of(execution, execution.playbook.phases[span.start : span.stop])))
+        _run_phase(execution, phase)
+        if number == span.stop - 1 and outage_began_s:
+            execution.observe(OutageEnded(ms=(execution.clock.monotonic_s() - outage_began_s) * 1000))
+
+
+def prepare(execution: Execution, phases: Sequence[Phase]) -> None:
+    """Before the first effect that clients may feel: connections warm, fences proved, intents on the disk in one write, prober running."""
+    world = execution.world
+    masters = [master.name for master in world.topology.masters()]
+    try:
+        world.gather([*(world.server(name).warm_up for name in masters), *(world.route(name).warm_up for name in world.topology.routes)])
+        for name in masters:
+            if world.server(name).write_facts().read_only:
+                execution.interlock.prove_fenced(name)
+    except DriverError as error:
+        raise StepFailed(error.message, hint=error.hint, server=error.server) from error
+    _record_intents(execution, phases)
+    execution.heed_stop()
+    execution.prober = world.prober()
+    if execution.prober is not None:
+        execution.prober.start()
+
+
+def _record_intents(execution: Execution, phases: Sequence[Phase]) -> None:
+    entries: list[Entry] = []
+    for step in (step for phase in phases for step in steps_of(phase)):
+        bounds = bind(step, execution.scope)
+        for bound in bounds if isinstance(bounds, list) else ():
+            if step.spec.verb is Verb.DO and bound.is_known and bound.key not in execution.intents:
+                entries += _early_intent(execution, bound)
+    if entries:
+        if execution.life.now is State.CHECKING:
+            execution.move(Event.INTEND)
+        execution.journal.write_all(entries, durable=True)
+
+
+def _early_intent(execution: Execution, bound: BoundStep) -> list[Entry]:
+    """The intent of a step that is sure to act and can be looked at; the others record theirs when their turn comes."""
+    action = cast("Action[Any]", bound.action)
+    try:
+        seen = action.look(execution.world)
+    except DriverError as error:
+        raise StepFailed(error.message, hint=error.hint, server=error.server, step=bound.key) from error
+    verdict = action.decide(seen)
+    if isinstance(verdict, Act) and not verdict.once:
+        return [intent_of(execution, bound, seen)]
+    return []
+
+
+def _run_phase(execution: Execution, phase: Phase) -> None:
+    began_s = execution.clock.monotonic_s()
+    execution.journal.write(RecordKind.PHASE, phase=phase.name, event="began")
+    execution.observe(PhaseBegan(phase=phase.name, steps=len(steps_of(phase))))
+    for item in phase.steps:
+        execution.heed_stop()
+        if isinstance(item, Parallel):
+            if item.when is not None and item.when.holds(execution.scope) is False:
+                for step in item.steps:
+                    _skip(execution, step, "its condition does not hold")
+                continue
+            execution.world.gather([_call(execution, step) for step in item.steps])
+        else:
+            _run(execution, item)
+    ms = (execution.clock.monotonic_s() - began_s) * 1000
+    execution.journal.write(RecordKind.PHASE, phase=phase.name, event="ended", ms=ms)
+    execution.observe(PhaseEnded(phase=phase.name, ms=ms))
+
+
+def _call(execution: Execution, step: Step) -> Any:
+    return lambda: _run(execution, step)
+
+
+def _run(execution: Execution, step: Step) -> None:
+    if step.id in execution.passed:
+        return
+    bounds = bind(step, execution.scope)
+    if isinstance(bounds, str):
+        _skip(execution, step, bounds)
+        return
+    for bound in bounds:
+        if bound.key in execution.passed:
+            continue
+        try:
+            if step.spec.verb is Verb.GATE:
+                pass_gate(execution, bound)
+            else:
+                run_step(execution, bound)
+        except StepFailed as failed:
+            if step.on_failure is not OnFailure.CONTINUE:
+                failed.on_failure = step.on_failure
+                raise
+            execution.remember(bound.key, {})
+    if step.foreach is not None:
+        execution.remember(step.id, {})
+
+
+def _skip(execution: Execution, step: Step, why: str) -> None:
+    execution.journal.write(RecordKind.SKIPPED, step=step.id, why=why)
+    execution.remember(step.id, {})
+    execution.observe(StepEnded(step=step.id, action=step.spec.name, result="skipped", detail=why, ms=0.0))
+
+
+def _bound_of(execution: Execution, phases: Sequence[Phase]) -> float:
+    """How long the critical phases may take at the most, in seconds: the sum of their steps' bounds."""
+    total_s = 0.0
+    for step in (step for phase in phases for step in steps_of(phase)):
+        bounds = bind(step, execution.scope)
+        total_s += sum(bound.limit_s for bound in bounds) if isinstance(bounds, list) else 0.0
+    return total_s

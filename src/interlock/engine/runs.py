@@ -1,0 +1,306 @@
+"""Beginning, resuming and rolling back a run; and how each ends in a named outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from interlock.clock import Clock
+from interlock.decisions.writes import writers
+from interlock.engine.back import UndoFailed, go_back, halt, what_is_left
+from interlock.engine.events import Asker, Observer, RunBegan, RunEnded
+from interlock.engine.execution import Execution, Stop, StopRequested
+from interlock.engine.forward import go_forward
+from interlock.engine.guard import Guard
+from interlock.engine.interlock import Interlock
+from interlock.engine.journal import Entry, Journal, Progress, RecordKind, read_progress
+from interlock.engine.report import ProblemReport, RunReport, report_of
+from interlock.engine.states import EXIT_CODES, FINAL, Event, Lifecycle, State
+from interlock.errors import DriverError, InterlockError, LeaseLost, PairBusy, Refused, StepFailed, StoreFailed, UsageError
+from interlock.model.codec import to_plain
+from interlock.model.facts import WriteFacts
+from interlock.model.topology import ClusterName
+from interlock.playbook.against import check_against
+from interlock.playbook.catalogue import Catalogue
+from interlock.playbook.inputs import resolve_inputs, scope_of
+from interlock.playbook.load import parse_playbook
+from interlock.playbook.tree import OnFailure, Playbook
+from interlock.ports import Holder, RunHeader, Store, World
+
+RESERVED_BYTES = 1 << 20
+"""Room made for the records of one run before it begins: some sixty records of a switchover take a tenth of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What every run needs, wired by `bootstrap`. `holder` makes the identity of this process for a run's name."""
+
+    world: World
+    store: Store
+    catalogue: Catalogue
+    clock: Clock
+    observe: Observer
+    ask: Asker
+    stop: Stop
+    holder: Callable[[str], Holder]
+    redact: Callable[[str], str]
+
+    def start(self, playbook: Playbook, given: Mapping[str, str]) -> RunReport:
+        """Run a playbook from its beginning. PairBusy if another run holds the pair; every other end is in the report."""
+        topology = self.world.topology
+        check_against(playbook, topology)
+        run = run_name(self.clock)
+        lease = self.store.take_lease(topology.name, self.holder(run))
+        guard = Guard(self.store, lease, self.world)
+        try:
+            unfinished = self.world.unfinished_runs()
+            self.world.present_run = run
+            header = RunHeader(
+                run=run, playbook=playbook.name, topology=topology.name, started_at=self.clock.wall(), state=State.CHECKING.value
+            )
+            try:
+                self.store.create_run(header)
+                self.store.reserve(run, RESERVED_BYTES)
+            except StoreFailed as error:
+                raise Refused(f"the run can't be recorded: {error.message}", hint=error.hint) from error
+            journal = Journal(self.store, run, self.clock, self.redact)
+            journal.write(
+                RecordKind.STARTED,
+                durable=True,
+                playbook=playbook.name,
+                text=playbook.text,
+                path=playbook.path,
+                inputs=dict(given),
+                topology=topology.name,
+                topology_digest=topology.digest,
+                holder=lease.holder,
+                epoch=lease.epoch,
+            )
+            execution = self._execution(run, playbook, journal, guard, Progress())
+            return self._drive(execution, lambda: self._begin(execution, given, unfinished))
+        finally:
+            guard.release()
+
+    def resume(self, run: str) -> RunReport:
+        """Go on with an unfinished or halted run: forward, or back if it was on its way back."""
+        return self._take_up(run, back=False)
+
+    def roll_back(self, run: str) -> RunReport:
+        """Take back an unfinished or halted run."""
+        return self._take_up(run, back=True)
+
+    # -- taking a run up again --
+
+    def _take_up(self, name: str, *, back: bool) -> RunReport:
+        header = self.store.header(name)
+        topology = self.world.topology
+        if header.topology != topology.name:
+            raise UsageError(
+                f"run {header.run} belongs to the pair {header.topology}, and the topology file is of {topology.name}",
+                hint=f"give the topology file of {header.topology} with --topology",
+            )
+        lease = self.store.take_lease(topology.name, self.holder(header.run))
+        guard = Guard(self.store, lease, self.world)
+        try:
+            self.world.present_run = header.run
+            self.store.reserve(header.run, RESERVED_BYTES)
+            records = self.store.records(header.run)
+            progress = read_progress(records)
+            if progress.outcome in FINAL:
+                raise UsageError(f"run {header.run} has ended: {progress.outcome}", hint=f"`interlock show {header.run}`")
+            playbook = parse_playbook(str(progress.started["text"]), file=f"the journal of {header.run}", catalogue=self.catalogue)
+            journal = Journal(self.store, header.run, self.clock, self.redact, next_seq=progress.last_seq + 1)
+            execution = self._execution(header.run, playbook, journal, guard, progress)
+            execution.taken_over = True
+            journal.write(RecordKind.TAKEN_OVER, durable=True, holder=lease.holder, epoch=lease.epoch)
+            self._settle_all()
+            return self._drive(execution, lambda: self._go_on(execution, progress, back=back))
+        finally:
+            guard.release()
+
+    def _settle_all(self) -> None:
+        """Statements of the process that is gone may still land. A server that does not answer is met again by the steps."""
+        for master in self.world.topology.masters():
+            try:
+                self.world.server(master.name).settle()
+            except DriverError:
+                continue
+
+    def _go_on(self, execution: Execution, progress: Progress, *, back: bool) -> None:
+        execution.observe(
+            RunBegan(
+                run=execution.run,
+                playbook=execution.playbook.name,
+                topology=self.world.topology.name,
+                inputs=_texts(progress.inputs or {}),
+                resumed=True,
+            )
+        )
+        execution.guard.take_locks(tolerant=True)
+        state = execution.life.now
+        if state is State.CHECKING:
+            if back:
+                raise StopRequested("nothing was changed, so there is nothing to roll back")
+            execution.passed.clear()
+            self._begin(execution, _texts(_mapping(progress.started.get("inputs"))), ())
+            return
+        self._scope(execution, dict(progress.inputs or {}), progress.facts, progress.outputs)
+        if state is State.ROLLING_BACK or (state is State.HALTED and progress.was_going_back):
+            if state is State.HALTED:
+                execution.move(Event.GO_BACK)
+            raise _GoBack("the run was on its way back")
+        if back:
+            execution.move(Event.GO_BACK)
+            raise _GoBack("the operator asked for the way back")
+        if state is State.HALTED:
+            execution.move(Event.GO_ON_OPENED if progress.opening else Event.GO_ON)
+        go_forward(execution)
+
+    # -- one run --
+
+    def _execution(self, run: str, playbook: Playbook, journal: Journal, guard: Guard, progress: Progress) -> Execution:
+        return Execution(
+            run=run,
+            playbook=playbook,
+            catalogue=self.catalogue,
+            world=self.world,
+            journal=journal,
+            guard=guard,
+            interlock=Interlock(self.world, guard, journal, self.clock),
+            clock=self.clock,
+            observe=self.observe,
+            ask=self.ask,
+            stop=self.stop,
+            life=Lifecycle(progress.state),
+            scope={},
+            passed=progress.passed,
+            intents=progress.intents,
+        )
+
+    def _begin(self, execution: Execution, given: Mapping[str, str], unfinished: tuple[str, ...]) -> None:
+        topology = self.world.topology
+        execution.observe(RunBegan(run=execution.run, playbook=execution.playbook.name, topology=topology.name, inputs=dict(given)))
+        if unfinished:
+            raise Refused(
+                f"run {unfinished[0]} of this pair is unfinished",
+                hint=f"`interlock resume {unfinished[0]}` or `interlock rollback {unfinished[0]}`",
+            )
+        execution.guard.take_locks(tolerant=False)
+        facts = pair_facts(self.world)
+        inputs = resolve_inputs(execution.playbook, given, topology, writer=_cluster(facts["writer"]), standby=_cluster(facts["standby"]))
+        execution.journal.write(RecordKind.RESOLVED, inputs=inputs, facts=facts)
+        self._scope(execution, inputs, facts, {})
+        go_forward(execution)
+
+    def _scope(
+        self, execution: Execution, inputs: Mapping[str, object], facts: Mapping[str, object], outputs: Mapping[str, Mapping[str, object]]
+    ) -> None:
+        scope = scope_of(inputs, self.world.topology, _cluster(facts.get("writer")), _cluster(facts.get("standby")))
+        execution.scope |= {**scope, **outputs}
+
+    def _drive(self, execution: Execution, go: Callable[[], None]) -> RunReport:
+        """Forward, then what follows from how that ended. The one place where every error of a run ends in an outcome."""
+        problems: list[ProblemReport] = []
+        try:
+            go()
+        except (LeaseLost, PairBusy) as lost:
+            if execution.life.now is State.CHECKING and not execution.intents:
+                self._end(execution, Event.REFUSE, [_problem(lost)])
+            raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
+        except _GoBack:
+            self._way_back(execution, problems)
+        except (StepFailed, StopRequested, Refused, DriverError, StoreFailed, UsageError) as error:
+            problems.append(_problem(error))
+            if execution.life.now is State.CHECKING:
+                self._end(execution, Event.REFUSE, problems)
+            elif self._says_halt(execution, error):
+                self._halt(execution, problems)
+            else:
+                execution.journal.lenient = True
+                execution.move(Event.FAIL)
+                self._way_back(execution, problems)
+        else:
+            self._end(execution, Event.SUCCEED, problems)
+        header = self.store.header(execution.run)
+        return report_of(header, self.store.records(execution.run))
+
+    def _says_halt(self, execution: Execution, error: InterlockError) -> bool:
+        own = error.on_failure if isinstance(error, StepFailed) else None
+        return (own or execution.playbook.on_failure) == OnFailure.HALT and not isinstance(error, StopRequested)
+
+    def _way_back(self, execution: Execution, problems: list[ProblemReport]) -> None:
+        try:
+            go_back(execution)
+        except (LeaseLost, PairBusy) as lost:
+            raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
+        except (UndoFailed, StepFailed) as failed:
+            problems.append(_problem(failed))
+            self._halt(execution, problems)
+        else:
+            self._end(execution, Event.RESTORED, problems)
+
+    def _halt(self, execution: Execution, problems: list[ProblemReport]) -> None:
+        problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in halt(execution)]
+        left = what_is_left(execution)
+        commands = (f"interlock resume {execution.run}", f"interlock rollback {execution.run}", *left)
+        self._end(execution, Event.HALT, problems, next_commands=commands)
+
+    def _end(self, execution: Execution, event: Event, problems: list[ProblemReport], next_commands: tuple[str, ...] = ()) -> None:
+        if execution.prober is not None:
+            execution.journal.write_all([Entry(RecordKind.OUTAGE, _mapping(to_plain(execution.prober.stop())))], durable=False)
+            execution.prober = None
+        execution.journal.lenient = True
+        row = execution.life.move(event)
+        execution.journal.write(RecordKind.MOVED, event=row.event, source=row.source, target=row.target, reason=row.reason)
+        execution.journal.write(
+            RecordKind.ENDED,
+            durable=True,
+            outcome=row.target,
+            exit_code=int(EXIT_CODES[row.target]),
+            evidence={},
+            problems=problems,
+            next_commands=next_commands,
+        )
+        execution.journal.set_state(row.target, row.target)
+        execution.observe(RunEnded(run=execution.run, outcome=row.target.value, detail=row.reason))
+
+
+class _GoBack(InterlockError):
+    """The way back was asked for, or was under way."""
+
+
+def run_name(clock: Clock) -> str:
+    """The moment it began, to the millisecond in UTC: sorts by time, and one pair has one run at a time."""
+    at = clock.wall()
+    return f"{at:%Y%m%d-%H%M%S}-{at.microsecond // 1000:03d}"
+
+
+def pair_facts(world: World) -> dict[str, object]:
+    """`writer` and `standby` as the clusters' names, None where the pair does not say. A server that does not answer is neither."""
+    seen: list[WriteFacts] = []
+    for master in world.topology.masters():
+        try:
+            seen.append(world.server(master.name).write_facts())
+        except DriverError:
+            continue
+    open_now = writers(seen)
+    writer = world.topology.server(open_now[0]).cluster if len(open_now) == 1 else None
+    others = [name for name in world.topology.clusters if name != writer] if writer else []
+    return {"writer": writer, "standby": others[0] if len(others) == 1 else None}
+
+
+def _cluster(value: object) -> ClusterName | None:
+    return ClusterName(value) if isinstance(value, str) else None
+
+
+def _problem(error: InterlockError) -> ProblemReport:
+    where = f"{error.step}: " if error.step else ""
+    return ProblemReport(what=f"{where}{error.message}", hint=error.hint)
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _texts(values: Mapping[str, object]) -> dict[str, str]:
+    return {key: str(value) for key, value in values.items() if value is not None}

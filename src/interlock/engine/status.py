@@ -1,0 +1,212 @@
+"""The pair as it is now. Every part is looked at by itself, so that one server that is down hides nothing of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from interlock.errors import DriverError
+from interlock.model.facts import ChannelFacts, RouteFacts, ServerFacts, SessionFacts, WriteFacts
+from interlock.model.topology import ServerName
+from interlock.ports import World
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterStatus:
+    """None: not known, because the server did not answer."""
+
+    reachable: bool
+    flavor: str | None = None
+    version: str | None = None
+    read_only: bool | None = None
+    position: str | None = None
+    event_scheduler: str | None = None
+    sessions: int | None = None
+    open_transactions: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelStatus:
+    from_: str | None
+    to: str
+    running: bool
+    lag_s: int | None
+    error: str
+    source_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteStatus:
+    """`to` is the one cluster it leads to; None if that is none, several, or not known."""
+
+    route: str
+    to: str | None
+    leads_to: tuple[str, ...] = ()
+    holding: bool | None = None
+    hold_s: float | None = None
+    provable: bool | None = None
+    endpoints: tuple[Mapping[str, object], ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    topology: str
+    writer: str | None
+    clusters: Mapping[str, ClusterStatus]
+    channels: tuple[ChannelStatus, ...]
+    routes: tuple[RouteStatus, ...]
+    unfinished_runs: tuple[str, ...]
+    problems: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class _Looked:
+    """What one master said; each part None if it did not."""
+
+    writes: WriteFacts | None = None
+    facts: ServerFacts | None = None
+    channels: tuple[ChannelFacts, ...] | None = None
+    sessions: tuple[SessionFacts, ...] | None = None
+    errors: list[DriverError] = field(default_factory=list)
+
+
+def status(world: World) -> StatusReport:
+    """Everything at the same time, each look bounded by its driver."""
+    topology = world.topology
+    problems: list[Mapping[str, str]] = []
+    masters = [master.name for master in topology.masters()]
+    looked = dict(zip(masters, world.gather([_looker(world, name) for name in masters]), strict=True))
+    routes = world.gather([_route_looker(world, name) for name in topology.routes])
+    for seen in looked.values():
+        problems += [{"what": error.message, "hint": error.hint} for error in seen.errors[:1]]
+    open_now = [name for name, seen in looked.items() if seen.writes is not None and not seen.writes.read_only]
+    if len(open_now) > 1:
+        problems.append({"what": f"{' and '.join(open_now)} take writes at the same time", "hint": "fence the one that should not"})
+    if not open_now:
+        problems.append({"what": "no master is seen to take writes", "hint": "see unfinished runs"})
+    unfinished = world.unfinished_runs()
+    problems += [_unfinished(run) for run in unfinished]
+    channels = tuple(_channel(channel) for seen in looked.values() for channel in seen.channels or ())
+    problems += _channel_problems(masters, looked, channels)
+    problems += [{"what": f"route {route.route}: {route.error}", "hint": ""} for route in routes if route.error]
+    writer = str(topology.server(open_now[0]).cluster) if len(open_now) == 1 else None
+    problems += [
+        {"what": f"route {route.route} leads to {' and '.join(route.leads_to) or 'nowhere'}, the writer is {writer}", "hint": ""}
+        for route in routes
+        if writer and route.provable and route.leads_to != (writer,)
+    ]
+    return StatusReport(
+        topology=topology.name,
+        writer=writer,
+        clusters={str(topology.server(name).cluster): _cluster(seen) for name, seen in looked.items()},
+        channels=channels,
+        routes=tuple(routes),
+        unfinished_runs=unfinished,
+        problems=tuple(problems),
+    )
+
+
+def _unfinished(run: str) -> Mapping[str, str]:
+    return {"what": f"run {run} is unfinished", "hint": f"`interlock resume {run}` or `interlock rollback {run}`"}
+
+
+def _channel_problems(
+    masters: Sequence[ServerName], looked: Mapping[ServerName, _Looked], channels: Sequence[ChannelStatus]
+) -> list[Mapping[str, str]]:
+    found: list[Mapping[str, str]] = []
+    for name in masters:
+        for other in masters:
+            if name == other or looked[name].channels is None:
+                continue
+            channel = next((c for c in channels if c.to == name and c.from_ == other), None)
+            if channel is None:
+                found.append({"what": f"no channel from {other} to {name}", "hint": f"point {name} at {other}"})
+            elif not channel.running:
+                found.append({"what": f"the channel from {other} to {name} does not run: {channel.error or 'stopped'}", "hint": ""})
+    return found
+
+
+def _looker(world: World, name: ServerName) -> Callable[[], _Looked]:
+    def look() -> _Looked:
+        server = world.server(name)
+        seen = _Looked()
+        seen.writes = _try(seen, server.write_facts)
+        if seen.writes is None:
+            return seen  # it does not answer: three more time-outs would tell nothing more
+        seen.facts = _try(seen, server.facts)
+        seen.channels = _try(seen, server.channels)
+        seen.sessions = _try(seen, server.sessions)
+        return seen
+
+    return look
+
+
+def _try(seen: _Looked, look: Callable[[], R]) -> R | None:
+    try:
+        return look()
+    except DriverError as error:
+        seen.errors.append(error)
+        return None
+
+
+def _cluster(seen: _Looked) -> ClusterStatus:
+    return ClusterStatus(
+        reachable=seen.writes is not None,
+        flavor=seen.facts.flavor if seen.facts else None,
+        version=seen.facts.version if seen.facts else None,
+        read_only=seen.writes.read_only if seen.writes else None,
+        position=str(seen.writes.position) if seen.writes else None,
+        event_scheduler=seen.writes.event_scheduler if seen.writes else None,
+        sessions=len(seen.sessions) if seen.sessions is not None else None,
+        open_transactions=sum(s.transaction_s is not None for s in seen.sessions) if seen.sessions is not None else None,
+        error=seen.errors[0].message if seen.errors else "",
+    )
+
+
+def _channel(channel: ChannelFacts) -> ChannelStatus:
+    return ChannelStatus(
+        from_=channel.source,
+        to=channel.server,
+        running=channel.applier and channel.receiver == "Yes" and not channel.error,
+        lag_s=channel.lag_s,
+        error=channel.error,
+        source_address=channel.source_address,
+    )
+
+
+def _route_looker(world: World, name: str) -> Callable[[], RouteStatus]:
+    def look() -> RouteStatus:
+        try:
+            return _route(world.route(name).facts())
+        except DriverError as error:
+            return RouteStatus(route=name, to=None, error=error.message)
+
+    return look
+
+
+def _route(seen: RouteFacts) -> RouteStatus:
+    return RouteStatus(
+        route=seen.route,
+        to=seen.leads_to[0] if len(seen.leads_to) == 1 else None,
+        leads_to=tuple(seen.leads_to),
+        holding=seen.holding,
+        hold_s=seen.hold_s,
+        provable=seen.provable,
+        endpoints=tuple(
+            {
+                "proxy": e.proxy,
+                "endpoint": e.endpoint,
+                "cluster": e.cluster,
+                "state": e.state.value,
+                "healthy": e.healthy,
+                "sessions": e.sessions,
+                "queued": e.queued,
+            }
+            for e in seen.endpoints
+        ),
+    )

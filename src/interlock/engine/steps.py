@@ -1,0 +1,236 @@
+"""One step: look, decide, act, look again; bounded, journalled, and stopped when the operator asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from interlock.actions.action import Action, Check
+from interlock.clock import Deadline
+from interlock.engine.apply import carry_out, scripts, touched_servers
+from interlock.engine.events import StepActs, StepBegan, StepEnded, StepWaits
+from interlock.engine.execution import Execution
+from interlock.engine.journal import Entry, Intent, RecordKind
+from interlock.engine.states import Event, State
+from interlock.errors import DriverError, OutcomeUnknown, StepFailed
+from interlock.model.codec import to_plain
+from interlock.model.effects import Effect, is_repeatable
+from interlock.model.verdict import Act, Done, Refuse, Wait
+from interlock.playbook.catalogue import Verb
+from interlock.playbook.expressions import Scope, Unknown
+from interlock.playbook.resolve import resolve_args
+from interlock.playbook.tree import Step
+
+DEFAULT_LIMIT_S = 30.0
+"""How long a step may take that says nothing of it."""
+
+_MARGIN_S = 1.0
+"""The engine's bound is later than the server's own (`within`), so that the server is the one that gives up."""
+
+_POLL_S = 0.05
+_SLICE_S = 0.2
+"""How long a server blocks at a time before it is looked at again: a stopped applier does not end the wait by itself (MDEV, facts.md)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundStep:
+    """A step with its values: one for each item of a `foreach`. `key` names it in the journal."""
+
+    key: str
+    step: Step
+    args: Mapping[str, object]
+    scope: Scope
+
+    @property
+    def action(self) -> Check[Any]:
+        return cast("Check[Any]", self.step.spec.build(self.args))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether every value exists by now."""
+        return not any(_has_unknown(value) for value in self.args.values())
+
+    @property
+    def limit_s(self) -> float:
+        """The step's own `timeout`, or what its parameters say, or the default."""
+        if self.step.timeout_s is not None:
+            return self.step.timeout_s
+        within = self.args.get("within")
+        if not isinstance(within, int | float):
+            return DEFAULT_LIMIT_S
+        margin = _MARGIN_S if self.step.spec.bounds_on_server == "within" else 0.0
+        return float(within) + margin
+
+
+def bind(step: Step, scope: Scope) -> list[BoundStep] | str:
+    """The step with its values from the scope, once or for each item; or why it is skipped."""
+    if step.when is not None:
+        holds = step.when.holds(scope)
+        if holds is False:
+            return "its condition does not hold"
+    if step.foreach is None:
+        return [BoundStep(key=step.id, step=step, args=resolve_args(step, scope), scope=scope)]
+    items = step.foreach.resolve(scope)
+    if isinstance(items, Unknown):
+        return [BoundStep(key=step.id, step=step, args=resolve_args(step, {**scope, "item": items}), scope=scope)]
+    if not isinstance(items, Sequence) or isinstance(items, str):
+        raise StepFailed(f"foreach of {step.id} is no list: {items!r}", step=step.id)
+    each = [{**scope, "item": item} for item in items]
+    return [
+        BoundStep(key=f"{step.id}[{number}]", step=step, args=resolve_args(step, inner), scope=inner) for number, inner in enumerate(each)
+    ] or "its foreach is empty"
+
+
+def _has_unknown(value: object) -> bool:
+    match value:
+        case Unknown():
+            return True
+        case str():
+            return False
+        case Mapping():
+            return any(_has_unknown(item) for item in value.values())
+        case Sequence():
+            return any(_has_unknown(item) for item in value)
+        case _:
+            return False
+
+
+def intent_of(execution: Execution, bound: BoundStep, seen: object) -> Entry:
+    """What is recorded before the effect: what was seen, what will be sent, and how it is undone."""
+    action = cast("Action[Any]", bound.action)
+    execution.intents[bound.key] = Intent(step=bound.key, action=bound.step.spec.name, args=bound.args, before=seen)
+    return Entry(
+        RecordKind.INTENDED,
+        {
+            "step": bound.key,
+            "action": bound.step.spec.name,
+            "args": bound.args,
+            "before": seen,
+            "script": scripts(execution.world, action.effects(seen)),
+            "undo": scripts(execution.world, action.undo(seen, None)),
+        },
+    )
+
+
+def run_step(execution: Execution, bound: BoundStep) -> None:
+    """Carry a step through, with its retries. StepFailed once it has failed for good; the reason is in the journal."""
+    began_s = execution.clock.monotonic_s()
+    execution.observe(StepBegan(step=bound.key, action=bound.step.spec.name, bound_s=bound.limit_s))
+    times = bound.step.retry.times if bound.step.retry else 0
+    for attempt in range(times + 1):
+        try:
+            done, seen = _attempt(execution, bound)
+        except StepFailed as failed:
+            if attempt < times and not isinstance(failed, _NotRepeatable):
+                execution.clock.sleep(bound.step.retry.pause_s if bound.step.retry else 0.0)
+                continue
+            ms = (execution.clock.monotonic_s() - began_s) * 1000
+            execution.journal.write(RecordKind.FAILED, step=bound.key, message=failed.message, hint=failed.hint, ms=ms)
+            _tell_end(execution, bound, "failed", failed.message, ms=ms, hint=failed.hint)
+            failed.step = bound.key
+            raise
+        ms = (execution.clock.monotonic_s() - began_s) * 1000
+        outputs = bound.action.outputs(seen)
+        execution.journal.write(RecordKind.DONE, step=bound.key, why=done.why, warnings=done.warnings, outputs=outputs, ms=ms)
+        if bound.key in execution.intents:
+            execution.intents[bound.key].done = True
+        execution.remember(bound.key, outputs)
+        _tell_end(execution, bound, "done", done.why, ms=ms, warnings=done.warnings)
+        return
+
+
+class _NotRepeatable(StepFailed):
+    """Whether the effect took place is not known and can't be looked at: it must not be tried again."""
+
+
+def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
+    action = bound.action
+    deadline = Deadline.after(execution.clock, bound.limit_s)
+    acted = False
+    while True:
+        execution.heed_stop()
+        seen = _look(execution, action)
+        match action.decide(seen):
+            case Done() as done:
+                return done, seen
+            case Refuse(why, hint):
+                raise StepFailed(why, hint=hint, step=bound.key)
+            case Wait(why, until, otherwise):
+                if deadline.is_over():
+                    if otherwise is not None:
+                        return otherwise, seen
+                    raise StepFailed(f"{why} after {bound.limit_s:g}s", hint="raise its time, or find what holds it up", step=bound.key)
+                execution.observe(StepWaits(step=bound.key, why=why, left_s=deadline.left_s()))
+                execution.guard.renew()
+                if until is None:
+                    execution.clock.sleep(min(_POLL_S, deadline.left_s()))
+                else:
+                    _guarded(lambda: execution.world.server(until.server).wait_applied(until.position, min(_SLICE_S, deadline.left_s())))
+            case Act(why, once):
+                if bound.step.spec.verb is not Verb.DO:
+                    raise StepFailed(why, step=bound.key)
+                if acted and deadline.is_over():
+                    raise StepFailed(f"it did not take hold within {bound.limit_s:g}s: {why}", step=bound.key)
+                effects = cast("Action[Any]", action).effects(seen)
+                _act(execution, bound, seen, why=why, effects=effects, deadline=deadline)
+                acted = True
+                if once:
+                    return Done(why), seen
+
+
+def _look(execution: Execution, action: Check[Any]) -> Any:
+    """DriverErrors become StepFailed: what can't be seen is not healthy."""
+    return _guarded(lambda: action.look(execution.world))
+
+
+def _guarded(call: Any) -> Any:
+    try:
+        return call()
+    except DriverError as error:
+        raise StepFailed(error.message, hint=error.hint, server=error.server) from error
+
+
+def _act(execution: Execution, bound: BoundStep, seen: Any, *, why: str, effects: tuple[Effect, ...], deadline: Deadline) -> None:
+    """Intent on the disk, lease and locks, effect. An unknown result is settled and looked at by the caller's next round."""
+    repeatable = all(is_repeatable(effect) for effect in effects)
+    intent = execution.intents.get(bound.key)
+    if intent is not None and intent.begun and not repeatable and execution.taken_over:
+        raise _NotRepeatable(
+            f"whether {bound.key} took effect before the run was interrupted is not known",
+            hint="give the step `show` and `done`, so that it can be looked at",
+        )
+    if intent is None:
+        entry = intent_of(execution, bound, seen)
+        if execution.life.now is State.CHECKING:
+            execution.move(Event.INTEND)
+        execution.journal.write_all([entry], durable=True)
+        intent = execution.intents[bound.key]
+    if not intent.begun:
+        intent.before = seen
+    intent.begun, intent.undone = True, False
+    script = scripts(execution.world, effects)
+    execution.journal.write(RecordKind.ACTING, step=bound.key, before=intent.before, script=script)
+    execution.observe(StepActs(step=bound.key, why=why, script=script))
+    try:
+        carry_out(execution, effects, deadline)
+    except OutcomeUnknown as unknown:
+        for server in touched_servers(effects):
+            _guarded(execution.world.server(server).settle)
+        if not repeatable:
+            raise _NotRepeatable(unknown.message, hint=unknown.hint, server=unknown.server) from unknown
+    except DriverError as error:
+        raise StepFailed(error.message, hint=error.hint, server=error.server) from error
+
+
+def _tell_end(
+    execution: Execution, bound: BoundStep, result: str, detail: str, *, ms: float, hint: str = "", warnings: tuple[str, ...] = ()
+) -> None:
+    execution.observe(
+        StepEnded(step=bound.key, action=bound.step.spec.name, result=result, detail=detail, ms=ms, hint=hint, warnings=warnings)
+    )
+
+
+def plain_args(bound: BoundStep) -> object:
+    """The values of a step as JSON can write them; what does not exist yet as `<reference>`."""
+    return to_plain({name: str(value) if isinstance(value, Unknown) else value for name, value in bound.args.items()})
