@@ -81,6 +81,8 @@ def _topology(root: Node, checking: Checking, route_types: RouteTypes) -> Topolo
     names = tuple(cluster_nodes)
     checking = Checking(problems=checking.problems, folder=checking.folder, clusters=names)
     default = _given(root.get("access"), values.get("access"), checking)
+    if checking.problems.found:
+        default.setdefault("user", None)  # whatever is wrong with it was said: not once more for each server
     servers = _Servers(checking=checking, default=default)
     clusters = {ClusterName(name): _cluster(name, node, servers) for name, node in cluster_nodes.items()}
     routes = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from interlock.playbook.catalogue import Verb
+from interlock.playbook.catalogue import Role, Verb
 from interlock.playbook.conditions import ParsedCondition
 from interlock.playbook.tree import OnFailure, Parallel, Phase, Playbook, Step
 
@@ -77,7 +77,7 @@ def _back(playbook: Playbook, names: dict[str, str]) -> list[str]:
     used = {undone}
     nodes = ['  refused(["refused"])']
     for step in _flat(playbook):
-        if step.spec.verb is Verb.DO and (step.undo is None or step.undo):
+        if _has_undo(step):
             name = f"u{names[step.id]}"
             words = " and ".join(one.spec.name for one in step.undo) if step.undo else f"undo of {step.spec.name}"
             nodes.append(f'  {name}["{_text(words)}"]')
@@ -92,6 +92,11 @@ def _back(playbook: Playbook, names: dict[str, str]) -> list[str]:
         nodes += ['  rolled_back(["rolled_back"])', '  halted(["halted"])']
         lines.append(f"  {undone} -. an undo fails .-> halted")
     return [*nodes, *lines]
+
+
+def _has_undo(step: Step) -> bool:
+    """A catch-up changes nothing that could be put back."""
+    return bool(step.undo) or (step.undo is None and step.spec.verb is Verb.DO and step.spec.role is not Role.CATCHES_UP)
 
 
 def _halts(step: Step, playbook: Playbook) -> bool:
