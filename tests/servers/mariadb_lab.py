@@ -102,6 +102,7 @@ def hung(sandbox: Sandbox, name: str) -> Iterator[None]:
     """The server is stopped (SIGSTOP): it answers nothing, and its sockets stay open."""
     pid = server_pid(sandbox, name)
     os.kill(pid, signal.SIGSTOP)
+    until(lambda: all(task.read_text().rpartition(")")[2].split()[0] == "T" for task in Path(f"/proc/{pid}/task").glob("*/stat")))
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from interlock.model.position import MariaDBPosition, parse_position
 from interlock.model.topology import ServerName
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
+from interlock.servers.canary import prune_if_writable
 from interlock.servers.mariadb import MariaDBServer
 from servers.mariadb_lab import CANARY, TOOL, client, driver, fenced, make_accounts, running, until
 
@@ -345,6 +346,17 @@ def test_old_canaries_of_this_server_are_removed(lab: Sandbox, east: MariaDBServ
     kept = {row["token"] for row in sql.query(lab, "east", "SELECT token FROM interlock.canary")}
     assert {"new", "other"} <= kept
     assert len(kept) <= 1002
+
+
+def test_removing_old_canaries_does_not_move_a_fenced_position(lab: Sandbox, east: MariaDBServer) -> None:
+    sql.query(
+        lab, "east", "INSERT INTO interlock.canary (token, server, at) SELECT CONCAT('f', seq), 'f', '2020-01-01' FROM app.seq_1_to_1010"
+    )
+    with fenced(lab, "east"):
+        before = east.write_facts().position
+        east.apply(RunSql(server=EAST, statements=(prune_if_writable(ServerName("f")),), within_s=2), "m")
+        assert east.write_facts().position == before
+    assert east.apply(RunSql(server=EAST, statements=(prune_if_writable(ServerName("f")),), within_s=2), "m")["affected"] == [1010]
 
 
 def test_wait_ends_when_the_position_is_applied(lab: Sandbox, east: MariaDBServer, west: MariaDBServer) -> None:

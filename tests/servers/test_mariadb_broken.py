@@ -105,7 +105,9 @@ def test_a_fence_into_a_hung_server_is_unknown_and_never_lands_after_settle(lab:
             with pytest.raises(OutcomeUnknown) as unknown:
                 east.apply(Fence(server=EAST, within_s=0.3), "m")
             assert "could not be proved gone" in unknown.value.message
+            (suspect,) = east._pool.suspects
         east.settle()
+        assert not sql.query(lab, "east", f"SELECT 1 FROM information_schema.processlist WHERE id={suspect}")
         east.apply(Open(server=EAST), "m")
         time.sleep(0.3)  # noqa: TID251 - the time in which it would land
         assert not east.write_facts().read_only

@@ -15,6 +15,9 @@ TABLE = (
     "`server` VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, "
     "`at` TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)) ENGINE=InnoDB"
 )
+_WRITABLE = "CONCAT(@@GLOBAL.read_only) IN ('0', 'OFF')"
+"""A number until 11.x, a word from 12 on, where `'ON' = 0` would be true. Judged under the statement's locks, which a fence waits for."""
+
 MISSING = frozenset({1049, 1146})
 
 
@@ -29,15 +32,18 @@ def upsert(server: ServerName, token: str) -> str:
 def upsert_if_writable(server: ServerName, token: str) -> str:
     """For Interlock's own account, which passes read_only: the statement itself looks, and writes nothing on a read-only server."""
     return (
-        f"INSERT INTO `interlock`.`canary` (`token`, `server`) SELECT {text(token)}, {text(server)} FROM DUAL WHERE @@GLOBAL.read_only = 0 "
+        f"INSERT INTO `interlock`.`canary` (`token`, `server`) SELECT {text(token)}, {text(server)} FROM DUAL WHERE {_WRITABLE} "
         "ON DUPLICATE KEY UPDATE `server`=VALUES(`server`), `at`=CURRENT_TIMESTAMP(6)"
     )
 
 
-def prune(server: ServerName) -> str:
-    """Removes what is older than the newest KEPT_ROWS of this server; in one statement that is the same row by row on a replica."""
+def prune_if_writable(server: ServerName) -> str:
+    """Removes what is older than the newest KEPT_ROWS of this server. It looks first, too: it must not move a fence's position."""
     newest = f"SELECT `at` FROM `interlock`.`canary` WHERE `server`={text(server)} ORDER BY `at` DESC LIMIT 1 OFFSET {KEPT_ROWS:d}"
-    return f"DELETE FROM `interlock`.`canary` WHERE `server`={text(server)} AND `at` <= (SELECT `at` FROM ({newest}) AS `oldest_kept`)"
+    return (
+        f"DELETE FROM `interlock`.`canary` WHERE {_WRITABLE} AND `server`={text(server)} "
+        f"AND `at` <= (SELECT `at` FROM ({newest}) AS `oldest_kept`)"
+    )
 
 
 def seen(token: str) -> str:

@@ -6,12 +6,10 @@ connection that was opened before. And Interlock's own account passes `read_only
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
 
 from interlock.clock import Clock, Deadline
-from interlock.errors import BoundReached, DriverError, OutcomeUnknown, PairBusy, StatementFailed, WriteRefused
+from interlock.errors import BoundReached, DriverError, OutcomeUnknown, StatementFailed, WriteRefused
 from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
 from interlock.model.facts import (
     ChannelFacts,
@@ -24,16 +22,17 @@ from interlock.model.facts import (
 )
 from interlock.model.position import MariaDBPosition, Position
 from interlock.model.topology import SecretRef, ServerName, ServerSpec
-from interlock.servers import canary, grants, mariadb_facts
+from interlock.servers import grants, mariadb_canary, mariadb_facts, operator_lock
 from interlock.servers.flavors import version_of
 from interlock.servers.mariadb_accounts import Accounts, accounts
+from interlock.servers.mariadb_effects import kill_sessions, marked_script, run_sql
 from interlock.servers.mariadb_facts import text_of
 from interlock.servers.mariadb_locks import lock_holders
 from interlock.servers.mariadb_log import Bookmark, logged_since
-from interlock.servers.mariadb_script import SCHEDULER_BOUND_S, WRITE_STATE, script, session_bounds
+from interlock.servers.mariadb_script import SCHEDULER_BOUND_S, WRITE_STATE, script
 from interlock.servers.orphans import kill_and_prove_gone
 from interlock.servers.pool import Pool, Purpose
-from interlock.servers.quoting import MARK_PATTERN, marked, seconds, text
+from interlock.servers.quoting import MARK_PATTERN, seconds, text
 from interlock.servers.session import MARGIN_S, READ_BOUND_S, Row
 
 LOG_BOUND_S = 30.0
@@ -135,7 +134,7 @@ class MariaDBServer:
         if self._spec.access.canary is None:
             return FenceProof(server=self.name, position=seen.position, canary="not tried: the topology names no canary account")
         try:
-            self._canary_account_writes(f"fence-{self.name}")
+            mariadb_canary.write_with_canary_account(self._pool, f"fence-{self.name}")
         except WriteRefused:
             return FenceProof(server=self.name, position=seen.position, canary="refused")
         raise StatementFailed(
@@ -146,17 +145,10 @@ class MariaDBServer:
 
     def write_canary(self, token: str, /) -> None:
         """With the canary account, if the topology names one. A missing table is made first, never on a read-only server."""
-        if self._try_canary(token):
-            return
-        if self.write_facts().read_only:
-            raise WriteRefused(f"{self.name} is read-only, and has no canary table", server=self.name)
-        self._pool.act((canary.SCHEMA, canary.TABLE), bound_s=READ_BOUND_S, doing="make the canary table")
-        if not self._try_canary(token):
-            raise StatementFailed(f"{self.name} has no canary table right after it was made", server=self.name)
+        mariadb_canary.write(self._pool, token)
 
     def sees_canary(self, token: str, /) -> bool:
-        found = self._pool.session(Purpose.WITNESS).run((canary.seen(token),), bound_s=READ_BOUND_S, harmless=canary.MISSING)
-        return bool(found and found[0].rows)
+        return mariadb_canary.is_seen(self._pool, token)
 
     def wait_applied(self, position: Position, within_s: float, /) -> bool:
         """One round trip: the server waits for what it was not seen to hold, then tells what it holds; containment decides.
@@ -188,12 +180,12 @@ class MariaDBServer:
             case Fence(within_s=within_s) | Open(within_s=within_s):
                 return self._set_read_only(effect, within_s, mark)
             case SetEventScheduler():
-                self._pool.act(_marked(effect, mark), bound_s=SCHEDULER_BOUND_S, doing="set the event scheduler")
+                self._pool.act(marked_script(effect, mark), bound_s=SCHEDULER_BOUND_S, doing="set the event scheduler")
                 return {}
             case KillSessions():
-                return self._kill(effect)
+                return kill_sessions(self._pool, effect, mark)
             case RunSql():
-                return self._run_sql(effect, mark)
+                return run_sql(self._pool, effect, mark)
 
     def settle(self) -> None:
         """The lock's connection stays, for the pair is still held. OutcomeUnknown names the connections that would not go."""
@@ -219,35 +211,13 @@ class MariaDBServer:
     # -- one operator at a time
 
     def take_lock(self, name: str, /) -> None:
-        if self.holds_lock(name):
-            return
-        session = self._pool.session(Purpose.LOCK)
-        wanted = text(lock_name(name))
-        if session.rows(f"SELECT GET_LOCK({wanted}, 0) AS taken")[0]["taken"] == 1:
-            return
-        rows = session.rows(
-            f"SELECT p.id, p.user, p.host, p.time FROM information_schema.processlist p WHERE p.id = IS_USED_LOCK({wanted})"
-        )
-        holder = (
-            f"session {rows[0]['id']} of {text_of(rows[0]['user'])}@{text_of(rows[0]['host'])}" if rows else "a session that just ended"
-        )
-        raise PairBusy(
-            f"{self.name}: the lock {name} is held by {holder}",
-            hint="wait for the other run, or look at it: interlock runs",
-            server=self.name,
-        )
+        operator_lock.take(self._pool, name)
 
     def holds_lock(self, name: str, /) -> bool:
-        """Asked on the lock's own connection, and on no new one: with the connection the lock is gone."""
-        session = self._pool.known(Purpose.LOCK)
-        if session is None:
-            return False
-        return session.rows(f"SELECT IS_USED_LOCK({text(lock_name(name))}) = CONNECTION_ID() AS ours")[0]["ours"] == 1
+        return operator_lock.is_held(self._pool, name)
 
     def release_lock(self, name: str, /) -> None:
-        session = self._pool.known(Purpose.LOCK)
-        if session is not None:
-            session.rows(f"SELECT RELEASE_LOCK({text(lock_name(name))})")
+        operator_lock.release(self._pool, name)
 
     def warm_up(self) -> None:
         purposes = [Purpose.ACT, Purpose.WITNESS, Purpose.WAIT, *([Purpose.CANARY] if self._spec.access.canary is not None else [])]
@@ -299,29 +269,10 @@ class MariaDBServer:
         )
         return {int(text_of(row["id"])): text_of(row["statement"]) for result in rows for row in result.rows}
 
-    def _canary_account_writes(self, token: str) -> bool:
-        """False if the table is missing. WriteRefused comes before that on a read-only server."""
-        session = self._pool.session(Purpose.CANARY)
-        statement = canary.upsert(self.name, token)
-        return bool(self._pool.act((statement,), bound_s=READ_BOUND_S, doing="write a canary", session=session, harmless=canary.MISSING))
-
-    def _try_canary(self, token: str) -> bool:
-        if self._spec.access.canary is not None:
-            written = self._canary_account_writes(token)
-        else:
-            statement = canary.upsert_if_writable(self.name, token)
-            results = self._pool.act((statement,), bound_s=READ_BOUND_S, doing="write a canary", harmless=canary.MISSING)
-            if results and results[0].affected == 0:
-                raise WriteRefused(f"{self.name} is read-only: no canary was written", hint="the server is read-only", server=self.name)
-            written = bool(results)
-        if written:
-            self._pool.act((canary.prune(self.name),), bound_s=READ_BOUND_S, doing="remove old canaries")
-        return written
-
     def _set_read_only(self, effect: Fence | Open, within_s: float, mark: str) -> Mapping[str, object]:
         doing = "fence" if isinstance(effect, Fence) else "open"
         try:
-            results = self._pool.act(_marked(effect, mark), bound_s=within_s, doing=doing)
+            results = self._pool.act(marked_script(effect, mark), bound_s=within_s, doing=doing)
         except BoundReached as stuck:
             raise BoundReached(
                 f"{self.name}: {doing} had no effect within {within_s:g}s: {stuck.message}", hint=self._held_up_by(), server=self.name
@@ -337,49 +288,3 @@ class MariaDBServer:
             return f"what holds it up could not be found out: {error.message}"
         found = [*locks, *sorted(running)][:5]
         return f"held up by {'; '.join(found)}" if found else "nothing that holds it up was seen a moment later: try again"
-
-    def _kill(self, effect: KillSessions) -> Mapping[str, object]:
-        """Replication's and the server's own threads are never killed, whatever was asked."""
-        if not effect.ids:
-            return {"killed": 0}
-        session = self._pool.session(Purpose.ACT)
-        wanted = ",".join(str(int(one)) for one in effect.ids)
-        rows = session.rows(f"SELECT id, user, command FROM information_schema.processlist WHERE id IN ({wanted})")
-        ids = [int(text_of(row["id"])) for row in rows if mariadb_facts.is_client(row, ours=self._pool.ids(), our_users=())]
-        left = kill_and_prove_gone(session, ids, clock=self._clock)
-        if left:
-            raise StatementFailed(
-                f"{self.name}: sessions {', '.join(map(str, left))} are still there after a KILL",
-                hint="a large transaction may be rolling back; wait for it, then try again",
-                server=self.name,
-            )
-        return {"killed": len(ids)}
-
-    def _run_sql(self, effect: RunSql, mark: str) -> Mapping[str, object]:
-        """On a connection of its own, with the server's sql_mode. `rows` of the last statement, `affected` rows of each."""
-        session = self._pool.fresh(Purpose.ACT, settings=session_bounds(effect.within_s), several=False)
-        try:
-            results = [
-                self._pool.act((statement,), bound_s=effect.within_s, doing="sql", session=session)[-1]
-                for statement in _marked(effect, mark)
-            ]
-        finally:
-            session.close()
-        rows = [{key: _plain(value) for key, value in row.items()} for row in results[-1].rows[:ROWS_AT_MOST]] if results else []
-        return {"rows": rows, "affected": [result.affected for result in results]}
-
-
-def lock_name(name: str) -> str:
-    """A name that every server takes: a long one becomes its hash."""
-    return name if len(name) <= _LOCK_NAME_MAX else hashlib.sha256(name.encode()).hexdigest()
-
-
-def _marked(effect: ServerEffect, mark: str) -> tuple[str, ...]:
-    return tuple(marked(statement, mark) for statement in script(effect))
-
-
-def _plain(value: object) -> object:
-    """What a journal can hold: numbers, texts and times; any other kind as its text."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    return value.isoformat() if isinstance(value, (datetime, date)) else text_of(value)

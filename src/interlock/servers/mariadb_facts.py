@@ -67,10 +67,15 @@ def held(row: Row) -> MariaDBPosition:
     return MariaDBPosition.parse(f"{text_of(row['logged'])},{text_of(row['applied'])}")
 
 
+def is_read_only(row: Row) -> bool:
+    """From WRITE_STATE. A number until 11.x; ON, OFF, NO_LOCK or NO_LOCK_NO_ADMIN from 12 on."""
+    return text_of(row["read_only"]) not in {"0", "OFF"}
+
+
 def write_facts(server: ServerName, row: Row) -> WriteFacts:
     return WriteFacts(
         server=server,
-        read_only=text_of(row["read_only"]) not in {"0", "OFF"},
+        read_only=is_read_only(row),
         position=held(row),
         event_scheduler=text_of(row["event_scheduler"]),
     )

@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from interlock.clock import Clock, Deadline
 from interlock.errors import DriverError
+from interlock.servers.quoting import marked
 from interlock.servers.session import Session
 
 GONE_WITHIN_S = 2.0
@@ -25,16 +26,16 @@ def present(session: Session, ids: Collection[int]) -> tuple[int, ...]:
     return tuple(int(str(row["id"])) for row in rows)
 
 
-def kill(session: Session, one: int) -> None:
+def kill(session: Session, one: int, *, mark: str) -> None:
     """KILL one connection; that it is gone already (1094, ER_NO_SUCH_THREAD) is no error."""
-    session.run((f"KILL HARD {one:d}",), bound_s=GONE_WITHIN_S, doing=f"kill session {one}", harmless=(1094,))
+    session.run((marked(f"KILL HARD {one:d}", mark),), bound_s=GONE_WITHIN_S, doing=f"kill session {one}", harmless=(1094,))
 
 
-def kill_and_prove_gone(session: Session, ids: Collection[int], *, clock: Clock, within_s: float = GONE_WITHIN_S) -> tuple[int, ...]:
+def kill_and_prove_gone(session: Session, ids: Collection[int], *, clock: Clock, mark: str = "settle") -> tuple[int, ...]:
     """KILL each, and look until none is left or the time is up; returns those that are still there."""
     for one in sorted(ids):
-        kill(session, one)
-    deadline = Deadline.after(clock, within_s)
+        kill(session, one, mark=mark)
+    deadline = Deadline.after(clock, GONE_WITHIN_S)
     left = present(session, ids)
     while left and not deadline.is_over():
         clock.sleep(_LOOK_EVERY_S)

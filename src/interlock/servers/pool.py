@@ -15,7 +15,7 @@ from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, Unrea
 from interlock.model.topology import SecretRef, ServerSpec
 from interlock.servers.flavors import refuse_other_flavors
 from interlock.servers.orphans import end_orphan
-from interlock.servers.session import IDLE_BEFORE_PING_S, READ_BOUND_S, Result, Row, Session, open_session, tls_context
+from interlock.servers.session import IDLE_BEFORE_PING_S, READ_BOUND_S, SETTINGS, Result, Row, Session, open_session, tls_context
 
 
 class Purpose(StrEnum):
@@ -47,13 +47,24 @@ class Pool:
                 known = self._sessions[purpose] = self.fresh(purpose)
             return known
 
+    def ready(self, purpose: Purpose) -> Session:
+        """Tried with a ping after a pause, so that no effect is sent into a connection that died meanwhile."""
+        session = self.session(purpose)
+        if session.idle_s() < IDLE_BEFORE_PING_S:
+            return session
+        try:
+            session.ping()
+        except Unreachable:
+            session.close()
+        return self.session(purpose)
+
     def known(self, purpose: Purpose) -> Session | None:
         """The connection of this purpose if it is open already."""
         session = self._sessions.get(purpose)
         return session if session is not None and session.alive else None
 
     def fresh(self, purpose: Purpose, *, settings: str | None = None, several: bool = True) -> Session:
-        """A connection that the pool does not keep: the caller closes it."""
+        """A connection that the pool does not keep: the caller closes it. `settings` replaces its first SET."""
         access = self.spec.access
         if access.tls is not None and self._tls is None:
             self._tls = tls_context(access.tls, server=self.spec.name)
@@ -62,10 +73,13 @@ class Pool:
             raise StatementFailed(
                 f"{self.spec.name}: the topology names no canary account", hint="set access.canary", server=self.spec.name
             )
-        session = open_session(
-            self.spec, account, secrets=self._secrets, clock=self.clock, tls=self._tls, settings=settings, several=several
-        )
-        refuse_other_flavors(self.spec.name, session.version)
+        session = open_session(self.spec, account, secrets=self._secrets, clock=self.clock, tls=self._tls, several=several)
+        try:
+            refuse_other_flavors(self.spec.name, session.version)  # before the first statement, which only MariaDB understands
+            session.run((settings or SETTINGS,), bound_s=READ_BOUND_S, doing="set up the session")
+        except DriverError:
+            session.close()
+            raise
         return session
 
     def rows(self, statement: str, *, purpose: Purpose = Purpose.WITNESS, bound_s: float = READ_BOUND_S) -> tuple[Row, ...]:
@@ -90,12 +104,17 @@ class Pool:
         """An effect, in one round trip. If its outcome is unknown, its connection is ended from another one first; the message says whether
         it is proved gone.
         """
-        acting = session or self._acting()
+        acting = session or self.ready(Purpose.ACT)
+        self.suspects.add(acting.id)  # before it is sent: an interrupt may end this wait too
         try:
-            return acting.run(statements, bound_s=bound_s, effect=True, doing=doing, harmless=harmless)
+            results = acting.run(statements, bound_s=bound_s, effect=True, doing=doing, harmless=harmless)
         except OutcomeUnknown as lost:
-            self.suspects.add(acting.id)
             raise OutcomeUnknown(f"{lost.message}; {self._end(acting.id)}", hint=lost.hint, server=self.spec.name) from lost
+        except DriverError:
+            self.suspects.discard(acting.id)  # an answer came: nothing is under way
+            raise
+        self.suspects.discard(acting.id)
+        return results
 
     def ids(self) -> frozenset[int]:
         """Our own connections that are open, as far as is known here."""
@@ -105,17 +124,6 @@ class Pool:
         with self._opening:
             for purpose in [one for one in self._sessions if one not in keep]:
                 self._sessions.pop(purpose).close()
-
-    def _acting(self) -> Session:
-        """Tried with a ping after a pause, so that no effect is sent into a connection that died meanwhile."""
-        session = self.session(Purpose.ACT)
-        if session.idle_s() < IDLE_BEFORE_PING_S:
-            return session
-        try:
-            session.ping()
-        except Unreachable:
-            session.close()
-        return self.session(Purpose.ACT)
 
     def _end(self, orphan: int) -> str:
         try:

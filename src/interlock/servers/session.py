@@ -29,7 +29,7 @@ PROGRAM_NAME = "interlock"
 
 Row = Mapping[str, object]
 
-_SETTINGS = (
+SETTINGS = (
     f"SET SESSION max_statement_time={quoting.seconds(READ_BOUND_S)}, lock_wait_timeout=2, innodb_lock_wait_timeout=2, "
     "wait_timeout=604800, sql_mode='STRICT_ALL_TABLES', time_zone='+00:00'"
 )
@@ -142,11 +142,8 @@ def open_session(
     clock: Clock,
     tls: ssl.SSLContext | None,
     several: bool = True,
-    settings: str | None = None,
 ) -> Session:
-    """Log in. Unreachable, RefusedButAlive. `several` allows several statements in one packet; `settings` replaces
-    the session's first SET.
-    """
+    """Log in. Unreachable, RefusedButAlive. `several` allows several statements in one packet."""
     password = b"" if account.password is None else secrets(account.password).encode()
     try:
         connection = pymysql.connect(
@@ -163,7 +160,6 @@ def open_session(
             write_timeout=CONNECT_S,
             program_name=PROGRAM_NAME,
             **({"ssl_disabled": True} if tls is None else {"ssl": tls}),
-            init_command=_SETTINGS if settings is None else settings,
         )
     except pymysql.Error as error:
         raise translated(error, server=spec.name, doing=f"log in as {account.user} at {spec.host}:{spec.port}") from error
