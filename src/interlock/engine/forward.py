@@ -138,7 +138,7 @@ def _run(execution: Execution, step: Step) -> None:
 
 
 def _skip(execution: Execution, step: Step, why: str) -> None:
-    execution.journal.write(RecordKind.SKIPPED, step=step.id, why=why)
+    execution.journal.write(RecordKind.SKIPPED, step=step.id, action=step.spec.name, why=why)
     execution.remember(step.id, {})
     execution.observe(StepEnded(step=step.id, action=step.spec.name, result="skipped", detail=why, ms=0.0))
 

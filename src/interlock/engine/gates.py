@@ -18,10 +18,12 @@ def pass_gate(execution: Execution, bound: BoundStep) -> None:
     ms = (execution.clock.monotonic_s() - began_s) * 1000
     if not said_yes:
         hint = "run it on a terminal to be asked, or with --yes to let every gate pass"
-        execution.journal.write(RecordKind.FAILED, step=bound.key, message=f"nobody let it pass: {question}", hint=hint, ms=ms)
+        execution.journal.write(
+            RecordKind.FAILED, step=bound.key, action="gate", message=f"nobody let it pass: {question}", hint=hint, ms=ms
+        )
         execution.observe(StepEnded(step=bound.key, action="gate", result="failed", detail=question, ms=ms, hint=hint))
         raise StepFailed(f"nobody let it pass: {question}", hint=hint, step=bound.key)
     execution.guard.renew()
-    execution.journal.write(RecordKind.DONE, step=bound.key, why="a person let it pass", warnings=(), outputs={}, ms=ms)
+    execution.journal.write(RecordKind.DONE, step=bound.key, action="gate", why="a person let it pass", warnings=(), outputs={}, ms=ms)
     execution.remember(bound.key, {})
     execution.observe(StepEnded(step=bound.key, action="gate", result="done", detail="a person let it pass", ms=ms))

@@ -10,10 +10,10 @@ Kinds of records (stored words, never renamed), and what stands in each:
     moved       event, source, target, reason
     phase       phase, then: began | ended, ms
     intended    step, action, args, before, script, undo
-    acting      step, before, script: looked at again at the last moment; the effect follows
-    done        step, why, warnings, outputs, ms
-    skipped     step, why
-    failed      step, message, hint, ms
+    acting      step, action, before, script: looked at again at the last moment; the effect follows
+    done        step, action, why, warnings, outputs, ms
+    skipped     step, action, why
+    failed      step, action, message, hint, ms
     proved      server, position, canary: a master was proved fenced
     opening     server, position, others: the interlock let the opening through
     undoing     step, script

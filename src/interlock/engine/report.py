@@ -8,6 +8,7 @@ from datetime import datetime
 
 from interlock.engine.journal import RecordKind
 from interlock.engine.states import EXIT_CODES, State
+from interlock.errors import StoreFailed
 from interlock.ports import Record, RunHeader
 
 
@@ -71,10 +72,16 @@ class RunReport:
 
 
 def report_of(header: RunHeader, records: Sequence[Record]) -> RunReport:
-    """Fold the journal into what people and programs read."""
+    """Fold the journal into what people and programs read. StoreFailed names a record that makes no sense."""
     report = RunReport(run=header.run, playbook=header.playbook, topology=header.topology, state=header.state, started_at=header.started_at)
     for record in records:
-        _take(report, record)
+        try:
+            _take(report, record)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise StoreFailed(
+                f"record {record.seq} ({record.kind}) of the journal of {header.run} makes no sense: {error}",
+                hint="the journal is damaged: look at both servers (`interlock status`)",
+            ) from error
     return report
 
 
@@ -96,6 +103,7 @@ def _take(report: RunReport, record: Record) -> None:
             step = _step(report, str(body.get("step")))
             step.script = (*step.script, *_texts(body.get("script")))
             step.at = record.at
+            step.action = str(body.get("action") or step.action)
         case RecordKind.DONE | RecordKind.SKIPPED | RecordKind.FAILED as kind:
             _take_step(report, kind, record)
         case RecordKind.PROVED:

@@ -126,13 +126,16 @@ def run_step(execution: Execution, bound: BoundStep) -> None:
                 execution.clock.sleep(bound.step.retry.pause_s if bound.step.retry else 0.0)
                 continue
             ms = (execution.clock.monotonic_s() - began_s) * 1000
-            execution.journal.write(RecordKind.FAILED, step=bound.key, message=failed.message, hint=failed.hint, ms=ms)
+            execution.journal.write(
+                RecordKind.FAILED, step=bound.key, action=bound.step.spec.name, message=failed.message, hint=failed.hint, ms=ms
+            )
             _tell_end(execution, bound, "failed", failed.message, ms=ms, hint=failed.hint)
             failed.step = bound.key
             raise
         ms = (execution.clock.monotonic_s() - began_s) * 1000
         outputs = bound.action.outputs(seen)
-        execution.journal.write(RecordKind.DONE, step=bound.key, why=done.why, warnings=done.warnings, outputs=outputs, ms=ms)
+        name = bound.step.spec.name
+        execution.journal.write(RecordKind.DONE, step=bound.key, action=name, why=done.why, warnings=done.warnings, outputs=outputs, ms=ms)
         if bound.key in execution.intents:
             execution.intents[bound.key].done = True
         execution.remember(bound.key, outputs)
@@ -210,7 +213,7 @@ def _act(execution: Execution, bound: BoundStep, seen: Any, *, why: str, effects
         intent.before = seen
     intent.begun, intent.undone = True, False
     script = scripts(execution.world, effects)
-    execution.journal.write(RecordKind.ACTING, step=bound.key, before=intent.before, script=script)
+    execution.journal.write(RecordKind.ACTING, step=bound.key, action=bound.step.spec.name, before=intent.before, script=script)
     execution.observe(StepActs(step=bound.key, why=why, script=script))
     try:
         carry_out(execution, effects, deadline)
