@@ -1,0 +1,71 @@
+"""A channel from one database to another: asynchronous, in the order of the source's log, each transaction a delay after its commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from interlock.model.facts import ChannelFacts
+from interlock.simulated.database import Database, Transaction
+
+
+@dataclass(slots=True, kw_only=True)
+class Channel:
+    """`running` is its applier; `lag_known` False makes the server answer NULL. `applied` counts what was seen of the source's log."""
+
+    source: Database
+    target: Database
+    delay_s: float = 0.002
+    running: bool = True
+    error: str = ""
+    lag_known: bool = True
+    applied: int = 0
+
+    def connect(self) -> None:
+        """Begin to follow the source's log."""
+        self.source.on_log.append(self._logged)
+        self.source.on_turn.append(self.pump)
+        self.target.on_turn.append(self.pump)
+        self.target.channels = self.facts
+
+    def stop(self, error: str = "") -> None:
+        self.running, self.error = False, error
+
+    def start(self) -> None:
+        self.running, self.error = True, ""
+        self.pump()
+
+    def pump(self) -> None:
+        """Apply all that is due and can be applied."""
+        while self._can_apply() and self.applied < len(self.source.log):
+            transaction = self.source.log[self.applied]
+            if transaction.at_s + self.delay_s > self.source.clock.monotonic_s() + 1e-9:
+                return
+            self.applied += 1
+            known = self.target.held.get(transaction.gtid.domain)
+            if transaction.gtid.server_id != self.target.server_id and (known is None or known.sequence < transaction.gtid.sequence):
+                now_s = self.source.clock.monotonic_s()
+                self.target.take(Transaction(gtid=transaction.gtid, key=transaction.key, at_s=now_s))
+
+    def facts(self) -> tuple[ChannelFacts, ...]:
+        """As SHOW ALL SLAVES STATUS of the target tells."""
+        waiting = self.source.log[self.applied :]
+        lag_s = int(self.source.clock.monotonic_s() - waiting[0].at_s) if waiting else 0
+        return (
+            ChannelFacts(
+                server=self.target.name,
+                name="",
+                source=self.source.name,
+                source_address=f"{self.source.name}:3306",
+                receiver="Connecting" if self.source.faults.down else "Yes",
+                applier=self.running,
+                lag_s=lag_s if self.lag_known and self.running and not self.source.faults.down else None,
+                error=self.error,
+            ),
+        )
+
+    def _can_apply(self) -> bool:
+        ends = (self.source.faults, self.target.faults)
+        return self.running and not any(faults.down or faults.hung for faults in ends)
+
+    def _logged(self, _transaction: Transaction) -> None:
+        self.source.clock.after(self.delay_s, self.pump)

@@ -1,0 +1,237 @@
+"""`ports.Server` on a database in memory, as one process sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from interlock.errors import PairBusy, StatementFailed, WriteRefused
+from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
+from interlock.model.facts import (
+    ChannelFacts,
+    EventFacts,
+    FenceProof,
+    LoggedTransaction,
+    ServerFacts,
+    SessionFacts,
+    WriteFacts,
+)
+from interlock.model.position import MariaDBPosition, Position
+from interlock.model.topology import ServerName, ServerSpec
+from interlock.simulated.database import BOUND_S, CALL_S, Database, Session
+from interlock.simulated.process import SimulatedProcess
+
+_LATER_S = 1.0
+"""How much later than the server's own bound the client gives up."""
+
+
+class SimulatedServer:
+    """`done` gets every effect that is sent, with the process that sent it."""
+
+    def __init__(self, spec: ServerSpec, database: Database, process: SimulatedProcess, done: Callable[[ServerEffect], None]) -> None:
+        self._spec = spec
+        self._database = database
+        self._process = process
+        self._done = done
+        process.at_death.append(self._drop_locks)
+
+    @property
+    def name(self) -> ServerName:
+        return self._spec.name
+
+    @property
+    def spec(self) -> ServerSpec:
+        return self._spec
+
+    # -- facts
+
+    def facts(self) -> ServerFacts:
+        database = self._read()
+        return ServerFacts(
+            server=self.name,
+            flavor="mariadb",
+            version="10.11.6",
+            server_id=database.server_id,
+            gtid_domain_id=int(database.settings.get("gtid_domain_id", database.server_id)),
+            log_bin=True,
+            log_slave_updates=database.settings.get("log_slave_updates", "1") == "1",
+            binlog_format="ROW",
+            auto_increment_increment=2,
+            auto_increment_offset=int(database.settings.get("auto_increment_offset", database.server_id)),
+            clock_offset_s=float(database.settings.get("clock_offset_s", "0")),
+            filters={"replicate_ignore_db": database.settings["replicate_ignore_db"]} if "replicate_ignore_db" in database.settings else {},
+        )
+
+    def write_facts(self) -> WriteFacts:
+        database = self._read()
+        return WriteFacts(server=self.name, read_only=database.read_only, position=database.position, event_scheduler=database.scheduler)
+
+    def channels(self) -> tuple[ChannelFacts, ...]:
+        return self._read().channels()
+
+    def sessions(self) -> tuple[SessionFacts, ...]:
+        database = self._read()
+        now_s = database.clock.monotonic_s()
+        return tuple(_facts_of(session, now_s) for session in database.sessions.values())
+
+    def ddl_running(self) -> tuple[SessionFacts, ...]:
+        return tuple(session for session in self.sessions() if session.statement.startswith("ALTER"))
+
+    def lock_holders(self) -> tuple[str, ...]:
+        return tuple(str(session) for session in self.sessions() if session.statement.startswith("LOCK TABLES"))
+
+    def prepared_transactions(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self._read().settings.get("xa_prepared"),)))
+
+    def events(self) -> tuple[EventFacts, ...]:
+        return self._read().events
+
+    def missing_privileges(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self._read().settings.get("missing_privilege"),)))
+
+    def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:
+        later = [
+            LoggedTransaction(gtid=str(each.gtid), server_id=each.gtid.server_id, file="bin.000001", offset=offset)
+            for offset, each in enumerate(self._read().log, start=1)
+            if not position.contains(MariaDBPosition((each.gtid,)))
+        ]
+        return tuple(later[:limit])
+
+    # -- proofs
+
+    def proof_of_fence(self) -> FenceProof:
+        seen = self.write_facts()
+        if not seen.read_only:
+            raise StatementFailed(f"{self.name} takes writes: read_only=0", hint="fence it first", server=self.name)
+        try:
+            self.write_canary(f"fence-{self.name}")
+        except WriteRefused:
+            return FenceProof(server=self.name, position=seen.position, canary="refused")
+        raise StatementFailed(f"{self.name} took a canary write although read_only=1", server=self.name)
+
+    def write_canary(self, token: str, /) -> None:
+        self._read().commit(_canary(token))
+
+    def sees_canary(self, token: str, /) -> bool:
+        return _canary(token) in self._read().rows
+
+    def wait_applied(self, position: Position, within_s: float, /) -> bool:
+        database = self._read()
+        database.clock.wait_until(lambda: database.position.contains(position) and not database.faults.hung, max(within_s, 0.001))
+        if database.faults.hung:
+            database.answer()
+        database.must_answer()
+        return database.position.contains(position)
+
+    # -- effects
+
+    def script(self, effect: ServerEffect, /) -> tuple[str, ...]:
+        match effect:
+            case Fence():
+                return ("SET GLOBAL read_only=1",)
+            case Open():
+                return ("SET GLOBAL read_only=0",)
+            case SetEventScheduler(on=on):
+                return (f"SET GLOBAL event_scheduler={'ON' if on else 'OFF'}",)
+            case KillSessions(ids=ids):
+                return tuple(f"KILL {one}" for one in ids)
+            case RunSql(statements=statements):
+                return statements
+
+    def apply(self, effect: ServerEffect, /, mark: str) -> Mapping[str, object]:
+        del mark
+        self._process.move()
+        if not isinstance(effect, RunSql):
+            self._done(effect)
+        database = self._database
+        rows: list[Mapping[str, str]] = []
+        match effect:
+            case Fence(within_s=within_s) if database.faults.fence_stuck and not database.faults.hung:
+                database.answer()
+                database.stick(within_s)
+            case Fence(within_s=within_s):
+                database.carry_out(Fence, lambda: database.set_read_only(on=True), within_s + _LATER_S)
+            case Open(within_s=within_s):
+                database.carry_out(Open, lambda: database.set_read_only(on=False), within_s + _LATER_S)
+            case SetEventScheduler(on=on):
+                database.carry_out(SetEventScheduler, lambda: setattr(database, "scheduler", "ON" if on else "OFF"), BOUND_S)
+            case KillSessions(ids=ids):
+                database.carry_out(KillSessions, lambda: _end(database, ids), BOUND_S)
+            case RunSql(statements=statements, within_s=within_s):
+                if any(statement.startswith("SET ") for statement in statements):
+                    self._done(effect)
+                database.carry_out(RunSql, lambda: rows.extend(_run(database, statements)), within_s + _LATER_S)
+        self._process.move()
+        return {"rows": rows}
+
+    def settle(self) -> None:
+        self._read().pending.clear()
+
+    # -- one operator at a time
+
+    def take_lock(self, name: str, /) -> None:
+        locks = self._read().locks
+        if locks.setdefault(name, self._process.name) != self._process.name:
+            raise PairBusy(f"{self.name}: the lock {name} is held by session of {locks[name]}", hint="wait for it", server=self.name)
+
+    def holds_lock(self, name: str, /) -> bool:
+        return self._read().locks.get(name) == self._process.name
+
+    def release_lock(self, name: str, /) -> None:
+        if self.holds_lock(name):
+            del self._database.locks[name]
+
+    def warm_up(self) -> None:
+        self._read()
+
+    def close(self) -> None:
+        self._drop_locks()
+
+    def _read(self) -> Database:
+        self._process.move()
+        self._database.answer()
+        self._database.clock.sleep(CALL_S)
+        return self._database
+
+    def _drop_locks(self) -> None:
+        locks = self._database.locks
+        for name in [name for name, holder in locks.items() if holder == self._process.name]:
+            del locks[name]
+
+
+def _canary(token: str) -> str:
+    return f"canary {token}"
+
+
+def _end(database: Database, ids: tuple[int, ...]) -> None:
+    for one in ids:
+        database.sessions.pop(one, None)
+
+
+def _facts_of(session: Session, now_s: float) -> SessionFacts:
+    return SessionFacts(
+        id=session.id,
+        user=session.user,
+        host="10.0.0.1",
+        command="Query" if session.statement else "Sleep",
+        state="",
+        time_s=0.0,
+        statement=session.statement,
+        transaction_s=None if session.began_s is None else now_s - session.began_s,
+        rows_modified=session.rows_modified,
+        passes_read_only=session.passes_read_only,
+    )
+
+
+def _run(database: Database, statements: tuple[str, ...]) -> list[Mapping[str, str]]:
+    """Two statements are understood: `SET name=value` and `SELECT name`. StatementFailed for `FAIL`."""
+    rows: list[Mapping[str, str]] = []
+    for statement in statements:
+        verb, _, rest = statement.partition(" ")
+        if verb == "SET":
+            name, _, value = rest.partition("=")
+            database.settings[name] = value
+        elif verb == "SELECT":
+            rows.append({rest: database.settings.get(rest, "")})
+        elif verb == "FAIL":
+            raise StatementFailed(f"{database.name}: 1064: {statement}", server=database.name)
+    return rows

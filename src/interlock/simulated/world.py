@@ -1,0 +1,68 @@
+"""`ports.World` on a simulated pair, as one process sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from interlock.errors import InterlockError
+from interlock.model.effects import RouteEffect, ServerEffect
+from interlock.model.topology import RouteName, ServerName, Topology
+from interlock.ports import Outside, Prober, Route, Server, Store
+from interlock.simulated.clients import SimulatedProber
+from interlock.simulated.outside import SimulatedOutside
+from interlock.simulated.pair import Sent, SimulatedPair
+from interlock.simulated.process import SimulatedProcess
+from interlock.simulated.route import SimulatedRoute
+from interlock.simulated.server import SimulatedServer
+
+R = TypeVar("R")
+
+
+class SimulatedWorld:
+    def __init__(self, pair: SimulatedPair, process: SimulatedProcess, store: Store) -> None:
+        self.topology: Topology = pair.topology
+        self.present_run = ""
+        self.outside: Outside = SimulatedOutside(pair.programs, process.move)
+        self.probers: list[SimulatedProber] = []
+        self._pair = pair
+        self._process = process
+        self._store = store
+        self._servers: dict[ServerName, Server] = {}
+        self._routes: dict[RouteName, Route] = {}
+
+    def server(self, name: str, /) -> Server:
+        spec = self.topology.server(name)
+        if spec.name not in self._servers:
+            self._servers[spec.name] = SimulatedServer(spec, self._pair.database(spec.name), self._process, self._note)
+        return self._servers[spec.name]
+
+    def route(self, name: str, /) -> Route:
+        spec = self.topology.routes[RouteName(name)]
+        if spec.name not in self._routes:
+            self._routes[spec.name] = SimulatedRoute(spec, self._pair.proxy, self._process, self._note)
+        return self._routes[spec.name]
+
+    def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
+        """One after the other; the first error once all have ended."""
+        results: list[R] = []
+        errors: list[InterlockError] = []
+        for call in calls:
+            try:
+                results.append(call())
+            except InterlockError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return results
+
+    def prober(self) -> Prober | None:
+        self.probers.append(SimulatedProber(self._pair.ledger, self._pair.clock))
+        return self.probers[-1]
+
+    def unfinished_runs(self) -> tuple[str, ...]:
+        runs = self._store.runs(self.topology.name)
+        return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
+
+    def _note(self, effect: ServerEffect | RouteEffect) -> None:
+        self._pair.sent.append(Sent(at_s=self._pair.clock.monotonic_s(), process=self._process.name, effect=effect))
