@@ -1,0 +1,179 @@
+"""The words of the command line. Nothing heavy is imported here, so that `--help` answers at once.
+
+Options that hold for every command may stand before its name or after it. Each command names the function that carries it out as
+`module:function`; `main` imports it when it is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Any, NoReturn
+
+from interlock.errors import UsageError
+
+PROGRAM = "interlock"
+_EPILOG = """\
+exit codes: 0 succeeded · 2 bad usage or invalid file · 3 refused, nothing was changed · 4 rolled back, as before ·
+5 halted, everything is fenced and a person is needed · 6 another run holds the pair · 1 a crash · 130 stopped"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError instead of ending the program, and names what a wrong word may have meant."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"{self.prog} --help")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices]
+        near = difflib.get_close_matches(str(value), known, n=1)
+        what = "command" if isinstance(action.choices, dict) else action.metavar or action.dest
+        raise UsageError(f"there is no {what} {str(value)!r}", hint=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}")
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(prog=PROGRAM, description="Move the writes of a master-master pair, and never let both sides take the same write.")
+    top.epilog = _EPILOG
+    _add_global(top, after=False)
+    top.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = top.add_subparsers(metavar="COMMAND", dest="command_name", title="commands")
+    _add_runs(commands)
+    _add_playbooks(commands)
+    _add_sandbox(commands)
+    return top
+
+
+def commands_of(parent: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Every parser below `parent`, depth first, in the order in which help lists them."""
+    for action in parent._actions:  # noqa: SLF001 - argparse has no other way to ask
+        if isinstance(action.choices, dict):
+            for child in action.choices.values():
+                yield child
+                yield from commands_of(child)
+
+
+def _add_global(parser: argparse.ArgumentParser, *, after: bool) -> None:
+    """`after`: stands behind the command's name, and must not take away what stood before it."""
+    absent: Any = argparse.SUPPRESS if after else None
+    flag: Any = argparse.SUPPRESS if after else False
+    group = parser.add_argument_group("for every command")
+    group.add_argument("-t", "--topology", metavar="FILE", default=absent, help="the pair's topology file (INTERLOCK_TOPOLOGY)")
+    group.add_argument(
+        "--store",
+        metavar="URL",
+        default=absent,
+        help="where runs are recorded: sqlite:///FILE (INTERLOCK_STORE; by default your state folder)",
+    )
+    group.add_argument("--json", action="store_true", default=flag, help="one JSON document on stdout; progress goes to stderr")
+    group.add_argument("--yes", action="store_true", default=flag, help="let every gate pass without asking")
+
+
+def _command(commands: Any, name: str, does: str, help_: str, description: str = "") -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(name, help=help_, description=description or f"{help_[0].upper()}{help_[1:]}.")
+    if does:
+        made.set_defaults(does=does)
+    _add_global(made, after=True)
+    return made
+
+
+def _add_inputs(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-i", "--input", metavar="NAME=VALUE", action="append", default=[], help="an input of the playbook; may be given several times"
+    )
+
+
+def _add_runs(commands: Any) -> None:
+    _command(commands, "status", "status:status", "show the pair as it is now: roles, channels, lag, routes, sessions, unfinished runs")
+    plan = _command(
+        commands,
+        "plan",
+        "runs:plan",
+        "show what a run would do, with live checks; changes nothing",
+        "Show every statement and command of a run in order, the undo of each, the live checks' results and the expected outage.\n"
+        "Changes nothing. Exits 0 if the run would succeed as things stand, 3 if it would be refused.",
+    )
+    run = _command(commands, "run", "runs:run", "carry out a playbook")
+    for each in (plan, run):
+        each.add_argument("playbook", metavar="PLAYBOOK", help="a playbook's name (see `interlock playbook list`) or its file")
+        _add_inputs(each)
+    switchover = _command(commands, "switchover", "runs:switchover", "move the writes to the standby with nothing lost (= run switchover)")
+    switchover.add_argument("--to", metavar="CLUSTER", help="the cluster that takes the writes; without it, the one that is the standby")
+    _add_inputs(switchover)
+    _command(commands, "runs", "runs:runs", "list the runs, newest first; with a topology, that pair's alone")
+    for name, help_ in (
+        ("show", "tell a run as a timeline, with its evidence"),
+        ("resume", "go on with an unfinished or halted run"),
+        ("rollback", "take back an unfinished or halted run"),
+    ):
+        _command(commands, name, f"runs:{name}", help_).add_argument("run", metavar="RUN", help="its name, or the beginning of it")
+
+
+def _add_playbooks(commands: Any) -> None:
+    playbook = _command(commands, "playbook", "", "list, show, check and draw playbooks")
+    inner = playbook.add_subparsers(metavar="COMMAND", title="commands", required=True, dest="inner_name")
+    _command(inner, "list", "playbooks:list_", "list the playbooks that can be run by name")
+    _command(inner, "show", "playbooks:show", "print a playbook, the YAML itself").add_argument("name", metavar="NAME")
+    lint = _command(
+        inner,
+        "lint",
+        "playbooks:lint",
+        "check playbooks whole; with a topology, against its names too",
+        "Check playbooks whole and print every problem as FILE:LINE:COLUMN with a hint; exits 2 if there is one.\n"
+        "With a topology, the names of clusters, servers and routes are checked against it too.",
+    )
+    lint.add_argument("files", metavar="FILE", nargs="+")
+    _command(inner, "graph", "playbooks:graph", "print a playbook as a Mermaid flowchart, the way back dotted").add_argument(
+        "name", metavar="NAME"
+    )
+    _command(inner, "schema", "playbooks:schema", "print the JSON Schema of a file, for editors").add_argument(
+        "of", metavar="KIND", nargs="?", choices=("playbook", "topology"), default="playbook", help="playbook (default) or topology"
+    )
+
+
+def _add_sandbox(commands: Any) -> None:
+    grants = _command(commands, "grants", "grants:grants", "print the least privileges that Interlock needs, as SQL")
+    grants.add_argument("--flavor", default="mariadb", metavar="FLAVOR", help="the servers' flavor (default: mariadb)")
+    sandbox = _command(commands, "sandbox", "", "a private pair on this machine: servers, replication, proxy, topology file")
+    inner = sandbox.add_subparsers(metavar="COMMAND", title="commands", required=True, dest="inner_name")
+    drill = _command(commands, "drill", "drill:drill", "rehearse switchovers there and back on the sandbox, under load, and report")
+    for each in (
+        _command(inner, "up", "sandbox:up", "start a pair in a folder of its own"),
+        _command(inner, "status", "sandbox:status", "say what of it runs"),
+        _command(inner, "down", "sandbox:down", "end its processes and remove its folder"),
+        drill,
+    ):
+        each.add_argument("--dir", metavar="DIR", help="the sandbox's folder (default: in your state folder)")
+    _add_counts(
+        drill,
+        (
+            ("count", 20, "switchovers"),
+            ("pooled", 8, "clients that keep their connection"),
+            ("fresh", 8, "clients that make one for each transaction"),
+        ),
+    )
+    _command(
+        commands,
+        "demo",
+        "demo:demo",
+        "sandbox, load, a switchover there and back, and one that is rolled back",
+        "Show the main job on real servers in a minute: a private pair, clients that write, a switchover there and back, and one\n"
+        "that is rolled back. Exits 0 only if no acknowledged write was lost. Leaves nothing behind.",
+    )
+
+
+def _add_counts(command: argparse.ArgumentParser, options: Iterable[tuple[str, int, str]]) -> None:
+    for name, default, what in options:
+        command.add_argument(f"--{name}", type=_positive, default=default, metavar="N", help=f"{what} (default: {default})")
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:9]) <= 10_000 or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number from 1 to 10000")
+    return int(text)

@@ -1,0 +1,112 @@
+"""The program's entry: from words to a command, from its answer to what is printed, from an error to an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import cast
+
+from interlock.cli.arguments import parser
+from interlock.cli.context import Answer, Context, width, write
+from interlock.errors import ExitCode, InterlockError, InvalidFile, PairBusy, UsageError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    context: Context | None = None
+    try:
+        context = Context(options=parser().parse_args(words))
+        answer = _carry_out(context)
+    except InterlockError as error:
+        answer = _failed(error)
+    except KeyboardInterrupt:
+        answer = _stopped()
+    except Exception as error:  # noqa: BLE001 - a crash ends in one line and a file, never in a traceback on the terminal
+        from interlock.cli.crash import crashed  # noqa: PLC0415 - only then
+
+        answer = crashed(error, context.redact if context else str)
+    _print(answer, as_json=context.json if context else "--json" in words)
+    return int(answer.exit_code)
+
+
+def _carry_out(context: Context) -> Answer:
+    options = context.options
+    if options.version:
+        return _version()
+    if not hasattr(options, "does"):
+        text = parser().format_help()
+        raise UsageError("no command is given", hint=f"interlock --help\n\n{text}")
+    module, _, name = options.does.partition(":")
+    command = cast("Callable[[Context], Answer]", getattr(importlib.import_module(f"interlock.cli.{module}"), name))
+    return command(context)
+
+
+def _version() -> Answer:
+    from importlib.metadata import version  # noqa: PLC0415 - slow
+
+    number = version("interlock-db")
+    return Answer(plain={"version": number}, text=lambda _: f"interlock {number}")
+
+
+def _failed(error: InterlockError) -> Answer:
+    """What a command that could not be carried out says. Nothing was changed: a run that changed something has a report."""
+    match error:
+        case UsageError():
+            code = ExitCode.USAGE
+        case PairBusy():
+            code = ExitCode.PAIR_BUSY
+        case _:
+            code = ExitCode.REFUSED
+    if isinstance(error, InvalidFile):
+        problems: list[dict[str, object]] = [
+            {"what": str(p), "hint": p.hint, "file": p.file, "line": p.line, "column": p.column} for p in error.problems
+        ]
+    else:
+        problems = [{"what": error.message, "hint": error.hint}]
+    outcome = "refused" if code is ExitCode.REFUSED else None
+    return Answer(
+        plain={"outcome": outcome, "exit_code": int(code), "problems": problems},
+        text=lambda _: _error_text(error),
+        exit_code=code,
+        complains=True,
+    )
+
+
+def _error_text(error: InterlockError) -> str:
+    if isinstance(error, InvalidFile):
+        return error.message
+    return f"interlock: {error.message}" + (f"\n  hint: {error.hint}" if error.hint else "")
+
+
+def _stopped() -> Answer:
+    plain = {"outcome": None, "exit_code": int(ExitCode.STOPPED), "problems": [{"what": "stopped", "hint": ""}]}
+    return Answer(plain=plain, text=lambda _: "interlock: stopped", exit_code=ExitCode.STOPPED, complains=True)
+
+
+def _print(answer: Answer, *, as_json: bool) -> None:
+    """JSON and results on stdout, complaints on stderr. A reader that left early (`| head`) is no error."""
+    if as_json:
+        write(sys.stdout, json.dumps(answer.plain, indent=2, ensure_ascii=True) + "\n")
+    else:
+        text = answer.text(width())
+        write(sys.stderr if answer.complains else sys.stdout, text if text.endswith("\n") or not text else f"{text}\n")
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        # What is left in the buffer would be written again when the interpreter ends, with an error that nobody can catch.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""Commands that begin, go on with and tell of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interlock.cli.context import Answer, Context, stored, wired
+from interlock.cli.watching import watching
+from interlock.documents.problems import shown
+from interlock.engine.report import RunReport, report_of
+from interlock.errors import ExitCode, UsageError
+from interlock.model.codec import to_plain
+
+if TYPE_CHECKING:
+    from interlock.bootstrap import Wiring
+    from interlock.engine.runs import Engine
+    from interlock.playbook.tree import Playbook
+
+
+def run(context: Context) -> Answer:
+    """`interlock run PLAYBOOK`."""
+    return _start(context, context.options.playbook, _inputs(context.options.input))
+
+
+def switchover(context: Context) -> Answer:
+    """`interlock switchover --to CLUSTER`: the playbook of that name."""
+    given = _inputs(context.options.input)
+    to = context.options.to
+    if to is not None and given.setdefault("to", to) != to:
+        raise UsageError(f"--to says {shown(to)}, and -i to= says {shown(given['to'])}", hint="give one of them")
+    return _start(context, "switchover", given)
+
+
+def plan(context: Context) -> Answer:
+    """`interlock plan PLAYBOOK`."""
+    from interlock.engine.plan import plan as make_plan  # noqa: PLC0415 - only here
+    from interlock.report.history import past_outages_ms  # noqa: PLC0415 - only here
+    from interlock.report.plan_text import plan_text  # noqa: PLC0415 - only here
+
+    given = _inputs(context.options.input)
+    with wired(context) as wiring:
+        playbook = _playbook(context.options.playbook, wiring)
+        report = make_plan(playbook, given, wiring.world, past_outages_ms(wiring.store, wiring.topology.name, playbook.name))
+    refused = report.would != "succeed"
+    code = ExitCode.REFUSED if refused else ExitCode.SUCCEEDED
+    plain = {**_mapping(to_plain(report)), "exit_code": int(code)}
+    return Answer(plain=plain, text=lambda width: plan_text(report, width), exit_code=code)
+
+
+def resume(context: Context) -> Answer:
+    """`interlock resume RUN`."""
+    return _take_up(context, lambda engine, name: engine.resume(name))
+
+
+def rollback(context: Context) -> Answer:
+    """`interlock rollback RUN`."""
+    return _take_up(context, lambda engine, name: engine.roll_back(name))
+
+
+def runs(context: Context) -> Answer:
+    """`interlock runs`."""
+    from interlock.report.runs_text import rows_of, runs_text  # noqa: PLC0415 - only here
+
+    with stored(context) as (store, topology):
+        rows = rows_of(store.runs(topology))
+    return Answer(plain=to_plain(rows), text=lambda width: runs_text(rows, width))
+
+
+def show(context: Context) -> Answer:
+    """`interlock show RUN`. Exits 0 whatever the run's outcome: it was shown."""
+    from interlock.report.run_text import run_text  # noqa: PLC0415 - only here
+
+    with stored(context) as (store, _):
+        header = store.header(context.options.run)
+        report = report_of(header, store.records(header.run))
+    return Answer(plain=to_plain(report), text=lambda width: run_text(report, width, steps=True))
+
+
+def carry_out(context: Context, wiring: Wiring, go: Callable[[Engine], RunReport]) -> RunReport:
+    """One run, watched by whoever sits there, and stopped by signals."""
+    with watching(context) as watch:
+        return go(wiring.engine(watch.observe, watch.ask, watch.stop))
+
+
+def _start(context: Context, name: str, given: dict[str, str]) -> Answer:
+    with wired(context) as wiring:
+        playbook = _playbook(name, wiring)
+        return _answer(carry_out(context, wiring, lambda engine: engine.start(playbook, given)))
+
+
+def _take_up(context: Context, go: Callable[[Engine, str], RunReport]) -> Answer:
+    name = context.options.run
+    with wired(context, about=name) as wiring:
+        return _answer(carry_out(context, wiring, lambda engine: go(engine, name)))
+
+
+def _answer(report: RunReport) -> Answer:
+    from interlock.report.run_text import run_text  # noqa: PLC0415 - only at the end
+
+    code = ExitCode.HALTED if report.exit_code is None else ExitCode(report.exit_code)
+    return Answer(plain=to_plain(report), text=lambda width: run_text(report, width, steps=False), exit_code=code)
+
+
+def _playbook(name: str, wiring: Wiring) -> Playbook:
+    from interlock.playbook.find import find_playbook  # noqa: PLC0415 - with the parser it takes its time
+    from interlock.playbook.load import load_playbook  # noqa: PLC0415 - as above
+
+    return load_playbook(find_playbook(name, Path.cwd()), wiring.catalogue)
+
+
+def _inputs(words: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` words. UsageError with every one that is none, or that is said twice."""
+    given: dict[str, str] = {}
+    problems = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            problems.append(f"-i {shown(word)} is not NAME=VALUE")
+        elif name in given:
+            problems.append(f"the input {shown(name)} is given twice")
+        else:
+            given[name] = value
+    if problems:
+        raise UsageError("\n".join(problems), hint="for example: -i to=west -i max_outage=5s")
+    return given
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
