@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from interlock.errors import ExitCode, InterlockError, InvalidFile, PairBusy, Us
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    _prepare()
     context: Context | None = None
     try:
         context = Context(options=parser().parse_args(words))
@@ -102,6 +103,16 @@ def _print(answer: Answer, *, as_json: bool) -> None:
     except (OSError, ValueError):
         # What is left in the buffer would be written again when the interpreter ends, with an error that nobody can catch.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _prepare() -> None:
+    """Signals end a command as Ctrl-C does, so that it cleans up; a letter that the terminal has no place for is escaped."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _as_interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

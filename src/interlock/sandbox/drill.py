@@ -118,7 +118,13 @@ def _report(
             to=window.to,
             outcome=window.outcome,
             took_ms=(window.ended_s - window.begun_s) * 1000,
-            outage_ms=ledger.outage_ms(acks, window.begun_s, window.ended_s, sandbox.members[window.to].server_id),
+            # after a rollback the writes are where they were: then it is the longest time between two of them
+            outage_ms=ledger.outage_ms(
+                acks,
+                window.begun_s,
+                window.ended_s,
+                sandbox.members[window.to].server_id if window.outcome == "succeeded" else None,
+            ),
             most_errors_of_a_pooled_client=ledger.most_errors_of_one(entries, POOLED, window.begun_s, window.ended_s),
         )
         for window in windows

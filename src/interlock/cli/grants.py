@@ -1,0 +1,24 @@
+"""`interlock grants`: the least privileges, as SQL."""
+
+from __future__ import annotations
+
+from interlock.cli.context import Answer, Context
+from interlock.servers.grants import grants_sql
+
+_USER, _CANARY = "interlock", "interlock_canary"
+
+
+def grants(context: Context) -> Answer:
+    """For the accounts that the topology names, or for the usual ones without a topology."""
+    flavor, user, canary = context.options.flavor, _USER, _CANARY
+    path = context.topology_path()
+    accounts = [(user, canary)]
+    if path is not None:
+        from interlock.bootstrap import read_topology  # noqa: PLC0415 - loads every driver
+
+        named = [(m.access.account.user, m.access.canary.user if m.access.canary else None) for m in read_topology(path).masters()]
+        accounts = [(own, other or canary) for own, other in dict.fromkeys(named)]
+    sql = "\n".join(grants_sql(flavor, own, other) for own, other in accounts)
+    head = "-- Run once on the writer; set each account's password with ALTER USER … IDENTIFIED BY.\n"
+    plain = {"flavor": flavor, "accounts": [{"user": own, "canary": other} for own, other in accounts], "sql": sql}
+    return Answer(plain=plain, text=lambda _: head + sql)

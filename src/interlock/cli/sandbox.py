@@ -1,0 +1,96 @@
+"""`interlock sandbox up | status | down`: a private pair on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from interlock.cli.context import Answer, Context
+from interlock.clock import SystemClock
+from interlock.errors import UsageError
+from interlock.model.codec import to_plain
+from interlock.sandbox import pair, places
+from interlock.sandbox.places import LONGEST_FOLDER, Sandbox
+from interlock.stores.open import default_path
+
+
+def folder(context: Context) -> Path:
+    """`--dir`, or a folder in the user's state folder; in /tmp where that path is too long for sockets."""
+    if context.options.dir:
+        return Path(context.options.dir).expanduser().absolute()
+    usual = default_path().parent / "sandbox"
+    if len(os.fsencode(usual)) <= LONGEST_FOLDER:
+        return usual
+    return Path(f"/tmp/interlock-sandbox-{os.getuid()}")  # noqa: S108 - `up` makes it 0700 and refuses one that is not empty
+
+
+def store_of(sandbox: Sandbox) -> str:
+    """Runs on a sandbox are recorded in it: they are gone with it, and do not mingle with those of the next one."""
+    return f"sqlite://{sandbox.directory}/runs/interlock.db"
+
+
+def up(context: Context) -> Answer:
+    """Start it and say how to use it."""
+    directory = folder(context)
+    try:
+        sandbox = pair.up(directory, clock=SystemClock())
+    except OSError as error:
+        raise UsageError(f"{directory} can't hold a sandbox: {error}", hint="choose another folder with --dir") from error
+    plain = {**_plain(sandbox), "writer": next(iter(sandbox.members))}
+    return Answer(plain=plain, text=lambda _: _how_to_use(sandbox))
+
+
+def status(context: Context) -> Answer:
+    """Exits 0 whatever it finds, as `interlock status` does; 2 if there is no sandbox."""
+    seen = pair.status(folder(context))
+    plain = {**_plain(seen.sandbox), "running": [process.name for process in seen.running], "missing": list(seen.missing)}
+    runs = ", ".join(f"{process.name} ({process.pid})" for process in seen.running) or "nothing"
+    missing = f"\nmissing: {', '.join(seen.missing)}" if seen.missing else ""
+    return Answer(plain=plain, text=lambda _: f"{seen.sandbox.directory}\nrunning: {runs}{missing}")
+
+
+def down(context: Context) -> Answer:
+    """End its processes and remove its folder."""
+    directory = folder(context)
+    pair.down(directory)
+    return Answer(plain={"directory": str(directory), "removed": True}, text=lambda _: f"{directory} is gone, and all its processes")
+
+
+def read(context: Context) -> Sandbox:
+    """The sandbox that is up. UsageError if there is none."""
+    return places.read(folder(context))
+
+
+def _plain(sandbox: Sandbox) -> dict[str, object]:
+    servers = {name: {"host": m.host, "port": m.port, "socket": m.socket, "server_id": m.server_id} for name, m in sandbox.members.items()}
+    return {
+        "directory": sandbox.directory,
+        "topology": sandbox.topology,
+        "store": store_of(sandbox),
+        "clients": f"{sandbox.proxy.host}:{sandbox.proxy.port}",
+        "servers": to_plain(servers),
+    }
+
+
+def _how_to_use(sandbox: Sandbox) -> str:
+    servers = "\n".join(f"  {name}     {member.host}:{member.port}" for name, member in sandbox.members.items())
+    client = f"mariadb -h{sandbox.proxy.host} -P{sandbox.proxy.port} -uapp -p$(cat {sandbox.password_file('app')}) app"
+    return f"""\
+two servers that replicate to each other, and a proxy in front:
+{servers}
+  clients  {sandbox.proxy.host}:{sandbox.proxy.port}, led to east
+in {sandbox.directory}
+
+to use it:
+  export INTERLOCK_TOPOLOGY={sandbox.topology}
+  export INTERLOCK_STORE={store_of(sandbox)}
+  interlock status
+  interlock plan switchover
+  interlock switchover --to west
+  {client}
+and to remove it:
+  interlock sandbox down{"" if not _is_elsewhere(sandbox) else f" --dir {sandbox.directory}"}"""
+
+
+def _is_elsewhere(sandbox: Sandbox) -> bool:
+    return Path(sandbox.directory).name not in {"sandbox", f"interlock-sandbox-{os.getuid()}"}
