@@ -44,44 +44,53 @@ def touched_servers(effects: Sequence[Effect]) -> set[ServerName]:
     return {e.server for e in effects if isinstance(e, Fence | Open | SetEventScheduler | KillSessions | RunSql)}
 
 
-def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadline) -> None:
-    """In order on one target, at the same time on different routes. Errors are the drivers' and the interlock's."""
+def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadline, sending: Callable[[], None] = lambda: None) -> None:
+    """In order on one target, at the same time on different routes. Errors are the drivers' and the interlock's.
+
+    `sending` is called when lease, locks and interlock have let an effect through, right before it is sent: what fails earlier needs
+    no undo.
+    """
     execution.guard.check(touched_servers(effects) & {master.name for master in execution.world.topology.masters()})
     targets: dict[str, list[Effect]] = {}
     for effect in effects:
         targets.setdefault(target_of(effect), []).append(effect)
     if len(targets) > 1 and all(target.startswith("route ") for target in targets):
-        execution.world.gather([_in_order(execution, group, deadline) for group in targets.values()])
+        execution.world.gather([_in_order(execution, group, deadline, sending) for group in targets.values()])
     else:
         for effect in effects:
-            _one(execution, effect, deadline)
+            _one(execution, effect, deadline, sending)
 
 
-def _in_order(execution: Execution, effects: Sequence[Effect], deadline: Deadline) -> Callable[[], None]:
+def _in_order(execution: Execution, effects: Sequence[Effect], deadline: Deadline, sending: Callable[[], None]) -> Callable[[], None]:
     def run() -> None:
         for effect in effects:
-            _one(execution, effect, deadline)
+            _one(execution, effect, deadline, sending)
 
     return run
 
 
-def _one(execution: Execution, effect: Effect, deadline: Deadline) -> None:
+def _one(execution: Execution, effect: Effect, deadline: Deadline, sending: Callable[[], None]) -> None:
     world = execution.world
     match effect:
         case Open():
             if execution.life.now is State.CHANGING:
                 execution.move(Event.OPEN)
-            execution.interlock.open(effect, deadline, execution.mark)
+            execution.interlock.open(effect, deadline, execution.mark, sending)
         case Fence():
             execution.interlock.forget(effect.server)
+            sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
             execution.interlock.prove_fenced(effect.server)
         case SetEventScheduler() | KillSessions():
+            sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
         case RunSql():
             execution.interlock.forget(effect.server)
+            sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
         case Hold() | Release() | PointTo() | RestoreRoute():
+            sending()
             world.route(effect.route).apply(effect)
         case RunCommand() | CallHttp():
+            sending()
             world.outside.run(effect)

@@ -12,6 +12,7 @@ from interlock.engine.interlock import Interlock
 from interlock.engine.journal import Intent, Journal, RecordKind
 from interlock.engine.states import FINAL, Event, Lifecycle, State
 from interlock.errors import InterlockError
+from interlock.model.facts import OutageFacts
 from interlock.playbook.catalogue import Catalogue
 from interlock.playbook.tree import Playbook
 from interlock.ports import Prober, World
@@ -67,6 +68,15 @@ class Execution:
         """Let later steps reach what this one gave."""
         self.passed.add(step)
         self.scope[step] = dict(outputs)
+
+    def spare_the_store(self) -> None:
+        """From here on, what the store can't take stops nothing: what was begun must be ended or taken back all the same."""
+        self.journal.lenient = self.guard.lenient = True
+
+    def stop_prober(self) -> OutageFacts | None:
+        """What it saw; None if none ran."""
+        prober, self.prober = self.prober, None
+        return prober.stop() if prober is not None else None
 
     def heed_stop(self) -> None:
         """StopRequested if the operator asked for it and the other side is not open yet."""

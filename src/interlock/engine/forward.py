@@ -30,6 +30,13 @@ def critical_span(playbook: Playbook) -> range:
     return range(begins[0], max(ends) + 1) if begins and ends and max(ends) >= begins[0] else range(0)
 
 
+def steps_undone_by_halting(playbook: Playbook) -> set[str]:
+    """The steps that must be looked at again after a halt, which fenced everything: openings, flips, and the checks that came after."""
+    steps = [step for phase in playbook.phases for step in steps_of(phase)]
+    first = next((number for number, step in enumerate(steps) if step.spec.role is Role.OPENS), len(steps))
+    return {step.id for step in steps[first:] if step.spec.role in {Role.OPENS, Role.FLIPS} or step.spec.verb is Verb.CHECK}
+
+
 def go_forward(execution: Execution) -> None:
     """Run what is not done yet, to the end of the playbook. StepFailed (or StopRequested) as soon as it can't go on."""
     span = critical_span(execution.playbook)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import suppress
 
 from interlock.errors import DriverError, LeaseLost, PairBusy, StoreFailed
 from interlock.model.topology import ServerName
@@ -23,6 +22,8 @@ class Guard:
         self._world = world
         self._lock = f"interlock:{world.topology.name}"
         self.unreachable: set[ServerName] = set()
+        self.lenient = False
+        """On the way back, a store that fails stops nothing, as long as the locks on the servers are this run's."""
 
     def take_locks(self, *, tolerant: bool) -> None:
         """PairBusy if another session holds one. With `tolerant`, a master that does not answer is left out."""
@@ -36,7 +37,7 @@ class Guard:
 
     def check(self, touching: Collection[ServerName]) -> None:
         """LeaseLost unless the pair is ours. StoreFailed if the store can't say so. DriverError if a touched server does not answer."""
-        self._store.check_lease(self.lease)
+        self.renew()
         for master in self._world.topology.masters():
             if master.name in self.unreachable and master.name not in touching:
                 continue
@@ -55,12 +56,8 @@ class Guard:
                 )
 
     def recover(self, server: ServerName) -> None:
-        """Before an effect of the way back: take the server's lock again if a broken connection lost it. LeaseLost if another has it.
-
-        A store that fails does not stop the way back, as long as the server's lock is ours.
-        """
-        with suppress(StoreFailed):
-            self._store.check_lease(self.lease)
+        """Before an effect of the way back: take the server's lock again if a broken connection lost it. LeaseLost if another has it."""
+        self.renew()
         try:
             self._world.server(server).take_lock(self._lock)
         except PairBusy as busy:
@@ -68,8 +65,12 @@ class Guard:
         self.unreachable.discard(server)
 
     def renew(self) -> None:
-        """Keep the lease while the run waits."""
-        self._store.check_lease(self.lease)
+        """Keep the lease while the run waits. LeaseLost if another has it; StoreFailed if the store can't say so (see `lenient`)."""
+        try:
+            self._store.check_lease(self.lease)
+        except StoreFailed:
+            if not self.lenient:
+                raise
 
     def release(self) -> None:
         """As far as it goes: what can't be released ends with its connection or its time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from interlock.clock import Clock, Deadline
@@ -50,8 +51,8 @@ class Interlock:
         """Something touches the server: what was proved of it no longer stands."""
         self._standing.pop(server, None)
 
-    def open(self, effect: Open, deadline: Deadline, mark: str) -> None:
-        """Open the server as soon as it may be, before the deadline. StepFailed, with the reason, if it may not.
+    def open(self, effect: Open, deadline: Deadline, mark: str, sending: Callable[[], None]) -> None:
+        """Open the server as soon as it may be, before the deadline. StepFailed, with the reason, if it may not: then nothing was sent.
 
         The caller has checked lease and locks; they are checked again here after each wait.
         """
@@ -82,6 +83,7 @@ class Interlock:
             others={other.name: other.proof.position if other.proof else other.why for other in others},
         )
         self.forget(effect.server)
+        sending()
         target.apply(effect, mark=mark)
 
     def _other(self, name: ServerName) -> OtherMaster:

@@ -67,12 +67,14 @@ class Entry:
 class Journal:
     """Appends to the journal of one run. `redact` takes every known secret out of a text before it is stored."""
 
-    def __init__(self, store: Store, run: str, clock: Clock, redact: Callable[[str], str], next_seq: int = 1) -> None:
+    def __init__(self, store: Store, run: str, clock: Clock, redact: Callable[[str], str], earlier: Sequence[Record] = ()) -> None:
         self._store = store
         self.run = run
         self._clock = clock
         self._redact = redact
-        self._next = next_seq
+        self._next = len(earlier) + 1
+        self.records = list(earlier)
+        """All of the run, those too that a failing store did not take: what this process reports does not need the store."""
         self.lenient = False
         """On the way back, what can't be recorded no longer stops what must be undone: the intents are on the disk already."""
 
@@ -93,6 +95,7 @@ class Journal:
                 raise
         else:
             self._next += len(records)
+        self.records += records
 
     def set_state(self, state: State, outcome: State | None) -> None:
         try:
@@ -129,6 +132,10 @@ class Intent:
     begun: bool = False
     done: bool = False
     undone: bool = False
+
+    def begin(self) -> None:
+        """Its effect is being sent."""
+        self.begun, self.undone = True, False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -184,7 +191,8 @@ def _take(progress: Progress, kind: RecordKind, body: Mapping[str, object]) -> N
             progress.intents[step] = Intent(step=step, action=str(body["action"]), args=_mapping(body["args"]), before=body["before"])
         case RecordKind.ACTING:
             intent = progress.intents[str(body["step"])]
-            intent.begun, intent.undone, intent.before = True, False, body["before"]
+            intent.begin()
+            intent.before = body["before"]
         case RecordKind.DONE:
             step = str(body["step"])
             progress.passed.add(step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from interlock.clock import Clock
@@ -10,7 +11,7 @@ from interlock.decisions.writes import writers
 from interlock.engine.back import UndoFailed, go_back, halt, what_is_left
 from interlock.engine.events import Asker, Observer, RunBegan, RunEnded
 from interlock.engine.execution import Execution, Stop, StopRequested
-from interlock.engine.forward import go_forward
+from interlock.engine.forward import go_forward, steps_undone_by_halting
 from interlock.engine.guard import Guard
 from interlock.engine.interlock import Interlock
 from interlock.engine.journal import Entry, Journal, Progress, RecordKind, read_progress
@@ -58,26 +59,29 @@ class Engine:
             header = RunHeader(
                 run=run, playbook=playbook.name, topology=topology.name, started_at=self.clock.wall(), state=State.CHECKING.value
             )
+            journal = Journal(self.store, run, self.clock, self.redact)
             try:
                 self.store.create_run(header)
                 self.store.reserve(run, RESERVED_BYTES)
+                journal.write(
+                    RecordKind.STARTED,
+                    durable=True,
+                    playbook=playbook.name,
+                    text=playbook.text,
+                    path=playbook.path,
+                    inputs=dict(given),
+                    topology=topology.name,
+                    topology_digest=topology.digest,
+                    holder=lease.holder,
+                    epoch=lease.epoch,
+                )
             except StoreFailed as error:
+                with suppress(StoreFailed):  # it may fail at this too; then the next run says how to go on
+                    self.store.set_state(run, State.REFUSED.value, State.REFUSED.value)
                 raise Refused(f"the run can't be recorded: {error.message}", hint=error.hint) from error
-            journal = Journal(self.store, run, self.clock, self.redact)
-            journal.write(
-                RecordKind.STARTED,
-                durable=True,
-                playbook=playbook.name,
-                text=playbook.text,
-                path=playbook.path,
-                inputs=dict(given),
-                topology=topology.name,
-                topology_digest=topology.digest,
-                holder=lease.holder,
-                epoch=lease.epoch,
-            )
             execution = self._execution(run, playbook, journal, guard, Progress())
-            return self._drive(execution, lambda: self._begin(execution, given, unfinished))
+            self._drive(execution, lambda: self._begin(execution, given, unfinished))
+            return report_of(header, journal.records)
         finally:
             guard.release()
 
@@ -108,15 +112,34 @@ class Engine:
             progress = read_progress(records)
             if progress.outcome in FINAL:
                 raise UsageError(f"run {header.run} has ended: {progress.outcome}", hint=f"`interlock show {header.run}`")
+            journal = Journal(self.store, header.run, self.clock, self.redact, records)
+            if not progress.started:
+                return self._never_began(header, journal)
             playbook = parse_playbook(str(progress.started["text"]), file=f"the journal of {header.run}", catalogue=self.catalogue)
-            journal = Journal(self.store, header.run, self.clock, self.redact, next_seq=progress.last_seq + 1)
             execution = self._execution(header.run, playbook, journal, guard, progress)
             execution.taken_over = True
             journal.write(RecordKind.TAKEN_OVER, durable=True, holder=lease.holder, epoch=lease.epoch)
             self._settle_all()
-            return self._drive(execution, lambda: self._go_on(execution, progress, back=back))
+            self._drive(execution, lambda: self._go_on(execution, progress, back=back))
+            return report_of(header, journal.records)
         finally:
             guard.release()
+
+    def _never_began(self, header: RunHeader, journal: Journal) -> RunReport:
+        """Its process ended before the first record: nothing was touched, and what it was to do is not known."""
+        problem = ProblemReport(what=f"run {header.run} was interrupted before it began; nothing was changed", hint="start it anew")
+        refused = State.REFUSED
+        journal.write(
+            RecordKind.ENDED,
+            durable=True,
+            outcome=refused,
+            exit_code=EXIT_CODES[refused],
+            evidence={},
+            problems=[problem],
+            next_commands=(),
+        )
+        journal.set_state(refused, refused)
+        return report_of(header, journal.records)
 
     def _settle_all(self) -> None:
         """Statements of the process that is gone may still land. A server that does not answer is met again by the steps."""
@@ -154,6 +177,7 @@ class Engine:
             raise _GoBack("the operator asked for the way back")
         if state is State.HALTED:
             execution.move(Event.GO_ON_OPENED if progress.opening else Event.GO_ON)
+            execution.passed -= steps_undone_by_halting(execution.playbook)
         go_forward(execution)
 
     # -- one run --
@@ -198,12 +222,13 @@ class Engine:
         scope = scope_of(inputs, self.world.topology, _cluster(facts.get("writer")), _cluster(facts.get("standby")))
         execution.scope |= {**scope, **outputs}
 
-    def _drive(self, execution: Execution, go: Callable[[], None]) -> RunReport:
+    def _drive(self, execution: Execution, go: Callable[[], None]) -> None:
         """Forward, then what follows from how that ended. The one place where every error of a run ends in an outcome."""
         problems: list[ProblemReport] = []
         try:
             go()
         except (LeaseLost, PairBusy) as lost:
+            execution.stop_prober()
             if execution.life.now is State.CHECKING and not execution.intents:
                 self._end(execution, Event.REFUSE, [_problem(lost)])
             raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
@@ -216,13 +241,11 @@ class Engine:
             elif self._says_halt(execution, error):
                 self._halt(execution, problems)
             else:
-                execution.journal.lenient = True
+                execution.spare_the_store()
                 execution.move(Event.FAIL)
                 self._way_back(execution, problems)
         else:
             self._end(execution, Event.SUCCEED, problems)
-        header = self.store.header(execution.run)
-        return report_of(header, self.store.records(execution.run))
 
     def _says_halt(self, execution: Execution, error: InterlockError) -> bool:
         own = error.on_failure if isinstance(error, StepFailed) else None
@@ -232,6 +255,7 @@ class Engine:
         try:
             go_back(execution)
         except (LeaseLost, PairBusy) as lost:
+            execution.stop_prober()
             raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
         except (UndoFailed, StepFailed) as failed:
             problems.append(_problem(failed))
@@ -246,10 +270,10 @@ class Engine:
         self._end(execution, Event.HALT, problems, next_commands=commands)
 
     def _end(self, execution: Execution, event: Event, problems: list[ProblemReport], next_commands: tuple[str, ...] = ()) -> None:
-        if execution.prober is not None:
-            execution.journal.write_all([Entry(RecordKind.OUTAGE, _mapping(to_plain(execution.prober.stop())))], durable=False)
-            execution.prober = None
-        execution.journal.lenient = True
+        execution.spare_the_store()
+        outage = execution.stop_prober()
+        if outage is not None:
+            execution.journal.write_all([Entry(RecordKind.OUTAGE, _mapping(to_plain(outage)))], durable=False)
         row = execution.life.move(event)
         execution.journal.write(RecordKind.MOVED, event=row.event, source=row.source, target=row.target, reason=row.reason)
         execution.journal.write(

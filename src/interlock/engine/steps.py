@@ -209,14 +209,13 @@ def _act(execution: Execution, bound: BoundStep, seen: Any, *, why: str, effects
             execution.move(Event.INTEND)
         execution.journal.write_all([entry], durable=True)
         intent = execution.intents[bound.key]
-    if not intent.begun:
+    if not intent.begun and not execution.taken_over:
         intent.before = seen
-    intent.begun, intent.undone = True, False
     script = scripts(execution.world, effects)
     execution.journal.write(RecordKind.ACTING, step=bound.key, action=bound.step.spec.name, before=intent.before, script=script)
     execution.observe(StepActs(step=bound.key, why=why, script=script))
     try:
-        carry_out(execution, effects, deadline)
+        carry_out(execution, effects, deadline, intent.begin)
     except OutcomeUnknown as unknown:
         for server in touched_servers(effects):
             _guarded(execution.world.server(server).settle)
