@@ -27,11 +27,10 @@ def resolve_args(step: Step, scope: Scope) -> Mapping[str, object]:
     values: dict[str, object] = {}
     for param in step.spec.params:
         value = resolve_value(step.args[param.name], scope) if param.name in step.args else None
-        if value is None:
-            value = param.default
         if value is None and param.required:
             raise StepFailed(f"step {step.id}: {param.name} has no value", hint=param.doc, step=step.id)
-        values[param.name] = None if value is None else _checked(step, param, value, scope)
+        # A default is a checked value already; an empty one would not pass for what a file may say.
+        values[param.name] = param.default if value is None else _checked(step, param, value, scope)
     return values
 
 
