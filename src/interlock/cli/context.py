@@ -69,6 +69,14 @@ def write(stream: object, text: str) -> None:
         print(text, end="", flush=True, file=stream)  # type: ignore[call-overload]
 
 
+def here() -> Path:
+    """The working directory. UsageError if it was removed meanwhile."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the working directory does not exist any more", hint="cd to another one") from error
+
+
 def width() -> int:
     return max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((100, 24)).columns))
 

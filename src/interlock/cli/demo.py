@@ -11,7 +11,7 @@ from pathlib import Path
 
 from interlock.cli.context import Answer, Context, width
 from interlock.cli.rehearsal import move_writes, wired_to
-from interlock.cli.watching import signals_to
+from interlock.cli.signals import signals_to
 from interlock.clock import SystemClock
 from interlock.engine.plan import PlanReport
 from interlock.engine.plan import plan as make_plan

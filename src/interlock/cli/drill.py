@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from interlock.cli.context import Answer, Context, note
+from interlock.cli.context import Answer, Context, here, note
 from interlock.cli.rehearsal import move_writes
 from interlock.cli.sandbox import read
 from interlock.clock import SystemClock
@@ -21,7 +19,7 @@ def drill(context: Context) -> Answer:
     """Exits 0 if every switchover succeeded and nothing is lost, else 5: a person should look at it."""
     options = context.options
     sandbox = read(context)
-    playbook = find_playbook("switchover", Path.cwd())
+    playbook = find_playbook("switchover", here())
 
     def switch(to: str) -> str:
         report = move_writes(context, sandbox, playbook, to, own_store=False)

@@ -6,7 +6,6 @@ import importlib
 import io
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -14,27 +13,34 @@ from typing import cast
 
 from interlock.cli.arguments import parser
 from interlock.cli.context import Answer, Context, width, write
+from interlock.cli.signals import signals_to
 from interlock.errors import ExitCode, InterlockError, InvalidFile, PairBusy, UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    _prepare()
+    _escape_what_cannot_be_shown()
+    with signals_to(_as_interrupt):
+        context, answer = _answer(words)
+    _print(answer, as_json=context.json if context else "--json" in words)
+    return int(answer.exit_code)
+
+
+def _answer(words: list[str]) -> tuple[Context | None, Answer]:
+    """Whatever happens ends in an answer. The context is None if the words made no sense."""
     context: Context | None = None
     try:
         context = Context(options=parser().parse_args(words))
-        answer = _carry_out(context)
+        return context, _carry_out(context)
     except InterlockError as error:
-        answer = _failed(error)
+        return context, _failed(error)
     except KeyboardInterrupt:
-        answer = _stopped()
+        return context, _stopped()
     except Exception as error:  # noqa: BLE001 - a crash ends in one line and a file, never in a traceback on the terminal
         from interlock.cli.crash import crashed  # noqa: PLC0415 - only then
 
-        answer = crashed(error, context.redact if context else str)
-    _print(answer, as_json=context.json if context else "--json" in words)
-    return int(answer.exit_code)
+        return context, crashed(error, context.redact if context else str)
 
 
 def _carry_out(context: Context) -> Answer:
@@ -105,11 +111,8 @@ def _print(answer: Answer, *, as_json: bool) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _prepare() -> None:
-    """Signals end a command as Ctrl-C does, so that it cleans up; a letter that the terminal has no place for is escaped."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, _as_interrupt)
+def _escape_what_cannot_be_shown() -> None:
+    """A letter that the terminal has no place for must not end a run."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from interlock.actions.catalogue import catalogue
-from interlock.cli.context import Answer, Context
+from interlock.cli.context import Answer, Context, here
 from interlock.documents.schema import topology_schema
 from interlock.documents.yaml import read_file
 from interlock.errors import ExitCode, InvalidFile, Problem, UsageError
@@ -22,7 +21,7 @@ from interlock.report.tables import Column, table
 
 def list_(_context: Context) -> Answer:
     """Those of the working directory's `playbooks/` first; they hide shipped ones of the same name."""
-    own = [(name, path, summary, "here") for name, path, summary in in_folder(Path.cwd() / "playbooks")]
+    own = [(name, path, summary, "here") for name, path, summary in in_folder(here() / "playbooks")]
     names = {name for name, *_ in own}
     found = [*own, *((name, path, summary, "shipped") for name, path, summary in shipped() if name not in names)]
     plain = [{"playbook": name, "path": str(path), "summary": summary, "origin": origin} for name, path, summary, origin in found]
@@ -33,7 +32,7 @@ def list_(_context: Context) -> Answer:
 
 def show(context: Context) -> Answer:
     """The file itself, so that it can be copied and changed."""
-    path = find_playbook(context.options.name, Path.cwd())
+    path = find_playbook(context.options.name, here())
     text = read_file(path)
     return Answer(plain={"playbook": path.stem, "path": str(path), "text": text}, text=lambda _: text)
 
@@ -57,7 +56,7 @@ def lint(context: Context) -> Answer:
 
 
 def graph(context: Context) -> Answer:
-    path = find_playbook(context.options.name, Path.cwd())
+    path = find_playbook(context.options.name, here())
     drawn = mermaid(load_playbook(path, catalogue()))
     return Answer(plain={"playbook": path.stem, "mermaid": drawn}, text=lambda _: drawn)
 
@@ -84,7 +83,7 @@ def _topology(context: Context) -> Topology | None:
 
 def _problems(name: str, known: Catalogue, topology: Topology | None) -> tuple[Problem, ...]:
     try:
-        playbook = load_playbook(find_playbook(name, Path.cwd()), known)
+        playbook = load_playbook(find_playbook(name, here()), known)
         if topology is not None:
             check_against(playbook, topology)
     except InvalidFile as invalid:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interlock.cli.context import Answer, Context, stored, wired
+from interlock.cli.context import Answer, Context, here, stored, wired
 from interlock.cli.watching import watching
 from interlock.documents.problems import shown
 from interlock.engine.report import RunReport, report_of
@@ -107,7 +106,7 @@ def _playbook(name: str, wiring: Wiring) -> Playbook:
     from interlock.playbook.find import find_playbook  # noqa: PLC0415 - with the parser it takes its time
     from interlock.playbook.load import load_playbook  # noqa: PLC0415 - as above
 
-    return load_playbook(find_playbook(name, Path.cwd()), wiring.catalogue)
+    return load_playbook(find_playbook(name, here()), wiring.catalogue)
 
 
 def _inputs(words: Sequence[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Protocol
 
 from interlock.cli.context import Context, note
+from interlock.cli.signals import signals_to
 from interlock.engine.events import RunBegan, RunEvent, StateChanged
 from interlock.engine.execution import Stop
 from interlock.engine.states import State
@@ -102,23 +103,6 @@ def watching(context: Context, make_view: Callable[[], contextlib.AbstractContex
         )
         with signals_to(watch.on_signal):
             yield watch
-
-
-@contextlib.contextmanager
-def signals_to(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP call `handler` inside the block. A call that waits goes on after it (PEP 475).
-
-    SIGHUP that is ignored (nohup) stays ignored.
-    """
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 @contextlib.contextmanager
