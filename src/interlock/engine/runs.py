@@ -110,6 +110,9 @@ class Engine:
             self.store.reserve(header.run, RESERVED_BYTES)
             records = self.store.records(header.run)
             progress = read_progress(records)
+            if progress.outcome in FINAL and header.outcome is None:  # it was killed between the two
+                self.store.set_state(header.run, progress.outcome.value, progress.outcome.value)
+                return report_of(header, records)
             if progress.outcome in FINAL:
                 raise UsageError(f"run {header.run} has ended: {progress.outcome}", hint=f"`interlock show {header.run}`")
             journal = Journal(self.store, header.run, self.clock, self.redact, records)
@@ -275,16 +278,19 @@ class Engine:
         if outage is not None:
             execution.journal.write_all([Entry(RecordKind.OUTAGE, _mapping(to_plain(outage)))], durable=False)
         row = execution.life.move(event)
-        execution.journal.write(RecordKind.MOVED, event=row.event, source=row.source, target=row.target, reason=row.reason)
-        execution.journal.write(
+        # Both or none: a run that has moved to its end and has no outcome could be neither taken up nor left alone.
+        moved = Entry(RecordKind.MOVED, {"event": row.event, "source": row.source, "target": row.target, "reason": row.reason})
+        ended = Entry(
             RecordKind.ENDED,
-            durable=True,
-            outcome=row.target,
-            exit_code=int(EXIT_CODES[row.target]),
-            evidence={},
-            problems=problems,
-            next_commands=next_commands,
+            {
+                "outcome": row.target,
+                "exit_code": int(EXIT_CODES[row.target]),
+                "evidence": {},
+                "problems": problems,
+                "next_commands": next_commands,
+            },
         )
+        execution.journal.write_all([moved, ended], durable=True)
         execution.journal.set_state(row.target, row.target)
         execution.observe(RunEnded(run=execution.run, outcome=row.target.value, detail=row.reason))
 
