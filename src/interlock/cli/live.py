@@ -155,7 +155,7 @@ def live_view() -> Iterator[LiveView]:
     def draw() -> None:
         while not over.wait(_EVERY_S):
             if not view.paused.is_set() and not picture.rests():
-                with contextlib.suppress(OSError, ValueError):  # the terminal is gone; the run goes on
+                with contextlib.suppress(Exception):  # whatever is wrong with the terminal, the run goes on and nothing is written over it
                     live.update(picture.render(), refresh=True)
 
     thread = Thread(target=draw, name="interlock-view", daemon=True)

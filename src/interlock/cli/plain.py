@@ -83,7 +83,9 @@ def lines_of(event: RunEvent) -> list[str]:
             return [f"-- clients are let through again after {span_ms(ms)}"]
         case StateChanged(state=State.ROLLING_BACK.value, reason=reason):
             return [f"going back: {reason}"]
-        case StateChanged() | PhaseEnded() | StepBegan() | StepWaits() | RunEnded():
+        case RunEnded(outcome=outcome, detail=detail):
+            return [f"{outcome.replace('_', ' ')}: {detail}"]
+        case StateChanged() | PhaseEnded() | StepBegan() | StepWaits():
             return []
 
 

@@ -45,7 +45,7 @@ class Watch:
     opened: bool = False
 
     def observe(self, event: RunEvent, /) -> None:
-        """Never raises into the engine: a view that fails shows nothing more of this event."""
+        """Never raises into the engine."""
         match event:
             case RunBegan(run=run):
                 self.run = run
@@ -53,7 +53,7 @@ class Watch:
                 self.opened = state == State.OPENED.value
             case _:
                 pass
-        with contextlib.suppress(OSError, ValueError, RuntimeError):
+        with contextlib.suppress(Exception):  # whatever is wrong with a terminal or a view, it must not take back a switchover
             self.view.show(event)
 
     def ask(self, question: str, /) -> bool:

@@ -52,10 +52,8 @@ def _clusters(report: StatusReport, width: int) -> str:
 
 
 def _role(name: str, cluster: ClusterStatus, writer: str | None) -> str:
-    if not cluster.reachable:
+    if not cluster.reachable or writer is None:
         return _UNKNOWN
-    if writer is None:
-        return "?"
     return "writer" if name == writer else "standby"
 
 

@@ -44,9 +44,10 @@ def test_control_characters_from_servers_are_shown_and_not_obeyed(text: str) -> 
     assert "said " in line
 
 
-def test_a_view_that_fails_does_not_reach_the_engine() -> None:
+@pytest.mark.parametrize("error", [BrokenPipeError(), KeyError("a defect")], ids=["nobody reads", "a defect"])
+def test_a_view_that_fails_does_not_reach_the_engine(error: Exception) -> None:
     def broken(_line: str) -> None:
-        raise BrokenPipeError
+        raise error
 
     Watch(view=PlainView(broken), yes=False, can_ask=False).observe(_BEGAN)
 
