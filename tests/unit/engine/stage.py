@@ -161,7 +161,7 @@ class Stage:
 
     def settle(self) -> None:
         """Let everything that is still under way end."""
-        self.pair.clock.sleep(1.0)
+        self.pair.clock.sleep(0.3)
 
     def _observe(self, event: RunEvent) -> None:
         self.events.append(event)
