@@ -80,7 +80,6 @@ def _endpoint(settings: HAProxySettings, proxy: str, state: Mapping[str, str], s
             "maxconn": stat["slim"] or "0",
             "backup": stat["bck"] or "0",
             "hold": str(int(held)),
-            "status": stat["status"],
         },
     )
 
