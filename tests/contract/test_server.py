@@ -1,0 +1,212 @@
+"""What `ports.Server` promises, held by the server in memory and by the MariaDB driver alike."""
+
+from __future__ import annotations
+
+import pymysql
+import pytest
+
+from contract.benches import Bench
+from interlock.errors import PairBusy, StatementFailed, WriteRefused
+from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
+from interlock.model.position import MariaDBPosition, Position
+from interlock.model.topology import ServerName
+from interlock.ports import Server
+
+EAST, WEST = ServerName("east"), ServerName("west")
+FENCE, OPEN = Fence(server=EAST, within_s=2.0), Open(server=EAST)
+LOCK = "interlock:contract"
+
+
+def east(bench: Bench) -> Server:
+    return bench.first.server("east")
+
+
+def west(bench: Bench) -> Server:
+    return bench.first.server("west")
+
+
+def held(server: Server) -> Position:
+    return server.write_facts().position
+
+
+def test_write_facts_tell_who_takes_writes(bench: Bench) -> None:
+    assert (east(bench).write_facts().read_only, west(bench).write_facts().read_only) == (False, True)
+    assert east(bench).write_facts().server == "east"
+
+
+@pytest.mark.parametrize(("effect", "read_only"), [(FENCE, True), (OPEN, False)], ids=["fence", "open"])
+def test_fence_and_open_are_seen_on_the_next_look_and_twice_is_once(bench: Bench, effect: ServerEffect, *, read_only: bool) -> None:
+    east(bench).apply(Open(server=EAST) if read_only else FENCE, mark="contract")
+    for _ in range(2):
+        east(bench).apply(effect, mark="contract")
+        assert east(bench).write_facts().read_only is read_only
+
+
+def test_a_fenced_server_refuses_clients_and_its_position_stands(bench: Bench) -> None:
+    bench.write("east")
+    east(bench).apply(FENCE, mark="contract")
+    fenced = held(east(bench))
+    with pytest.raises((WriteRefused, pymysql.err.OperationalError), match="1290"):
+        bench.write("east")
+    bench.clock.sleep(0.05)
+    assert held(east(bench)) == fenced
+
+
+def test_a_write_moves_the_position_by_one(bench: Bench) -> None:
+    before = held(east(bench))
+    bench.write("east")
+    after = held(east(bench))
+    assert (before.behind(after), after.behind(before)) == (1, 0)
+    assert not before.contains(after)
+
+
+def test_an_open_server_is_not_proved_fenced(bench: Bench) -> None:
+    with pytest.raises(StatementFailed, match="east takes writes") as caught:
+        east(bench).proof_of_fence()
+    assert caught.value.hint == "fence it first"
+
+
+def test_a_fence_is_proved_by_a_refused_canary_at_the_position_that_it_holds(bench: Bench) -> None:
+    east(bench).apply(FENCE, mark="contract")
+    proof = east(bench).proof_of_fence()
+    assert (proof.server, proof.canary, proof.position) == ("east", "refused", held(east(bench)))
+
+
+def test_a_canary_is_written_seen_and_arrives(bench: Bench) -> None:
+    assert not west(bench).sees_canary("contract-1")
+    east(bench).write_canary("contract-1")
+    assert east(bench).sees_canary("contract-1")
+    assert west(bench).wait_applied(held(east(bench)), 5.0)
+    assert west(bench).sees_canary("contract-1")
+
+
+def test_a_canary_is_refused_by_a_fenced_server_and_leaves_nothing(bench: Bench) -> None:
+    before = held(west(bench))
+    with pytest.raises(WriteRefused):
+        west(bench).write_canary("contract-2")
+    assert not west(bench).sees_canary("contract-2")
+    assert held(west(bench)) == before
+
+
+def test_waiting_ends_true_once_the_position_is_applied(bench: Bench) -> None:
+    bench.write("east")
+    target = held(east(bench))
+    assert west(bench).wait_applied(target, 5.0)
+    assert held(west(bench)).contains(target)
+    assert west(bench).wait_applied(target, 0.0), "what is held is not waited for"
+
+
+def test_waiting_ends_false_in_its_time_while_the_applier_is_stopped(bench: Bench) -> None:
+    with bench.applier_stopped("west"):
+        bench.write("east")
+        began_s = bench.clock.monotonic_s()
+        assert west(bench).wait_applied(held(east(bench)), 0.2) is False
+        assert 0.15 < bench.clock.monotonic_s() - began_s < 2.0
+        (channel,) = west(bench).channels()
+        assert (channel.applier, channel.lag_s, channel.source) == (False, None, "east")
+    assert west(bench).wait_applied(held(east(bench)), 5.0)
+
+
+def test_an_empty_position_is_held_by_everyone(bench: Bench) -> None:
+    assert west(bench).wait_applied(MariaDBPosition(), 0.1)
+
+
+def test_channels_name_their_source_and_run(bench: Bench) -> None:
+    bench.write("east")
+    assert west(bench).wait_applied(held(east(bench)), 5.0)
+    (channel,) = west(bench).channels()
+    assert (channel.server, channel.source, channel.receiver, channel.applier, channel.error) == ("west", "east", "Yes", True, "")
+    assert channel.lag_s == 0
+
+
+def test_the_log_has_what_came_after_a_position_in_order_and_no_more_than_asked(bench: Bench) -> None:
+    before = held(east(bench))
+    for _ in range(3):
+        bench.write("east")
+    log = east(bench).logged_since(before, 10)
+    assert len(log) == 3
+    assert {entry.server_id for entry in log} == {east(bench).facts().server_id}
+    assert [MariaDBPosition.parse(entry.gtid).gtids[0].sequence for entry in log] == sorted(
+        MariaDBPosition.parse(entry.gtid).gtids[0].sequence for entry in log
+    )
+    assert log[-1].gtid in str(held(east(bench)))
+    assert [entry.gtid for entry in east(bench).logged_since(before, 2)] == [entry.gtid for entry in log[:2]]
+    assert east(bench).logged_since(held(east(bench)), 10) == ()
+
+
+def test_a_session_is_seen_with_its_transaction_and_gone_once_killed(bench: Bench) -> None:
+    with bench.session("east") as number:
+        (seen,) = [session for session in east(bench).sessions() if session.id == number]
+        assert (seen.user, seen.passes_read_only, seen.rows_modified) == ("app", False, 1)
+        assert seen.transaction_s is not None
+        assert 0 <= seen.transaction_s < 5
+        for _ in range(2):  # one that is gone already is no error
+            east(bench).apply(KillSessions(server=EAST, ids=(number,)), mark="contract")
+            assert number not in {session.id for session in east(bench).sessions()}
+
+
+def test_interlocks_own_sessions_are_not_clients(bench: Bench) -> None:
+    bench.first.server("east").warm_up()
+    bench.second.server("east").warm_up()
+    assert [session for session in east(bench).sessions() if session.user.startswith("interlock")] == []
+
+
+def test_the_event_scheduler_is_started_and_stopped(bench: Bench) -> None:
+    for on, expected in ((True, "ON"), (True, "ON"), (False, "OFF")):
+        east(bench).apply(SetEventScheduler(server=EAST, on=on), mark="contract")
+        assert east(bench).write_facts().event_scheduler == expected
+
+
+def test_a_lock_has_one_holder_and_the_other_is_told_who(bench: Bench) -> None:
+    first, second = bench.first.server("east"), bench.second.server("east")
+    assert not first.holds_lock(LOCK)
+    first.take_lock(LOCK)
+    first.take_lock(LOCK)  # what is held already is no error
+    assert (first.holds_lock(LOCK), second.holds_lock(LOCK)) == (True, False)
+    with pytest.raises(PairBusy, match="the lock interlock:contract is held by session") as caught:
+        second.take_lock(LOCK)
+    assert caught.value.server == "east"
+    first.release_lock(LOCK)
+    second.take_lock(LOCK)
+    assert (first.holds_lock(LOCK), second.holds_lock(LOCK)) == (False, True)
+
+
+def test_a_lock_ends_with_its_holder(bench: Bench) -> None:
+    bench.first.server("east").take_lock(LOCK)
+    bench.first.server("east").close()
+    bench.clock.sleep(0.05)
+    bench.second.server("east").take_lock(LOCK)
+    assert bench.second.server("east").holds_lock(LOCK)
+
+
+def test_settling_keeps_the_lock_and_the_server_as_they_are(bench: Bench) -> None:
+    east(bench).take_lock(LOCK)
+    before = east(bench).write_facts()
+    east(bench).settle()
+    assert east(bench).holds_lock(LOCK)
+    assert east(bench).write_facts() == before
+
+
+@pytest.mark.parametrize(
+    "effect", [FENCE, OPEN, SetEventScheduler(server=EAST, on=True), KillSessions(server=EAST, ids=(7, 8))], ids=lambda e: type(e).__name__
+)
+def test_a_script_is_pure_and_names_what_is_sent(bench: Bench, effect: ServerEffect) -> None:
+    before = east(bench).write_facts()
+    assert east(bench).script(effect) == east(bench).script(effect) != ()
+    assert east(bench).write_facts() == before
+    word = {Fence: "read_only=1", Open: "read_only=0", SetEventScheduler: "event_scheduler=ON", KillSessions: "KILL"}[type(effect)]
+    assert word in " ".join(east(bench).script(effect))
+
+
+def test_a_teams_own_statement_that_fails_says_so(bench: Bench) -> None:
+    with pytest.raises(StatementFailed, match="1064"):
+        east(bench).apply(RunSql(server=EAST, statements=("FAIL now",), within_s=2.0), mark="contract")
+
+
+def test_servers_of_a_pair_tell_each_other_apart(bench: Bench) -> None:
+    first, second = east(bench).facts(), west(bench).facts()
+    assert first.server_id != second.server_id
+    assert first.gtid_domain_id != second.gtid_domain_id
+    assert (first.log_bin, first.log_slave_updates, first.auto_increment_increment) == (True, True, 2)
+    assert abs(first.clock_offset_s) < 1
+    assert (east(bench).missing_privileges(), east(bench).prepared_transactions(), east(bench).lock_holders()) == ((), (), ())
