@@ -71,6 +71,7 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
             effects = _undo_effects(execution, bound, before, now)
             if not effects or done_once:
                 break
+            _not_for_ever(script, deadline)
             script = scripts(execution.world, effects)
             execution.journal.write(RecordKind.UNDOING, durable=True, step=intent.step, script=script)
             execution.observe(UndoBegan(step=intent.step, script=script))
@@ -87,6 +88,12 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
     detail = "; ".join(script) or "nothing to undo"
     execution.journal.write(RecordKind.UNDONE, step=intent.step, detail=detail, ms=ms)
     execution.observe(UndoEnded(step=intent.step, result="undone" if script else "nothing_to_undo", detail=detail, ms=ms))
+
+
+def _not_for_ever(sent: Sequence[str], deadline: Deadline) -> None:
+    """StepFailed once it was put back, is not so, and the time is over."""
+    if sent and deadline.is_over():
+        raise StepFailed("what was put back did not stay so", hint="find what changes it meanwhile")
 
 
 def _again_or_fail(
