@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,7 @@ from interlock.engine.events import OutageBegan, StepActs, StepBegan, StepEnded
 from interlock.errors import PairBusy
 from interlock.model.effects import Fence, Open, PointTo
 from interlock.playbook.tree import Playbook
+from interlock.simulated.pair import EAST
 from interlock.simulated.store_faults import ProcessStore
 from unit.engine.stage import SWITCHOVER, Stage, all_of, assert_safe, short
 
@@ -172,6 +174,20 @@ def test_an_undo_that_fails_leaves_all_fenced_and_says_what_to_run(arrange: Call
     again = engine.resume(report.run) if then == "resume" else engine.roll_back(report.run)
     assert again.outcome == "rolled_back", again.problems
     assert_safe(stage, writer="east")
+
+
+def test_what_does_not_stay_put_back_ends_at_the_deadline() -> None:
+    """Somebody else sets the proxy's weights all the time."""
+    stage = Stage()
+    others = iter(range(10**9))
+    meddle = partial(stage.pair.clock.every, 0.001, lambda: stage.pair.proxy.weights.update({EAST: str(next(others))}))
+    stage.when(ended("flip"), meddle)
+    began_s = stage.pair.clock.monotonic_s()
+    report = stage.run(short(after=FAILS))
+    assert report.outcome == "halted"
+    assert any("flip could not be undone: what was put back did not stay so" in problem.what for problem in report.problems)
+    assert stage.pair.clock.monotonic_s() - began_s < 45
+    assert stage.pair.writers() == ()
 
 
 @pytest.mark.parametrize("place", ["between", "after"])

@@ -1,0 +1,91 @@
+"""Who takes writes, and may this server be opened: the whole of promise 1 as a table."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from interlock.decisions.evidence import wrote_one_after_the_other
+from interlock.decisions.writes import OtherMaster, is_only_writer, may_open
+from interlock.model.facts import FenceProof, LoggedTransaction, WriteFacts
+from interlock.model.position import MariaDBPosition
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Applied, Done, Refuse, Wait
+
+EAST, WEST, NORTH = ServerName("east"), ServerName("west"), ServerName("north")
+AT = MariaDBPosition.parse
+
+
+def proved(name: ServerName, position: str) -> OtherMaster:
+    return OtherMaster(name=name, proof=FenceProof(server=name, position=AT(position), canary="refused"))
+
+
+def unproved(name: ServerName, *, accepted: bool = False) -> OtherMaster:
+    return OtherMaster(name=name, proof=None, why="it does not answer", accepted=accepted)
+
+
+MAY_OPEN = {
+    "proved, all there": ([proved(EAST, "1-1-5")], "1-1-5", True, Done),
+    "proved, one missing": ([proved(EAST, "1-1-6")], "1-1-5", True, Wait),
+    "proved, a domain missing": ([proved(EAST, "1-1-5,3-3-1")], "1-1-5", True, Wait),
+    "not proved": ([unproved(EAST)], "1-1-5", True, Refuse),
+    "not proved, accepted by name": ([unproved(EAST, accepted=True)], "1-1-5", True, Done),
+    "lease lost": ([proved(EAST, "1-1-5")], "1-1-5", False, Refuse),
+    "lease lost, though accepted": ([unproved(EAST, accepted=True)], "1-1-5", False, Refuse),
+    "one of two not proved": ([proved(EAST, "1-1-5"), unproved(NORTH)], "1-1-5", True, Refuse),
+    "not proved comes before not there": ([proved(EAST, "1-1-9"), unproved(NORTH)], "1-1-5", True, Refuse),
+    "one of two is ahead": ([proved(EAST, "1-1-5"), proved(NORTH, "3-3-2")], "1-1-5", True, Wait),
+}
+
+
+@pytest.mark.parametrize(("others", "held", "lease", "kind"), MAY_OPEN.values(), ids=MAY_OPEN.keys())
+def test_a_server_may_be_opened_only_if_nobody_else_writes_and_it_holds_all(
+    others: list[OtherMaster],
+    held: str,
+    lease: bool,  # noqa: FBT001 - a table's column
+    kind: type,
+) -> None:
+    verdict = may_open(WEST, AT(held), others, lease_held=lease)
+    assert isinstance(verdict, kind)
+    if isinstance(verdict, Wait):
+        assert isinstance(verdict.until, Applied)
+        assert not AT(held).contains(verdict.until.position)
+    if isinstance(verdict, Refuse):
+        assert verdict.hint
+
+
+def seen(name: ServerName, *, read_only: bool) -> WriteFacts:
+    return WriteFacts(server=name, read_only=read_only, position=AT(""), event_scheduler="OFF")
+
+
+@pytest.mark.parametrize(("east", "west"), list(itertools.product([True, False], repeat=2)))
+def test_the_only_writer_is_the_one_that_is_open_while_no_other_is(east: bool, west: bool) -> None:  # noqa: FBT001 - a table's columns
+    verdict = is_only_writer(EAST, [seen(EAST, read_only=east), seen(WEST, read_only=west)])
+    assert isinstance(verdict, Done) == (not east and west)
+    if isinstance(verdict, Refuse):
+        assert verdict.hint
+
+
+def entry(gtid: str) -> LoggedTransaction:
+    return LoggedTransaction(gtid=gtid, server_id=int(gtid.split("-")[1]), file="bin.1", offset=4)
+
+
+LOGS = {
+    "nothing written yet": ([], [], Done),
+    "the new one wrote next": ([], [entry("2-2-4"), entry("2-2-5")], Done),
+    "and it came back": ([entry("2-2-4")], [entry("2-2-4")], Done),
+    "the old one wrote after its fence": ([entry("1-1-9")], [], Refuse),
+    "and it arrived": ([], [entry("1-1-9")], Refuse),
+    "the new one wrote before it was opened": ([], [entry("2-2-6")], Refuse),
+}
+
+
+@pytest.mark.parametrize(("old_log", "new_log", "kind"), LOGS.values(), ids=LOGS.keys())
+def test_the_logs_show_that_one_wrote_after_the_other(
+    old_log: list[LoggedTransaction], new_log: list[LoggedTransaction], kind: type
+) -> None:
+    verdict = wrote_one_after_the_other(
+        old=EAST, old_id=1, old_log=old_log, new=WEST, new_id=2, new_log=new_log, standby_was=AT("1-1-8,2-2-3")
+    )
+    assert isinstance(verdict, kind)
