@@ -93,11 +93,13 @@ def test_a_run_that_was_killed_at_any_move_can_be_taken_up(move: int, how: str, 
         assert outcome in {"rolled_back", "refused"}
 
 
+@pytest.mark.parametrize("power", [False, True], ids=["killed", "power lost"])
 @pytest.mark.parametrize("move", MOVES_BACK)
-def test_a_run_that_was_killed_on_its_way_back_goes_back(move: int) -> None:
+def test_a_run_that_is_resumed_and_goes_back_puts_back_what_the_journal_says(move: int, power: bool) -> None:  # noqa: FBT001 - a table's column
+    """With the power, records of effects are lost whose intents are not: what is seen then is no longer what was before."""
     played = stage()
     before = played.shape()
-    kill_at(played, move, GOES_BACK)
+    kill_at(played, move, GOES_BACK, power=power)
     assert take_up(played, played.engine("second"), "resume", before) in {"rolled_back", "refused"}
 
 

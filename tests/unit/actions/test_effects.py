@@ -1,0 +1,215 @@
+"""Every action that changes something: it acts once, holds, is put back to what was seen before, and then has nothing left to undo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from interlock.actions.catalogue import OWN
+from interlock.model.effects import CallHttp, Effect, Hold, PointTo, Release, RestoreRoute, RunCommand
+from interlock.model.topology import ClusterName, RouteName, ServerName
+from interlock.model.verdict import Act, Done, Refuse, Wait
+from interlock.playbook.catalogue import Verb
+from interlock.simulated.pair import SimulatedPair, simulated_pair
+from interlock.simulated.process import SimulatedProcess
+from interlock.simulated.store import MemoryStore
+from interlock.simulated.world import SimulatedWorld
+
+EAST, WEST, ROUTES = ServerName("east"), ServerName("west"), (RouteName("writes"),)
+SPECS = {(spec.verb, spec.name): spec for spec in OWN}
+
+
+def build(name: str, args: Mapping[str, object], verb: Verb = Verb.DO) -> Any:
+    spec = SPECS[verb, name]
+    return spec.build({**{param.name: param.default for param in spec.params}, **args})
+
+
+class Table:
+    """A pair that nobody writes to, and a program `flag` with a URL of the same behaviour."""
+
+    def __init__(self) -> None:
+        self.pair: SimulatedPair = simulated_pair(clients=0)
+        self.world = SimulatedWorld(self.pair, SimulatedProcess("test"), MemoryStore(self.pair.clock))
+        self.flag = "0"
+        self.pair.programs.known |= {
+            "flag": self._flag,
+            "http://flag/set": self._set,
+            "http://flag/unset": self._unset,
+            "http://flag": self._show,
+        }
+
+    def carry_out(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Hold() | Release() | PointTo() | RestoreRoute():
+                    self.world.route(effect.route).apply(effect)
+                case RunCommand() | CallHttp():
+                    self.world.outside.run(effect)
+                case _:
+                    self.world.server(effect.server).apply(effect, mark="test")
+
+    def shape(self) -> object:
+        pair = self.pair
+        databases = [(d.read_only, d.scheduler, dict(d.settings)) for d in (pair.east, pair.west)]
+        return databases, pair.proxy.leads_to, pair.proxy.holding, dict(pair.proxy.weights), self.flag
+
+    def _flag(self, argv: Sequence[str]) -> tuple[int, str]:
+        self.flag = {"set": "1", "unset": "0"}.get(argv[0], self.flag)
+        return 0, self.flag
+
+    def _set(self, _argv: Sequence[str]) -> tuple[int, str]:
+        return 200, self._flag(("set",))[1]
+
+    def _unset(self, _argv: Sequence[str]) -> tuple[int, str]:
+        return 200, self._flag(("unset",))[1]
+
+    def _show(self, _argv: Sequence[str]) -> tuple[int, str]:
+        return 200, self.flag
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
+
+
+def events_on(table: Table) -> None:
+    table.pair.east.scheduler = "ON"
+
+
+def holding(table: Table) -> None:
+    table.pair.proxy.holding = True
+
+
+def nothing(table: Table) -> None:
+    del table
+
+
+SQL = {"server": WEST, "statements": ("SET x=1",), "undo": ("SET x=",), "show": "SELECT x", "done": "1"}
+COMMAND = {"run": ("flag", "set"), "undo": ("flag", "unset"), "show": ("flag", "show"), "done": "1"}
+HTTP = {"url": "http://flag/set", "undo_url": "http://flag/unset", "show": "http://flag", "done": "1"}
+LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] = {
+    "fence": ("server.fence", {"server": EAST}, nothing),
+    "fence, events on": ("server.fence", {"server": EAST}, events_on),
+    "open": ("server.open", {"server": WEST}, nothing),
+    "hold": ("route.hold", {"route": ROUTES}, nothing),
+    "release": ("route.release", {"route": ROUTES}, holding),
+    "flip": ("route.flip", {"route": ROUTES, "to": ClusterName("west")}, nothing),
+    "flip, held": ("route.flip", {"route": ROUTES, "to": ClusterName("west")}, holding),
+    "events": ("events.hand_over", {"server": WEST, "was": "ON"}, nothing),
+    "command": ("command", COMMAND, nothing),
+    "http": ("http", HTTP, nothing),
+    "sql": ("sql", SQL, lambda table: table.pair.west.settings.update(x="")),
+}
+
+
+@pytest.mark.parametrize(("name", "args", "arrange"), LOOKABLE.values(), ids=LOOKABLE.keys())
+def test_an_effect_holds_once_it_is_done_and_is_put_back_as_it_was(
+    table: Table, name: str, args: Mapping[str, object], arrange: Callable[[Table], None]
+) -> None:
+    arrange(table)
+    action, shape = build(name, args), table.shape()
+    before = action.look(table.world)
+    assert isinstance(action.decide(before), Act)
+    table.carry_out(action.effects(before))
+    assert table.shape() != shape
+
+    done = action.look(table.world)
+    assert isinstance(action.decide(done), Done), "the second act must issue nothing"
+
+    table.carry_out(action.undo(before, done))
+    assert table.shape() == shape
+    assert action.undo(before, action.look(table.world)) == (), "the second undo must issue nothing"
+
+
+@pytest.mark.parametrize(("name", "args", "arrange"), LOOKABLE.values(), ids=LOOKABLE.keys())
+def test_what_held_before_is_not_taken_back(table: Table, name: str, args: Mapping[str, object], arrange: Callable[[Table], None]) -> None:
+    arrange(table)
+    action = build(name, args)
+    table.carry_out(action.effects(action.look(table.world)))
+    before = action.look(table.world)
+    shape = table.shape()
+    table.carry_out(action.undo(before, before))
+    assert table.shape() == shape
+
+
+@pytest.mark.parametrize(("name", "args", "arrange"), LOOKABLE.values(), ids=LOOKABLE.keys())
+def test_a_plan_shows_an_undo_that_supposes_the_effect(
+    table: Table, name: str, args: Mapping[str, object], arrange: Callable[[Table], None]
+) -> None:
+    arrange(table)
+    action = build(name, args)
+    before = action.look(table.world)
+    done = _done(table, action, before)
+    assert action.undo(before, None) == action.undo(before, done)
+
+
+def _done(table: Table, action: Any, before: object) -> object:
+    table.carry_out(action.effects(before))
+    return action.look(table.world)
+
+
+BLIND = {
+    "command": ("command", {"run": ("flag", "set"), "undo": ("flag", "unset")}),
+    "http": ("http", {"url": "http://flag/set", "undo_url": "http://flag/unset"}),
+}
+
+
+@pytest.mark.parametrize(("name", "args"), BLIND.values(), ids=BLIND.keys())
+def test_an_effect_that_can_not_be_looked_at_acts_once_and_is_always_taken_back(
+    table: Table, name: str, args: Mapping[str, object]
+) -> None:
+    action = build(name, args)
+    before = action.look(table.world)
+    assert action.decide(before) == Act(why=action.decide(before).why, once=True)
+    table.carry_out(action.effects(before))
+    assert table.flag == "1"
+    table.carry_out(action.undo(before, action.look(table.world)))
+    assert table.flag == "0"
+
+
+def test_a_fence_stops_events_before_it_closes_and_opens_before_it_starts_them(table: Table) -> None:
+    """An event whose definer passes read_only writes through a fence; on the way back it must not write before the interlock allows it."""
+    events_on(table)
+    fence = build("server.fence", {"server": EAST})
+    before = fence.look(table.world)
+    assert [type(effect).__name__ for effect in fence.effects(before)] == ["SetEventScheduler", "Fence"]
+    assert [type(effect).__name__ for effect in fence.undo(before, None)] == ["Open", "SetEventScheduler"]
+
+
+def test_sessions_are_drained_with_a_warning_and_killed_but_not_administrators(table: Table) -> None:
+    old, admin = table.pair.east.connect(), table.pair.east.connect("root")
+    old.began_s, admin.passes_read_only = table.pair.clock.monotonic_s() - 3, True
+    drain = build("sessions.drain", {"server": EAST})
+    waiting = drain.decide(drain.look(table.world))
+    assert isinstance(waiting, Wait)
+    assert isinstance(waiting.otherwise, Done)
+    assert "rolled back by the fence" in waiting.otherwise.warnings[0]
+    kill = build("sessions.kill", {"server": EAST})
+    table.carry_out(kill.effects(kill.look(table.world)))
+    assert list(table.pair.east.sessions) == [admin.id]
+    assert isinstance(kill.decide(kill.look(table.world)), Done)
+
+
+CUSTOM_CHECKS = {
+    "command passes": ("command", {"run": ("flag", "show"), "matches": "^0$"}, Done),
+    "command does not match": ("command", {"run": ("flag", "show"), "matches": "7"}, Refuse),
+    "http passes": ("http", {"url": "http://flag", "matches": "0"}, Done),
+    "http does not match": ("http", {"url": "http://flag", "matches": "7"}, Refuse),
+    "sql passes": ("sql", {"server": EAST, "query": "SELECT x", "matches": "^$"}, Done),
+    "sql does not match": ("sql", {"server": EAST, "query": "SELECT x", "matches": "7"}, Refuse),
+}
+
+
+@pytest.mark.parametrize(("name", "args", "kind"), CUSTOM_CHECKS.values(), ids=CUSTOM_CHECKS.keys())
+def test_a_teams_own_check_passes_by_what_it_answers(table: Table, name: str, args: Mapping[str, object], kind: type) -> None:
+    check = build(name, args, Verb.CHECK)
+    shape = table.shape()
+    assert isinstance(check.decide(check.look(table.world)), kind)
+    assert table.shape() == shape
+
+
+def test_every_action_that_changes_something_is_in_these_tables() -> None:
+    tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.drain", "sessions.kill", "replication.wait", "ssh"}
+    assert {spec.name for spec in OWN if spec.verb is Verb.DO} == tested
