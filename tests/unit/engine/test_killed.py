@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import pytest
 
+from interlock.engine.events import StepActs
 from interlock.engine.runs import Engine
 from interlock.errors import UsageError
+from interlock.model.effects import Fence, Open
 from interlock.playbook.tree import Playbook
 from interlock.simulated.process import ProcessKilled
 from unit.engine.stage import SWITCHOVER, Shape, Stage, assert_safe, short
@@ -140,3 +142,25 @@ def test_a_run_that_was_killed_is_taken_up_by_what_it_began_with() -> None:
     assert records[0].body["text"] == BONES.text
     assert played.engine("second").resume(run).outcome == "succeeded"
     assert_safe(played, writer="west")
+
+
+@pytest.mark.parametrize(("server", "kind"), [("east", Fence), ("west", Open)], ids=["fence", "open"])
+@pytest.mark.parametrize("how", ["resume", "rollback"])
+def test_a_statement_of_the_killed_program_does_not_land_after_the_run_was_taken_up(
+    server: str, kind: type[Fence | Open], how: str
+) -> None:
+    """It was sent, the program died, and the server would carry it out 20 s later."""
+    played = stage()
+    before = played.shape()
+    played.pair.database(server).faults.land_late[kind] = 20.0
+    step = "fenced" if kind is Fence else "open"
+    played.when(
+        lambda event: isinstance(event, StepActs) and event.step == step,
+        lambda: played.pair.clock.after(0.5, played.processes["first"].kill),
+    )
+    with pytest.raises(ProcessKilled):
+        played.engine().start(BONES, {})
+    outcome = take_up(played, played.engine("second"), how, before)
+    assert outcome == ("succeeded" if how == "resume" else "rolled_back")
+    played.pair.clock.sleep(60)
+    assert_as_it_says(played, outcome, before)
