@@ -16,10 +16,13 @@ from interlock.model.verdict import Verdict
 from interlock.playbook.catalogue import Role, Verb
 from interlock.ports import World
 
+_FIRST_WAIT_S = 0.1
+"""How long a look blocks before it asks why the position is not there: an applier that stopped does not end the wait by itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatchUpFacts:
-    """`channels` is empty when the position is there already: nothing else matters then, and a round trip is saved."""
+    """`channels` is empty when the position was reached: nothing else matters then."""
 
     position: Position
     channels: tuple[ChannelFacts, ...]
@@ -34,9 +37,11 @@ class WaitForCatchUp:
     within_s: float = param(Kind.DURATION, "how long it may take")
 
     def look(self, world: World, /) -> CatchUpFacts:
+        """One round trip where all goes well: the server itself blocks, shortly, until it holds the position."""
         server = world.server(self.server)
-        position = server.write_facts().position
-        return CatchUpFacts(position=position, channels=() if position.contains(self.position) else server.channels())
+        if server.wait_applied(self.position, min(_FIRST_WAIT_S, self.within_s)):
+            return CatchUpFacts(position=self.position, channels=())
+        return CatchUpFacts(position=server.write_facts().position, channels=server.channels())
 
     def decide(self, seen: CatchUpFacts, /) -> Verdict:
         return is_caught_up(self.server, seen.position, self.position, seen.channels)

@@ -1,4 +1,4 @@
-"""`sessions.drain` and `sessions.kill`: let transactions in flight end, then remove the sessions that are left."""
+"""`sessions.*`: let transactions in flight end, then remove the sessions that are left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from interlock.ports import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenSessions:
+    """`all_ids` of every client session, where a step gives them on."""
+
     sessions: tuple[SessionFacts, ...]
+    all_ids: tuple[int, ...] = ()
 
 
 def named(sessions: tuple[SessionFacts, ...], most: int = 5) -> str:
@@ -32,11 +35,16 @@ class DrainTransactions:
 
     server: ServerName = param(Kind.SERVER, "the server that is about to be fenced")
     within_s: float = param(Kind.DURATION, "how long to wait at the most", default=2.0)
-    older_than_s: float = param(Kind.DURATION, "younger ones come and go all the time and are not waited for", default=0.2)
+    older_than_s: float = param(
+        Kind.DURATION, "younger ones come and go all the time; servers tell a transaction's age to the second", default=1.0
+    )
 
     def look(self, world: World, /) -> SeenSessions:
         sessions = world.server(self.server).sessions()
-        return SeenSessions(sessions=tuple(session for session in sessions if (session.transaction_s or 0.0) > self.older_than_s))
+        return SeenSessions(
+            sessions=tuple(session for session in sessions if (session.transaction_s or 0.0) > self.older_than_s),
+            all_ids=tuple(session.id for session in sessions),
+        )
 
     def decide(self, seen: SeenSessions, /) -> Verdict:
         if not seen.sessions:
@@ -46,6 +54,39 @@ class DrainTransactions:
             f"{len(seen.sessions)} transactions on {self.server} are still open",
             otherwise=Done(f"{len(seen.sessions)} transactions are still open", (left,)),
         )
+
+    def effects(self, seen: SeenSessions, /) -> tuple[Effect, ...]:
+        del seen
+        return ()
+
+    def undo(self, before: SeenSessions, now: SeenSessions | None, /) -> tuple[Effect, ...]:
+        del before, now
+        return ()
+
+    def outputs(self, seen: SeenSessions, /) -> Mapping[str, object]:
+        return {"left": len(seen.sessions), "sessions": seen.all_ids}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetNewcomersEnd:
+    """Once the routes hold, give clients that connect for one transaction the few milliseconds to end it, so that the fence meets none.
+
+    Sessions that were there before (`known`) are pooled ones, which never end; those that came since are waited for.
+    """
+
+    server: ServerName = param(Kind.SERVER, "the server that is about to be fenced")
+    known: tuple[int, ...] = param(Kind.INTEGERS, "the sessions that were there before the hold, such as ${drained.sessions}")
+    within_s: float = param(Kind.DURATION, "how long to wait at the most; clients wait too", default=0.1)
+
+    def look(self, world: World, /) -> SeenSessions:
+        sessions = world.server(self.server).sessions()
+        return SeenSessions(sessions=tuple(session for session in sessions if session.id not in self.known))
+
+    def decide(self, seen: SeenSessions, /) -> Verdict:
+        if not seen.sessions:
+            return Done("no client is on its way")
+        still = f"{len(seen.sessions)} sessions that came lately are still there"
+        return Wait(still, otherwise=Done(still))
 
     def effects(self, seen: SeenSessions, /) -> tuple[Effect, ...]:
         del seen
@@ -96,6 +137,7 @@ class KillClientSessions:
 
 
 SPECS = (
-    describe(DrainTransactions, "sessions.drain", Verb.DO, outputs={"left": Kind.INTEGER}),
+    describe(DrainTransactions, "sessions.drain", Verb.DO, outputs={"left": Kind.INTEGER, "sessions": Kind.INTEGERS}),
+    describe(LetNewcomersEnd, "sessions.let_newcomers_end", Verb.DO, outputs={"left": Kind.INTEGER}),
     describe(KillClientSessions, "sessions.kill", Verb.DO, outputs={"killed": Kind.INTEGER}),
 )

@@ -29,6 +29,8 @@ _MARGIN_S = 1.0
 """The engine's bound is later than the server's own (`within`), so that the server is the one that gives up."""
 
 _POLL_S = 0.05
+_POLLS = 50
+"""A step that may take little time is looked at often."""
 _SLICE_S = 0.2
 """How long a server blocks at a time before it is looked at again: a stopped applier does not end the wait by itself (MDEV, facts.md)."""
 
@@ -167,7 +169,7 @@ def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
                 execution.observe(StepWaits(step=bound.key, why=why, left_s=deadline.left_s()))
                 execution.guard.renew()
                 if until is None:
-                    execution.clock.sleep(min(_POLL_S, deadline.left_s()))
+                    execution.clock.sleep(min(_POLL_S, bound.limit_s / _POLLS, deadline.left_s()))
                 else:
                     _guarded(lambda: execution.world.server(until.server).wait_applied(until.position, min(_SLICE_S, deadline.left_s())))
             case Act(why, once):

@@ -1,6 +1,7 @@
 """Measures the outage as clients have it: writes through the routes all the time, and looks for the longest silence.
 
-The outage is the longest interval between two acknowledged writes that follow each other, from `start` to `stop`, through the worst route.
+The outage is the longest interval between two acknowledged writes that follow each other, from `start` to `stop`, through the worst route;
+a silence that has not ended by then counts as far as it went.
 A prober behaves like a pooled client: it keeps its connection, and makes a new one after any error. It shares the interpreter with
 the run that it measures, so its loop does one statement every few milliseconds and nothing else.
 """
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from interlock.clock import Clock
+from interlock.clock import Clock, Deadline
 from interlock.errors import DriverError
 from interlock.model.facts import OutageFacts
 from interlock.model.topology import RouteSpec
@@ -24,6 +25,8 @@ _PAUSE_S = 0.003
 # Longer than a route holds its clients at the most: a probe that waits in a hold is no error.
 _PROBE_WITHIN_S = 30.0
 _STOP_WITHIN_S = 1.0
+_FIRST_WITHIN_S = 1.0
+_LAST_WITHIN_S = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,6 +42,12 @@ class Silence:
             self.longest = (self.last_s, at_s)
         self.last_s = at_s
         self.acknowledged += 1
+
+    def longest_until(self, end_s: float) -> tuple[float, float] | None:
+        """With the silence that had not ended by `end_s`, if that is the longest."""
+        if self.last_s is not None and (self.longest is None or end_s - self.last_s > self.longest[1] - self.longest[0]):
+            return (self.last_s, end_s)
+        return self.longest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,13 +73,17 @@ class RouteProber:
         self._began: tuple[datetime, float] = (clock.wall(), clock.monotonic_s())
 
     def start(self) -> None:
+        """Returns once every probe was heard, or after a second: an outage can't be measured without a write before it."""
         self._began = (self._clock.wall(), self._clock.monotonic_s())
         for probe in self._probes:
             probe.thread = threading.Thread(target=self._run, args=(probe,), name=probe.token, daemon=True)
             probe.thread.start()
+        self._await_one_more([0] * len(self._probes), _FIRST_WITHIN_S)
 
     def stop(self) -> OutageFacts:
-        """Within about a second: a probe that waits for a hung server is cut off."""
+        """Within about two seconds: the last silence is given one to end, and a probe that waits for a hung server is cut off."""
+        self._await_one_more([probe.silence.acknowledged for probe in self._probes], _LAST_WITHIN_S)
+        ended_s = self._clock.monotonic_s()
         self._ended.set()
         for probe in self._probes:
             if probe.thread is not None:
@@ -81,7 +94,12 @@ class RouteProber:
         for probe in self._probes:
             if probe.thread is not None:
                 probe.thread.join(_STOP_WITHIN_S)
-        return self._result()
+        return self._result(ended_s)
+
+    def _await_one_more(self, heard: Sequence[int], within_s: float) -> None:
+        deadline = Deadline.after(self._clock, within_s)
+        while not deadline.is_over() and any(p.silence.acknowledged <= n for p, n in zip(self._probes, heard, strict=True)):
+            self._ended.wait(_PAUSE_S)
 
     def _run(self, probe: _Probe) -> None:
         ended, clock = self._ended, self._clock
@@ -101,14 +119,15 @@ class RouteProber:
                     probe.errors[type(error).__name__] += 1
                 ended.wait(_PAUSE_S)
 
-    def _result(self) -> OutageFacts:
+    def _result(self, ended_s: float) -> OutageFacts:
         heard = [probe.silence for probe in self._probes]
-        longest = max((silence.longest for silence in heard if silence.longest), key=lambda ends: ends[1] - ends[0], default=None)
+        silences = [silence for each in heard if (silence := each.longest_until(ended_s))]
+        longest = max(silences, key=lambda ends: ends[1] - ends[0], default=None)
         errors: Counter[str] = sum((probe.errors for probe in self._probes), Counter())
         return OutageFacts(
             outage_ms=None if longest is None else (longest[1] - longest[0]) * 1000,
             last_write_before=None if longest is None else self._wall(longest[0]),
-            first_write_after=None if longest is None else self._wall(longest[1]),
+            first_write_after=None if longest is None or longest[1] == ended_s else self._wall(longest[1]),
             acknowledged=sum(silence.acknowledged for silence in heard),
             errors=dict(errors),
         )
