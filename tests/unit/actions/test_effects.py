@@ -210,6 +210,22 @@ def test_a_teams_own_check_passes_by_what_it_answers(table: Table, name: str, ar
     assert table.shape() == shape
 
 
+WAITS = {"sessions.drain", "sessions.let_newcomers_end", "replication.wait"}
+"""These have no effect; they take a moment, and their step ends with it."""
+
+
+def test_newcomers_are_waited_for_and_known_sessions_are_not(table: Table) -> None:
+    pooled = table.pair.east.connect()
+    wait = build("sessions.let_newcomers_end", {"server": EAST, "known": (pooled.id,)})
+    assert isinstance(wait.decide(wait.look(table.world)), Done)
+    newcomer = table.pair.east.connect()
+    verdict = wait.decide(wait.look(table.world))
+    assert isinstance(verdict, Wait)
+    assert isinstance(verdict.otherwise, Done), "the fence does not wait for ever"
+    del table.pair.east.sessions[newcomer.id]
+    assert isinstance(wait.decide(wait.look(table.world)), Done)
+
+
 def test_every_action_that_changes_something_is_in_these_tables() -> None:
-    tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.drain", "sessions.kill", "replication.wait", "ssh"}
-    assert {spec.name for spec in OWN if spec.verb is Verb.DO} == tested
+    tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.kill", "ssh"}  # ssh is a command elsewhere
+    assert {spec.name for spec in OWN if spec.verb is Verb.DO} == tested | WAITS
