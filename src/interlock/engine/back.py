@@ -65,7 +65,7 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
     done_once = False
     while True:
         try:
-            if execution.taken_over or deadline.is_over():
+            if not script:
                 _refresh(execution, bound)
             now = action.look(execution.world)
             effects = _undo_effects(execution, bound, before, now)

@@ -206,4 +206,6 @@ def _expected(phases: Sequence[PlannedPhase], past: Sequence[float]) -> tuple[fl
         waits = sum(1 for phase in phases if phase.clients_wait for _ in phase.steps)
         return None, f"no earlier run of this pair was measured; {waits} steps stand between fence and flip"
     ordered = sorted(past)
-    return ordered[len(ordered) // 2], f"the median of the last {len(past)} runs of this pair"
+    return ordered[len(ordered) // 2], f"the median of the last {len(past)} runs of this pair" if len(
+        past
+    ) > 1 else "the last run of this pair"

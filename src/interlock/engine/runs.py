@@ -8,24 +8,23 @@ from dataclasses import dataclass
 
 from interlock.clock import Clock
 from interlock.decisions.writes import writers
-from interlock.engine.back import UndoFailed, go_back, halt, what_is_left
-from interlock.engine.events import Asker, Observer, RunBegan, RunEnded
+from interlock.engine.endings import GoBack, drive
+from interlock.engine.events import Asker, Observer, RunBegan
 from interlock.engine.execution import Execution, Stop, StopRequested
 from interlock.engine.forward import go_forward, steps_undone_by_halting
 from interlock.engine.guard import Guard
 from interlock.engine.interlock import Interlock
-from interlock.engine.journal import Entry, Journal, Progress, RecordKind, read_progress
+from interlock.engine.journal import Journal, Progress, RecordKind, read_progress
 from interlock.engine.report import ProblemReport, RunReport, report_of
 from interlock.engine.states import EXIT_CODES, FINAL, Event, Lifecycle, State
-from interlock.errors import DriverError, InterlockError, LeaseLost, PairBusy, Refused, StepFailed, StoreFailed, UsageError
-from interlock.model.codec import to_plain
+from interlock.errors import DriverError, Refused, StoreFailed, UsageError
 from interlock.model.facts import WriteFacts
 from interlock.model.topology import ClusterName
 from interlock.playbook.against import check_against
 from interlock.playbook.catalogue import Catalogue
 from interlock.playbook.inputs import resolve_inputs, scope_of
 from interlock.playbook.load import parse_playbook
-from interlock.playbook.tree import OnFailure, Playbook
+from interlock.playbook.tree import Playbook
 from interlock.ports import Holder, RunHeader, Store, World
 
 RESERVED_BYTES = 1 << 20
@@ -80,7 +79,7 @@ class Engine:
                     self.store.set_state(run, State.REFUSED.value, State.REFUSED.value)
                 raise Refused(f"the run can't be recorded: {error.message}", hint=error.hint) from error
             execution = self._execution(run, playbook, journal, guard, Progress())
-            self._drive(execution, lambda: self._begin(execution, given, unfinished))
+            drive(execution, lambda: self._begin(execution, given, unfinished))
             return report_of(header, journal.records)
         finally:
             guard.release()
@@ -123,7 +122,7 @@ class Engine:
             execution.taken_over = True
             journal.write(RecordKind.TAKEN_OVER, durable=True, holder=lease.holder, epoch=lease.epoch)
             self._settle_all()
-            self._drive(execution, lambda: self._go_on(execution, progress, back=back))
+            drive(execution, lambda: self._go_on(execution, progress, back=back))
             return report_of(header, journal.records)
         finally:
             guard.release()
@@ -174,10 +173,10 @@ class Engine:
         if state is State.ROLLING_BACK or (state is State.HALTED and progress.was_going_back):
             if state is State.HALTED:
                 execution.move(Event.GO_BACK)
-            raise _GoBack("the run was on its way back")
+            raise GoBack("the run was on its way back")
         if back:
             execution.move(Event.GO_BACK)
-            raise _GoBack("the operator asked for the way back")
+            raise GoBack("the operator asked for the way back")
         if state is State.HALTED:
             execution.move(Event.GO_ON_OPENED if progress.opening else Event.GO_ON)
             execution.passed -= steps_undone_by_halting(execution.playbook)
@@ -225,79 +224,6 @@ class Engine:
         scope = scope_of(inputs, self.world.topology, _cluster(facts.get("writer")), _cluster(facts.get("standby")))
         execution.scope |= {**scope, **outputs}
 
-    def _drive(self, execution: Execution, go: Callable[[], None]) -> None:
-        """Forward, then what follows from how that ended. The one place where every error of a run ends in an outcome."""
-        problems: list[ProblemReport] = []
-        try:
-            go()
-        except (LeaseLost, PairBusy) as lost:
-            execution.stop_prober()
-            if execution.life.now is State.CHECKING and not execution.intents:
-                self._end(execution, Event.REFUSE, [_problem(lost)])
-            raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
-        except _GoBack:
-            self._way_back(execution, problems)
-        except (StepFailed, StopRequested, Refused, DriverError, StoreFailed, UsageError) as error:
-            problems.append(_problem(error))
-            if execution.life.now is State.CHECKING:
-                self._end(execution, Event.REFUSE, problems)
-            elif self._says_halt(execution, error):
-                self._halt(execution, problems)
-            else:
-                execution.spare_the_store()
-                execution.move(Event.FAIL)
-                self._way_back(execution, problems)
-        else:
-            self._end(execution, Event.SUCCEED, problems)
-
-    def _says_halt(self, execution: Execution, error: InterlockError) -> bool:
-        own = error.on_failure if isinstance(error, StepFailed) else None
-        return (own or execution.playbook.on_failure) == OnFailure.HALT and not isinstance(error, StopRequested)
-
-    def _way_back(self, execution: Execution, problems: list[ProblemReport]) -> None:
-        try:
-            go_back(execution)
-        except (LeaseLost, PairBusy) as lost:
-            execution.stop_prober()
-            raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
-        except (UndoFailed, StepFailed) as failed:
-            problems.append(_problem(failed))
-            self._halt(execution, problems)
-        else:
-            self._end(execution, Event.RESTORED, problems)
-
-    def _halt(self, execution: Execution, problems: list[ProblemReport]) -> None:
-        problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in halt(execution)]
-        left = what_is_left(execution)
-        commands = (f"interlock resume {execution.run}", f"interlock rollback {execution.run}", *left)
-        self._end(execution, Event.HALT, problems, next_commands=commands)
-
-    def _end(self, execution: Execution, event: Event, problems: list[ProblemReport], next_commands: tuple[str, ...] = ()) -> None:
-        execution.spare_the_store()
-        outage = execution.stop_prober()
-        if outage is not None:
-            execution.journal.write_all([Entry(RecordKind.OUTAGE, _mapping(to_plain(outage)))], durable=False)
-        row = execution.life.move(event)
-        # Both or none: a run that has moved to its end and has no outcome could be neither taken up nor left alone.
-        moved = Entry(RecordKind.MOVED, {"event": row.event, "source": row.source, "target": row.target, "reason": row.reason})
-        ended = Entry(
-            RecordKind.ENDED,
-            {
-                "outcome": row.target,
-                "exit_code": int(EXIT_CODES[row.target]),
-                "evidence": {},
-                "problems": problems,
-                "next_commands": next_commands,
-            },
-        )
-        execution.journal.write_all([moved, ended], durable=True)
-        execution.journal.set_state(row.target, row.target)
-        execution.observe(RunEnded(run=execution.run, outcome=row.target.value, detail=row.reason))
-
-
-class _GoBack(InterlockError):
-    """The way back was asked for, or was under way."""
-
 
 def run_name(clock: Clock) -> str:
     """The moment it began, to the millisecond in UTC: sorts by time, and one pair has one run at a time."""
@@ -321,11 +247,6 @@ def pair_facts(world: World) -> dict[str, object]:
 
 def _cluster(value: object) -> ClusterName | None:
     return ClusterName(value) if isinstance(value, str) else None
-
-
-def _problem(error: InterlockError) -> ProblemReport:
-    where = f"{error.step}: " if error.step else ""
-    return ProblemReport(what=f"{where}{error.message}", hint=error.hint)
 
 
 def _mapping(value: object) -> dict[str, object]:

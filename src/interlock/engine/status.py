@@ -85,11 +85,11 @@ def status(world: World) -> StatusReport:
     for seen in looked.values():
         problems += [{"what": error.message, "hint": error.hint} for error in seen.errors[:1]]
     open_now = [name for name, seen in looked.items() if seen.writes is not None and not seen.writes.read_only]
+    unfinished = world.unfinished_runs()
     if len(open_now) > 1:
         problems.append({"what": f"{' and '.join(open_now)} take writes at the same time", "hint": "fence the one that should not"})
     if not open_now:
-        problems.append({"what": "no master is seen to take writes", "hint": "see unfinished runs"})
-    unfinished = world.unfinished_runs()
+        problems.append({"what": "no master is seen to take writes", "hint": _why_no_writer(looked, unfinished)})
     problems += [_unfinished(run) for run in unfinished]
     channels = tuple(_channel(channel) for seen in looked.values() for channel in seen.channels or ())
     problems += _channel_problems(masters, looked, channels)
@@ -109,6 +109,15 @@ def status(world: World) -> StatusReport:
         unfinished_runs=unfinished,
         problems=tuple(problems),
     )
+
+
+def _why_no_writer(looked: Mapping[ServerName, _Looked], unfinished: Sequence[str]) -> str:
+    silent = [name for name, seen in looked.items() if seen.writes is None]
+    if silent:
+        return f"{' and '.join(silent)} did not answer"
+    if unfinished:
+        return f"run {unfinished[0]} is half-way"
+    return "let the one that holds everything take writes again, by hand"
 
 
 def _unfinished(run: str) -> Mapping[str, str]:

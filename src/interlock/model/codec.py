@@ -38,6 +38,14 @@ def to_plain(value: object) -> object:
             raise TypeError(f"no JSON form for {type(value).__name__}")
 
 
+def fields_of(facts: object) -> dict[str, object]:
+    """The fields of a dataclass as JSON can write them. TypeError for anything else."""
+    plain = to_plain(facts)
+    if not isinstance(plain, dict):
+        raise TypeError(f"{type(facts).__name__} has no fields")
+    return plain
+
+
 def from_plain(value: object, kind: type[T]) -> T:
     """The facts of type `kind` that `to_plain` wrote. ValueError names the place that does not fit."""
     try:

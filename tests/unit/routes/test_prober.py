@@ -124,7 +124,7 @@ def test_a_hung_server_does_not_hang_stop() -> None:
     CLOCK.sleep(0.05)
     began = CLOCK.monotonic_s()
     seen = prober.stop()
-    assert CLOCK.monotonic_s() - began < 0.5
+    assert CLOCK.monotonic_s() - began < 2.5  # one second for a last write, one for the cut
     assert seen.errors == {}  # to be cut off by ourselves is none
 
 

@@ -1,0 +1,98 @@
+"""How a run ends: forward to the end, all the way back, or halted; always in a named outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from interlock.engine.back import UndoFailed, go_back, halt, what_is_left
+from interlock.engine.events import RunEnded
+from interlock.engine.execution import Execution, StopRequested
+from interlock.engine.journal import Entry, RecordKind
+from interlock.engine.report import ProblemReport
+from interlock.engine.states import EXIT_CODES, Event, State
+from interlock.errors import DriverError, InterlockError, LeaseLost, PairBusy, Refused, StepFailed, StoreFailed, UsageError
+from interlock.model.codec import fields_of
+from interlock.playbook.tree import OnFailure
+
+
+class GoBack(InterlockError):
+    """The way back was asked for, or was under way."""
+
+
+def drive(execution: Execution, go: Callable[[], None]) -> None:
+    """Forward, then what follows from how that ended. The one place where every error of a run ends in an outcome."""
+    problems: list[ProblemReport] = []
+    try:
+        go()
+    except (LeaseLost, PairBusy) as lost:
+        execution.stop_prober()
+        if execution.life.now is State.CHECKING and not execution.intents:
+            _end(execution, Event.REFUSE, [_problem(lost)])
+        raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
+    except GoBack:
+        _way_back(execution, problems)
+    except (StepFailed, StopRequested, Refused, DriverError, StoreFailed, UsageError) as error:
+        problems.append(_problem(error))
+        if execution.life.now is State.CHECKING:
+            _end(execution, Event.REFUSE, problems)
+        elif _says_halt(execution, error):
+            _halt(execution, problems)
+        else:
+            execution.spare_the_store()
+            execution.move(Event.FAIL)
+            _way_back(execution, problems)
+    else:
+        _end(execution, Event.SUCCEED, problems)
+
+
+def _says_halt(execution: Execution, error: InterlockError) -> bool:
+    own = error.on_failure if isinstance(error, StepFailed) else None
+    return (own or execution.playbook.on_failure) == OnFailure.HALT and not isinstance(error, StopRequested)
+
+
+def _way_back(execution: Execution, problems: list[ProblemReport]) -> None:
+    try:
+        go_back(execution)
+    except (LeaseLost, PairBusy) as lost:
+        execution.stop_prober()
+        raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
+    except (UndoFailed, StepFailed) as failed:
+        problems.append(_problem(failed))
+        _halt(execution, problems)
+    else:
+        _end(execution, Event.RESTORED, problems)
+
+
+def _halt(execution: Execution, problems: list[ProblemReport]) -> None:
+    problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in halt(execution)]
+    left = what_is_left(execution)
+    commands = (f"interlock resume {execution.run}", f"interlock rollback {execution.run}", *left)
+    _end(execution, Event.HALT, problems, next_commands=commands)
+
+
+def _end(execution: Execution, event: Event, problems: list[ProblemReport], next_commands: tuple[str, ...] = ()) -> None:
+    execution.spare_the_store()
+    outage = execution.stop_prober()
+    if outage is not None:
+        execution.journal.write_all([Entry(RecordKind.OUTAGE, fields_of(outage))], durable=False)
+    row = execution.life.move(event)
+    # Both or none: a run that has moved to its end and has no outcome could be neither taken up nor left alone.
+    moved = Entry(RecordKind.MOVED, {"event": row.event, "source": row.source, "target": row.target, "reason": row.reason})
+    ended = Entry(
+        RecordKind.ENDED,
+        {
+            "outcome": row.target,
+            "exit_code": int(EXIT_CODES[row.target]),
+            "evidence": {},
+            "problems": problems,
+            "next_commands": next_commands,
+        },
+    )
+    execution.journal.write_all([moved, ended], durable=True)
+    execution.journal.set_state(row.target, row.target)
+    execution.observe(RunEnded(run=execution.run, outcome=row.target.value, detail=row.reason))
+
+
+def _problem(error: InterlockError) -> ProblemReport:
+    where = f"{error.step}: " if error.step else ""
+    return ProblemReport(what=f"{where}{error.message}", hint=error.hint)
