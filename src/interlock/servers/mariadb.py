@@ -80,9 +80,14 @@ class MariaDBServer:
         return tuple(mariadb_facts.channel(self.name, row, pair=self._pair) for row in self._pool.rows("SHOW ALL SLAVES STATUS"))
 
     def sessions(self) -> tuple[SessionFacts, ...]:
-        """Sessions of Interlock's two accounts are left out by their user name: those accounts are Interlock's alone."""
-        ours, users = self._pool.ids(), self._our_users()
-        rows = [row for row in self._pool.rows(mariadb_facts.SESSIONS) if mariadb_facts.is_client(row, ours=ours, our_users=users)]
+        """The canary account is Interlock's alone, and left out by its name; see `is_client` for Interlock's other one."""
+        access, ours = self._spec.access, self._pool.ids()
+        canary_user = access.canary.user if access.canary is not None else None
+        rows = [
+            row
+            for row in self._pool.rows(mariadb_facts.SESSIONS)
+            if text_of(row["user"]) != canary_user and mariadb_facts.is_client(row, ours=ours, our_users={access.account.user})
+        ]
         return self._as_sessions(rows)
 
     def ddl_running(self) -> tuple[SessionFacts, ...]:
@@ -243,10 +248,6 @@ class MariaDBServer:
         if not isinstance(position, MariaDBPosition):
             raise StatementFailed(f"{self.name}: {position} is not a position of MariaDB", server=self.name)
         return position
-
-    def _our_users(self) -> frozenset[str]:
-        access = self._spec.access
-        return frozenset({access.account.user, *([access.canary.user] if access.canary is not None else [])})
 
     def _known_accounts(self) -> Accounts:
         """Read again every few seconds: `sessions` is asked many times while transactions drain."""

@@ -120,12 +120,16 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> Chan
 
 
 def is_client(row: Row, *, ours: Collection[int], our_users: Collection[str]) -> bool:
-    """Whether a row of the process list is a client's session: not replication's, the server's own, or Interlock's."""
+    """Whether a row of the process list is a client's session: not replication's, the server's own, or Interlock's.
+
+    `ours` are this process's connections. A session of Interlock's account in another process counts once it has a transaction: somebody
+    works with that account by hand.
+    """
     return (
         text_of(row["user"]) not in _NOT_USERS
         and text_of(row["command"]) not in _NOT_CLIENTS
         and int(text_of(row["id"])) not in ours
-        and text_of(row["user"]) not in our_users
+        and (text_of(row["user"]) not in our_users or row.get("transaction_s") is not None)
     )
 
 

@@ -229,6 +229,12 @@ def test_who_is_a_client(user: str, command: str, number: int, client: bool) -> 
     assert is_client({"id": number, "user": user, "command": command}, ours={77}, our_users={"interlock"}) is client
 
 
+def test_a_transaction_by_hand_with_our_account_is_a_clients() -> None:
+    row = {"id": 6, "user": "interlock", "command": "Sleep", "transaction_s": 12.0}
+    assert is_client(row, ours={77}, our_users={"interlock"})
+    assert not is_client(row, ours={6}, our_users={"interlock"})
+
+
 @pytest.mark.parametrize(
     ("statement", "ddl"),
     [
