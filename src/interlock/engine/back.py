@@ -191,7 +191,7 @@ def _close(execution: Execution, name: str, deadline: Deadline) -> str:
 
 
 def what_is_left(execution: Execution) -> list[str]:
-    """The commands that a person can run by hand to go back: the undo of everything that was not undone, in order."""
+    """The commands that a person can run by hand to go back: the undo of everything that was not undone, in order, without the reads."""
     lines: list[str] = []
     bounds = bound_intents(execution)
     for intent in reversed(list(execution.intents.values())):
@@ -199,5 +199,5 @@ def what_is_left(execution: Execution) -> list[str]:
             continue
         action = cast("Action[Any]", bounds[intent.step].action)
         before = intent.before if not _is_plain(intent.before) else from_plain(intent.before, facts_type(action))
-        lines += scripts(execution.world, action.undo(before, None))
+        lines += [line for line in scripts(execution.world, action.undo(before, None)) if ": SELECT " not in line]
     return lines

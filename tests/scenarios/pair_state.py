@@ -1,0 +1,161 @@
+"""Everything of a pair that a run must leave as it was, to be compared before and after; and what is done to a pair in a scenario."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from interlock.clock import Deadline, SystemClock
+from interlock.playbook.find import shipped_folder
+from interlock.sandbox.drill import standby_of
+from interlock.sandbox.places import Sandbox
+from interlock.sandbox.sql import query
+
+CLOCK = SystemClock()
+
+_MOVING_VARIABLES = {"gtid_binlog_pos", "gtid_binlog_state", "gtid_current_pos", "gtid_slave_pos"}
+_CHANNEL = (
+    "Connection_name",
+    "Master_Host",
+    "Master_Port",
+    "Master_User",
+    "Connect_Retry",
+    "Slave_IO_Running",
+    "Slave_SQL_Running",
+    "Using_Gtid",
+    "Parallel_Mode",
+    "SQL_Delay",
+    "Until_Condition",
+    "Skip_Counter",
+    "Slave_heartbeat_period",
+    "Replicate_Do_DB",
+    "Replicate_Ignore_DB",
+    "Replicate_Do_Domain_Ids",
+    "Replicate_Ignore_Domain_Ids",
+    "Replicate_Ignore_Server_Ids",
+    "Last_IO_Errno",
+    "Last_SQL_Errno",
+)
+_ENDPOINT = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_op_state", "srv_admin_state", "srv_uweight", "srv_iweight")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairState:
+    """Of each server every global variable but those that each write moves, and its channels; of the proxy every server, and its hold."""
+
+    variables: dict[str, dict[str, str]]
+    channels: dict[str, list[dict[str, object]]]
+    proxy: list[dict[str, str]]
+    holds: bool
+
+
+def state_of(sandbox: Sandbox) -> PairState:
+    return PairState(
+        variables={name: variables(sandbox, name) for name in sandbox.members},
+        channels={name: _channels(sandbox, name) for name in sandbox.members},
+        proxy=endpoints(sandbox),
+        holds="<1>" in ask_proxy(sandbox, "experimental-mode on; get var proc.hold"),
+    )
+
+
+def variables(sandbox: Sandbox, server: str) -> dict[str, str]:
+    found = query(sandbox, server, "SHOW GLOBAL VARIABLES")
+    return {row["Variable_name"]: row["Value"] for row in found if row["Variable_name"] not in _MOVING_VARIABLES}
+
+
+def positions(sandbox: Sandbox) -> dict[str, str]:
+    """What each server has logged."""
+    return {name: query(sandbox, name, "SELECT @@gtid_binlog_pos AS logged")[0]["logged"] for name in sandbox.members}
+
+
+def _channels(sandbox: Sandbox, server: str) -> list[dict[str, object]]:
+    return [{column: row[column] for column in _CHANNEL} for row in query(sandbox, server, "SHOW ALL SLAVES STATUS")]
+
+
+def endpoints(sandbox: Sandbox) -> list[dict[str, str]]:
+    """`show servers state`, without what the health check and the clock move (HAProxy management guide 9.3)."""
+    _, head, *lines = ask_proxy(sandbox, "show servers state").strip().splitlines()
+    names = head.removeprefix("# ").split()
+    rows = [dict(zip(names, line.split(), strict=True)) for line in lines if line.strip()]
+    return [{column: row[column] for column in _ENDPOINT} for row in rows]
+
+
+def ask_proxy(sandbox: Sandbox, words: str) -> str:
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.settimeout(5)
+        admin.connect(sandbox.proxy.admin_socket)
+        admin.sendall(f"{words}\n".encode())
+        answer = b""
+        while chunk := admin.recv(65536):
+            answer += chunk
+    return answer.decode()
+
+
+def open_sides(sandbox: Sandbox) -> list[str]:
+    return [name for name in sandbox.members if not query(sandbox, name, "SELECT @@read_only AS fenced")[0]["fenced"]]
+
+
+def writer_and_standby(sandbox: Sandbox) -> tuple[str, str]:
+    standby = standby_of(sandbox)
+    return next(name for name in sandbox.members if name != standby), standby
+
+
+def pid_of(sandbox: Sandbox, program: str) -> int:
+    """Of `east`, `west` or `haproxy`, as it was started."""
+    return next(process.pid for process in sandbox.processes if process.name == program)
+
+
+def eventually(holds: Callable[[], bool], within_s: float = 5.0) -> bool:
+    deadline = Deadline.after(CLOCK, within_s)
+    while not holds():
+        if deadline.is_over():
+            return False
+        CLOCK.sleep(0.01)
+    return True
+
+
+def switchover_with(path: Path, *, put: dict[str, str] | None = None, leave_out: tuple[str, ...] = ()) -> str:
+    """The shipped switchover as a file at `path`, with a step put first into a phase, and checks left out; the file's name."""
+    text = (shipped_folder() / "switchover.yaml").read_text()
+    for phase, step in (put or {}).items():
+        mark = f"- phase: {phase}\n  steps:\n"
+        assert mark in text
+        text = text.replace(mark, f"{mark}  {step}\n")
+    for check in leave_out:
+        before, found, after = text.partition(f"  - check: {check}\n")
+        assert found
+        _, end, rest = after.partition("\n  - ")
+        text = f"{before}  - {rest}" if end else before
+    path.write_text(text)
+    return str(path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendezvous:
+    """A step that tells the test where the run is, and waits until the test lets it go on."""
+
+    here: Path
+    go_on: Path
+
+    @property
+    def step(self) -> str:
+        loop = f"touch {self.here}; while [ ! -e {self.go_on} ]; do sleep 0.01; done"
+        return f"- check: command\n    with: {{run: [sh, -c, '{loop}'], within: 20s}}"
+
+    def await_run(self) -> None:
+        assert eventually(self.here.exists, 20.0), "the run never came to the step"
+
+    def let_go(self) -> None:
+        self.go_on.touch()
+
+
+@contextmanager
+def rendezvous(folder: Path) -> Iterator[Rendezvous]:
+    met = Rendezvous(here=folder / "here", go_on=folder / "go-on")
+    try:
+        yield met
+    finally:
+        met.let_go()
