@@ -58,7 +58,7 @@ def test_a_pooled_client_sees_one_error_at_the_most_and_one_with_a_connection_pe
     assert drilled.report.errors["fresh"] == {}
 
 
-def test_a_switchover_takes_less_than_60_MB(pair: Sandbox, tmp_path: Path) -> None:
+def test_a_switchover_takes_less_than_60_megabytes(pair: Sandbox, tmp_path: Path) -> None:
     """As the kernel counts it for the program itself (proc(5), VmHWM: the most that was ever resident)."""
     ask = "- id: memory\n    check: command\n    with: {run: [sh, -c, 'grep VmHWM /proc/$PPID/status'], matches: VmHWM}"
     done = interlock("run", switchover_with(tmp_path / "asks.yaml", put={"settle": ask}), "--json", env=environment(pair, tmp_path))
