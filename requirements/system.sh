@@ -10,6 +10,7 @@ need mariadbd mariadb-server-core # servers, without the system's own service, u
 need mariadb mariadb-client-core
 need mariadb-binlog mariadb-client
 need haproxy haproxy
+need etcd etcd-server # the tests of the store in etcd
 need sshd openssh-server # the tests of commands on another host
 if ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then missing+=(python3-venv); fi
 [ ${#missing[@]} -gt 0 ] || exit 0

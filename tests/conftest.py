@@ -13,6 +13,7 @@ import pytest
 from interlock.clock import SystemClock
 from interlock.sandbox import pair as pairs
 from interlock.sandbox.places import Sandbox
+from servers.etcd_lab import Cluster, etcd_cluster
 
 
 @contextmanager
@@ -45,3 +46,10 @@ def fresh_pair() -> Iterator[Sandbox]:
     """A pair of the test's own, in half a second."""
     with _sandbox() as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="session")
+def etcd() -> Iterator[Cluster]:
+    """Three members for all tests of a session. Each test has a prefix of its own; one that stops members has its own cluster."""
+    with tempfile.TemporaryDirectory(prefix="interlock-") as folder, etcd_cluster(Path(folder)) as cluster:
+        yield cluster

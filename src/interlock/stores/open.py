@@ -10,19 +10,22 @@ from interlock.errors import UsageError
 from interlock.ports import Store
 from interlock.stores.sqlite import SqliteStore
 
-_FORMS = "sqlite:///ABSOLUTE/FILE or sqlite:FILE"
+_FORMS = "sqlite:///ABSOLUTE/FILE or sqlite:FILE, or etcd://HOST:PORT,HOST:PORT/PREFIX"
 
 
 def open_store(url: str | None, clock: Clock) -> Store:
     """The store that `url` names; without one, a SQLite file in the user's state folder. UsageError for a URL that names none."""
+    if url and url.partition(":")[0] in {"etcd", "etcds"}:
+        from interlock.stores.etcd import EtcdStore  # noqa: PLC0415 - HTTP and TLS, which SQLite does without
+        from interlock.stores.etcd_url import etcd_place  # noqa: PLC0415 - as above
+
+        return EtcdStore(etcd_place(url, os.environ), clock)
     return SqliteStore.open(sqlite_path(url) if url else default_path(), clock)
 
 
 def sqlite_path(url: str) -> Path:
     """The file that `sqlite:///FILE` (absolute) or `sqlite:FILE` names."""
     scheme, colon, rest = url.partition(":")
-    if scheme == "etcd":
-        raise UsageError(f"{url}: etcd stores are not in this version yet", hint=f"use {_FORMS}")
     if scheme != "sqlite" or not colon:
         raise UsageError(f"{url!r} is not a store", hint=f"write {_FORMS}")
     if rest.startswith("//") and not rest.startswith("///"):

@@ -16,15 +16,15 @@ from unit.stores.contract import KINDS, START, Place, header, holder, place, rec
 
 
 @pytest.fixture(params=KINDS)
-def here(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    return place(request.param, tmp_path)
+def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    made = place(request.param, tmp_path, lambda: request.getfixturevalue("etcd"))
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def store(here: Place) -> Iterator[Store]:
-    opened = here.open()
-    yield opened
-    opened.close()
+def store(here: Place) -> Store:
+    return here.another()
 
 
 # -- journal
@@ -100,11 +100,10 @@ def test_an_unknown_run_can_not_be_written(store: Store) -> None:
 
 
 def test_what_one_handle_writes_another_reads(here: Place, store: Store) -> None:
-    other = here.open()
+    other = here.another()
     store.create_run(header("r1"))
     store.append("r1", [record(1)], durable=False)
     assert other.records("r1") == (record(1),)
-    other.close()
 
 
 def test_threads_may_share_a_store(store: Store) -> None:
@@ -222,7 +221,7 @@ def test_a_pair_that_is_held_is_busy_and_its_holder_named(here: Place, store: St
     here.seen[4242] = seen
     here.clock.sleep(seconds)
     with pytest.raises(PairBusy) as busy:
-        here.open().take_lease("shop", holder(1, run="r2"))
+        here.another().take_lease("shop", holder(1, run="r2"))
     assert busy.value.message == "shop is held by anna@ops1, pid 4242, run r1, since 2025-03-01 12:00:00 UTC"
     assert hint in busy.value.hint
     store.check_lease(lease)
@@ -236,7 +235,7 @@ def test_a_lease_is_taken_over_and_the_old_holder_learns_it(here: Place, store: 
     old = store.take_lease("shop", holder(1))
     here.seen[1] = seen
     here.clock.sleep(seconds)
-    new = here.open().take_lease("shop", holder(2, run="r2"))
+    new = here.another().take_lease("shop", holder(2, run="r2"))
     assert new.epoch == old.epoch + 1
     with pytest.raises(LeaseLost, match=r"the lease of shop was taken over by .*run r2") as lost:
         store.check_lease(old)

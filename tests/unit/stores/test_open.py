@@ -26,7 +26,6 @@ def test_a_url_names_a_file(url: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        pytest.param("etcd://10.0.0.1:2379", "etcd stores are not in this version yet", id="etcd"),
         pytest.param("postgres://x/y", "is not a store", id="unknown"),
         pytest.param("/var/lib/x.db", "is not a store", id="a bare path"),
         pytest.param("sqlite", "is not a store", id="no colon"),
