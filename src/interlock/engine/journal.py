@@ -160,15 +160,20 @@ def read_progress(records: Sequence[Record]) -> Progress:
     """Fold a journal. A prefix of a valid journal is valid. StoreFailed names the record that makes no sense."""
     progress = Progress()
     for record in records:
-        try:
-            _take(progress, RecordKind(record.kind), record.body)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise StoreFailed(
-                f"record {record.seq} ({record.kind}) of the journal makes no sense: {error}",
-                hint="the journal is damaged: look at both servers (`interlock status`) and put things right by hand",
-            ) from error
-        progress.last_seq = record.seq
+        progress_by(progress, record)
     return progress
+
+
+def progress_by(progress: Progress, record: Record) -> None:
+    """Fold one more record into it. StoreFailed if it makes no sense."""
+    try:
+        _take(progress, RecordKind(record.kind), record.body)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise StoreFailed(
+            f"record {record.seq} ({record.kind}) of the journal makes no sense: {error}",
+            hint="the journal is damaged: look at both servers (`interlock status`) and put things right by hand",
+        ) from error
+    progress.last_seq = record.seq
 
 
 def _take(progress: Progress, kind: RecordKind, body: Mapping[str, object]) -> None:

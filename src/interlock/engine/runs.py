@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from interlock.clock import Clock
 from interlock.decisions.writes import writers
@@ -31,6 +32,10 @@ RESERVED_BYTES = 1 << 20
 """Room made for the records of one run before it begins: some sixty records of a switchover take a tenth of it."""
 
 
+class Parser(Protocol):
+    def __call__(self, text: str, *, file: str, catalogue: Catalogue) -> Playbook: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """What every run needs, wired by `bootstrap`. `holder` makes the identity of this process for a run's name."""
@@ -44,6 +49,8 @@ class Engine:
     stop: Stop
     holder: Callable[[str], Holder]
     redact: Callable[[str], str]
+    parse: Parser = parse_playbook
+    """How the playbook in a journal is read; a simulation, which resumes thousands of runs, remembers what it has read."""
 
     def start(self, playbook: Playbook, given: Mapping[str, str]) -> RunReport:
         """Run a playbook from its beginning. PairBusy if another run holds the pair; every other end is in the report."""
@@ -117,7 +124,7 @@ class Engine:
             journal = Journal(self.store, header.run, self.clock, self.redact, records)
             if not progress.started:
                 return self._never_began(header, journal)
-            playbook = parse_playbook(str(progress.started["text"]), file=f"the journal of {header.run}", catalogue=self.catalogue)
+            playbook = self.parse(str(progress.started["text"]), file=f"the journal of {header.run}", catalogue=self.catalogue)
             execution = self._execution(header.run, playbook, journal, guard, progress)
             execution.taken_over = True
             journal.write(RecordKind.TAKEN_OVER, durable=True, holder=lease.holder, epoch=lease.epoch)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, partial
+
 from interlock.documents.fields import Field, Kind
 from interlock.documents.problems import At, Place, Problems, shown
 from interlock.documents.yaml import ListNode, MapNode, Node, read_tree
@@ -16,14 +19,21 @@ _CLUSTER_WORDS = ("writer", "standby")
 def check_against(playbook: Playbook, topology: Topology) -> None:
     """InvalidFile with every literal name that the topology does not have. Templates are looked at when they are resolved."""
     problems = Problems(playbook.path or playbook.name)
-    root = read_tree(playbook.text, Problems("")) if playbook.text else None
+
+    @cache
+    def root() -> Node | None:
+        """Read again only to say where a problem stands: every run comes by here, and few have one."""
+        return read_tree(playbook.text, Problems("")) if playbook.text else None
+
     known = known_names(topology)
     for placed in in_turn(playbook):
         for step in (placed.step, *(placed.step.undo or ())):
             _check_step(step, known, root, problems)
     for name, its in playbook.inputs.items():
         if isinstance(its.default, str) and its.kind in (Kind.CLUSTER, Kind.SERVER) and its.default not in _CLUSTER_WORDS:
-            _check_names((its.default,), its.kind, f"the default of {name}", known=known, at=_input_place(root, name), problems=problems)
+            _check_names(
+                (its.default,), its.kind, f"the default of {name}", known=known, at=partial(_input_place, root, name), problems=problems
+            )
     problems.raise_any()
 
 
@@ -34,7 +44,7 @@ def known_names(topology: Topology) -> dict[Kind, tuple[str, ...]]:
     return {Kind.CLUSTER: clusters, Kind.SERVER: servers, Kind.ROUTES: tuple(str(name) for name in topology.routes)}
 
 
-def _check_step(step: Step, known: dict[Kind, tuple[str, ...]], root: Node | None, problems: Problems) -> None:
+def _check_step(step: Step, known: dict[Kind, tuple[str, ...]], root: Callable[[], Node | None], problems: Problems) -> None:
     if step.spec.verb is Verb.GATE:
         return
     for param in step.spec.params:
@@ -43,27 +53,33 @@ def _check_step(step: Step, known: dict[Kind, tuple[str, ...]], root: Node | Non
             names = value if isinstance(value, tuple) else (value,)
             literal = tuple(name for name in names if isinstance(name, str) and (param.kind, name) != (Kind.ROUTES, "all"))
             _check_names(
-                literal, param.kind, f"{step.spec.name} {param.name}", known=known, at=_arg_place(root, step, param), problems=problems
+                literal,
+                param.kind,
+                f"{step.spec.name} {param.name}",
+                known=known,
+                at=partial(_arg_place, root, step, param),
+                problems=problems,
             )
 
 
 def _check_names(
-    names: tuple[str, ...], kind: Kind, subject: str, *, known: dict[Kind, tuple[str, ...]], at: Place, problems: Problems
+    names: tuple[str, ...], kind: Kind, subject: str, *, known: dict[Kind, tuple[str, ...]], at: Callable[[], Place], problems: Problems
 ) -> None:
     word = "route" if kind is Kind.ROUTES else kind.value
     for name in names:
         if name not in known[kind]:
-            problems.add_unknown(at, f"{subject}: there is no {word} {shown(name)} in this topology", name, known[kind])
+            problems.add_unknown(at(), f"{subject}: there is no {word} {shown(name)} in this topology", name, known[kind])
 
 
-def _arg_place(root: Node | None, step: Step, param: Field) -> Place:
-    node = _mapping_at(root, step.line)
+def _arg_place(root: Callable[[], Node | None], step: Step, param: Field) -> Place:
+    node = _mapping_at(root(), step.line)
     given = node.get("with") if node is not None else None
     return given.get(param.name) or At(step.line, 1) if isinstance(given, MapNode) else At(step.line, 1)
 
 
-def _input_place(root: Node | None, name: str) -> Place:
-    inputs = root.get("inputs") if isinstance(root, MapNode) else None
+def _input_place(root: Callable[[], Node | None], name: str) -> Place:
+    whole = root()
+    inputs = whole.get("inputs") if isinstance(whole, MapNode) else None
     its = inputs.get(name) if isinstance(inputs, MapNode) else None
     return (its.get("default") or its) if isinstance(its, MapNode) else At(1, 1)
 
