@@ -23,7 +23,7 @@ from interlock.routes.client import ClientLogin
 from interlock.routes.parts import RouteParts
 from interlock.routes.prober import RouteProber
 from interlock.routes.registry import make_route, route_fields
-from interlock.servers.flavors import make_server
+from interlock.servers.registry import make_server
 from interlock.stores.holder import this_holder
 from interlock.stores.open import open_store
 

@@ -203,10 +203,3 @@ def templates_in(value: object) -> tuple[TextTemplate, ...]:
             return tuple(found for item in value.values() for found in templates_in(item))
         case _:
             return ()
-
-
-def parse_condition(text: str) -> Condition:
-    """BadExpression, with its offset, if it is none. See `conditions`."""
-    from interlock.playbook.conditions import parse  # noqa: PLC0415 -- conditions are made of this module's references
-
-    return parse(text)

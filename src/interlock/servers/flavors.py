@@ -1,14 +1,10 @@
-"""Which dialect a server speaks, and the driver for it."""
+"""Which dialect a server speaks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 
-from interlock.clock import Clock
 from interlock.errors import StatementFailed
-from interlock.model.topology import SecretRef, ServerSpec
-from interlock.ports import Server
 
 MARIADB = "mariadb"
 
@@ -44,18 +40,3 @@ def refuse_other_flavors(server: str, version: str) -> None:
         raise StatementFailed(
             f"{server} runs MariaDB {version}, older than 10.5.2", hint="its privileges and words differ; upgrade it first", server=server
         )
-
-
-def make_server(spec: ServerSpec, *, secrets: Callable[[SecretRef], str], clock: Clock, pair: Sequence[ServerSpec]) -> Server:
-    """The driver of one server; connects to nothing yet. The flavor that a server really has is checked on its first connection.
-
-    `secrets` yields a password from where the topology says it is; `pair` are all servers, by whose addresses channels are named.
-    StatementFailed if the topology pins a flavor that is not driven.
-    """
-    from interlock.servers.mariadb import MariaDBServer  # noqa: PLC0415 - pymysql takes 80 ms, and `--help` needs none of it
-
-    if spec.flavor is not None and spec.flavor.lower() != MARIADB:
-        raise StatementFailed(
-            f"{spec.name} runs {spec.flavor}, which this version does not drive", hint="MariaDB 10.5 and newer are driven", server=spec.name
-        )
-    return MariaDBServer(spec, secrets=secrets, clock=clock, pair=tuple(pair))

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from interlock.errors import StepFailed
 from interlock.model.position import MariaDBPosition
-from interlock.playbook.expressions import BadExpression, Unknown, parse_condition, parse_template
+from interlock.playbook.conditions import parse as parse_condition
+from interlock.playbook.expressions import BadExpression, Unknown, parse_template
 
 SCOPE = {
     "to": "west",

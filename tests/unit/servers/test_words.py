@@ -22,11 +22,12 @@ from interlock.errors import (
 from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
 from interlock.model.topology import Access, Account, ClusterName, ServerName, ServerSpec
 from interlock.servers import canary, quoting
-from interlock.servers.flavors import flavor_of, make_server, refuse_other_flavors, version_of
+from interlock.servers.flavors import flavor_of, refuse_other_flavors, version_of
 from interlock.servers.grants import grants_sql, missing
 from interlock.servers.mariadb_accounts import Accounts
 from interlock.servers.mariadb_facts import channel, held, is_client, is_ddl
 from interlock.servers.mariadb_script import WRITE_STATE, script
+from interlock.servers.registry import make_server
 from interlock.servers.translate import is_client_timeout, translated
 
 EAST = ServerName("east")
