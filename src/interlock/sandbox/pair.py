@@ -18,7 +18,7 @@ import pymysql
 from interlock.clock import Clock, Deadline
 from interlock.errors import StatementFailed, Unreachable, UsageError
 from interlock.sandbox import accounts, places, processes, settings, sql
-from interlock.sandbox.places import Member, Sandbox
+from interlock.sandbox.places import LOOPBACK, Member, Network, Sandbox
 from interlock.sandbox.processes import Process
 from interlock.sandbox.template import clone, template, user_cache
 
@@ -28,7 +28,12 @@ _PAUSE_S = 0.005
 
 
 def up(
-    directory: Path, *, clock: Clock, options: Mapping[str, str] | None = None, only: Mapping[str, Mapping[str, str]] | None = None
+    directory: Path,
+    *,
+    clock: Clock,
+    options: Mapping[str, str] | None = None,
+    only: Mapping[str, Mapping[str, str]] | None = None,
+    network: Network = LOOPBACK,
 ) -> Sandbox:
     """Start a pair in `directory`, which must not exist or be empty, and write its topology file there. East is open, west is fenced.
 
@@ -37,7 +42,7 @@ def up(
     """
     directory = directory.absolute()
     paths = processes.programs(_PROGRAMS)
-    sandbox = places.plan(directory)
+    sandbox = places.plan(directory, network)
     _take(directory)
     with ExitStack() as on_failure:
         on_failure.callback(down, directory)
@@ -45,7 +50,7 @@ def up(
         passwords = accounts.write_passwords(directory / "secrets")
         given = {name: {**(options or {}), **(only or {}).get(name, {})} for name in sandbox.members}
         _write_files(sandbox, passwords, given)
-        _start(sandbox, paths, clock)
+        _start(sandbox, paths, clock, network)
         sandbox = replace(sandbox, state="running", processes=processes.running(directory))
         places.write(sandbox)
         on_failure.pop_all()
@@ -79,10 +84,11 @@ def down(directory: Path) -> None:
     shutil.rmtree(directory)
 
 
-def restart(sandbox: Sandbox, server: str, *, clock: Clock) -> None:
+def restart(sandbox: Sandbox, server: str, *, clock: Clock, network: Network = LOOPBACK) -> None:
     """Start one server again that was ended, as its host would after a crash: fenced, by its option file."""
     member = sandbox.members[server]
-    pid = processes.spawn([processes.programs(["mariadbd"])["mariadbd"], f"--defaults-file={member.options}"], Path(member.log))
+    with network.inside(server):
+        pid = processes.spawn([processes.programs(["mariadbd"])["mariadbd"], f"--defaults-file={member.options}"], Path(member.log))
     _await_server(sandbox, member, pid, Deadline.after(clock, _START_S))
 
 
@@ -110,7 +116,7 @@ def _write_files(sandbox: Sandbox, passwords: Mapping[str, str], options: Mappin
     Path(sandbox.topology).write_text(settings.topology(sandbox))
 
 
-def _start(sandbox: Sandbox, paths: Mapping[str, str], clock: Clock) -> None:
+def _start(sandbox: Sandbox, paths: Mapping[str, str], clock: Clock, network: Network) -> None:
     source = template(paths, user_cache())
     passwords = Path(sandbox.directory) / "secrets" / "init.sql"
     deadline = Deadline.after(clock, _START_S)
@@ -118,15 +124,18 @@ def _start(sandbox: Sandbox, paths: Mapping[str, str], clock: Clock) -> None:
     for member in sandbox.members.values():
         clone(source, Path(member.data))
         argv = [paths["mariadbd"], f"--defaults-file={member.options}", f"--init-file={passwords}"]
-        pids[member.name] = processes.spawn(argv, Path(member.log))
-    proxy = processes.spawn([paths["haproxy"], "-f", sandbox.proxy.config, "-db"], Path(sandbox.proxy.log))
+        with network.inside(member.name):
+            pids[member.name] = processes.spawn(argv, Path(member.log))
+    with network.inside("proxy"):
+        proxy = processes.spawn([paths["haproxy"], "-f", sandbox.proxy.config, "-db"], Path(sandbox.proxy.log))
     for member in sandbox.members.values():
         _await_server(sandbox, member, pids[member.name], deadline)
     passwords.unlink()
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(lambda name: _replicate(sandbox, name, deadline), sandbox.members))
     _open_east(sandbox)
-    _await_proxy(sandbox, proxy, deadline)
+    with network.inside("proxy"):
+        _await_proxy(sandbox, proxy, deadline)
 
 
 def _open_east(sandbox: Sandbox) -> None:

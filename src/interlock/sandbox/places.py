@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -50,6 +51,19 @@ class Proxy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Where the programs live: an address for each of `east`, `west` and `proxy` (by default, free ones on the loopback interface), and
+    what is to be entered while something of that place is started or connects.
+    """
+
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    inside: Callable[[str], AbstractContextManager[object]] = nullcontext
+
+
+LOOPBACK = Network()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
     """Everything about a private pair. `state` is `starting` until `up` is through; passwords are in `secrets/ACCOUNT`."""
 
@@ -67,19 +81,19 @@ class Sandbox:
         return Path(self.directory) / "secrets" / account
 
 
-def plan(directory: Path) -> Sandbox:
-    """Choose free addresses for a sandbox in `directory`. UsageError if its path is too long."""
+def plan(directory: Path, network: Network = LOOPBACK) -> Sandbox:
+    """The addresses of a sandbox in `directory`. UsageError if its path is too long."""
     if len(os.fsencode(directory)) > LONGEST_FOLDER:
         raise UsageError(
             f"{directory}: the path has {len(os.fsencode(directory))} bytes, at most {LONGEST_FOLDER} leave room for socket names",
             hint="choose a folder with a shorter path",
         )
-    network = _free_network()
+    hosts = network.hosts or _free_hosts()
     members = {
         name: Member(
             name=name,
             server_id=number,
-            host=f"{network}.{number}",
+            host=hosts[name],
             port=3306,
             socket=str(directory / f"{name}.sock"),
             options=str(directory / f"{name}.cnf"),
@@ -89,7 +103,7 @@ def plan(directory: Path) -> Sandbox:
         for number, name in enumerate(("east", "west"), start=1)
     }
     proxy = Proxy(
-        host=f"{network}.3",
+        host=hosts["proxy"],
         port=3306,
         admin_socket=str(directory / "haproxy.sock"),
         admin_port=9999,
@@ -99,13 +113,13 @@ def plan(directory: Path) -> Sandbox:
     return Sandbox(directory=str(directory), state="starting", members=members, proxy=proxy, topology=str(directory / "topology.yaml"))
 
 
-def _free_network() -> str:
+def _free_hosts() -> Mapping[str, str]:
     random = Random(os.urandom(16))  # noqa: S311 - to spread, not to hide
     for _ in range(100):
         network = f"127.{random.randrange(16, 250)}.{random.randrange(1, 250)}"
         wanted = ((f"{network}.1", 3306), (f"{network}.2", 3306), (f"{network}.3", 3306), (f"{network}.3", 9999))
         if all(_is_free(address) for address in wanted):
-            return network
+            return {"east": f"{network}.1", "west": f"{network}.2", "proxy": f"{network}.3"}
     raise UsageError("no free loopback network after 100 tries", hint="is 127.0.0.0/8 on the loopback interface? see: ip address show lo")
 
 
