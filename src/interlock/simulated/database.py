@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from interlock.errors import BoundReached, OutcomeUnknown, Unreachable, WriteRefused
+from interlock.errors import BoundReached, OutcomeUnknown, RefusedButAlive, StatementFailed, Unreachable, WriteRefused
 from interlock.model.effects import Effect
 from interlock.model.facts import ChannelFacts, EventFacts
 from interlock.model.position import Gtid, MariaDBPosition
 from interlock.model.topology import ServerName
 from interlock.simulated.clock import SimulatedClock
+from interlock.simulated.network import TOOL, Network
 
 CALL_S = 0.0005
 """What half a round trip takes."""
@@ -34,7 +35,7 @@ class Transaction:
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """A client's session. `began_s` is when its open transaction began."""
+    """A client's session. `began_s` is when its open transaction began; a table lock or a running statement holds a fence up."""
 
     id: int
     user: str = "app"
@@ -42,17 +43,21 @@ class Session:
     began_s: float | None = None
     rows_modified: int = 0
     passes_read_only: bool = False
+    holds_fence_up: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
 class Faults:
     """What is wrong with a server. `lose_reply` and `land_late` name kinds of effects, once each: the effect takes place at once, or after
-    so many seconds, and its reply never comes.
+    so many seconds, and its reply never comes. `refuses` lets no connection of Interlock's in (too many of them); `slow_s` is added to
+    each of its calls.
     """
 
     down: bool = False
     hung: bool = False
     fence_stuck: bool = False
+    refuses: bool = False
+    slow_s: float = 0.0
     lose_reply: set[type[Effect]] = field(default_factory=set)
     land_late: dict[type[Effect], float] = field(default_factory=dict)
 
@@ -64,6 +69,7 @@ class Database:
     name: ServerName
     server_id: int
     clock: SimulatedClock
+    network: Network = field(default_factory=Network)
     read_only: bool = True
     scheduler: str = "OFF"
     faults: Faults = field(default_factory=Faults)
@@ -79,6 +85,7 @@ class Database:
     on_log: list[Callable[[Transaction], None]] = field(default_factory=list)
     on_turn: list[Callable[[], None]] = field(default_factory=list)
     sessions_made: int = 0
+    fences_waiting: int = 0
 
     @property
     def takes_writes(self) -> bool:
@@ -99,10 +106,12 @@ class Database:
         return session
 
     def commit(self, key: str, *, passes_read_only: bool = False) -> Transaction:
-        """Write one row. WriteRefused while it is read-only."""
+        """Write one row. WriteRefused while it is read-only; StatementFailed if the key is there already."""
         self.must_answer()
         if self.read_only and not passes_read_only:
             raise WriteRefused(f"{self.name}: 1290: the server is running with --read-only", server=self.name)
+        if key in self.rows:
+            raise StatementFailed(f"{self.name}: 1062: duplicate entry {key!r}", server=self.name)
         last = self.held.get(self.server_id)
         gtid = Gtid(self.server_id, self.server_id, last.sequence + 1 if last else 1)
         return self.take(Transaction(gtid=gtid, key=key, at_s=self.clock.monotonic_s()))
@@ -122,45 +131,64 @@ class Database:
 
     # -- what Interlock does
 
+    def is_in_reach(self) -> bool:
+        """Whether Interlock's connections get an answer: it does not hang, and the link passes both ways."""
+        return not self.faults.hung and self.network.joins(TOOL, self.name)
+
     def answer(self, bound_s: float = BOUND_S) -> None:
-        """The way there of a read. Unreachable at once if it is down, after `bound_s` if it is hung."""
-        self.clock.sleep(CALL_S)
-        self.clock.wait_until(lambda: not self.faults.hung, bound_s)
+        """The way there of a read. Unreachable at once if it is down, after `bound_s` if it hangs or the link is cut."""
+        faults = self.faults
+        self.clock.sleep(CALL_S + faults.slow_s)
+        if not self.is_in_reach() and not self.clock.wait_until(self.is_in_reach, bound_s):
+            raise Unreachable(f"{self.name} does not answer", hint=f"is {self.name} running?", server=self.name)
         self.must_answer()
+        if faults.refuses:
+            raise RefusedButAlive(f"{self.name}: 1040: too many connections", hint="make room for Interlock's account", server=self.name)
 
     def carry_out(self, kind: type[Effect], change: Callable[[], None], bound_s: float) -> None:
         """Send an effect, wait for the reply. BoundReached: it had no effect; OutcomeUnknown: it had, or may still have."""
-        self.clock.sleep(CALL_S)
+        self.clock.sleep(CALL_S + self.faults.slow_s)
         if self.faults.down:
             self.must_answer()
-        if self.faults.hung or kind in self.faults.land_late:
+        if self.faults.hung or kind in self.faults.land_late or not self.network.passes(TOOL, self.name):
             self._send(kind, change, bound_s)
         else:
             change()
-            if kind in self.faults.lose_reply:
+            if kind in self.faults.lose_reply or not self.network.passes(self.name, TOOL):
                 self.faults.lose_reply.discard(kind)
                 self.clock.sleep(bound_s)
                 raise self._unknown(bound_s)
         self.clock.sleep(CALL_S)
 
     def stick(self, within_s: float) -> None:
-        """A fence that a lock holds up until the server's own bound."""
-        self.clock.sleep(within_s)
-        raise BoundReached(
-            f"{self.name}: fence had no effect within {within_s:g}s: 1205", hint="held up by session 7 of app@%", server=self.name
-        )
+        """A fence waits for whoever holds it up, and new writers wait behind it. BoundReached at the server's own bound."""
+        self.fences_waiting += 1
+        freed = self.clock.wait_until(lambda: not self.is_held_up(), within_s)
+        self.fences_waiting -= 1
+        if not freed:
+            raise BoundReached(
+                f"{self.name}: fence had no effect within {within_s:g}s: 1205", hint="held up by session 7 of app@%", server=self.name
+            )
+
+    def is_held_up(self) -> bool:
+        return self.faults.fence_stuck or any(session.holds_fence_up for session in self.sessions.values())
+
+    def land_all(self) -> None:
+        """What was sent while it could not arrive lands now, if it can."""
+        if not self.faults.hung and self.network.passes(TOOL, self.name):
+            for land in tuple(self.pending):
+                land()
 
     def _send(self, kind: type[Effect], change: Callable[[], None], bound_s: float) -> None:
         landed: list[bool] = []
 
         def land() -> None:
-            if statement in self.pending:
-                self.pending.remove(statement)
+            if land in self.pending:
+                self.pending.remove(land)
                 change()
                 landed.append(True)
 
-        statement = land
-        self.pending.append(statement)
+        self.pending.append(land)
         if kind in self.faults.land_late:
             self.clock.after(self.faults.land_late.pop(kind), lambda: None if self.faults.hung else land())
         if not self.clock.wait_until(lambda: bool(landed), bound_s):
@@ -187,8 +215,7 @@ class Database:
     def go_on(self) -> None:
         """SIGCONT: what was sent meanwhile lands."""
         self.faults.hung = False
-        for land in tuple(self.pending):
-            land()
+        self.land_all()
         self.turned()
 
     def crash(self) -> None:

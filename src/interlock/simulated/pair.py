@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,6 +21,7 @@ from interlock.model.topology import (
 from interlock.simulated.clients import Client, Ledger
 from interlock.simulated.clock import SimulatedClock
 from interlock.simulated.database import Database
+from interlock.simulated.network import Network
 from interlock.simulated.outside import Programs
 from interlock.simulated.replication import Channel
 from interlock.simulated.route import Proxy
@@ -49,10 +51,18 @@ class SimulatedPair:
     to_west: Channel
     to_east: Channel
     proxy: Proxy
+    network: Network
     ledger: Ledger = field(default_factory=Ledger)
     programs: Programs = field(default_factory=Programs)
     sent: list[Sent] = field(default_factory=list)
+    on_sent: list[Callable[[Sent], None]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+
+    def note(self, sent: Sent) -> None:
+        """An effect is about to be sent."""
+        self.sent.append(sent)
+        for tell in self.on_sent:
+            tell(sent)
 
     def database(self, name: str) -> Database:
         return {"east": self.east, "west": self.west}[name]
@@ -77,8 +87,9 @@ class SimulatedPair:
 def simulated_pair(clock: SimulatedClock | None = None, *, clients: int = 2) -> SimulatedPair:
     """East is open and the route leads there; west is its standby."""
     clock = clock or SimulatedClock()
-    east = Database(name=ServerName("east"), server_id=1, clock=clock, read_only=False)
-    west = Database(name=ServerName("west"), server_id=2, clock=clock)
+    network = Network()
+    east = Database(name=ServerName("east"), server_id=1, clock=clock, network=network, read_only=False)
+    west = Database(name=ServerName("west"), server_id=2, clock=clock, network=network)
     pair = SimulatedPair(
         clock=clock,
         topology=_topology(),
@@ -86,12 +97,14 @@ def simulated_pair(clock: SimulatedClock | None = None, *, clients: int = 2) -> 
         west=west,
         to_west=Channel(source=east, target=west),
         to_east=Channel(source=west, target=east),
-        proxy=Proxy(clock=clock, databases={EAST: east, WEST: west}, leads_to=(EAST,), weights={EAST: "100", WEST: "70"}),
+        proxy=Proxy(clock=clock, databases={EAST: east, WEST: west}, leads_to=(EAST,), weights={EAST: "100", WEST: "70"}, network=network),
+        network=network,
     )
     for channel in (pair.to_west, pair.to_east):
         channel.connect()
     for database in (east, west):
         database.on_turn.append(pair.watch)
+        network.on_heal.append(database.land_all)
     for number in range(clients):
         client = Client(name=f"c{number}", proxy=pair.proxy, ledger=pair.ledger)
         clock.after(_CLIENT_PAUSE_S * number / clients, partial(clock.every, _CLIENT_PAUSE_S, client.write))

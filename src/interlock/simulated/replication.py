@@ -25,6 +25,7 @@ class Channel:
         self.source.on_log.append(self._logged)
         self.source.on_turn.append(self.pump)
         self.target.on_turn.append(self.pump)
+        self.source.network.on_heal.append(self.pump)
         self.target.channels = self.facts
 
     def stop(self, error: str = "") -> None:
@@ -40,16 +41,20 @@ class Channel:
             transaction = self.source.log[self.applied]
             if transaction.at_s + self.delay_s > self.source.clock.monotonic_s() + 1e-9:
                 return
-            self.applied += 1
             known = self.target.held.get(transaction.gtid.domain)
             if transaction.gtid.server_id != self.target.server_id and (known is None or known.sequence < transaction.gtid.sequence):
+                if transaction.key in self.target.rows:
+                    self.stop(f"1062 duplicate entry {transaction.key!r}")
+                    return
                 now_s = self.source.clock.monotonic_s()
                 self.target.take(Transaction(gtid=transaction.gtid, key=transaction.key, at_s=now_s))
+            self.applied += 1
 
     def facts(self) -> tuple[ChannelFacts, ...]:
         """As SHOW ALL SLAVES STATUS of the target tells."""
-        waiting = self.source.log[self.applied :]
-        lag_s = int(self.source.clock.monotonic_s() - waiting[0].at_s) if waiting else 0
+        # A link that is cut in silence looks healthy: the replica knows of nothing that waits (slave_net_timeout).
+        waiting = self.applied < len(self.source.log) and self.source.network.joins(self.source.name, self.target.name)
+        lag_s = int(self.source.clock.monotonic_s() - self.source.log[self.applied].at_s) if waiting else 0
         return (
             ChannelFacts(
                 server=self.target.name,
@@ -64,8 +69,10 @@ class Channel:
         )
 
     def _can_apply(self) -> bool:
-        ends = (self.source.faults, self.target.faults)
-        return self.running and not any(faults.down or faults.hung for faults in ends)
+        source, target = self.source.faults, self.target.faults
+        if not self.running or source.down or source.hung or target.down or target.hung:
+            return False
+        return self.source.network.joins(self.source.name, self.target.name)
 
     def _logged(self, _transaction: Transaction) -> None:
         self.source.clock.after(self.delay_s, self.pump)

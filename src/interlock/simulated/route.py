@@ -11,6 +11,7 @@ from interlock.model.facts import CanaryFacts, EndpointFacts, EndpointState, Rou
 from interlock.model.topology import ClusterName, RouteName, RouteSpec
 from interlock.simulated.clock import SimulatedClock
 from interlock.simulated.database import BOUND_S, CALL_S, Database
+from interlock.simulated.network import PROXY, TOOL, Network
 from interlock.simulated.process import SimulatedProcess
 
 
@@ -28,6 +29,8 @@ class Proxy:
     weights: dict[ClusterName, str] = field(default_factory=dict)
     down: bool = False
     lose_reply: bool = False
+    network: Network = field(default_factory=Network)
+    on_turn: list[Callable[[], None]] = field(default_factory=list)
 
     def target(self) -> Database | None:
         """Where a new client ends up; None while it is kept waiting or there is nowhere to go."""
@@ -46,6 +49,9 @@ class Proxy:
                 self.leads_to, self.holding = seen.leads_to, seen.holding
                 self.weights = {each.cluster: each.raw["weight"] for each in seen.endpoints if each.cluster is not None}
                 self._cut_others()
+
+        for tell in self.on_turn:
+            tell()
 
     def _cut_others(self) -> None:
         for cluster, database in self.databases.items():
@@ -98,12 +104,12 @@ class SimulatedRoute:
                 return (f"point to {' and '.join(seen.leads_to) or 'nowhere'}", "hold" if seen.holding else "release")
 
     def apply(self, effect: RouteEffect, /) -> None:
-        proxy = self._reach()
+        proxy = self._reach(effect=True)
         if isinstance(effect, Hold) and proxy.hold_s is None:
             raise StatementFailed(f"route {self.name} can't hold")
         self._done(effect)
         proxy.change(effect)
-        if proxy.lose_reply:
+        if proxy.lose_reply or not proxy.network.passes(PROXY, TOOL):
             proxy.lose_reply = False
             proxy.clock.sleep(BOUND_S)
             raise OutcomeUnknown(f"the proxy of {self.name} did not answer within {BOUND_S:g}s")
@@ -127,9 +133,15 @@ class SimulatedRoute:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _reach(self) -> Proxy:
+    def _reach(self, *, effect: bool = False) -> Proxy:
         self._process.move()
+        network = self._proxy.network
         self._proxy.clock.sleep(2 * CALL_S)
+        if not network.joins(TOOL, PROXY) and (not network.passes(TOOL, PROXY) or not effect):
+            # What is sent to a proxy is a line of text on a new connection: one that can't be made brings nothing there, now or later.
+            self._proxy.clock.wait_until(lambda: network.joins(TOOL, PROXY), BOUND_S)
+            if not network.joins(TOOL, PROXY):
+                raise Unreachable(f"the proxy of {self.name} does not answer", hint="is the network up?")
         if self._proxy.down:
             raise Unreachable(f"the proxy of {self.name} does not answer", hint="is it running?")
         return self._proxy

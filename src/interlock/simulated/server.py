@@ -116,8 +116,8 @@ class SimulatedServer:
 
     def wait_applied(self, position: Position, within_s: float, /) -> bool:
         database = self._read()
-        database.clock.wait_until(lambda: database.position.contains(position) and not database.faults.hung, max(within_s, 0.001))
-        if database.faults.hung:
+        database.clock.wait_until(lambda: database.is_in_reach() and database.position.contains(position), max(within_s, 0.001))
+        if not database.is_in_reach():
             database.answer()
         database.must_answer()
         return database.position.contains(position)
@@ -145,10 +145,10 @@ class SimulatedServer:
         database = self._database
         rows: list[Mapping[str, str]] = []
         match effect:
-            case Fence(within_s=within_s) if database.faults.fence_stuck and not database.faults.hung:
-                database.answer()
-                database.stick(within_s)
             case Fence(within_s=within_s):
+                if database.is_held_up() and database.is_in_reach():
+                    database.answer()
+                    database.stick(within_s)
                 database.carry_out(Fence, lambda: database.set_read_only(on=True), within_s + _LATER_S)
             case Open(within_s=within_s):
                 database.carry_out(Open, lambda: database.set_read_only(on=False), within_s + _LATER_S)

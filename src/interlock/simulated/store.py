@@ -31,6 +31,7 @@ class MemoryStore:
         self._epochs: dict[str, int] = {}
         self._held: dict[str, HeldLease] = {}
         self.is_full = False
+        self.on_append: list[Callable[[str, Sequence[Record]], None]] = []
 
     def create_run(self, header: RunHeader, /) -> None:
         if header.run in self._journals:
@@ -47,6 +48,8 @@ class MemoryStore:
         journal.records.extend(copies)
         if durable:
             self._sync()
+        for tell in self.on_append:
+            tell(run, copies)
 
     def set_state(self, run: str, state: str, outcome: str | None, /) -> None:
         journal = self._journal(run)

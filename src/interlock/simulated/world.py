@@ -65,4 +65,4 @@ class SimulatedWorld:
         return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
 
     def _note(self, effect: ServerEffect | RouteEffect) -> None:
-        self._pair.sent.append(Sent(at_s=self._pair.clock.monotonic_s(), process=self._process.name, effect=effect))
+        self._pair.note(Sent(at_s=self._pair.clock.monotonic_s(), process=self._process.name, effect=effect))
