@@ -46,6 +46,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(metavar="COMMAND", dest="command_name", title="commands")
     _add_runs(commands)
     _add_playbooks(commands)
+    _add_fleet(commands)
     _add_sandbox(commands)
     return top
 
@@ -103,6 +104,9 @@ def _add_runs(commands: Any) -> None:
     for each in (plan, run):
         each.add_argument("playbook", metavar="PLAYBOOK", help="a playbook's name (see `interlock playbook list`) or its file")
         _add_inputs(each)
+    run.add_argument(
+        "--as", dest="as_", metavar="NAME", help="the run's name (default: the moment it begins); refused if there is a run of that name"
+    )
     switchover = _command(commands, "switchover", "runs:switchover", "move the writes to the standby with nothing lost (= run switchover)")
     switchover.add_argument("--to", metavar="CLUSTER", help="the cluster that takes the writes; without it, the one that is the standby")
     _add_inputs(switchover)
@@ -113,6 +117,54 @@ def _add_runs(commands: Any) -> None:
         ("rollback", "take back an unfinished or halted run"),
     ):
         _command(commands, name, f"runs:{name}", help_).add_argument("run", metavar="RUN", help="its name, or the beginning of it")
+
+
+def _add_fleet(commands: Any) -> None:
+    fleet = _command(commands, "fleet", "", "carry out a playbook on many pairs, a few at once")
+    inner = fleet.add_subparsers(metavar="COMMAND", title="commands", required=True, dest="inner_name")
+    plan = _command(inner, "plan", "fleet:plan", "say for each pair whether a run would succeed as things stand; changes nothing")
+    run = _command(
+        inner,
+        "run",
+        "fleet:run",
+        "carry out a playbook on each pair of a folder",
+        "Carry out a playbook on each pair of a folder of topology files, each in a process of its own. All files are checked before\n"
+        "anything starts. The first Ctrl-C starts no more and lets those that run end gently; the second ends them where they are.\n"
+        "Exits 0 if all succeeded, otherwise as the worst of them: 5 halted, 1 a run without an end, 130 stopped, 4 rolled back,\n"
+        "2 an invalid file or input, 6 busy, 3 refused.",
+    )
+    for each in (plan, run):
+        each.add_argument("playbook", metavar="PLAYBOOK", help="a playbook's name (see `interlock playbook list`) or its file")
+        each.add_argument("--topologies", metavar="DIR", required=True, help="every .yaml and .yml file in it is the topology of a pair")
+        _add_inputs(each)
+    run.add_argument("--name", metavar="FLEET", help="the fleet's name (default: the moment it begins); its runs are FLEET.PAIR")
+    resume = _command(
+        inner,
+        "resume",
+        "fleet:resume",
+        "go on with a fleet: what is unfinished first, then what did not succeed, then what did not start",
+        "Go on with a fleet. Runs that are still carried out are waited for, unfinished ones are resumed, pairs that were refused,\n"
+        "busy or rolled back are tried anew, and those not started yet are started. A pair that succeeded is never run again; one\n"
+        "that halted is left to a person. Limits not given are those that the fleet began with; failures are counted from 0.",
+    )
+    show = _command(inner, "show", "fleet:show", "say what became of each pair of a fleet")
+    _command(inner, "list", "fleet:list_", "list the fleets, newest first")
+    for each in (resume, show):
+        each.add_argument("fleet", metavar="FLEET", help="its name, or the beginning of it")
+    for each in (plan, run, resume):
+        each.add_argument("--at-once", type=_positive, metavar="N", help="so many pairs at a time (default: 4, or as it began)")
+    for each in (run, resume):
+        each.add_argument(
+            "--stop-after-failures",
+            type=_positive,
+            metavar="M",
+            help="start no more once so many did not succeed (default: 1, or as it began)",
+        )
+        each.add_argument(
+            "--each-within",
+            metavar="TIME",
+            help="a pair that takes longer is asked to stop, and killed after as long again (default: 1h, or as it began)",
+        )
 
 
 def _add_playbooks(commands: Any) -> None:

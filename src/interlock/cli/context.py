@@ -35,11 +35,14 @@ class Answer:
 
 @dataclass(slots=True, kw_only=True)
 class Context:
-    """One call of the program. `redact` knows the secrets once they have been read."""
+    """One call of the program. `redact` knows the secrets once they have been read. `program` is what a fleet starts for each pair, if
+    that is not this program itself.
+    """
 
     options: argparse.Namespace
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     redact: Callable[[str], str] = str
+    program: tuple[str, ...] = ()
 
     @property
     def json(self) -> bool:

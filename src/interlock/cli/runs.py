@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, here, stored, wired
 from interlock.cli.watching import watching
+from interlock.decisions.run_names import RUN_NAME, RUN_NAME_RULE
 from interlock.documents.problems import shown
 from interlock.engine.report import RunReport, report_of
 from interlock.errors import ExitCode, UsageError
+from interlock.fleet.journal import FLEETS
 from interlock.model.codec import to_plain
 
 if TYPE_CHECKING:
@@ -20,12 +22,12 @@ if TYPE_CHECKING:
 
 def run(context: Context) -> Answer:
     """`interlock run PLAYBOOK`."""
-    return _start(context, context.options.playbook, _inputs(context.options.input))
+    return _start(context, context.options.playbook, inputs_of(context.options.input), context.options.as_)
 
 
 def switchover(context: Context) -> Answer:
     """`interlock switchover --to CLUSTER`: the playbook of that name."""
-    given = _inputs(context.options.input)
+    given = inputs_of(context.options.input)
     to = context.options.to
     if to is not None and given.setdefault("to", to) != to:
         raise UsageError(f"--to says {shown(to)}, and -i to= says {shown(given['to'])}", hint="give one of them")
@@ -38,7 +40,7 @@ def plan(context: Context) -> Answer:
     from interlock.report.history import past_outages_ms  # noqa: PLC0415 - only here
     from interlock.report.plan_text import plan_text  # noqa: PLC0415 - only here
 
-    given = _inputs(context.options.input)
+    given = inputs_of(context.options.input)
     with wired(context) as wiring:
         playbook = _playbook(context.options.playbook, wiring)
         report = make_plan(playbook, given, wiring.world, past_outages_ms(wiring.store, wiring.topology.name, playbook.name))
@@ -63,7 +65,7 @@ def runs(context: Context) -> Answer:
     from interlock.report.runs_text import rows_of, runs_text  # noqa: PLC0415 - only here
 
     with stored(context) as (store, topology):
-        rows = rows_of(store.runs(topology))
+        rows = rows_of([header for header in store.runs(topology) if header.topology != FLEETS])
     return Answer(plain=to_plain(rows), text=lambda width: runs_text(rows, width))
 
 
@@ -73,6 +75,8 @@ def show(context: Context) -> Answer:
 
     with stored(context) as (store, _):
         header = store.header(context.options.run)
+        if header.topology == FLEETS:
+            raise UsageError(f"{header.run} is a fleet, not a run", hint=f"`interlock fleet show {header.run}`")
         report = report_of(header, store.records(header.run))
     return Answer(plain=to_plain(report), text=lambda width: run_text(report, width, steps=True))
 
@@ -83,10 +87,12 @@ def carry_out(context: Context, wiring: Wiring, go: Callable[[Engine], RunReport
         return go(wiring.engine(watch.observe, watch.ask, watch.stop))
 
 
-def _start(context: Context, name: str, given: dict[str, str]) -> Answer:
+def _start(context: Context, name: str, given: dict[str, str], run: str | None = None) -> Answer:
+    if run is not None and not RUN_NAME.fullmatch(run):
+        raise UsageError(f"--as {shown(run)} is no name for a run", hint=RUN_NAME_RULE)
     with wired(context) as wiring:
         playbook = _playbook(name, wiring)
-        return _answer(carry_out(context, wiring, lambda engine: engine.start(playbook, given)))
+        return _answer(carry_out(context, wiring, lambda engine: engine.start(playbook, given, run)))
 
 
 def _take_up(context: Context, go: Callable[[Engine, str], RunReport]) -> Answer:
@@ -109,7 +115,7 @@ def _playbook(name: str, wiring: Wiring) -> Playbook:
     return load_playbook(find_playbook(name, here()), wiring.catalogue)
 
 
-def _inputs(words: Sequence[str]) -> dict[str, str]:
+def inputs_of(words: Sequence[str]) -> dict[str, str]:
     """`NAME=VALUE` words. UsageError with every one that is none, or that is said twice."""
     given: dict[str, str] = {}
     problems = []

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 from interlock.errors import UsageError
+
+RUN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.~-]{0,159}")
+RUN_NAME_RULE = "1 to 160 letters, digits, '_', '.', '~' or '-', beginning with a letter, digit or '_'"
+"""Of a run whose name is given. It stands in comments of statements and in names of files."""
 
 _SHOWN = 5
 

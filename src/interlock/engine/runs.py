@@ -52,11 +52,14 @@ class Engine:
     parse: Parser = parse_playbook
     """How the playbook in a journal is read; a simulation, which resumes thousands of runs, remembers what it has read."""
 
-    def start(self, playbook: Playbook, given: Mapping[str, str]) -> RunReport:
-        """Run a playbook from its beginning. PairBusy if another run holds the pair; every other end is in the report."""
+    def start(self, playbook: Playbook, given: Mapping[str, str], run: str | None = None) -> RunReport:
+        """Run a playbook from its beginning. PairBusy if another run holds the pair; every other end is in the report.
+
+        Refused if there is a run of that name already: who begins it twice by mistake begins it once.
+        """
         topology = self.world.topology
         check_against(playbook, topology)
-        run = run_name(self.clock)
+        run = run or run_name(self.clock)
         lease = self.store.take_lease(topology.name, self.holder(run))
         guard = Guard(self.store, lease, self.world)
         try:
@@ -68,6 +71,9 @@ class Engine:
             journal = Journal(self.store, run, self.clock, self.redact)
             try:
                 self.store.create_run(header)
+            except StoreFailed as error:  # it may be another's run of that name: its state is left alone
+                raise Refused(f"the run can't be recorded: {error.message}", hint=error.hint) from error
+            try:
                 self.store.reserve(run, RESERVED_BYTES)
                 journal.write(
                     RecordKind.STARTED,

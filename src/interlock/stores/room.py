@@ -15,6 +15,7 @@ import os
 import sqlite3
 from contextlib import suppress
 
+from interlock.clock import Clock, Deadline
 from interlock.errors import StoreFailed
 from interlock.stores.database import MOVE_AWAY, PAGE_BYTES, Database
 
@@ -26,17 +27,20 @@ a page takes two, and the index comes on top."""
 _WAL_BYTES = 4 * 1024 * 1024
 """Twice what stands in the WAL when a commit copies it into the database (CHECKPOINT_PAGES)."""
 
+_PAUSE_S = 0.01
+
 _RECORD_BYTES = 128
 """What a record takes besides its body: kind, time, and its place in table and index."""
 
 
-def make(database: Database, run_id: int, run: str, size_bytes: int) -> None:
+def make(database: Database, run_id: int, run: str, size_bytes: int, clock: Clock) -> None:
     """Room for records of `size_bytes` in all. A second call makes the room new. A broken file is met here too: it is read whole."""
     doing = f"make room for run {run}"
     needed = max(_WAL_BYTES, GROWTH * size_bytes + 2 * CHUNK_BYTES)
     _look_at_disk(database, run, 2 * needed)
     try:
         _fill(database, doing, run_id, needed)
+        _begin_wal_anew(database, doing, clock)
     except StoreFailed:
         _give_up(database, doing, run_id)
         raise
@@ -87,13 +91,26 @@ def _fill(database: Database, doing: str, run_id: int, needed: int) -> None:
         connection.executemany(
             "INSERT INTO room (run_id, filler) VALUES (?, zeroblob(?))", [(run_id, CHUNK_BYTES)] * (-(-needed // CHUNK_BYTES))
         )
+
+
+def _begin_wal_anew(database: Database, doing: str, clock: Clock) -> None:
+    """Let the next commit write at the WAL's start. SQLite waits for readers, but not while another connection copies the log back: then it
+    says busy at once (sqlite3_wal_checkpoint_v2, SQLITE_BUSY), and runs of many pairs in one store meet there. So we wait as long.
+    """
     with database.reading(doing) as connection:
-        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
-        if busy:
+        (busy_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    deadline = Deadline.after(clock, busy_ms / 1000)
+    while True:
+        with database.reading(doing) as connection:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+        if not busy:
+            return
+        if deadline.is_over():
             raise StoreFailed(
                 f"the store {database.path} could not {doing}: another process keeps reading it",
                 hint=f"find it with: fuser {database.path}",
             )
+        clock.sleep(_PAUSE_S)
 
 
 def _give_up(database: Database, doing: str, run_id: int) -> None:

@@ -89,7 +89,7 @@ class SqliteStore:
     def reserve(self, run: str, size_bytes: int, /) -> None:
         with self._database.reading(f"make room for run {run}") as connection:
             run_id, _ = _run_id_and_last(connection, run)
-        room.make(self._database, run_id, run, size_bytes)
+        room.make(self._database, run_id, run, size_bytes, self._clock)
         self._used[run_id] = 0
 
     def take_lease(self, topology: str, holder: Holder, /) -> Lease:

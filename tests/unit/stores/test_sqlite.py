@@ -368,3 +368,17 @@ def test_many_processes_may_make_the_store_at_once(path: Path) -> None:
     assert said == [("0\n", "")] * 4
     # Two that close at the same moment may each take the other for the last one, and leave an empty WAL.
     assert sizes(path).keys() <= {"interlock.db", "interlock.db-shm", "interlock.db-wal"}
+
+
+def test_room_is_made_while_another_run_copies_the_log_back(path: Path, store: SqliteStore) -> None:
+    """SQLite does not wait for another connection's checkpoint, so runs of many pairs in one store would refuse each other."""
+    program = (
+        "import sys; from pathlib import Path; from datetime import UTC, datetime\n"
+        "from interlock.clock import SystemClock; from interlock.ports import RunHeader; from interlock.stores.sqlite import SqliteStore\n"
+        "store = SqliteStore.open(Path(sys.argv[1]), SystemClock()); run = sys.argv[2]\n"
+        "store.create_run(RunHeader(run=run, playbook='p', topology=run, started_at=datetime.now(UTC), state='checking'))\n"
+        "[store.reserve(run, 1 << 18) for _ in range(4)]; store.close()"
+    )
+    others = [subprocess.Popen([sys.executable, "-c", program, str(path), f"other{n}"], stderr=subprocess.PIPE) for n in range(4)]
+    ended = [(other.communicate(timeout=60)[1].decode(), other.returncode) for other in others]
+    assert ended == [("", 0)] * len(others)
