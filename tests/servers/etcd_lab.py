@@ -47,6 +47,9 @@ class Member:
                 self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": os.environ["PATH"], "GOMAXPROCS": "1"}
             )
 
+    def has_ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
     def stop(self) -> None:
         """It hangs: its sockets stay open and nobody answers."""
         os.kill(self.pid, signal.SIGSTOP)
@@ -71,6 +74,9 @@ class Cluster:
         hosts = ",".join(f"{member.host}:{_CLIENT}" for member in self.members)
         scheme = "etcds" if self.scheme == "https" else "etcd"
         return f"{scheme}://{hosts}/{prefix or f'test{next(self._prefixes)}'}{query}"
+
+    def address(self, member: int) -> tuple[str, int]:
+        return self.members[member].host, _CLIENT
 
     def ask(self, path: str, body: Mapping[str, object], member: int = 0) -> dict[str, Any]:
         """As curl would, without any code of ours."""
@@ -113,11 +119,11 @@ def _is_well(cluster: Cluster, member: Member) -> bool:
 
 
 @contextmanager
-def etcd_cluster(folder: Path, *, size: int = 3, options: Sequence[str] = (), scheme: str = "http") -> Iterator[Cluster]:
+def etcd_cluster(folder: Path, *, size: int = 3, options: Sequence[str] = (), scheme: str = "http", network: str = "") -> Iterator[Cluster]:
     """A missing `etcd` is a failure, never a skip: `make setup` installs it."""
     program = shutil.which("etcd")
     assert program is not None, "etcd is not installed: apt-get install etcd-server"
-    network = _free_network(size)
+    network = network or _free_network(size)
     hosts = {f"e{number}": f"{network}.{number}" for number in range(1, size + 1)}
     peers = ",".join(f"{name}=http://{host}:{_PEER}" for name, host in hosts.items())
     cluster = Cluster(

@@ -45,7 +45,11 @@ class EtcdRefused(StoreFailed):
 
 
 class _NoAnswer(Exception):
-    """This member did not say whether."""
+    """This member did not say whether. `for_good`: nor will it, however often it is asked."""
+
+    def __init__(self, message: str, *, for_good: bool = False) -> None:
+        super().__init__(message)
+        self.for_good = for_good
 
 
 class EtcdClient:
@@ -90,7 +94,7 @@ class EtcdClient:
     def _ask_all(self, path: str, body: Document, within_s: float) -> dict[str, Any]:
         deadline = Deadline.after(self._clock, min(within_s, _SILENT_S) if self._silent else within_s)
         endpoints = self._place.endpoints
-        said: dict[Endpoint, str] = {}
+        said: dict[Endpoint, _NoAnswer] = {}
         while True:
             first = self._preferred
             for turn in range(len(endpoints)):
@@ -99,11 +103,11 @@ class EtcdClient:
                 try:
                     answer = self._ask(endpoint, path, body, deadline.left_s() / (len(endpoints) - turn))
                 except _NoAnswer as error:
-                    said[endpoint] = str(error)
+                    said[endpoint] = error
                     continue
                 self._preferred, self._silent = number, False
                 return answer
-            if deadline.left_s() <= _PAUSE_S:
+            if deadline.left_s() <= _PAUSE_S or all(error.for_good for error in said.values()):
                 break
             self._clock.sleep(_PAUSE_S)
         self._silent = True
@@ -121,7 +125,7 @@ class EtcdClient:
             status, text = response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise _NoAnswer(str(error) or type(error).__name__) from error
+            raise _NoAnswer(str(error) or type(error).__name__, for_good=isinstance(error, ssl.SSLCertVerificationError)) from error
         with self._turn:
             self._idle[endpoint].append(connection)
         return _understood(status, text)
