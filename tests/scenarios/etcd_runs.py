@@ -1,0 +1,102 @@
+"""Runs whose store is in etcd: killed or stopped at a record of their journal, and taken over by another machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interlock.clock import Deadline, SystemClock
+from interlock.sandbox.places import Sandbox
+from servers.etcd_lab import Cluster
+
+CLOCK = SystemClock()
+LEASE = "?lease=2s"
+BUSY = 6
+_WITHIN_S = 60.0
+_TESTS = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    code: int
+    said: dict[str, Any]
+    err: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """One that runs Interlock, by its name. `prefix` is where the store's keys are."""
+
+    name: str
+    pair: Sandbox
+    cluster: Cluster
+    prefix: str
+
+    @contextmanager
+    def begin(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        store = self.cluster.url(self.prefix, LEASE)
+        with subprocess.Popen(
+            [sys.executable, "-m", "scenarios.other_machine", self.name, self.pair.topology, store, *words],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(_TESTS)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def end(self, process: subprocess.Popen[str]) -> Ended:
+        out, err = process.communicate(timeout=_WITHIN_S)
+        return Ended(code=process.returncode, said=json.loads(out) if out else {}, err=err)
+
+    def do(self, *words: str) -> Ended:
+        with self.begin(*words) as process:
+            return self.end(process)
+
+    def take_over(self, verb: str, run: str) -> tuple[Ended, list[str]]:
+        """As soon as the lease of the one that is gone has ended; and what it was told until then."""
+        told: list[str] = []
+        deadline = Deadline.after(CLOCK, _WITHIN_S)
+        while True:
+            ended = self.do(verb, run)
+            if ended.code != BUSY or deadline.is_over():
+                return ended, told
+            told.append(str(ended.said["message"]))
+
+    def records(self) -> tuple[str, int]:
+        """The newest run, and how many records it has by now; read without any code of ours."""
+        folder = f"{self.prefix}/last/"
+        asked = {
+            "key": _coded(folder),
+            "range_end": _coded(f"{folder[:-1]}0"),
+            "sort_order": "DESCEND",
+            "sort_target": "CREATE",
+            "limit": 1,
+        }
+        found = self.cluster.ask("kv/range", asked).get("kvs", ())
+        if not found:
+            return "", 0
+        return b64decode(found[0]["key"]).decode().removeprefix(folder), int(b64decode(found[0]["value"]))
+
+    def await_records(self, process: subprocess.Popen[str], count: int, *, not_of: str = "") -> str:
+        """The run that has got so far, or has ended."""
+        while True:
+            run, seen = self.records()
+            if run and run != not_of and (seen >= count or process.poll() is not None):
+                return run
+            assert process.poll() is None, self.end(process)
+
+
+def _coded(text: str) -> str:
+    return b64encode(text.encode()).decode()
