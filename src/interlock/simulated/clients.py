@@ -16,9 +16,13 @@ from interlock.simulated.route import Proxy
 
 @dataclass(slots=True, kw_only=True)
 class Ledger:
-    """`acknowledged` are the keys with the moments of their acknowledgement; `errors` what clients saw, by its kind."""
+    """What clients were told of each key: `acknowledged` with the moment of it, `failed` for good, or never told (`unknown`). `errors`
+    counts what they saw, by its kind.
+    """
 
     acknowledged: dict[str, float] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
     errors: Counter[str] = field(default_factory=Counter)
 
     def outage(self, clock: SimulatedClock, since_s: float) -> OutageFacts:

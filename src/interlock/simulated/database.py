@@ -15,7 +15,7 @@ from interlock.model.facts import ChannelFacts, EventFacts
 from interlock.model.position import Gtid, MariaDBPosition
 from interlock.model.topology import ServerName
 from interlock.simulated.clock import SimulatedClock
-from interlock.simulated.network import TOOL, Network
+from interlock.simulated.network import PROXY, TOOL, Network
 
 CALL_S = 0.0005
 """What half a round trip takes."""
@@ -81,6 +81,7 @@ class Database:
     settings: dict[str, str] = field(default_factory=dict)
     locks: dict[str, str] = field(default_factory=dict)
     pending: list[Callable[[], None]] = field(default_factory=list)
+    pending_of_clients: list[tuple[int, str]] = field(default_factory=list)
     channels: Callable[[], tuple[ChannelFacts, ...]] = tuple
     on_log: list[Callable[[Transaction], None]] = field(default_factory=list)
     on_turn: list[Callable[[], None]] = field(default_factory=list)
@@ -178,6 +179,11 @@ class Database:
         if not self.faults.hung and self.network.passes(TOOL, self.name):
             for land in tuple(self.pending):
                 land()
+        if self.pending_of_clients and not self.faults.hung and self.network.passes(PROXY, self.name):
+            late, self.pending_of_clients = self.pending_of_clients, []
+            for session, key in late:
+                if self.sessions.pop(session, None) and not self.read_only and key not in self.rows:
+                    self.commit(key)
 
     def _send(self, kind: type[Effect], change: Callable[[], None], bound_s: float) -> None:
         landed: list[bool] = []
@@ -224,6 +230,7 @@ class Database:
         self.sessions.clear()
         self.locks.clear()
         self.pending.clear()
+        self.pending_of_clients.clear()
         self.turned()
 
     def start(self, *, read_only: bool = True) -> None:

@@ -31,7 +31,7 @@ class MemoryStore:
         self._epochs: dict[str, int] = {}
         self._held: dict[str, HeldLease] = {}
         self.is_full = False
-        self.on_append: list[Callable[[str, Sequence[Record]], None]] = []
+        self.on_append: list[Callable[[str, Sequence[Record], bool], None]] = []
 
     def create_run(self, header: RunHeader, /) -> None:
         if header.run in self._journals:
@@ -49,7 +49,7 @@ class MemoryStore:
         if durable:
             self._sync()
         for tell in self.on_append:
-            tell(run, copies)
+            tell(run, copies, durable)
 
     def set_state(self, run: str, state: str, outcome: str | None, /) -> None:
         journal = self._journal(run)

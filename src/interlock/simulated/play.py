@@ -1,0 +1,286 @@
+"""Plays one night: a schedule on a fresh pair, the real engine and playbooks, until the run has a named outcome and the pair is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from interlock.decisions.leases import Liveness
+from interlock.engine.events import RunEvent
+from interlock.engine.execution import Stop
+from interlock.engine.runs import Engine
+from interlock.engine.states import FINAL, State
+from interlock.errors import InterlockError, LeaseLost, PairBusy, Refused, StoreFailed, UsageError
+from interlock.model.effects import Fence
+from interlock.model.facts import EventFacts
+from interlock.playbook.catalogue import Catalogue, Role
+from interlock.playbook.tree import Parallel, Playbook
+from interlock.ports import Holder, Store
+from interlock.simulated.actor import Actor
+from interlock.simulated.checkers import Shape, Watch, history, shape_of
+from interlock.simulated.crowd import Crowd
+from interlock.simulated.faults import Faults
+from interlock.simulated.pair import Sent, SimulatedPair, simulated_pair
+from interlock.simulated.process import ProcessKilled, SimulatedProcess
+from interlock.simulated.schedules import FaultKind, Recovery, Rival, Schedule
+from interlock.simulated.store import MemoryStore
+from interlock.simulated.store_faults import ProcessStore
+from interlock.simulated.variants import known, parsed, playbooks
+from interlock.simulated.world import SimulatedWorld
+
+ATTEMPT_BOUND_S = 200.0
+"""Virtual time that one process may take, whatever happens to it."""
+
+_LAST_TRIES = (Recovery.RESUME, Recovery.RESUME, Recovery.ROLL_BACK)
+_NAMED = (PairBusy, Refused, StoreFailed, UsageError, LeaseLost)
+"""Ends of a command that have an exit code of their own."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Played:
+    """`violations` in the order in which they were noted; `ends` how each process ended; `story` what happened, if it was asked for."""
+
+    schedule: Schedule
+    violations: list[str]
+    ends: list[str]
+    moves: int
+    virtual_s: float
+    story: list[str] = field(default_factory=list)
+
+
+def play(schedule: Schedule, *, tell: bool = False, books: Mapping[str, Playbook] | None = None) -> Played:
+    """The same schedule plays the same way, always."""
+    night = Night(schedule, (books or playbooks())[schedule.playbook], tell=tell)
+    night.play()
+    return Played(
+        schedule=schedule,
+        violations=night.pair.violations,
+        ends=night.ends,
+        moves=night.moves,
+        virtual_s=night.pair.clock.monotonic_s(),
+        story=night.story,
+    )
+
+
+class Night:
+    """One schedule under way."""
+
+    def __init__(self, schedule: Schedule, playbook: Playbook, *, tell: bool) -> None:
+        self.schedule = schedule
+        self.playbook = playbook
+        self.pair: SimulatedPair = simulated_pair(clients=0)
+        self.store = MemoryStore(self.pair.clock, self._look)
+        self.faults = Faults(self.pair)
+        self.watch = Watch(self.pair, self.faults, SimulatedWorld(self.pair, SimulatedProcess("watch"), self.store))
+        self.store.on_append.append(self.watch.appended)
+        self.ends: list[str] = []
+        self.story: list[str] = []
+        self.moves = 0
+        self._tells = tell
+        self._processes: dict[str, SimulatedProcess] = {}
+        self._waiting = sorted(schedule.faults, key=lambda fault: fault.at_move)
+        self._before: Shape
+        self._arrange()
+
+    def _arrange(self) -> None:
+        pair, schedule = self.pair, self.schedule
+        pair.to_west.delay_s, pair.to_east.delay_s = schedule.delays_s
+        if schedule.events and not any(fault.kind is FaultKind.CRASH_UNFENCED for fault in schedule.faults):
+            pair.east.scheduler = "ON"
+            pair.east.events = (EventFacts(schema="app", name="tick", definer="root@localhost", passes_read_only=True),)
+        Crowd.of(pair, schedule.clients)
+        if self._tells:
+            pair.on_sent.append(self._tell_sent)
+        pair.clock.sleep(0.1)
+        self._before = shape_of(pair)
+
+    # -- the night
+
+    def play(self) -> None:
+        rival = self._begin_rival()
+        self._attempt(None)
+        abandoned = False
+        for recovery in self.schedule.recoveries:
+            if self._ended():
+                break
+            if recovery is Recovery.ABANDON:
+                abandoned = True
+                break
+            self.pair.clock.sleep(0.2)
+            self._attempt(recovery)
+        self._waiting.clear()
+        self.faults.mend_all()
+        self._tell("all is mended")
+        self.pair.west.settings["x"] = "never"  # a person mends what a failing check had found
+        if rival is not None:
+            self.pair.clock.wait_until(lambda: rival.ended, 3 * ATTEMPT_BOUND_S)
+            rival.join()
+        self.pair.clock.sleep(3.0)
+        for recovery in () if abandoned else _LAST_TRIES:
+            if self._ended():
+                break
+            self._attempt(recovery)
+        self.pair.clock.sleep(1.5)
+        self._judge(abandoned=abandoned)
+
+    def _attempt(self, recovery: Recovery | None) -> None:
+        number = len(self._processes)
+        kills = self.schedule.kills
+        kill_at = kills[number] if number < len(kills) and self.schedule.rival is None else 0
+        engine = self._engine(f"process {number + 1}", kill_at or None, self.store)
+        began_s = self.pair.clock.monotonic_s()
+        self.watch.program_begins()
+        self._tell(f"process {number + 1}: {recovery or 'run'}")
+        if recovery is None:
+            end = self._ending_of(lambda: engine.start(self.playbook, {}).outcome)
+        elif not self.store.runs(None):
+            return
+        else:
+            run = self._run()
+            end = self._ending_of(lambda: (engine.resume if recovery is Recovery.RESUME else engine.roll_back)(run).outcome)
+        self.watch.program_ends()
+        took_s = self.pair.clock.monotonic_s() - began_s
+        if took_s > ATTEMPT_BOUND_S:
+            self.watch.note(f"bound: process {number + 1} took {took_s:.0f}s, limit {ATTEMPT_BOUND_S:.0f}s")
+        process = self._processes[f"process {number + 1}"]
+        if process.is_dead and self.schedule.power_fails:
+            self.store.lose_power()
+            self.watch.power_failed({header.run: self.store.records(header.run) for header in self.store.runs(None)})
+        process.kill()
+        self.ends.append(end)
+        self._tell(f"process {number + 1} ends: {end}")
+
+    def _ending_of(self, go: Callable[[], str | None]) -> str:
+        """How a process ended, in a word. Whatever is no outcome and has no exit code is noted: it must not happen."""
+        try:
+            outcome = go()
+        except ProcessKilled:
+            return "killed"
+        except _NAMED as error:
+            return f"{type(error).__name__}: {error.message}"
+        except InterlockError as error:
+            self.watch.note(f"crash: {type(error).__name__}: {error.message}")
+        except Exception as error:  # noqa: BLE001 - the program's own crash is what is looked for
+            self.watch.note(f"crash: {type(error).__name__}: {error}")
+        else:
+            if outcome not in {"succeeded", "refused", "rolled_back", "halted"}:
+                self.watch.note(f"outcome: {outcome} is none")
+            return str(outcome)
+        return "crashed"
+
+    def _begin_rival(self) -> Actor | None:
+        rival = self.schedule.rival
+        if rival is None:
+            return None
+        store = MemoryStore(self.pair.clock, self._look) if rival is Rival.OWN_STORE else self.store
+        if store is not self.store:
+            store.on_append.append(self.watch.appended)
+        if rival is Rival.FROM_AFAR:
+            self.pair.clock.after(self.schedule.rival_at_s, partial(self.pair.clock.jump, 45.0))
+        engine = self._engine("rival", None, store)
+
+        def go() -> None:
+            self.pair.clock.sleep(self.schedule.rival_at_s)
+            self.ends.append(f"rival {self._ending_of(lambda: engine.start(self.playbook, {}).outcome)}")
+            self._processes["rival"].kill()
+
+        return self.pair.clock.begin(go)
+
+    # -- wiring
+
+    def _engine(self, name: str, kill_at: int | None, store: MemoryStore) -> Engine:
+        process = self._processes[name] = SimulatedProcess(name, kill_at, self._moved)
+        fault = self.schedule.store if len(self._processes) == 1 else None
+        used: Store = ProcessStore(store, process, fails_at=fault.at_record if fault else None, dead=bool(fault and fault.dead))
+        self.watch.store_fails = fault is not None
+        return Engine(
+            world=SimulatedWorld(self.pair, process, used),
+            store=used,
+            catalogue=known(),
+            clock=self.pair.clock,
+            observe=self._observe,
+            ask=lambda _: self.schedule.answer,
+            stop=Stop(),
+            holder=lambda run: Holder(user="ops", host="here", pid=1, process_started=name, run=run),
+            redact=str,
+            parse=_parse,
+        )
+
+    def _look(self, holder: Holder) -> Liveness:
+        if self.schedule.rival is Rival.FROM_AFAR:
+            return Liveness.UNKNOWN
+        return Liveness.GONE if self._processes[holder.process_started].is_dead else Liveness.ALIVE
+
+    def _moved(self) -> None:
+        self.moves += 1
+        while self._waiting and self._waiting[0].at_move <= self.moves:
+            fault = self._waiting.pop(0)
+            self._tell(f"fault: {fault}")
+            self.faults.strike(fault)
+
+    def _run(self) -> str:
+        return self.store.runs(None)[-1].run
+
+    def _ended(self) -> bool:
+        headers = self.store.runs(None)
+        return not headers or (headers[-1].outcome is not None and State(headers[-1].outcome) in FINAL)
+
+    # -- the judgement
+
+    def _judge(self, *, abandoned: bool) -> None:
+        pair, note = self.pair, self.watch.note
+        headers = self.store.runs(None)
+        outcome = headers[-1].outcome if headers else State.REFUSED.value
+        for broken in history(pair) if not self.faults.opened_by_start else ():
+            note(broken)
+        if abandoned:
+            return
+        if outcome is None or State(outcome) not in FINAL:
+            note(f"outcome: all is mended, and the run is {outcome or 'unfinished'} ({' / '.join(self.ends)})")
+        elif self.schedule.rival is None and not self.faults.opened_by_start:
+            self._judge_end(outcome)
+
+    def _judge_end(self, outcome: str) -> None:
+        """One run alone: the pair is as its outcome says."""
+        pair, note = self.pair, self.watch.note
+        now, before = shape_of(pair), self._before
+        closed_by_crash = self.faults.crashed - {sent.effect.server for sent in pair.sent if isinstance(sent.effect, Fence)}
+        if outcome == State.SUCCEEDED:
+            if _opens(self.playbook) and (now.writers, now.leads_to, now.holding) != (("west",), ("west",), False):
+                note(f"end: it succeeded, and {now} is left")
+        elif closed_by_crash & set(before.writers):
+            return  # an option file has closed the writer, not the run
+        elif now != before:
+            note(f"undo: it is {outcome}, and {_difference(before, now)}")
+        for name in now.writers:
+            if missing := pair.missing(name):
+                note(f"end: {name} takes writes without {len(missing)} acknowledged keys, such as {min(missing)}")
+
+    # -- the story
+
+    def _tell(self, what: str) -> None:
+        if self._tells:
+            self.story.append(f"{self.pair.clock.monotonic_s():9.4f}s move {self.moves:4d}  {what}")
+
+    def _observe(self, event: RunEvent) -> None:
+        if self._tells:
+            self._tell(f"  {event}")
+
+    def _tell_sent(self, sent: Sent) -> None:
+        self._tell(f"  {sent.process} sends {sent.effect}")
+
+
+def _parse(text: str, *, file: str, catalogue: Catalogue) -> Playbook:
+    del file, catalogue
+    return parsed(text)
+
+
+def _opens(playbook: Playbook) -> bool:
+    steps = [step for phase in playbook.phases for item in phase.steps for step in (item.steps if isinstance(item, Parallel) else (item,))]
+    return any(step.spec.role is Role.OPENS for step in steps)
+
+
+def _difference(before: Shape, now: Shape) -> str:
+    names = [name for name in Shape.__slots__ if getattr(before, name) != getattr(now, name)]
+    return "; ".join(f"{name} is {getattr(now, name)!r}, was {getattr(before, name)!r}" for name in names)
