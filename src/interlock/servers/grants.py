@@ -17,19 +17,20 @@ from interlock.servers.quoting import text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """`privilege` on all or on a schema; `implied_by` SUPER on versions older than `split` (MariaDB KB "SUPER")."""
+    """`privilege` on everything. Asked for on every version, also where SUPER still implies it (before 10.11 or 11.0.1, by the MariaDB KB
+    page "SUPER"): what is printed is what is checked, and an upgrade takes nothing away.
+    """
 
     privilege: str
     what_for: str
-    split: tuple[int, int, int] = (0, 0, 0)
 
 
 NEEDS = (
-    Need(privilege="READ_ONLY ADMIN", what_for="to fence and to open", split=(10, 11, 0)),
-    Need(privilege="CONNECTION ADMIN", what_for="to end sessions, and to get in when all connections are taken", split=(11, 0, 1)),
+    Need(privilege="READ_ONLY ADMIN", what_for="to fence and to open"),
+    Need(privilege="CONNECTION ADMIN", what_for="to end sessions, and to get in when all connections are taken"),
     Need(privilege="PROCESS", what_for="to see sessions and transactions"),
-    Need(privilege="SLAVE MONITOR", what_for="to see the channels", split=(10, 5, 2)),
-    Need(privilege="BINLOG MONITOR", what_for="to see positions and the binary log", split=(11, 0, 1)),
+    Need(privilege="SLAVE MONITOR", what_for="to see the channels"),
+    Need(privilege="BINLOG MONITOR", what_for="to see positions and the binary log"),
     Need(privilege="SUPER", what_for="to start and stop the event scheduler"),
     Need(privilege="SELECT", what_for="to see locks, events, accounts and data"),
 )
@@ -62,7 +63,7 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
     return "\n".join(lines) + "\n"
 
 
-def missing(grants: Iterable[str], *, version: tuple[int, int, int], account: str) -> tuple[str, ...]:
+def missing(grants: Iterable[str], *, account: str) -> tuple[str, ...]:
     """What the lines of SHOW GRANTS lack, each as the GRANT that gives it; `account` is as SQL names it."""
     everywhere: set[str] = set()
     in_schema: set[str] = set()
@@ -74,10 +75,20 @@ def missing(grants: Iterable[str], *, version: tuple[int, int, int], account: st
             in_schema |= privileges
     if "ALL PRIVILEGES" in everywhere:
         return ()
-    lacks = [need for need in NEEDS if need.privilege not in everywhere and not ("SUPER" in everywhere and version < need.split)]
-    lines = [f"GRANT {need.privilege} ON *.* TO {account}" for need in lacks]
+    lines = [f"GRANT {need.privilege} ON *.* TO {account}" for need in NEEDS if need.privilege not in everywhere]
     lines += _missing_in_schema(everywhere | in_schema, account)
     return tuple(lines)
+
+
+def missing_of_canary(grants: Iterable[str], *, account: str) -> tuple[str, ...]:
+    """The same for the canary account: without them a fence can't be proved by a refused write."""
+    has = frozenset[str]()
+    for line in grants:
+        privileges, scope = _parsed(line)
+        if scope in {"*.*", "`interlock`.*", "`interlock`.`canary`"}:
+            has |= privileges
+    lacks = [privilege for privilege in CANARY_ACCOUNT_PRIVILEGES if privilege not in has]
+    return (f"GRANT {', '.join(lacks)} ON `interlock`.`canary` TO {account}",) if lacks and "ALL PRIVILEGES" not in has else ()
 
 
 def _missing_in_schema(has: set[str], account: str) -> Sequence[str]:

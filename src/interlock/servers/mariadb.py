@@ -23,7 +23,6 @@ from interlock.model.facts import (
 from interlock.model.position import MariaDBPosition, Position
 from interlock.model.topology import SecretRef, ServerName, ServerSpec
 from interlock.servers import grants, mariadb_canary, mariadb_facts, operator_lock
-from interlock.servers.flavors import version_of
 from interlock.servers.mariadb_accounts import Accounts, accounts
 from interlock.servers.mariadb_effects import kill_sessions, marked_script, run_sql
 from interlock.servers.mariadb_facts import text_of
@@ -33,7 +32,7 @@ from interlock.servers.mariadb_script import SCHEDULER_BOUND_S, WRITE_STATE, scr
 from interlock.servers.orphans import kill_and_prove_gone
 from interlock.servers.pool import Pool, Purpose
 from interlock.servers.quoting import MARK_PATTERN, seconds, text
-from interlock.servers.session import MARGIN_S, READ_BOUND_S, Row
+from interlock.servers.session import MARGIN_S, READ_BOUND_S, Row, Session
 
 LOG_BOUND_S = 30.0
 ROWS_AT_MOST = 1000
@@ -115,10 +114,13 @@ class MariaDBServer:
         )
 
     def missing_privileges(self) -> tuple[str, ...]:
+        """Of Interlock's own account, and of the canary account if the topology names one."""
         session = self._pool.session(Purpose.WITNESS)
-        lines = [text_of(next(iter(row.values()))) for row in session.rows("SHOW GRANTS")]
-        user, _, host = text_of(session.rows("SELECT CURRENT_USER() AS account")[0]["account"]).rpartition("@")
-        return grants.missing(lines, version=version_of(session.version), account=f"{text(user)}@{text(host)}")
+        found = grants.missing(_grants_of(session), account=_account_of(session))
+        if self._spec.access.canary is None:
+            return found
+        session = self._pool.session(Purpose.CANARY)
+        return found + grants.missing_of_canary(_grants_of(session), account=_account_of(session))
 
     def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:
         """StatementFailed for a position that is not MariaDB's; BoundReached if LOG_BOUND_S is not enough."""
@@ -289,3 +291,12 @@ class MariaDBServer:
             return f"what holds it up could not be found out: {error.message}"
         found = [*locks, *sorted(running)][:5]
         return f"held up by {'; '.join(found)}" if found else "nothing that holds it up was seen a moment later: try again"
+
+
+def _grants_of(session: Session) -> list[str]:
+    return [text_of(next(iter(row.values()))) for row in session.rows("SHOW GRANTS")]
+
+
+def _account_of(session: Session) -> str:
+    user, _, host = text_of(session.rows("SELECT CURRENT_USER() AS account")[0]["account"]).rpartition("@")
+    return f"{text(user)}@{text(host)}"
