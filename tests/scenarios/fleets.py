@@ -12,7 +12,7 @@ from typing import Any
 
 from scenarios.command_line import environment, with_step
 
-SIMULATED = (sys.executable, str(Path(__file__).parent / "simulated_interlock.py"))
+SIMULATED = (sys.executable, "-P", str(Path(__file__).parent / "simulated_interlock.py"))
 _NERVES = '- check: sql\n    with: {server: "${to}", query: SELECT nerves, matches: good}\n    on_failure: halt'
 _MOOD = '- check: sql\n    with: {server: "${to}", query: SELECT mood, matches: good}'
 

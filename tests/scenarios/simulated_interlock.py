@@ -34,7 +34,7 @@ from interlock.stores.open import open_store
 
 
 def main(words: list[str]) -> int:
-    context = Context(options=parser().parse_args(words), program=(sys.executable, __file__))
+    context = Context(options=parser().parse_args(words), program=(sys.executable, "-P", __file__))
     if context.options.command_name == "fleet":
         from interlock.cli import fleet  # noqa: PLC0415 - the fleet's process alone needs it
 

@@ -370,7 +370,8 @@ def test_many_processes_may_make_the_store_at_once(path: Path) -> None:
     assert sizes(path).keys() <= {"interlock.db", "interlock.db-shm", "interlock.db-wal"}
 
 
-def test_room_is_made_while_another_run_copies_the_log_back(path: Path, store: SqliteStore) -> None:
+@pytest.mark.usefixtures("store")
+def test_room_is_made_while_another_run_copies_the_log_back(path: Path) -> None:
     """SQLite does not wait for another connection's checkpoint, so runs of many pairs in one store would refuse each other."""
     program = (
         "import sys; from pathlib import Path; from datetime import UTC, datetime\n"
