@@ -7,15 +7,21 @@ import os
 import subprocess
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from interlock.bootstrap import read_topology
 from interlock.clock import Deadline, SystemClock
+from interlock.errors import PairBusy
 from interlock.sandbox.places import Sandbox
-from servers.etcd_lab import Cluster
+from interlock.stores.etcd import EtcdStore
+from interlock.stores.etcd_url import etcd_place
+from scenarios.command_line import with_step
+from scenarios.other_machine import holder_on
+from servers.etcd_lab import Cluster, Member
 
 CLOCK = SystemClock()
 LEASE = "?lease=2s"
@@ -64,15 +70,24 @@ class Machine:
         with self.begin(*words) as process:
             return self.end(process)
 
-    def take_over(self, verb: str, run: str) -> tuple[Ended, list[str]]:
-        """As soon as the lease of the one that is gone has ended; and what it was told until then."""
-        told: list[str] = []
+    def refusal(self, run: str) -> str:
+        """What one from here is told who wants the lease at this moment."""
+        store = EtcdStore(etcd_place(self.cluster.url(self.prefix, LEASE), {}), CLOCK)
+        try:
+            store.take_lease(read_topology(Path(self.pair.topology)).name, holder_on(self.name)(run))
+        except PairBusy as busy:
+            return busy.message
+        finally:
+            store.close()
+        return "it was taken"
+
+    def take_over(self, verb: str, run: str) -> Ended:
+        """As soon as the lease of the one that is gone has ended."""
         deadline = Deadline.after(CLOCK, _WITHIN_S)
         while True:
             ended = self.do(verb, run)
             if ended.code != BUSY or deadline.is_over():
-                return ended, told
-            told.append(str(ended.said["message"]))
+                return ended
 
     def records(self) -> tuple[str, int]:
         """The newest run, and how many records it has by now; read without any code of ours."""
@@ -96,6 +111,12 @@ class Machine:
             if run and run != not_of and (seen >= count or process.poll() is not None):
                 return run
             assert process.poll() is None, self.end(process)
+
+
+def losing_members(folder: Path, members: Sequence[Member], way: str) -> str:
+    """The shipped switchover, which right after its fence stops (STOP) or ends (KILL) these members of etcd; the new file's name."""
+    pids = ", ".join(f"'{member.pid}'" for member in members)
+    return with_step(folder, "catch_up", f"- check: command\n    with: {{run: [kill, -{way}, {pids}]}}")
 
 
 def _coded(text: str) -> str:

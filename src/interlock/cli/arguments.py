@@ -70,7 +70,7 @@ def _add_global(parser: argparse.ArgumentParser, *, after: bool) -> None:
         "--store",
         metavar="URL",
         default=absent,
-        help="where runs are recorded: sqlite:///FILE (INTERLOCK_STORE; by default your state folder)",
+        help="where runs are recorded: sqlite:///FILE or etcd://HOST:PORT,… (INTERLOCK_STORE; by default your state folder)",
     )
     group.add_argument("--json", action="store_true", default=flag, help="one JSON document on stdout; progress goes to stderr")
     group.add_argument("--yes", action="store_true", default=flag, help="let every gate pass without asking")
