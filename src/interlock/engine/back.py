@@ -39,10 +39,25 @@ def go_back(execution: Execution) -> None:
     execution.spare_the_store()
     deadline = Deadline.after(execution.clock, execution.playbook.rollback_within_s)
     bounds = bound_intents(execution)
+    if execution.taken_over:
+        _look_again_at_fences(execution)
     for intent in reversed(list(execution.intents.values())):
         if intent.undone or not (intent.begun or execution.taken_over):
             continue
         _undo(execution, intent, bounds[intent.step], deadline)
+
+
+def _look_again_at_fences(execution: Execution) -> None:
+    """A halt fences what the way back had opened already. So of a server, what was undone once is not undone for good."""
+    for intent in _of_writes(execution):
+        intent.undone = False
+
+
+def _of_writes(execution: Execution) -> list[Intent]:
+    """The intents that fence or open a server, of those that may have had their effect."""
+    roles = {step.id: step.spec.role for phase in execution.playbook.phases for step in steps_of(phase)}
+    touched = [intent for intent in execution.intents.values() if intent.begun or execution.taken_over]
+    return [intent for intent in touched if roles.get(intent.step.partition("[")[0]) in {Role.FENCES, Role.OPENS}]
 
 
 def bound_intents(execution: Execution) -> dict[str, BoundStep]:
@@ -160,10 +175,9 @@ def halt(execution: Execution) -> list[str]:
 
     A run that has touched no server leaves the writer open: halting must not cause an outage of its own.
     """
-    roles = {step.id: step.spec.role for phase in execution.playbook.phases for step in steps_of(phase)}
-    touched = [i for i in execution.intents.values() if i.begun or execution.taken_over]
-    if not any(roles.get(intent.step.partition("[")[0]) in {Role.FENCES, Role.OPENS} for intent in touched):
+    if not _of_writes(execution):
         return []
+    _look_again_at_fences(execution)
     execution.spare_the_store()
     deadline = Deadline.after(execution.clock, _HALT_WITHIN_S)
     return [problem for master in execution.world.topology.masters() if (problem := _close(execution, master.name, deadline))]

@@ -176,6 +176,23 @@ def test_an_undo_that_fails_leaves_all_fenced_and_says_what_to_run(arrange: Call
     assert_safe(stage, writer="east")
 
 
+@pytest.mark.parametrize("then", ["resume", "roll_back"])
+def test_an_old_writer_that_was_opened_on_the_way_back_and_fenced_by_the_halt_is_opened_again(then: str) -> None:
+    """The proxy is gone from the fence on: the servers can be put back, and the hold can't."""
+    stage = Stage()
+    stage.when(ended("fenced"), lambda: setattr(stage.pair.proxy, "down", True))
+    report = stage.run()
+    assert (report.outcome, stage.pair.writers()) == ("halted", ())
+    assert "east: SET GLOBAL read_only=0" in report.next_commands
+    stage.processes["first"].kill()
+    stage.pair.proxy.down = False
+    stage.settle()
+    engine = stage.engine("second")
+    again = engine.resume(report.run) if then == "resume" else engine.roll_back(report.run)
+    assert again.outcome == "rolled_back", again.problems
+    assert_safe(stage, writer="east")
+
+
 def test_what_does_not_stay_put_back_ends_at_the_deadline() -> None:
     """Somebody else sets the proxy's weights all the time."""
     stage = Stage()
