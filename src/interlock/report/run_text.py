@@ -64,6 +64,8 @@ def _outage(report: RunReport) -> str:
     met = ", ".join(f"{count} {name}" for name, count in errors.items()) if isinstance(errors, Mapping) and errors else "no error"
     if report.outage_ms is None:
         return "not measured: no write was acknowledged on both sides of it"
+    if "first_write_after" in seen and seen["first_write_after"] is None:
+        return f"{span_ms(report.outage_ms)} when the run ended, and not over: nobody could write through the routes (it met: {met})"
     return f"{span_ms(report.outage_ms)}, measured by writing through the routes (it met: {met})"
 
 

@@ -119,5 +119,10 @@ def test_lines_fit_and_control_characters_are_not_obeyed() -> None:
         assert max(len(line) for line in text.splitlines()) <= 80
 
 
+def test_an_outage_that_had_not_ended_is_not_told_as_one_that_had() -> None:
+    text = run_text(_report(evidence={"outage": {"errors": {}, "first_write_after": None}}), 120, steps=False)
+    assert "12ms when the run ended, and not over" in text
+
+
 def test_an_outage_that_was_not_measured_is_said_and_not_called_zero() -> None:
     assert "not measured" in run_text(_report(outage_ms=None), 100, steps=False)
