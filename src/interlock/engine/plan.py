@@ -13,11 +13,10 @@ from typing import Any, cast
 from interlock.actions.action import Action
 from interlock.engine.apply import scripts
 from interlock.engine.forward import critical_span, steps_of
-from interlock.engine.runs import pair_facts
+from interlock.engine.runs import pair_roles
 from interlock.engine.steps import BoundStep, bind, plain_args
 from interlock.errors import DriverError, InterlockError, Refused
 from interlock.model.codec import to_plain
-from interlock.model.topology import ClusterName
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.against import check_against
 from interlock.playbook.catalogue import Verb
@@ -78,10 +77,9 @@ class _Planning:
 def plan(playbook: Playbook, given: Mapping[str, str], world: World, past_outages_ms: Sequence[float]) -> PlanReport:
     """UsageError for wrong inputs; everything else that stands in the way is in the report."""
     check_against(playbook, world.topology)
-    facts = pair_facts(world)
-    writer, standby = (ClusterName(str(facts[role])) if facts[role] else None for role in ("writer", "standby"))
+    roles = pair_roles(world)
     try:
-        inputs = resolve_inputs(playbook, given, world.topology, writer=writer, standby=standby)
+        inputs = resolve_inputs(playbook, given, world.topology, writer=roles.writer, standby=roles.standby, unseen=roles.unseen)
     except Refused as refused:
         return PlanReport(
             playbook=playbook.name,
@@ -92,7 +90,7 @@ def plan(playbook: Playbook, given: Mapping[str, str], world: World, past_outage
             phases=(),
             problems=({"what": refused.message, "hint": refused.hint},),
         )
-    planning = _Planning(world=world, scope=scope_of(inputs, world.topology, writer, standby))
+    planning = _Planning(world=world, scope=scope_of(inputs, world.topology, roles.writer, roles.standby))
     span = critical_span(playbook)
     phases = tuple(
         PlannedPhase(

@@ -225,8 +225,9 @@ class Engine:
                 hint=f"`interlock resume {unfinished[0]}` or `interlock rollback {unfinished[0]}`",
             )
         execution.guard.take_locks(tolerant=False)
-        facts = pair_facts(self.world)
-        inputs = resolve_inputs(execution.playbook, given, topology, writer=_cluster(facts["writer"]), standby=_cluster(facts["standby"]))
+        roles = pair_roles(self.world)
+        inputs = resolve_inputs(execution.playbook, given, topology, writer=roles.writer, standby=roles.standby, unseen=roles.unseen)
+        facts = {"writer": roles.writer, "standby": roles.standby}
         execution.journal.write(RecordKind.RESOLVED, inputs=inputs, facts=facts)
         self._scope(execution, inputs, facts, {})
         go_forward(execution)
@@ -244,18 +245,28 @@ def run_name(clock: Clock) -> str:
     return f"{at:%Y%m%d-%H%M%S}-{at.microsecond // 1000:03d}"
 
 
-def pair_facts(world: World) -> dict[str, object]:
-    """`writer` and `standby` as the clusters' names, None where the pair does not say. A server that does not answer is neither."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRoles:
+    """Who has which role, None where the pair does not say; and what kept a server from being looked at."""
+
+    writer: ClusterName | None
+    standby: ClusterName | None
+    unseen: tuple[DriverError, ...] = ()
+
+
+def pair_roles(world: World) -> PairRoles:
+    """A server that does not answer is neither."""
     seen: list[WriteFacts] = []
+    unseen: list[DriverError] = []
     for master in world.topology.masters():
         try:
             seen.append(world.server(master.name).write_facts())
-        except DriverError:
-            continue
+        except DriverError as error:
+            unseen.append(error)
     open_now = writers(seen)
     writer = world.topology.server(open_now[0]).cluster if len(open_now) == 1 else None
     others = [name for name in world.topology.clusters if name != writer] if writer else []
-    return {"writer": writer, "standby": others[0] if len(others) == 1 else None}
+    return PairRoles(writer=writer, standby=others[0] if len(others) == 1 else None, unseen=tuple(unseen))
 
 
 def _cluster(value: object) -> ClusterName | None:

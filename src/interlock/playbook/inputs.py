@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from interlock.documents.fields import Kind
 from interlock.documents.problems import did_you_mean, shown
 from interlock.documents.values import duration_s
-from interlock.errors import Refused, UsageError
+from interlock.errors import InterlockError, Refused, UsageError
 from interlock.model.topology import ClusterName, Topology
 from interlock.playbook.against import known_names
 from interlock.playbook.tree import Input, Playbook
@@ -24,6 +24,7 @@ class _Giving:
 
     known: Mapping[Kind, tuple[str, ...]]
     roles: Mapping[str, ClusterName | None]
+    unseen: Sequence[InterlockError]
     problems: list[str] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
 
@@ -36,19 +37,29 @@ class _Giving:
         """Refused if it is not known: nothing is guessed from a pair with no writer, or with two."""
         cluster = self.roles[word]
         if cluster is None:
-            hint = "look at `interlock status`; mend the pair, or name the clusters yourself"
-            raise Refused("which cluster is the writer is not clear", hint=hint)
+            why = "".join(f"; {error.message}" for error in self.unseen)
+            hints = dict.fromkeys(error.hint for error in self.unseen if error.hint)
+            hint = "; ".join(hints) or "look at `interlock status`; mend the pair, or name the clusters yourself"
+            raise Refused(f"which cluster is the writer is not clear{why}", hint=hint)
         return cluster
 
 
 def resolve_inputs(
-    playbook: Playbook, given: Mapping[str, str], topology: Topology, writer: ClusterName | None, standby: ClusterName | None
+    playbook: Playbook,
+    given: Mapping[str, str],
+    topology: Topology,
+    writer: ClusterName | None,
+    standby: ClusterName | None,
+    *,
+    unseen: Sequence[InterlockError] = (),
 ) -> dict[str, object]:
     """Every input by its name, as the Python value of its kind; None for one that may be left out and was.
 
+    `unseen`: what kept a server from being looked at, which may be why the writer is not known.
+
     UsageError with every problem at once; Refused if the writer must be known, and is not.
     """
-    giving = _Giving(known=known_names(topology), roles={"writer": writer, "standby": standby})
+    giving = _Giving(known=known_names(topology), roles={"writer": writer, "standby": standby}, unseen=unseen)
     for name in given:
         if name not in playbook.inputs:
             giving.add(f"{playbook.name} has no input {shown(name)}", did_you_mean(name, playbook.inputs))

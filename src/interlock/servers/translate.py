@@ -32,7 +32,10 @@ _BOUND = Meaning(BoundReached, "something holds it up: see its sessions and lock
 _GONE = Meaning(Unreachable, "the connection ended: is the server up, was the session killed?")
 _NO_ADDRESS = Meaning(Unreachable, "check host, port, firewall, and whether the server runs")
 _TLS = Meaning(RefusedButAlive, "check the server's certificate and `tls:` of the topology; a server without TLS wants `tls: off`")
-_LOGIN = Meaning(RefusedButAlive, "check user and password of the topology, and from which hosts the account may log in")
+_LOGIN = Meaning(
+    RefusedButAlive, "check user and password of the topology, from which hosts the account may log in, and whether it must by TLS (`tls:`)"
+)
+"""MariaDB denies access (1045) also to one who comes without TLS where require_secure_transport wants it (tried on 10.11)."""
 _PRIVILEGE = Meaning(NotPermitted, "`interlock grants` prints what the account needs")
 
 MEANINGS: Mapping[int, Meaning] = {
