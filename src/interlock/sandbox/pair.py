@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -84,11 +84,15 @@ def down(directory: Path) -> None:
     shutil.rmtree(directory)
 
 
-def restart(sandbox: Sandbox, server: str, *, clock: Clock, network: Network = LOOPBACK) -> None:
-    """Start one server again that was ended, as its host would after a crash: fenced, by its option file."""
+def restart(sandbox: Sandbox, server: str, *, clock: Clock, network: Network = LOOPBACK, wrapper: Sequence[str] = ()) -> None:
+    """Start one server again that was ended, as its host would after a crash: fenced, by its option file.
+
+    `wrapper` are words before the program's own, of a program that becomes the server, such as `/usr/bin/env NAME=VALUE`.
+    """
     member = sandbox.members[server]
     with network.inside(server):
-        pid = processes.spawn([processes.programs(["mariadbd"])["mariadbd"], f"--defaults-file={member.options}"], Path(member.log))
+        program = processes.programs(["mariadbd"])["mariadbd"]
+        pid = processes.spawn([*wrapper, program, f"--defaults-file={member.options}"], Path(member.log))
     _await_server(sandbox, member, pid, Deadline.after(clock, _START_S))
 
 
