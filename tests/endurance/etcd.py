@@ -51,7 +51,7 @@ def kills(sandbox: Sandbox, cluster: Cluster, count: int, seed: int) -> tuple[Dr
         ended = machines[2].take_over(verb, run)
         outcome = str(ended.said.get("outcome") or ended.said.get("message") or ended.err)
         outcomes[f"{verb}: {outcome}"] += 1
-        say(f"  {number + 1}: killed at record {at}, {verb}: {outcome}, {CLOCK.monotonic_s() - began_s:.1f} s")
+        say(f"  {number + 1}: killed at record {at}, {verb}: {outcome}, {CLOCK.monotonic_s() - began_s:.1f} s ({machines[2].slowest(run)})")
         return outcome
 
     report = drill(sandbox, switch, clock=CLOCK, count=count, pooled=4, fresh=4)

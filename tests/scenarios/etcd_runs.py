@@ -10,6 +10,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,18 @@ class Machine:
             ended = self.do(verb, run)
             if ended.code != BUSY or deadline.is_over():
                 return ended
+
+    def slowest(self, run: str) -> str:
+        """What took longest since the run was taken over, with its seconds."""
+        store = EtcdStore(etcd_place(self.cluster.url(self.prefix), {}), CLOCK)
+        try:
+            records = store.records(run)
+        finally:
+            store.close()
+        taken = max((number for number, record in enumerate(records) if record.kind == "taken_over"), default=0)
+        gaps = [((after.at - before.at).total_seconds(), after) for before, after in pairwise(records[taken:])]
+        seconds, record = max(gaps, key=lambda gap: gap[0], default=(0.0, records[-1]))
+        return f"{record.kind} {record.body.get('step', '')} {seconds:.1f} s"
 
     def records(self) -> tuple[str, int]:
         """The newest run, and how many records it has by now; read without any code of ours."""

@@ -31,7 +31,6 @@ def machines(pair: Sandbox, etcd: Cluster) -> tuple[Machine, Machine]:
 @pytest.mark.parametrize(
     ("verb", "records", "outcome"),
     [
-        pytest.param("resume", 20, "succeeded", id="in preflight, resumed"),
         pytest.param("resume", 38, "succeeded", id="about the fence, resumed"),
         pytest.param("rollback", 46, "rolled_back", id="about the flip, rolled back"),
     ],
@@ -50,7 +49,7 @@ def test_a_run_whose_machine_is_gone_is_taken_over_by_another(
         assert f"@ops1, pid {process.pid}, run {run}" in second.refusal(run)
         return str(second.take_over(verb, run).said["outcome"])
 
-    report = drill(pair, kill_and_take_over, clock=CLOCK, count=1, pooled=4, fresh=4)
+    report = drill(pair, kill_and_take_over, clock=CLOCK, count=1, pooled=1, fresh=1)
     assert [switch.outcome for switch in report.switches] == [outcome]
     assert (report.lost, report.duplicated, report.resurrected, report.samples.two) == ((), (), (), 0)
     assert (open_sides(pair) == before) == (outcome == "rolled_back")
@@ -89,19 +88,17 @@ def breakable() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.mark.parametrize("way", ["STOP", "KILL"])
-def test_without_etcds_majority_a_run_goes_back_before_its_next_effect(pair: Sandbox, breakable: Cluster, tmp_path: Path, way: str) -> None:
+# Members that end, instead of hanging: `make endurance`, by turns.
+def test_without_etcds_majority_a_run_goes_back_before_its_next_effect(pair: Sandbox, breakable: Cluster, tmp_path: Path) -> None:
     before = state_of(pair)
     env = environment(pair, tmp_path) | {"INTERLOCK_STORE": breakable.url("runs", LEASE)}
     lost = breakable.members[:2]
-    done = interlock("run", losing_members(tmp_path, lost, way), "--json", env=env)
+    done = interlock("run", losing_members(tmp_path, lost, "STOP"), "--json", env=env)
     assert (done.code, done.document["outcome"]) == (4, "rolled_back"), done
     assert "etcd gave no answer within" in done.document["problems"][0]["what"]
     assert not any(step["action"] in {"server.open", "route.flip"} and step["result"] == "done" for step in _steps(done.document))
     assert state_of(pair) == before
     for member in lost:
-        if member.has_ended():
-            member.start()
         member.wake()
     breakable.await_health()
     (row,) = interlock("runs", "--json", env=env).document

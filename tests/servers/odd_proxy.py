@@ -1,4 +1,4 @@
-"""A forwarder on loopback that can keep requests for later, and lose replies."""
+"""A forwarder on loopback that can keep requests for later, lose all replies, or just one of them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from threading import Event, Thread
 
 class OddProxy:
     """`let_in` and `let_out` are set while requests and replies pass. A reply that does not pass is lost; a request waits, though its
-    sender may be gone meanwhile."""
+    sender may be gone meanwhile. `loses`: the reply to the next request that holds these bytes is lost, and its connection ends.
+    """
 
     def __init__(self, listener: socket.socket, target: tuple[str, int]) -> None:
         self.address = "{}:{}".format(*listener.getsockname())
         self.let_in, self.let_out, self.sent = Event(), Event(), Event()
+        self.loses = b""
         self.let_in.set()
         self.let_out.set()
         self._listener = listener
         self._target = target
+        self._deaf_to: socket.socket | None = None
         Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -33,6 +36,8 @@ class OddProxy:
         with contextlib.suppress(OSError):
             while data := client.recv(1 << 16):
                 self.let_in.wait()
+                if self.loses and self.loses in data:
+                    self.loses, self._deaf_to = b"", upstream
                 upstream.sendall(data)
                 self.sent.set()
         # upstream stays open: a server must not see that the sender gave up
@@ -41,6 +46,9 @@ class OddProxy:
         with upstream, client, contextlib.suppress(OSError):
             upstream.settimeout(20)
             while data := upstream.recv(1 << 16):
+                if upstream is self._deaf_to:
+                    client.shutdown(socket.SHUT_RDWR)
+                    return
                 if self.let_out.is_set():
                     client.sendall(data)
 

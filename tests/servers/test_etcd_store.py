@@ -126,22 +126,10 @@ def test_a_clock_that_is_an_hour_fast_takes_no_lease_from_a_holder_that_lives(et
     first.check_lease(lease)
 
 
-def test_a_lease_that_nobody_took_comes_back(etcd: Cluster, opened: Callable[..., EtcdStore]) -> None:
-    url = etcd.url(query=f"?lease={LEASE_S}s")
-    first, second = opened(url), opened(url)
-    lease = first.take_lease("shop", holder(1))
-    first._leases.close()
-    CLOCK.sleep(LEASE_S + 1.5)
-    first.check_lease(lease)
-    with pytest.raises(PairBusy):
-        second.take_lease("shop", holder(2, run="r2"))
-
-
 # -- members that are gone
 
 
-@pytest.mark.parametrize("way", ["stop", "kill"])
-@pytest.mark.parametrize("who", ["leader", "the one that is asked"])
+@pytest.mark.parametrize(("who", "way"), [("leader", "stop"), ("the one that is asked", "kill")])
 def test_one_member_of_three_is_not_missed(healed: Cluster, opened: Callable[..., EtcdStore], who: str, way: str) -> None:
     used = opened(healed.url())
     lease = used.take_lease("shop", holder(1))
@@ -168,7 +156,7 @@ def test_without_the_majority_nothing_is_sure_and_it_is_said_in_time(healed: Clu
     for _ in range(4):  # what follows waits no longer than it must
         with pytest.raises(StoreFailed):
             used.append("r1", [record(1)], durable=False)
-    assert CLOCK.monotonic_s() - began_s < 2.5
+    assert CLOCK.monotonic_s() - began_s < 1.7
     with pytest.raises(StoreFailed):
         used.release_lease(lease)
 
@@ -189,6 +177,7 @@ def test_an_append_that_landed_although_it_failed_gives_way_to_the_one_that_foll
             used.append("r1", [record(2, says="failed"), record(3, says="failed")], durable=True)
         assert len(other.records("r1")) == 3, "it did not land: the test proves nothing"
         proxy.let_out.set()
+        CLOCK.sleep(0.6)
         used.append("r1", [record(2, says="goes on")], durable=True)
         used.append("r1", [record(3, says="goes on")], durable=True)
     assert [found.body.get("says") for found in other.records("r1")] == [None, "goes on", "goes on"]
@@ -196,16 +185,16 @@ def test_an_append_that_landed_although_it_failed_gives_way_to_the_one_that_foll
 
 def test_what_lands_late_changes_nothing_any_more(etcd: Cluster, opened: Callable[..., EtcdStore]) -> None:
     with odd_proxy(etcd.address(0)) as proxy:
-        used, other = opened(f"etcd://{proxy.address}/late"), opened(etcd.url("late"))
+        used, also, other = opened(f"etcd://{proxy.address}/late"), opened(f"etcd://{proxy.address}/late"), opened(etcd.url("late"))
         used.take_lease("shop", holder(1))
         used.create_run(header("r1"))
-        used.set_state("r1", "changing", None)
+        also.set_state("r1", "changing", None)
         proxy.let_in.clear()
         proxy.sent.clear()
         with pytest.raises(StoreFailed):
             used.append("r1", [record(1, says="late")], durable=True)
         with pytest.raises(StoreFailed):
-            used.set_state("r1", "late", None)
+            also.set_state("r1", "late", None)
         other.append("r1", [record(1, says="in time")], durable=True)
         other.set_state("r1", "ended", "rolled_back")
         proxy.let_in.set()
@@ -215,23 +204,20 @@ def test_what_lands_late_changes_nothing_any_more(etcd: Cluster, opened: Callabl
     assert other.header("r1").outcome == "rolled_back"
 
 
-def test_a_write_whose_reply_is_lost_once_is_made_once(etcd: Cluster, opened: Callable[..., EtcdStore]) -> None:
-    """Asked through a proxy that loses replies, and then a member itself."""
+def test_a_write_whose_reply_is_lost_is_made_once(etcd: Cluster, opened: Callable[..., EtcdStore]) -> None:
     with odd_proxy(etcd.address(0)) as proxy:
-        used = opened(f"etcd://{proxy.address},{etcd.members[1].host}:2379/once")
-        proxy.let_out.clear()
+        used = opened(f"etcd://{proxy.address}/once")
         for write in (
             lambda: used.take_lease("shop", holder(1)),
             lambda: used.create_run(header("r1")),
             lambda: used.append("r1", [record(1)], durable=True),
             lambda: used.set_state("r1", "changing", None),
         ):
-            used._client._preferred = 0
-            proxy.sent.clear()
+            proxy.loses = b"request_put"
             write()
-            assert proxy.sent.is_set()
-    assert used.records("r1") == (record(1),)
-    assert used.header("r1").state == "changing"
+            assert proxy.loses == b"", "no reply was lost: the test proves nothing"
+        assert used.records("r1") == (record(1),)
+        assert used.header("r1").state == "changing"
     assert etcd.ask("kv/range", {"key": b64encode(b"once/epoch/shop").decode()})["kvs"][0]["value"] == b64encode(b"1").decode()
 
 
@@ -326,6 +312,6 @@ def test_a_lease_that_was_changed_by_hand_is_nobodys(etcd: Cluster, opened: Call
 def test_nobody_at_that_address_is_said_with_each_ones_reason() -> None:
     nowhere = store("etcd://127.31.8.1:2379,127.31.8.2:2379")
     with pytest.raises(StoreFailed, match=r"127.31.8.1:2379: .*Connection refused; 127.31.8.2:2379: .*Connection refused") as failed:
-        nowhere.take_lease("shop", holder(1))
+        nowhere.check_lease(Lease(topology="shop", epoch=1, holder=holder(1)))
     assert "reachable from here" in failed.value.hint
     nowhere.close()

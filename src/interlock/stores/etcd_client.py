@@ -24,9 +24,9 @@ from interlock.stores.etcd_url import Endpoint, EtcdPlace
 Document = Mapping[str, Any]
 
 _PAUSE_S = 0.05
-_SILENT_S = 0.25
-"""After a call that nobody answered, the next ones wait no longer than this: a way back with a dozen records
-must not wait a dozen times."""
+_REST_S, _SILENT_S = 0.5, 0.25
+"""After a call that nobody answered, the next ones fail at once for so long, and then wait no longer than this, until one is answered:
+clients wait for the way back, which has a dozen records to write and must not wait a dozen times."""
 
 _ELSEWHERE = {1, 4, 14}
 """gRPC codes that say "not by me, not now": CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE. No leader and lost quorum come as the last one."""
@@ -65,7 +65,7 @@ class EtcdClient:
         self._idle: dict[Endpoint, list[http.client.HTTPConnection]] = {endpoint: [] for endpoint in place.endpoints}
         self._turn = Lock()
         self._preferred = 0
-        self._silent = False
+        self._silent_since_s: float | None = None
         self._token = ""
 
     def call(self, path: str, body: Document, *, within_s: float) -> dict[str, Any]:
@@ -92,7 +92,10 @@ class EtcdClient:
         self._token = str(self._ask_all("auth/authenticate", account, within_s)["token"])
 
     def _ask_all(self, path: str, body: Document, within_s: float) -> dict[str, Any]:
-        deadline = Deadline.after(self._clock, min(within_s, _SILENT_S) if self._silent else within_s)
+        silent_s = self._silent_for_s()
+        if silent_s is not None and silent_s < _REST_S:
+            raise StoreFailed(f"etcd gave no answer {silent_s:.1f}s ago", hint=_HINT)
+        deadline = Deadline.after(self._clock, within_s if silent_s is None else min(within_s, _SILENT_S))
         endpoints = self._place.endpoints
         said: dict[Endpoint, _NoAnswer] = {}
         while True:
@@ -105,14 +108,19 @@ class EtcdClient:
                 except _NoAnswer as error:
                     said[endpoint] = error
                     continue
-                self._preferred, self._silent = number, False
+                self._preferred, self._silent_since_s = number, None
                 return answer
             if deadline.left_s() <= _PAUSE_S or all(error.for_good for error in said.values()):
                 break
             self._clock.sleep(_PAUSE_S)
-        self._silent = True
+        self._silent_since_s = self._clock.monotonic_s()
         what = "; ".join(f"{endpoint}: {error}" for endpoint, error in said.items())
         raise StoreFailed(f"etcd gave no answer within {within_s:g}s ({what})", hint=_HINT)
+
+    def _silent_for_s(self) -> float | None:
+        """Seconds since a call was in vain; None if one was answered since."""
+        since_s = self._silent_since_s
+        return None if since_s is None else self._clock.monotonic_s() - since_s
 
     def _ask(self, endpoint: Endpoint, path: str, body: Document, bound_s: float) -> dict[str, Any]:
         if bound_s <= 0:
