@@ -9,9 +9,8 @@ from interlock.actions.action import Action
 from interlock.engine.events import OutageBegan, OutageEnded, PhaseBegan, PhaseEnded, StepEnded
 from interlock.engine.execution import Execution
 from interlock.engine.gates import pass_gate
-from interlock.engine.journal import Entry, RecordKind
-from interlock.engine.states import Event, State
-from interlock.engine.steps import BoundStep, bind, intent_of, run_step
+from interlock.engine.journal import RecordKind
+from interlock.engine.steps import BoundStep, bind, record_intents, run_step
 from interlock.errors import DriverError, StepFailed
 from interlock.model.verdict import Act
 from interlock.playbook.catalogue import Role, Verb
@@ -35,6 +34,26 @@ def steps_undone_by_halting(playbook: Playbook) -> set[str]:
     steps = [step for phase in playbook.phases for step in steps_of(phase)]
     first = next((number for number, step in enumerate(steps) if step.spec.role is Role.OPENS), len(steps))
     return {step.id for step in steps[first:] if step.spec.role in {Role.OPENS, Role.FLIPS} or step.spec.verb is Verb.CHECK}
+
+
+def what_was_undone(execution: Execution) -> str:
+    """The first fence, opening or flip that the journal has as done and that is seen not to hold any more; empty if all of them hold.
+
+    Somebody put it back since, or the run itself did while its store could not take that down. What can't be seen is left to the steps.
+    """
+    for step in (step for phase in execution.playbook.phases for step in steps_of(phase)):
+        if step.id not in execution.passed or step.spec.role not in {Role.FENCES, Role.OPENS, Role.FLIPS}:
+            continue
+        bounds = bind(step, execution.scope)
+        for bound in bounds if isinstance(bounds, list) else ():
+            action = cast("Action[Any]", bound.action)
+            try:
+                verdict = action.decide(action.look(execution.world))
+            except DriverError:
+                continue
+            if isinstance(verdict, Act) and not verdict.once:
+                return f"{bound.key} was done and holds no more: {verdict.why}"
+    return ""
 
 
 def go_forward(execution: Execution) -> None:
@@ -72,20 +91,18 @@ def prepare(execution: Execution, phases: Sequence[Phase]) -> None:
 
 
 def _record_intents(execution: Execution, phases: Sequence[Phase]) -> None:
-    entries: list[Entry] = []
+    sure: list[tuple[BoundStep, object]] = []
     for step in (step for phase in phases for step in steps_of(phase)):
         bounds = bind(step, execution.scope)
         for bound in bounds if isinstance(bounds, list) else ():
             if step.spec.verb is Verb.DO and bound.is_known and bound.key not in execution.intents:
-                entries += _early_intent(execution, bound)
-    if entries:
-        if execution.life.now is State.CHECKING:
-            execution.move(Event.INTEND)
-        execution.journal.write_all(entries, durable=True)
+                sure += _early_intent(execution, bound)
+    if sure:
+        record_intents(execution, sure)
 
 
-def _early_intent(execution: Execution, bound: BoundStep) -> list[Entry]:
-    """The intent of a step that is sure to act and can be looked at; the others record theirs when their turn comes."""
+def _early_intent(execution: Execution, bound: BoundStep) -> list[tuple[BoundStep, object]]:
+    """A step that is sure to act and can be looked at, with what was seen; the others record their intents when their turn comes."""
     action = cast("Action[Any]", bound.action)
     try:
         seen = action.look(execution.world)
@@ -93,7 +110,7 @@ def _early_intent(execution: Execution, bound: BoundStep) -> list[Entry]:
         raise StepFailed(error.message, hint=error.hint, server=error.server, step=bound.key) from error
     verdict = action.decide(seen)
     if isinstance(verdict, Act) and not verdict.once:
-        return [intent_of(execution, bound, seen)]
+        return [(bound, seen)]
     return []
 
 

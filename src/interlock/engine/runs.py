@@ -12,13 +12,13 @@ from interlock.decisions.writes import writers
 from interlock.engine.endings import GoBack, drive
 from interlock.engine.events import Asker, Observer, RunBegan
 from interlock.engine.execution import Execution, Stop, StopRequested
-from interlock.engine.forward import go_forward, steps_undone_by_halting
+from interlock.engine.forward import go_forward, steps_undone_by_halting, what_was_undone
 from interlock.engine.guard import Guard
 from interlock.engine.interlock import Interlock
 from interlock.engine.journal import Journal, Progress, RecordKind, read_progress
 from interlock.engine.report import ProblemReport, RunReport, report_of
 from interlock.engine.states import EXIT_CODES, FINAL, Event, Lifecycle, State
-from interlock.errors import DriverError, Refused, StoreFailed, UsageError
+from interlock.errors import DriverError, Refused, StepFailed, StoreFailed, UsageError
 from interlock.model.facts import WriteFacts
 from interlock.model.topology import ClusterName
 from interlock.playbook.against import check_against
@@ -193,6 +193,8 @@ class Engine:
         if state is State.HALTED:
             execution.move(Event.GO_ON_OPENED if progress.opening else Event.GO_ON)
             execution.passed -= steps_undone_by_halting(execution.playbook)
+        if undone := what_was_undone(execution):
+            raise StepFailed(undone, hint="start a new run: what this one had checked is long ago")
         go_forward(execution)
 
     # -- one run --

@@ -98,10 +98,9 @@ def _has_unknown(value: object) -> bool:
             return False
 
 
-def intent_of(execution: Execution, bound: BoundStep, seen: object) -> Entry:
+def _intent_of(execution: Execution, bound: BoundStep, seen: object) -> Entry:
     """What is recorded before the effect: what was seen, what will be sent, and how it is undone."""
     action = cast("Action[Any]", bound.action)
-    execution.intents[bound.key] = Intent(step=bound.key, action=bound.step.spec.name, args=bound.args, before=seen)
     return Entry(
         RecordKind.INTENDED,
         {
@@ -113,6 +112,15 @@ def intent_of(execution: Execution, bound: BoundStep, seen: object) -> Entry:
             "undo": scripts(execution.world, action.undo(seen, None)),
         },
     )
+
+
+def record_intents(execution: Execution, seen: Sequence[tuple[BoundStep, object]]) -> None:
+    """On the disk first, then known to this process: the way back undoes what the journal has, and nothing that it does not have."""
+    if execution.life.now is State.CHECKING:
+        execution.move(Event.INTEND)
+    execution.journal.write_all([_intent_of(execution, bound, before) for bound, before in seen], durable=True)
+    for bound, before in seen:
+        execution.intents[bound.key] = Intent(step=bound.key, action=bound.step.spec.name, args=bound.args, before=before)
 
 
 def run_step(execution: Execution, bound: BoundStep) -> None:
@@ -206,10 +214,7 @@ def _act(execution: Execution, bound: BoundStep, seen: Any, *, why: str, effects
             hint="give the step `show` and `done`, so that it can be looked at",
         )
     if intent is None:
-        entry = intent_of(execution, bound, seen)
-        if execution.life.now is State.CHECKING:
-            execution.move(Event.INTEND)
-        execution.journal.write_all([entry], durable=True)
+        record_intents(execution, [(bound, seen)])
         intent = execution.intents[bound.key]
     if not intent.begun and not execution.taken_over:
         intent.before = seen

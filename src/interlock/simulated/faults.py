@@ -18,14 +18,15 @@ _JUMP_S = 45.0
 
 class Faults:
     """Those that have struck and are not mended yet. `opened_by_start` are the moments at which a server started unfenced by itself;
-    `crashed` the servers that did.
+    `crashed` the moments at which
+    servers ended.
     """
 
     def __init__(self, pair: SimulatedPair) -> None:
         self._pair = pair
         self._mends: list[Callable[[], None]] = []
         self.opened_by_start: dict[str, float] = {}
-        self.crashed: set[str] = set()
+        self.crashed: dict[str, float] = {}
 
     def strike(self, fault: Fault) -> None:
         mend = self._begin(fault)
@@ -95,7 +96,7 @@ class Faults:
 
     def _crash(self, fault: Fault) -> Callable[[], None]:
         database = self._pair.database(fault.place[0])
-        self.crashed.add(database.name)
+        self.crashed[database.name] = self._pair.clock.monotonic_s()
         database.crash()
 
         def start() -> None:

@@ -12,8 +12,9 @@ from interlock.engine.execution import Stop
 from interlock.engine.runs import Engine
 from interlock.engine.states import FINAL, State
 from interlock.errors import InterlockError, LeaseLost, PairBusy, Refused, StoreFailed, UsageError
-from interlock.model.effects import Fence
+from interlock.model.effects import Fence, Open
 from interlock.model.facts import EventFacts
+from interlock.model.topology import ServerName
 from interlock.playbook.catalogue import Catalogue, Role
 from interlock.playbook.tree import Parallel, Playbook
 from interlock.ports import Holder, Store
@@ -245,7 +246,8 @@ class Night:
         """One run alone: the pair is as its outcome says."""
         pair, note = self.pair, self.watch.note
         now, before = shape_of(pair), self._before
-        closed_by_crash = self.faults.crashed - {sent.effect.server for sent in pair.sent if isinstance(sent.effect, Fence)}
+        touched = {sent.effect.server: sent.at_s for sent in pair.sent if isinstance(sent.effect, Fence | Open)}
+        closed_by_crash = {name for name, at_s in self.faults.crashed.items() if touched.get(ServerName(name), 0.0) < at_s}
         if outcome == State.SUCCEEDED:
             if _opens(self.playbook) and (now.writers, now.leads_to, now.holding) != (("west",), ("west",), False):
                 note(f"end: it succeeded, and {now} is left")

@@ -105,8 +105,13 @@ class SimulatedServer:
         try:
             self.write_canary(f"fence-{self.name}")
         except WriteRefused:
-            return FenceProof(server=self.name, position=seen.position, canary="refused")
+            own = seen.position.written_by(*self._identity()) if isinstance(seen.position, MariaDBPosition) else seen.position
+            return FenceProof(server=self.name, position=seen.position, own=own, canary="refused")
         raise StatementFailed(f"{self.name} took a canary write although read_only=1", server=self.name)
+
+    def _identity(self) -> tuple[int, int]:
+        database = self._database
+        return int(database.settings.get("gtid_domain_id", database.server_id)), database.server_id
 
     def write_canary(self, token: str, /) -> None:
         self._read().commit(_canary(token))
