@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -38,6 +39,7 @@ class RealWorld:
     def __init__(self, topology: Topology, clock: Clock, secrets: Secrets, store: Store) -> None:
         self.topology = topology
         self.present_run = ""
+        self.turn = threading.RLock()
         self._store = store
         self.outside: Outside = Here(clock, {name: cluster.ssh for name, cluster in topology.clusters.items() if cluster.ssh is not None})
         self._clock = clock

@@ -7,6 +7,7 @@ nothing. `script` is pure: the same words that `apply` sends, for `plan`, the jo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -166,6 +167,11 @@ class World(Protocol):
 
     def prober(self) -> Prober | None:
         """None when no route says where clients connect, or no canary account is known."""
+        ...
+
+    @property
+    def turn(self) -> AbstractContextManager[object]:
+        """Held by one thread at a time of those that `gather` makes; the same thread may take it again."""
         ...
 
     present_run: str

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from interlock.engine.identity import opened_a_server
 from interlock.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -120,9 +121,12 @@ def stored(context: Context) -> Iterator[tuple[Store, str | None]]:
 
 
 def _warn(store: Store, topology: str, about: str | None) -> None:
-    """Of every run without an outcome, and of the last one if it halted: the pair is as it left it."""
-    for number, header in enumerate(store.runs(topology)):
-        is_open = header.outcome is None or (number == 0 and header.outcome == "halted")
+    """Of every run without an outcome, and of those that halted and after which no run opened a server: the pair is as they left it."""
+    moved_since = False
+    for header in store.runs(topology):
+        is_open = header.outcome is None or (header.outcome == "halted" and not moved_since)
+        if header.outcome in {"succeeded", "rolled_back"} and not moved_since:
+            moved_since = opened_a_server(store, header)
         if is_open and not (about and header.run.startswith(about)):
             word = "unfinished" if header.outcome is None else "halted"
             note(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -138,7 +139,9 @@ def _stops(what: str) -> Iterator[StopAsked]:
     def on_signal(number: int, _frame: FrameType | None) -> None:
         if stop.times == 0:
             stop.times = 1
-            note(f"stop requested: {what} starts no more pairs, those that run end gently; once more to stop at once")
+            line = f"stop requested: {what} starts no more pairs, those that run end gently; once more to stop at once\n"
+            with contextlib.suppress(OSError):
+                os.write(2, line.encode())  # not `note`: the signal may have come in the middle of one
         elif number != signal.SIGHUP:
             stop.times += 1
 

@@ -25,6 +25,18 @@ class OtherMaster:
     accepted: bool = False
 
 
+def has_stayed_fenced(before: FenceProof, now: FenceProof) -> Verdict:
+    """A fenced server wrote nothing of its own since its fence was proved. An event that still ran, or a session that passes `read_only`,
+    writes through a fence that reads back as closed.
+    """
+    if before.position.contains(now.own):
+        return Done(f"{now.server} wrote nothing since its fence")
+    return Refuse(
+        f"{now.server} wrote {now.own} after its fence at {before.position}: something writes through read_only",
+        f"find it on {now.server}: an event with a privileged definer, or a session of an account with READ ONLY ADMIN or ALL",
+    )
+
+
 def may_open(target: ServerName, position: Position, others: Sequence[OtherMaster], *, lease_held: bool) -> Verdict:
     """Done: it may be opened. Wait: it does not hold everything yet. Refuse: it must not be opened."""
     if not lease_held:

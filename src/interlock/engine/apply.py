@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 from interlock.clock import Deadline
+from interlock.decisions.writes import writers
 from interlock.engine.execution import Execution
 from interlock.engine.states import Event, State
+from interlock.errors import DriverError, StepFailed
 from interlock.model.effects import (
     CallHttp,
     Effect,
@@ -22,6 +25,7 @@ from interlock.model.effects import (
     SetEventScheduler,
     target_of,
 )
+from interlock.model.facts import WriteFacts
 from interlock.model.topology import ServerName
 from interlock.ports import World
 
@@ -73,9 +77,7 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, sending: Call
     world = execution.world
     match effect:
         case Open():
-            if execution.life.now is State.CHANGING:
-                execution.move(Event.OPEN)
-            execution.interlock.open(effect, deadline, execution.mark, sending)
+            execution.interlock.open(effect, deadline, execution.mark, _opening(execution, sending))
         case Fence():
             execution.interlock.forget(effect.server)
             sending()
@@ -88,9 +90,41 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, sending: Call
             execution.interlock.forget(effect.server)
             sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
+            no_second_writer(world)
         case Hold() | Release() | PointTo() | RestoreRoute():
             sending()
             world.route(effect.route).apply(effect)
         case RunCommand() | CallHttp():
             sending()
             world.outside.run(effect)
+            no_second_writer(world)
+
+
+def _opening(execution: Execution, sending: Callable[[], None]) -> Callable[[], None]:
+    """The run is past the point of going back only once the interlock has let the opening through."""
+
+    def send() -> None:
+        if execution.life.now is State.CHANGING:
+            execution.move(Event.OPEN)
+        sending()
+
+    return send
+
+
+def open_masters(world: World, besides: Collection[ServerName] = ()) -> tuple[ServerName, ...]:
+    """The masters that are seen to take writes. One that does not answer is not among them; those of `besides` are not asked."""
+    seen: list[WriteFacts] = []
+    for master in (each for each in world.topology.masters() if each.name not in besides):
+        with suppress(DriverError):  # it is not seen to take writes; whoever must know that it does not, proves it
+            seen.append(world.server(master.name).write_facts())
+    return writers(seen)
+
+
+def no_second_writer(world: World) -> None:
+    """StepFailed if a team's own step opened a server behind the interlock's back: its text tells nothing of what it does."""
+    open_now = open_masters(world)
+    if len(open_now) > 1:
+        raise StepFailed(
+            f"{' and '.join(open_now)} take writes at the same time after a step that is not the interlock's",
+            hint="only server.open may let a server take writes",
+        )

@@ -49,11 +49,11 @@ def go_back(execution: Execution) -> None:
 
 def _look_again_at_fences(execution: Execution) -> None:
     """A halt fences what the way back had opened already. So of a server, what was undone once is not undone for good."""
-    for intent in _of_writes(execution):
+    for intent in intents_of_writes(execution):
         intent.undone = False
 
 
-def _of_writes(execution: Execution) -> list[Intent]:
+def intents_of_writes(execution: Execution) -> list[Intent]:
     """The intents that fence or open a server, of those that may have had their effect."""
     roles = {step.id: step.spec.role for phase in execution.playbook.phases for step in steps_of(phase)}
     touched = [intent for intent in execution.intents.values() if intent.begun or execution.taken_over]
@@ -175,7 +175,7 @@ def halt(execution: Execution) -> list[str]:
 
     A run that has touched no server leaves the writer open: halting must not cause an outage of its own.
     """
-    if not _of_writes(execution):
+    if not intents_of_writes(execution):
         return []
     _look_again_at_fences(execution)
     execution.spare_the_store()

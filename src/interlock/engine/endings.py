@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from interlock.engine.back import UndoFailed, go_back, halt, what_is_left
+from interlock.clock import Deadline
+from interlock.engine.apply import carry_out, no_second_writer, open_masters
+from interlock.engine.back import UndoFailed, go_back, halt, intents_of_writes, what_is_left
 from interlock.engine.events import RunEnded
 from interlock.engine.execution import Execution, StopRequested
 from interlock.engine.journal import Entry, RecordKind
@@ -12,6 +14,8 @@ from interlock.engine.report import ProblemReport
 from interlock.engine.states import EXIT_CODES, Event, State
 from interlock.errors import DriverError, InterlockError, LeaseLost, PairBusy, Refused, StepFailed, StoreFailed, UsageError
 from interlock.model.codec import fields_of
+from interlock.model.effects import Fence
+from interlock.model.topology import ClusterName
 from interlock.playbook.tree import OnFailure
 
 
@@ -24,6 +28,7 @@ def drive(execution: Execution, go: Callable[[], None]) -> None:
     problems: list[ProblemReport] = []
     try:
         go()
+        problems += at_the_end(execution)
     except (LeaseLost, PairBusy) as lost:
         execution.stop_prober()
         if execution.life.now is State.CHECKING and not execution.intents:
@@ -45,6 +50,53 @@ def drive(execution: Execution, go: Callable[[], None]) -> None:
         _end(execution, Event.SUCCEED, problems)
 
 
+def at_the_end(execution: Execution) -> list[ProblemReport]:
+    """What the operator must know of a run that did all its steps: nobody takes writes, a route leads astray, or holds clients.
+
+    StepFailed if two masters take writes.
+    """
+    if execution.life.now is State.CHECKING:
+        return []
+    no_second_writer(execution.world)
+    open_now = open_masters(execution.world)
+    problems = [] if open_now else [ProblemReport(what="no master takes writes", hint="this playbook ends with the pair closed")]
+    for name in execution.world.topology.routes:
+        try:
+            seen = execution.world.route(name).facts()
+        except DriverError as error:
+            problems.append(_problem(error))
+            continue
+        if seen.holding:
+            problems.append(ProblemReport(what=f"route {name} still holds clients", hint="end the playbook with route.release"))
+        if open_now and seen.provable and seen.leads_to != (execution.world.topology.server(open_now[0]).cluster,):
+            where = " and ".join(seen.leads_to) or "nowhere"
+            problems.append(ProblemReport(what=f"route {name} leads to {where}, and {open_now[0]} takes the writes"))
+    return problems
+
+
+def close_all_but_the_writer(execution: Execution) -> list[ProblemReport]:
+    """After the way back, for `rolled_back` means: as before, the writer open. Another master that takes writes is fenced.
+
+    StepFailed if this run fenced or opened servers, and the writer of its beginning does not take writes now.
+    """
+    writer = execution.scope.get("writer")
+    if not isinstance(writer, str):
+        return []
+    was = execution.world.topology.clusters[ClusterName(writer)].master.name
+    deadline = Deadline.after(execution.clock, execution.playbook.rollback_within_s)
+    silent = execution.guard.unreachable
+    open_now = open_masters(execution.world, besides=silent - {was})
+    for name in open_now:
+        if name != was:
+            carry_out(execution, [Fence(server=name, within_s=2.0)], deadline)
+    if was in open_now:
+        return []
+    what = f"{was} took the writes before, and is not seen to take them now"
+    if intents_of_writes(execution):
+        raise StepFailed(what, hint=f"see why it is closed, then `interlock rollback {execution.run}`")
+    return [ProblemReport(what=what, hint="this run has not touched it")]
+
+
 def _says_halt(execution: Execution, error: InterlockError) -> bool:
     own = error.on_failure if isinstance(error, StepFailed) else None
     return (own or execution.playbook.on_failure) == OnFailure.HALT and not isinstance(error, StopRequested)
@@ -53,10 +105,11 @@ def _says_halt(execution: Execution, error: InterlockError) -> bool:
 def _way_back(execution: Execution, problems: list[ProblemReport]) -> None:
     try:
         go_back(execution)
+        problems += close_all_but_the_writer(execution)
     except (LeaseLost, PairBusy) as lost:
         execution.stop_prober()
         raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
-    except (UndoFailed, StepFailed) as failed:
+    except (UndoFailed, StepFailed, DriverError) as failed:
         problems.append(_problem(failed))
         _halt(execution, problems)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from interlock.errors import DriverError, LeaseLost, PairBusy, StoreFailed
+from interlock.errors import DriverError, LeaseLost, PairBusy, StepFailed, StoreFailed
 from interlock.model.topology import ServerName
 from interlock.ports import Lease, Store, World
 
@@ -36,7 +36,9 @@ class Guard:
                 self.unreachable.add(master.name)
 
     def check(self, touching: Collection[ServerName]) -> None:
-        """LeaseLost unless the pair is ours. StoreFailed if the store can't say so. DriverError if a touched server does not answer."""
+        """LeaseLost unless the pair is ours. StoreFailed if the store can't say so. DriverError if a touched server does not answer;
+        StepFailed if it answers again, after the connection that held its lock had broken.
+        """
         self.renew()
         for master in self._world.topology.masters():
             if master.name in self.unreachable and master.name not in touching:
@@ -49,14 +51,21 @@ class Guard:
                 self.unreachable.add(master.name)
                 continue
             if not ours:
-                raise LeaseLost(
-                    f"the lock {self._lock} on {master.name} is no longer this run's",
-                    hint="another operator took over, or somebody killed the session that holds it; see `interlock runs`",
-                    server=master.name,
-                )
+                self._lock_was_lost(master.name)
+
+    def _lock_was_lost(self, server: ServerName) -> None:
+        """LeaseLost if another has it. Otherwise its connection broke: the lock is taken again, and StepFailed makes the run go back, for
+        what it had proved of the server is no longer held.
+        """
+        self.recover(server)
+        raise StepFailed(
+            f"the connection that held the lock {self._lock} on {server} was lost; nobody else took the lock",
+            hint=f"find out what hung: {server}, or the way to it",
+            server=server,
+        )
 
     def recover(self, server: ServerName) -> None:
-        """Before an effect of the way back: take the server's lock again if a broken connection lost it. LeaseLost if another has it."""
+        """Take the server's lock again if a broken connection lost it. LeaseLost if another has it."""
         self.renew()
         try:
             self._world.server(server).take_lock(self._lock)

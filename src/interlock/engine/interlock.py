@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from interlock.clock import Clock, Deadline
+from interlock.clock import Deadline
 from interlock.decisions.replication import is_caught_up
-from interlock.decisions.writes import OtherMaster, may_open
+from interlock.decisions.writes import OtherMaster, has_stayed_fenced, may_open
 from interlock.engine.guard import Guard
 from interlock.engine.journal import Journal, RecordKind
 from interlock.errors import DriverError, OutcomeUnknown, StepFailed, Unreachable
@@ -17,33 +16,23 @@ from interlock.model.topology import ServerName
 from interlock.model.verdict import Done, Refuse, Wait
 from interlock.ports import World
 
-_FRESH_S = 1.0
-"""A proof younger than this is not repeated in the outage. An older one is; if the server does not answer then, the older one stands."""
-
 _SLICE_S = 0.2
 """How long the server blocks at a time, before its applier is looked at."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Standing:
-    proof: FenceProof
-    at_s: float
 
 
 class Interlock:
     """Proofs of this run, made under its lease, and the opening that rests on them."""
 
-    def __init__(self, world: World, guard: Guard, journal: Journal, clock: Clock) -> None:
+    def __init__(self, world: World, guard: Guard, journal: Journal) -> None:
         self._world = world
         self._guard = guard
         self._journal = journal
-        self._clock = clock
-        self._standing: dict[ServerName, _Standing] = {}
+        self._standing: dict[ServerName, FenceProof] = {}
 
     def prove_fenced(self, server: ServerName) -> FenceProof:
         """Prove it now, and let the proof stand. DriverError if it can't be proved."""
         proof = self._world.server(server).proof_of_fence()
-        self._standing[server] = _Standing(proof=proof, at_s=self._clock.monotonic_s())
+        self._standing[server] = proof
         self._journal.write(RecordKind.PROVED, server=server, position=proof.position, canary=proof.canary)
         return proof
 
@@ -87,14 +76,21 @@ class Interlock:
         target.apply(effect, mark=mark)
 
     def _other(self, name: ServerName) -> OtherMaster:
+        """Proved anew at the last moment. What does not answer then stands by its earlier proof; what has written since has none."""
         standing = self._standing.get(name)
-        if standing is not None and self._clock.monotonic_s() - standing.at_s < _FRESH_S:
-            return OtherMaster(name=name, proof=standing.proof)
+        if standing is not None and name in self._guard.unreachable:
+            return OtherMaster(name=name, proof=standing)  # it was silent a moment ago: clients wait, and another time-out tells nothing
         try:
-            return OtherMaster(name=name, proof=self.prove_fenced(name))
+            proof = self.prove_fenced(name)
         except (Unreachable, OutcomeUnknown) as silent:
             # It says nothing. What was proved under this lease stands, for nothing has touched it since.
-            return OtherMaster(name=name, proof=standing.proof if standing else None, why=silent.message)
+            return OtherMaster(name=name, proof=standing, why=silent.message)
         except DriverError as denied:
             self.forget(name)
             return OtherMaster(name=name, proof=None, why=denied.message)
+        match has_stayed_fenced(standing or proof, proof):
+            case Refuse(why):
+                self.forget(name)
+                return OtherMaster(name=name, proof=None, why=why)
+            case _:
+                return OtherMaster(name=name, proof=proof)

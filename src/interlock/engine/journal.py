@@ -26,6 +26,7 @@ Kinds of records (stored words, never renamed), and what stands in each:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -67,7 +68,16 @@ class Entry:
 class Journal:
     """Appends to the journal of one run. `redact` takes every known secret out of a text before it is stored."""
 
-    def __init__(self, store: Store, run: str, clock: Clock, redact: Callable[[str], str], earlier: Sequence[Record] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run: str,
+        clock: Clock,
+        redact: Callable[[str], str],
+        earlier: Sequence[Record] = (),
+        *,
+        turn: AbstractContextManager[object] | None = None,
+    ) -> None:
         self._store = store
         self.run = run
         self._clock = clock
@@ -75,6 +85,7 @@ class Journal:
         self._next = len(earlier) + 1
         self.records = list(earlier)
         """All of the run, those too that a failing store did not take: what this process reports does not need the store."""
+        self._turn = turn or nullcontext()
         self.lenient = False
         """On the way back, what can't be recorded no longer stops what must be undone: the intents are on the disk already."""
 
@@ -84,18 +95,19 @@ class Journal:
     def write_all(self, entries: Sequence[Entry], *, durable: bool) -> None:
         """All or none. StoreFailed if they can't be stored (see `lenient`)."""
         at = self._clock.wall()
-        records = [
-            Record(seq=self._next + offset, kind=entry.kind.value, at=at, body=self._clean(entry.body))
-            for offset, entry in enumerate(entries)
-        ]
-        try:
-            self._store.append(self.run, records, durable=durable)
-        except StoreFailed:
-            if not self.lenient:
-                raise
-        else:
-            self._next += len(records)
-        self.records += records
+        with self._turn:  # steps of a `parallel` write from threads of their own
+            records = [
+                Record(seq=self._next + offset, kind=entry.kind.value, at=at, body=self._clean(entry.body))
+                for offset, entry in enumerate(entries)
+            ]
+            try:
+                self._store.append(self.run, records, durable=durable)
+            except StoreFailed:
+                if not self.lenient:
+                    raise
+            else:
+                self._next += len(records)
+            self.records += records
 
     def set_state(self, state: State, outcome: State | None) -> None:
         try:

@@ -14,6 +14,7 @@ from interlock.engine.events import Asker, Observer, RunBegan
 from interlock.engine.execution import Execution, Stop, StopRequested
 from interlock.engine.forward import go_forward, steps_undone_by_halting, what_was_undone
 from interlock.engine.guard import Guard
+from interlock.engine.identity import identities, see_not_overtaken, see_same_pair
 from interlock.engine.interlock import Interlock
 from interlock.engine.journal import Journal, Progress, RecordKind, read_progress
 from interlock.engine.report import ProblemReport, RunReport, report_of
@@ -68,7 +69,7 @@ class Engine:
             header = RunHeader(
                 run=run, playbook=playbook.name, topology=topology.name, started_at=self.clock.wall(), state=State.CHECKING.value
             )
-            journal = Journal(self.store, run, self.clock, self.redact)
+            journal = Journal(self.store, run, self.clock, self.redact, turn=self.world.turn)
             try:
                 self.store.create_run(header)
             except StoreFailed as error:  # it may be another's run of that name: its state is left alone
@@ -127,7 +128,9 @@ class Engine:
                 return report_of(header, records)
             if progress.outcome in FINAL:
                 raise UsageError(f"run {header.run} has ended: {progress.outcome}", hint=f"`interlock show {header.run}`")
-            journal = Journal(self.store, header.run, self.clock, self.redact, records)
+            see_same_pair(self.world, _mapping(progress.facts.get("masters")), header.run)
+            see_not_overtaken(self.store, header, self.store.runs(topology.name))
+            journal = Journal(self.store, header.run, self.clock, self.redact, records, turn=self.world.turn)
             if not progress.started:
                 return self._never_began(header, journal)
             playbook = self.parse(str(progress.started["text"]), file=f"the journal of {header.run}", catalogue=self.catalogue)
@@ -207,7 +210,7 @@ class Engine:
             world=self.world,
             journal=journal,
             guard=guard,
-            interlock=Interlock(self.world, guard, journal, self.clock),
+            interlock=Interlock(self.world, guard, journal),
             clock=self.clock,
             observe=self.observe,
             ask=self.ask,
@@ -229,7 +232,7 @@ class Engine:
         execution.guard.take_locks(tolerant=False)
         roles = pair_roles(self.world)
         inputs = resolve_inputs(execution.playbook, given, topology, writer=roles.writer, standby=roles.standby, unseen=roles.unseen)
-        facts = {"writer": roles.writer, "standby": roles.standby}
+        facts = {"writer": roles.writer, "standby": roles.standby, "masters": identities(self.world)}
         execution.journal.write(RecordKind.RESOLVED, inputs=inputs, facts=facts)
         self._scope(execution, inputs, facts, {})
         go_forward(execution)

@@ -116,8 +116,9 @@ def _intent_of(execution: Execution, bound: BoundStep, seen: object) -> Entry:
 
 def record_intents(execution: Execution, seen: Sequence[tuple[BoundStep, object]]) -> None:
     """On the disk first, then known to this process: the way back undoes what the journal has, and nothing that it does not have."""
-    if execution.life.now is State.CHECKING:
-        execution.move(Event.INTEND)
+    with execution.world.turn:  # of two steps in a `parallel`, one makes the move
+        if execution.life.now is State.CHECKING:
+            execution.move(Event.INTEND)
     execution.journal.write_all([_intent_of(execution, bound, before) for bound, before in seen], durable=True)
     for bound, before in seen:
         execution.intents[bound.key] = Intent(step=bound.key, action=bound.step.spec.name, args=bound.args, before=before)

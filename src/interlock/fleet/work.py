@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -44,9 +45,9 @@ def carry_out(office: Office, history: History, journal: FleetJournal, limits: L
         journal.set_state(State.RUNNING)
         if not journal.write(Kind.TAKEN_UP, limits=limits, holder=lease.holder) and journal.failed is not None:
             raise journal.failed
-        desk = _Desk(office=office, history=history, journal=journal, still_ours=lambda: office.store.check_lease(lease))
+        desk = _Desk(office=office, history=history, journal=journal, stop=stop, still_ours=lambda: office.store.check_lease(lease))
         left = Pool(hands=desk, limits=limits, clock=office.clock, stop=stop).work_off(desk.jobs())
-        return desk.close(left, stop)
+        return desk.close(left)
     finally:
         office.store.release_lease(lease)
 
@@ -58,6 +59,7 @@ class _Desk:
     office: Office
     history: History
     journal: FleetJournal
+    stop: StopAsked
     still_ours: Callable[[], None]
     trouble: InterlockError | None = None
     _looked_at_s: float = field(default=float("-inf"))
@@ -101,7 +103,7 @@ class _Desk:
         except StoreFailed as error:
             self.trouble = self.trouble or error
             told = failed(pair, run, int(ExitCode.CRASHED), error.message, error.hint)
-        report = replace(report_of_end(pair, run, end, told), cpu_s=end.cpu_s, memory_mib=end.memory_mib)
+        report = replace(report_of_end(pair, run, end, told, stopping=self.stop.times > 0), cpu_s=end.cpu_s, memory_mib=end.memory_mib)
         self._write(report)
         return report.standing is Standing.SUCCEEDED
 
@@ -115,18 +117,18 @@ class _Desk:
                 self.trouble = error
         return self.trouble is not None
 
-    def close(self, left: Sequence[Job], stop: StopAsked) -> FleetReport:
+    def close(self, left: Sequence[Job]) -> FleetReport:
         """The last record, and the whole as it is now."""
         del left  # their runs have no end, which is what their journals say
         report = fleet_report(self.office.store, self.history, State.DONE.value, self.office.look)
         done = report.succeeded == len(report.pairs)
         if not done:
-            why = self.trouble.message if self.trouble else "a person asked" if stop.times else "pairs failed"
+            why = self.trouble.message if self.trouble else "a person asked" if self.stop.times else "pairs failed"
             self.journal.write(Kind.STOPPED, why=why)
         state = State.DONE if done else State.PAUSED
         self.journal.set_state(state)
         troubles = (Trouble(what=self.trouble.message, hint=self.trouble.hint),) if self.trouble else ()
-        code = int(ExitCode.STOPPED) if stop.times > 1 else report.exit_code
+        code = int(ExitCode.STOPPED) if self.stop.times > 1 else report.exit_code
         return replace(report, state=state.value, problems=troubles, exit_code=code)
 
     def _words(self, pair: Pair, move: Begin | TakeUp) -> list[str]:
@@ -165,8 +167,10 @@ class _Gone:
         """There is nobody."""
 
 
-def report_of_end(pair: Pair, run: str, end: End, told: PairReport | None) -> PairReport:
-    """What became of a pair whose process ended: what its run's journal told, or, if its run never came to be, what the process said."""
+def report_of_end(pair: Pair, run: str, end: End, told: PairReport | None, *, stopping: bool) -> PairReport:
+    """What became of a pair whose process ended: what its run's journal told, or, if its run never came to be, what the process said.
+    `stopping`: a person asked, and so it ended before it began, which is not its failure.
+    """
     if told is not None and told.outcome is not None:
         return told if told.problems else replace(told, problems=troubles(end.document))  # a run that could not be recorded tells only here
     ended = _how(end)
@@ -175,10 +179,7 @@ def report_of_end(pair: Pair, run: str, end: End, told: PairReport | None) -> Pa
         return replace(told, problems=problems)
     said = troubles(end.document)
     code = end.exit_code if end.exit_code is not None and end.exit_code > 0 else int(ExitCode.CRASHED)
-    if code == ExitCode.STOPPED or end.exit_code in {
-        -2,
-        -15,
-    }:  # stopped before it began: nobody's failure but ours, and nothing was touched
+    if stopping and (code == ExitCode.STOPPED or end.exit_code == -signal.SIGTERM):
         return PairReport(topology=pair.name, file=pair.file, standing=Standing.NOT_STARTED, exit_code=None, problems=said)
     report = failed(pair, None, code, ended, f"what it said stands in {run}.log")
     outcome = end.document.get("outcome")

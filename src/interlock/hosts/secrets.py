@@ -60,13 +60,13 @@ class Secrets:
                 return _without_line_break(self._ask(ref))
 
     def _ask(self, ref: SecretRef) -> str:
-        """What the command prints. Its errors are shown, its output never."""
+        """What the command prints. Neither that nor its errors are ever shown: a tool that traces would show the secret."""
         try:
             result = run_program(ref.place, env={}, within_s=COMMAND_WITHIN_S, clock=self._clock)
         except DriverError as error:
             raise UsageError(f"{_place(ref)}: {error.message}", hint=error.hint) from error
         if result.exit_code != 0:
-            raise UsageError(f"{_place(ref)} ended with {result.exit_code}: {result.stderr.strip()[-300:]}")
+            raise UsageError(f"{_place(ref)} ended with {result.exit_code}", hint="run it by hand: what it says is not repeated here")
         return result.stdout
 
 

@@ -31,11 +31,13 @@ class WriteFacts:
 class FenceProof:
     """That a server refuses client writes: read back on another connection, and tried.
 
-    `canary` says what happened to the write that was tried: `refused`, or `not tried: …` with the reason.
+    `canary` says what happened to the write that was tried: `refused`, or `not tried: …` with the reason. `own` is the part of the position
+    that the server wrote itself: if it grows after a fence, something writes through it.
     """
 
     server: ServerName
     position: Position
+    own: Position
     canary: str
 
 

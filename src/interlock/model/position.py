@@ -66,6 +66,10 @@ class MariaDBPosition(Position):
         """The part of one domain. A replica that waits for a domain it never saw waits until the time-out, so ask for the source's own."""
         return MariaDBPosition(tuple(gtid for gtid in self.gtids if gtid.domain == domain))
 
+    def written_by(self, domain: int | None, server_id: int) -> MariaDBPosition:
+        """The last transaction that this server itself wrote into its own domain; empty if another server's stands there."""
+        return MariaDBPosition(tuple(gtid for gtid in self.gtids if (gtid.domain, gtid.server_id) == (domain, server_id)))
+
     def contains(self, other: Position, /) -> bool:
         return isinstance(other, MariaDBPosition) and self.behind(other) == 0
 

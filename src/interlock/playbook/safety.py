@@ -23,7 +23,7 @@ from interlock.playbook.tree import OnFailure, Parallel, Playbook, Step
 
 _FENCING_SQL = re.compile(
     r"\b(?:super_read_only|read_only|offline_mode)\b|\bset\s+password\b|\baccount\s+(?:un)?lock\b|\bflush\s+tables\s+with\s+read\s+lock\b"
-    r"|\bset\s+(?:global|persist|persist_only|@@)[^;'\"]*\$\{",
+    r"|\bset\s+(?:global|persist|persist_only|@@)[^;'\"]*\$\{|\bexecute\s+immediate\b|\bprepare\b",
     re.IGNORECASE,
 )
 _READING_SQL = re.compile(r"\s*(?:select|show)\b[^;]*;?\s*", re.IGNORECASE)
@@ -127,6 +127,10 @@ def _check_step(step: Step, problems: Problems, at: At) -> None:
     if step.on_failure is OnFailure.CONTINUE and step.spec.verb is not Verb.CHECK:
         problems.add(at, f"on_failure: continue on the {_word(step)} {step.spec.name}", "only a check may fail and the run go on")
     _check_bounds(step, problems, at)
+    if step.undo is not None and step.spec.role in {Role.FENCES, Role.OPENS}:
+        problems.add(at, f"undo on {step.spec.name}", "leave it out: what was fenced or opened is put back by the interlock alone")
+    if step.undo == () and step.spec.role in {Role.HOLDS, Role.FLIPS}:
+        problems.add(at, f"undo: none on {step.spec.name}", "clients would be left where the server is closed; give other steps")
     if step.spec.name == "sql" and any(_is_fencing(text) for text in _texts_in(step.args)):
         problems.add(at, "sql that changes who can write", "use server.fence and server.open, which are proved and undone")
 

@@ -50,6 +50,7 @@ class MariaDBServer:
         self._pool = Pool(spec, secrets=secrets, clock=clock)
         self._held = MariaDBPosition()
         self._bookmark: Bookmark | None = None
+        self._known_identity: tuple[int | None, int] | None = None
         self._accounts: tuple[Accounts, Deadline] | None = None
 
     def __repr__(self) -> str:
@@ -138,12 +139,15 @@ class MariaDBServer:
         seen = self.write_facts()
         if not seen.read_only:
             raise StatementFailed(f"{self.name} takes writes: read_only=0", hint="fence it first", server=self.name)
+        own = self._own_kind(seen.position).written_by(*self._identity())
         if self._spec.access.canary is None:
-            return FenceProof(server=self.name, position=seen.position, canary="not tried: the topology names no canary account")
+            return FenceProof(
+                server=self.name, position=seen.position, own=own, canary="not tried: the topology names no canary account"
+            )
         try:
             mariadb_canary.write_with_canary_account(self._pool, f"fence-{self.name}")
         except WriteRefused:
-            return FenceProof(server=self.name, position=seen.position, canary="refused")
+            return FenceProof(server=self.name, position=seen.position, own=own, canary="refused")
         raise StatementFailed(
             f"{self.name} took a canary write although read_only={1:d}",
             hint=f"{self._spec.access.canary.user} must not pass read_only: revoke READ_ONLY ADMIN, SUPER and ALL from it",
@@ -230,6 +234,8 @@ class MariaDBServer:
         purposes = [Purpose.ACT, Purpose.WITNESS, Purpose.WAIT, *([Purpose.CANARY] if self._spec.access.canary is not None else [])]
         for purpose in purposes:
             self._pool.rows("SELECT 1", purpose=purpose)
+        self._known_identity = None
+        self._identity()
         log, state = self._pool.read(("SHOW MASTER STATUS", WRITE_STATE))
         position = self._write_facts(state.rows[0]).position
         if log.rows and isinstance(position, MariaDBPosition):
@@ -245,6 +251,13 @@ class MariaDBServer:
         facts = mariadb_facts.write_facts(self.name, row)
         self._held = mariadb_facts.held(row)
         return facts
+
+    def _identity(self) -> tuple[int | None, int]:
+        """Its GTID domain and server id, read once: a proof in the outage must not ask again."""
+        if self._known_identity is None:
+            seen = self.facts()
+            self._known_identity = (seen.gtid_domain_id, seen.server_id)
+        return self._known_identity
 
     def _own_kind(self, position: Position) -> MariaDBPosition:
         if not isinstance(position, MariaDBPosition):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from interlock.errors import InterlockError
@@ -42,6 +43,10 @@ class SimulatedWorld:
         if spec.name not in self._routes:
             self._routes[spec.name] = SimulatedRoute(spec, self._pair.proxy, self._process, self._note)
         return self._routes[spec.name]
+
+    @property
+    def turn(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
         """One after the other; the first error once all have ended."""

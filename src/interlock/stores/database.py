@@ -42,6 +42,7 @@ class Database:
         self._connection = connection
         self._turn = RLock()
         self._synced = False
+        self._file = _identity(path)
 
     @contextmanager
     def reading(self, doing: str) -> Iterator[sqlite3.Connection]:
@@ -53,6 +54,11 @@ class Database:
     def writing(self, doing: str, *, durable: bool) -> Iterator[sqlite3.Connection]:
         """A transaction: committed at the end of the block, rolled back if it raises."""
         with self.reading(doing) as connection:
+            if _identity(self.path) != self._file:
+                raise StoreFailed(
+                    f"the store {self.path} was removed or replaced while it was in use",
+                    hint="nothing more can be recorded in it; put the file back or end what removes it",
+                )
             self._set_synced(on=durable)
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -70,6 +76,15 @@ class Database:
     def close(self) -> None:
         with self._turn, translated(self.path, "be closed"):
             self._connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands at the path; None if none does. A removed file can still be written to, and nobody will find it."""
+    try:
+        seen = path.stat()
+    except FileNotFoundError:
+        return None
+    return seen.st_dev, seen.st_ino
 
 
 @contextmanager

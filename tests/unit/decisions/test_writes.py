@@ -18,7 +18,7 @@ AT = MariaDBPosition.parse
 
 
 def proved(name: ServerName, position: str) -> OtherMaster:
-    return OtherMaster(name=name, proof=FenceProof(server=name, position=AT(position), canary="refused"))
+    return OtherMaster(name=name, proof=FenceProof(server=name, position=AT(position), own=AT(""), canary="refused"))
 
 
 def unproved(name: ServerName, *, accepted: bool = False) -> OtherMaster:

@@ -322,6 +322,17 @@ def test_two_operators_with_stores_of_their_own_are_kept_apart_by_the_servers_lo
     assert_safe(stage, writer="west")
 
 
+@pytest.mark.parametrize("step", ["catch_up/replication.wait", "flip/server.open", "flip/route.flip"])
+def test_a_lock_whose_connection_broke_and_that_nobody_took_sends_the_run_back(step: str) -> None:
+    """A server that hung for longer than a statement may take has ended the run's connections by the time it answers again."""
+    stage = Stage()
+    stage.when(began(step), stage.pair.east.locks.clear)
+    report = stage.run()
+    assert report.outcome == "rolled_back"
+    assert "the connection that held the lock interlock:shop on east was lost" in report.problems[0].what
+    assert_safe(stage, writer="east")
+
+
 # -- stopping --
 
 

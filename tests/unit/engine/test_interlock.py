@@ -35,7 +35,7 @@ class Bare:
         self.stage.store.create_run(header)
         self.guard = Guard(self.stage.store, lease, self.world)
         self.guard.take_locks(tolerant=False)
-        self.interlock = Interlock(self.world, self.guard, Journal(self.stage.store, "r", pair.clock, str), pair.clock)
+        self.interlock = Interlock(self.world, self.guard, Journal(self.stage.store, "r", pair.clock, str))
         pair.to_west.delay_s = 0.5
         pair.clock.sleep(0.2)
         pair.east.set_read_only(on=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,8 +41,8 @@ class Stage:
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.clock, lambda _: Liveness.ALIVE)
 
-    def start(self, words: list[str], name: str, /) -> Child:
-        self.words.append(words)
+    def start(self, words: Sequence[str], name: str, /) -> Child:
+        self.words.append(list(words))
         pair = words[words.index("--topology") + 1].removeprefix("/t/").removesuffix(".yaml")
         outcome = self.outcomes.get(pair, "succeeded")
         if outcome is None:
@@ -154,20 +155,32 @@ def test_two_fleets_of_one_name_are_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "standing", "exit_code", "what"),
+    ("end", "exit_code", "what"),
     [
-        pytest.param(End(exit_code=6, document={"problems": [{"what": "held"}]}), "failed", 6, "held", id="busy"),
-        pytest.param(End(exit_code=-9, document={}), "failed", 1, "its process was ended by signal 9", id="killed as it started"),
-        pytest.param(End(exit_code=1, document={}), "failed", 1, "its process ended with exit code 1", id="crashed as it started"),
-        pytest.param(End(exit_code=0, document={}), "failed", 1, "its process ended with exit code 0", id="said it succeeded, left no run"),
-        pytest.param(End(exit_code=-15, document={}), "not_started", None, None, id="stopped before it began"),
-        pytest.param(End(exit_code=130, document={}), "not_started", None, None, id="interrupted before it began"),
+        pytest.param(End(exit_code=6, document={"problems": [{"what": "held"}]}), 6, "held", id="busy"),
+        pytest.param(End(exit_code=-9, document={}), 1, "its process was ended by signal 9", id="killed as it started"),
+        pytest.param(End(exit_code=1, document={}), 1, "its process ended with exit code 1", id="crashed as it started"),
+        pytest.param(End(exit_code=0, document={}), 1, "its process ended with exit code 0", id="said it succeeded, left no run"),
+        pytest.param(End(exit_code=130, document={}), 130, "its process ended with exit code 130", id="over its time as it started"),
     ],
 )
-def test_a_process_whose_run_never_came_to_be(end: End, standing: str, exit_code: int | None, what: str | None) -> None:
-    report = report_of_end(PAIR, "f.shop", end, None)
-    assert (report.standing, report.exit_code) == (standing, exit_code)
-    assert [each.what for each in report.problems] == ([what] if what else [])
+def test_a_process_whose_run_never_came_to_be(end: End, exit_code: int, what: str) -> None:
+    report = report_of_end(PAIR, "f.shop", end, None, stopping=False)
+    assert (report.standing, report.exit_code) == ("failed", exit_code)
+    assert [each.what for each in report.problems] == [what]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "standing"),
+    [
+        pytest.param(-15, "not_started", id="ended by the signal"),
+        pytest.param(130, "not_started", id="it said that it was stopped"),
+        pytest.param(1, "failed", id="it crashed"),
+    ],
+)
+def test_one_that_a_person_stopped_before_it_began_has_not_failed(exit_code: int, standing: str) -> None:
+    report = report_of_end(PAIR, "f.shop", End(exit_code=exit_code, document={}), None, stopping=True)
+    assert (report.standing, report.run) == (standing, None)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_every_secret_that_was_read_is_struck_out_the_longest_first(tmp_path: Pa
         (env("NOT_SET_ANYWHERE"), "environment variable NOT_SET_ANYWHERE is not set"),
         (file(Path("/nowhere/p")), "file /nowhere/p can't be read: No such file or directory"),
         (file(Path("/usr")), "file /usr can't be read: Is a directory"),
-        (command("sh", "-c", "echo s3cr3t-words; echo sealed >&2; exit 2"), "command sh ended with 2: sealed"),
+        (command("sh", "-c", "echo s3cr3t-words; echo s3cr3t-trace >&2; exit 2"), "command sh ended with 2"),
         (command("./no-such-vault"), "command ./no-such-vault: ./no-such-vault can't be run: no such file"),
         (command("true"), "the secret from command true is empty"),
     ],

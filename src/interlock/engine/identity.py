@@ -1,0 +1,55 @@
+"""Is this the pair that the run began on? Names in a topology file are easily the same; servers are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from interlock.engine.journal import RecordKind
+from interlock.errors import DriverError, Refused, UsageError
+from interlock.ports import RunHeader, Store, World
+
+
+def identities(world: World) -> dict[str, object]:
+    """Each master's address and server id, for the journal. DriverError if one does not answer."""
+    return {
+        master.name: {"address": f"{master.host}:{master.port}", "server_id": world.server(master.name).facts().server_id}
+        for master in world.topology.masters()
+    }
+
+
+def see_same_pair(world: World, recorded: Mapping[str, object], run: str) -> None:
+    """UsageError if a master of the topology has another address or server id than when the run began. One that is silent is met later."""
+    for master in world.topology.masters():
+        was = recorded.get(master.name)
+        if not isinstance(was, Mapping):
+            continue
+        address = f"{master.host}:{master.port}"
+        if was.get("address") != address:
+            raise UsageError(
+                f"run {run} began with {master.name} at {was.get('address')}, and the topology file has it at {address}",
+                hint="give the topology file that the run began with; if the server has moved, put its old address back to end this run",
+            )
+        try:
+            server_id = world.server(master.name).facts().server_id
+        except DriverError:
+            continue
+        if was.get("server_id") != server_id:
+            raise UsageError(
+                f"run {run} began with {master.name} as server id {was.get('server_id')}, and {address} is {server_id} now",
+                hint="another server has this address: look at both before anything is changed",
+            )
+
+
+def see_not_overtaken(store: Store, header: RunHeader, later: Sequence[RunHeader]) -> None:
+    """Refused if a later run of the pair has opened a server since: to go on, or back, would take the writes from where it put them."""
+    for other in later:
+        if other.started_at > header.started_at and opened_a_server(store, other):
+            raise Refused(
+                f"run {other.run} of this pair has moved the writes since run {header.run} was left",
+                hint=f"what {header.run} left behind no longer counts: `interlock status`, then start a new run",
+            )
+
+
+def opened_a_server(store: Store, header: RunHeader) -> bool:
+    """Whether a run got as far as to open one, on its way forward or back."""
+    return any(record.kind == RecordKind.OPENING.value for record in store.records(header.run))
