@@ -7,10 +7,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 
-.PHONY: help setup system demo test check bench endurance docs requirements clean
+.PHONY: help setup system demo test faults endurance-switchovers endurance-races check bench endurance docs requirements clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 setup: system .venv/dev.done ## the servers' programs, and .venv with all that the tests and checks need
 
@@ -29,6 +29,15 @@ check: setup ## lint, format, types, layers, stale generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	if [ -e docs/generate.py ]; then $(BIN)/python docs/generate.py --check; fi
+
+faults: setup ## every fault at every moment of a real switchover; `make test` has a few of them (as root, half an hour)
+	INTERLOCK_FAULTS=all $(BIN)/pytest tests/faults
+
+endurance-switchovers: setup ## 200 real switchovers under 64 writers
+	PYTHONPATH=tests $(BIN)/python tests/endurance/switchovers.py
+
+endurance-races: setup ## 50 real races of two operators
+	PYTHONPATH=tests $(BIN)/python tests/endurance/races.py
 
 bench: setup ## our switchover against the bare six statements
 	$(BIN)/python benchmarks/switchover.py

@@ -11,6 +11,8 @@ need mariadb mariadb-client-core
 need mariadb-binlog mariadb-client
 need haproxy haproxy
 need etcd etcd-server # the tests of the store in etcd
+need ip iproute2 # the tests of cut links: a network namespace for each host
+need faketime faketime # the tests of a clock that is off
 need sshd openssh-server # the tests of commands on another host
 if ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then missing+=(python3-venv); fi
 [ ${#missing[@]} -gt 0 ] || exit 0
