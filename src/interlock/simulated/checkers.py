@@ -9,7 +9,7 @@ from interlock.engine.apply import scripts
 from interlock.engine.journal import Progress, RecordKind, progress_by
 from interlock.engine.states import FINAL
 from interlock.errors import StoreFailed
-from interlock.model.effects import Fence, Open, RunSql
+from interlock.model.effects import Fence, Hold, Open, PointTo, RunSql
 from interlock.ports import Record, World
 from interlock.simulated.faults import Faults
 from interlock.simulated.pair import Sent, SimulatedPair
@@ -82,7 +82,8 @@ class Watch:
             self._senders.append(sent.process)
         lines = scripts(self._world, [effect])
         known = any("read_only" in line for line in self._intended) if isinstance(effect, Fence) else self._intended.issuperset(lines)
-        if not known and not self.store_fails and not isinstance(effect, RunSql):
+        back = not isinstance(effect, Hold | PointTo) and not (isinstance(effect, Open) and effect.server == "west")
+        if not known and not (self.store_fails and back) and not isinstance(effect, RunSql):
             self.note(f"journal: {lines[0]} is sent, and no intent of it is on the disk")
         if isinstance(effect, Fence):
             self.fenced_by_tool.add(effect.server)
@@ -98,6 +99,14 @@ class Watch:
                 continue
             if since_s is None or now_s - since_s > _NOTICED_S:
                 self.note(f"interlock: {effect.server} is being opened while {other.name} takes writes")
+
+    def halted(self, problems: Sequence[str]) -> None:
+        """After a halt: what the run has fenced or opened once, nobody may write on, unless the operator was told that it is not proved."""
+        touched = any(isinstance(sent.effect, Fence | Open) for sent in self._pair.sent)
+        for database in (self._pair.east, self._pair.west) if touched else ():
+            told = any(f"{database.name} is not proved fenced" in problem for problem in problems)
+            if database.takes_writes and not told and database.name not in self._pair.excused:
+                self.note(f"halt: {database.name} takes writes, and nobody was told")
 
     # -- the journal
 

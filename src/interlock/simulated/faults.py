@@ -9,7 +9,7 @@ from interlock.model.effects import Fence, Open
 from interlock.simulated.database import Database
 from interlock.simulated.pair import SimulatedPair
 from interlock.simulated.replication import Channel
-from interlock.simulated.schedules import Fault, FaultKind
+from interlock.simulated.schedules import Fault, FaultKind, Sickness
 
 _LATE_S = 4.0
 _JUMP_S = 45.0
@@ -18,8 +18,7 @@ _JUMP_S = 45.0
 
 class Faults:
     """Those that have struck and are not mended yet. `opened_by_start` are the moments at which a server started unfenced by itself;
-    `crashed` the moments at which
-    servers ended.
+    `crashed` those at which servers ended.
     """
 
     def __init__(self, pair: SimulatedPair) -> None:
@@ -123,6 +122,30 @@ def _on_channel(channel: Channel, fault: Fault) -> Callable[[], None]:
         channel.pump()
 
     return mend
+
+
+def sicken(pair: SimulatedPair, sickness: Sickness) -> Callable[[], None]:
+    """From the start; what mends it is given back."""
+    match sickness:
+        case Sickness.STANDBYS_APPLIER:
+            pair.to_west.stop()
+            return pair.to_west.start
+        case Sickness.WRITERS_APPLIER:
+            pair.to_east.stop()
+            return pair.to_east.start
+        case Sickness.LAG_UNKNOWN:
+            pair.to_west.lag_known = False
+            return lambda: setattr(pair.to_west, "lag_known", True)
+        case Sickness.STANDBY_HUNG:
+            pair.west.hang()
+            return pair.west.go_on
+        case Sickness.STANDBY_DOWN:
+            pair.west.crash()
+            return pair.west.start
+        case Sickness.TWO_WRITERS:
+            pair.excused.add("west")
+            pair.west.set_read_only(on=False)
+            return lambda: pair.west.set_read_only(on=True)
 
 
 def _heal(pair: SimulatedPair, link: tuple[str, ...]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from interlock.decisions.leases import Liveness
 from interlock.engine.events import RunEvent
 from interlock.engine.execution import Stop
+from interlock.engine.report import RunReport
 from interlock.engine.runs import Engine
 from interlock.engine.states import FINAL, State
 from interlock.errors import InterlockError, LeaseLost, PairBusy, Refused, StoreFailed, UsageError
@@ -17,17 +18,17 @@ from interlock.model.facts import EventFacts
 from interlock.model.topology import ServerName
 from interlock.playbook.catalogue import Catalogue, Role
 from interlock.playbook.tree import Parallel, Playbook
-from interlock.ports import Holder, Store
+from interlock.ports import Holder, Record, Store
 from interlock.simulated.actor import Actor
 from interlock.simulated.checkers import Shape, Watch, history, shape_of
 from interlock.simulated.crowd import Crowd
-from interlock.simulated.faults import Faults
+from interlock.simulated.faults import Faults, sicken
 from interlock.simulated.pair import Sent, SimulatedPair, simulated_pair
 from interlock.simulated.process import ProcessKilled, SimulatedProcess
 from interlock.simulated.schedules import FaultKind, Recovery, Rival, Schedule
 from interlock.simulated.store import MemoryStore
 from interlock.simulated.store_faults import ProcessStore
-from interlock.simulated.variants import known, parsed, playbooks
+from interlock.simulated.variants import expected_end, known, parsed, playbooks
 from interlock.simulated.world import SimulatedWorld
 
 ATTEMPT_BOUND_S = 200.0
@@ -82,6 +83,7 @@ class Night:
         self._processes: dict[str, SimulatedProcess] = {}
         self._waiting = sorted(schedule.faults, key=lambda fault: fault.at_move)
         self._before: Shape
+        self._mend_sickness: Callable[[], None] = _nothing
         self._arrange()
 
     def _arrange(self) -> None:
@@ -95,12 +97,15 @@ class Night:
             pair.on_sent.append(self._tell_sent)
         pair.clock.sleep(0.1)
         self._before = shape_of(pair)
+        if schedule.sickness is not None:
+            self._mend_sickness = sicken(pair, schedule.sickness)
 
     # -- the night
 
     def play(self) -> None:
         rival = self._begin_rival()
         self._attempt(None)
+        self._judge_first()
         abandoned = False
         for recovery in self.schedule.recoveries:
             if self._ended():
@@ -111,6 +116,7 @@ class Night:
             self.pair.clock.sleep(0.2)
             self._attempt(recovery)
         self._waiting.clear()
+        self._mend_sickness()
         self.faults.mend_all()
         self._tell("all is mended")
         self.pair.west.settings["x"] = "never"  # a person mends what a failing check had found
@@ -134,12 +140,12 @@ class Night:
         self.watch.program_begins()
         self._tell(f"process {number + 1}: {recovery or 'run'}")
         if recovery is None:
-            end = self._ending_of(lambda: engine.start(self.playbook, {}).outcome)
+            end = self._ending_of(lambda: engine.start(self.playbook, {}))
         elif not self.store.runs(None):
             return
         else:
             run = self._run()
-            end = self._ending_of(lambda: (engine.resume if recovery is Recovery.RESUME else engine.roll_back)(run).outcome)
+            end = self._ending_of(lambda: (engine.resume if recovery is Recovery.RESUME else engine.roll_back)(run))
         self.watch.program_ends()
         took_s = self.pair.clock.monotonic_s() - began_s
         if took_s > ATTEMPT_BOUND_S:
@@ -152,10 +158,10 @@ class Night:
         self.ends.append(end)
         self._tell(f"process {number + 1} ends: {end}")
 
-    def _ending_of(self, go: Callable[[], str | None]) -> str:
+    def _ending_of(self, go: Callable[[], RunReport]) -> str:
         """How a process ended, in a word. Whatever is no outcome and has no exit code is noted: it must not happen."""
         try:
-            outcome = go()
+            report = go()
         except ProcessKilled:
             return "killed"
         except _NAMED as error:
@@ -165,14 +171,19 @@ class Night:
         except Exception as error:  # noqa: BLE001 - the program's own crash is what is looked for
             self.watch.note(f"crash: {type(error).__name__}: {error}")
         else:
-            if outcome not in {"succeeded", "refused", "rolled_back", "halted"}:
-                self.watch.note(f"outcome: {outcome} is none")
-            return str(outcome)
+            if report.outcome == State.HALTED:
+                self.watch.halted([problem.what for problem in report.problems])
+            elif report.outcome not in FINAL:
+                self.watch.note(f"outcome: {report.outcome} is none")
+            return str(report.outcome)
         return "crashed"
 
     def _begin_rival(self) -> Actor | None:
         rival = self.schedule.rival
         if rival is None:
+            return None
+        if rival is Rival.TAKES_OVER:
+            self.store.on_append.append(self._fall_asleep)
             return None
         store = MemoryStore(self.pair.clock, self._look) if rival is Rival.OWN_STORE else self.store
         if store is not self.store:
@@ -183,10 +194,25 @@ class Night:
 
         def go() -> None:
             self.pair.clock.sleep(self.schedule.rival_at_s)
-            self.ends.append(f"rival {self._ending_of(lambda: engine.start(self.playbook, {}).outcome)}")
+            self.ends.append(f"rival {self._ending_of(lambda: engine.start(self.playbook, {}))}")
             self._processes["rival"].kill()
 
         return self.pair.clock.begin(go)
+
+    def _fall_asleep(self, run: str, records: Sequence[Record], _durable: bool) -> None:  # noqa: FBT001 - the store's own word
+        """The first one's machine sleeps: its connections end, and their locks; another one takes the run over, and then it wakes up."""
+        first = self._processes["process 1"]
+        if records[-1].seq != int(100 * self.schedule.rival_at_s) or first.is_dead or "rival" in self._processes:
+            return
+        self._tell("process 1 falls asleep")
+        for database in (self.pair.east, self.pair.west):
+            for name in [name for name, holder in database.locks.items() if holder == first.name]:
+                del database.locks[name]
+        self.pair.clock.sleep(60.0)
+        engine = self._engine("rival", None, self.store)
+        self.ends.append(f"rival {self._ending_of(lambda: engine.resume(run))}")
+        self._processes["rival"].kill()
+        self._tell(f"{self.ends[-1]}; process 1 wakes up")
 
     # -- wiring
 
@@ -209,7 +235,7 @@ class Night:
         )
 
     def _look(self, holder: Holder) -> Liveness:
-        if self.schedule.rival is Rival.FROM_AFAR:
+        if self.schedule.rival in {Rival.FROM_AFAR, Rival.TAKES_OVER} and not self._processes[holder.process_started].is_dead:
             return Liveness.UNKNOWN
         return Liveness.GONE if self._processes[holder.process_started].is_dead else Liveness.ALIVE
 
@@ -228,6 +254,19 @@ class Night:
         return not headers or (headers[-1].outcome is not None and State(headers[-1].outcome) in FINAL)
 
     # -- the judgement
+
+    def _judge_first(self) -> None:
+        """How the first process must have ended, where nothing or everything stood against it."""
+        end, schedule, note = self.ends[-1], self.schedule, self.watch.note
+        if schedule.sickness is not None and not any(schedule.kills) and schedule.rival is None and schedule.store is None:
+            if not end.startswith(("refused", "Refused")) or self.pair.sent:
+                note(f"health: {schedule.sickness}, and the run ended as {end}, with {len(self.pair.sent)} effects sent")
+        elif schedule.is_quiet and schedule.rival in {None, Rival.SAME_STORE} and "process 1" in self._processes:
+            expected = expected_end(self.playbook, answer=schedule.answer)
+            if end != expected:
+                note(f"quiet: nothing stood against it, and it ended as {end}, not as {expected}")
+        if end.startswith("StoreFailed") and self.pair.sent:
+            note(f"store: the run stopped half-way: {end}")
 
     def _judge(self, *, abandoned: bool) -> None:
         pair, note = self.pair, self.watch.note
@@ -248,11 +287,11 @@ class Night:
         now, before = shape_of(pair), self._before
         touched = {sent.effect.server: sent.at_s for sent in pair.sent if isinstance(sent.effect, Fence | Open)}
         closed_by_crash = {name for name, at_s in self.faults.crashed.items() if touched.get(ServerName(name), 0.0) < at_s}
+        if closed_by_crash & {"west" if outcome == State.SUCCEEDED else "east"}:
+            return  # an option file has closed the writer, not the run
         if outcome == State.SUCCEEDED:
             if _opens(self.playbook) and (now.writers, now.leads_to, now.holding) != (("west",), ("west",), False):
                 note(f"end: it succeeded, and {now} is left")
-        elif closed_by_crash & set(before.writers):
-            return  # an option file has closed the writer, not the run
         elif now != before:
             note(f"undo: it is {outcome}, and {_difference(before, now)}")
         for name in now.writers:
@@ -276,6 +315,10 @@ class Night:
 def _parse(text: str, *, file: str, catalogue: Catalogue) -> Playbook:
     del file, catalogue
     return parsed(text)
+
+
+def _nothing() -> None:
+    """There is nothing to mend."""
 
 
 def _opens(playbook: Playbook) -> bool:

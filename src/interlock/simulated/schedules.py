@@ -29,6 +29,8 @@ class FaultKind(StrEnum):
     CLOCK_JUMP = "clock jump"
 
 
+_QUIET_DELAY_S = 1.0
+
 SERVERS = ("east", "west")
 LINKS = (
     ("tool", "east"),
@@ -84,6 +86,17 @@ class Clients(StrEnum):
     PRIVILEGED = "privileged"
 
 
+class Sickness(StrEnum):
+    """What is wrong from the start: the run must be refused, and nothing may be sent."""
+
+    STANDBYS_APPLIER = "the standby's applier is stopped"
+    WRITERS_APPLIER = "the writer's applier is stopped"
+    LAG_UNKNOWN = "the standby's lag is not known"
+    STANDBY_HUNG = "the standby hangs"
+    STANDBY_DOWN = "the standby is down"
+    TWO_WRITERS = "both servers take writes"
+
+
 class Recovery(StrEnum):
     """What is done with a run that did not end."""
 
@@ -98,12 +111,13 @@ class Rival(StrEnum):
     SAME_STORE = "on the same store"
     OWN_STORE = "with a store of their own"
     FROM_AFAR = "who can't look at the first one's process, as its lease runs out"
+    TAKES_OVER = "who resumes the run while the first one's machine sleeps for a minute"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """`kills`: at which move each process dies, in turn; 0 lives. `recoveries`: what the next one does; after the last, all is mended, and
-    what is unfinished is resumed until it ends.
+    what is unfinished is resumed until it ends. One that takes over does so at the record of a hundred times `rival_at_s`.
     """
 
     seed: int = 0
@@ -118,7 +132,14 @@ class Schedule:
     recoveries: tuple[Recovery, ...] = ()
     rival: Rival | None = None
     rival_at_s: float = 0.0
+    sickness: Sickness | None = None
     answer: bool = True
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing happens but the run, among clients that never hold it up: it must end as its playbook says."""
+        spoilt = self.faults or any(self.kills) or self.store or self.sickness or max(self.delays_s) > _QUIET_DELAY_S
+        return not spoilt and set(self.clients) <= {Clients.POOLED, Clients.SHORT}
 
     def __str__(self) -> str:
         parts = [
@@ -126,6 +147,7 @@ class Schedule:
             f"clients {', '.join(self.clients)}",
             f"delays {self.delays_s[0]:.3g}s {self.delays_s[1]:.3g}s",
         ]
+        parts += [self.sickness] if self.sickness else []
         parts += ["events"] if self.events else []
         parts += [str(fault) for fault in self.faults]
         parts += [f"killed at its move {move}" for move in self.kills if move]
@@ -153,8 +175,9 @@ def schedule_of(seed: int, playbooks: Sequence[str]) -> Schedule:
         power_fails=draw.random() < 0.3,
         store=StoreFault(at_record=draw.randint(1, 70), dead=draw.random() < 0.4) if draw.random() < 0.1 else None,
         recoveries=tuple(draw.choices(tuple(Recovery), (6, 4, 1), k=3)),
-        rival=draw.choice(tuple(Rival)) if draw.random() < 0.05 else None,
+        rival=draw.choice(tuple(Rival)) if draw.random() < 0.06 else None,
         rival_at_s=draw.uniform(0.0, 0.5),
+        sickness=draw.choice(tuple(Sickness)) if draw.random() < 0.05 else None,
         answer=draw.random() < 0.8,
     )
 

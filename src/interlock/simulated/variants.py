@@ -103,3 +103,12 @@ def playbooks() -> Mapping[str, Playbook]:
     """By their names; the shipped ones first."""
     ship = {name: load_playbook(path, known()) for name, path, _ in shipped()}
     return {**ship, **{name: parsed(text) for name, text in TEXTS.items()}}
+
+
+def expected_end(playbook: Playbook, *, answer: bool) -> str:
+    """How a night must end in which nothing happens but the run: a variant's name says it, and a gate goes by the `answer`."""
+    if playbook.name == "gate" and not answer:
+        return "refused"
+    if playbook.name.startswith("halts"):
+        return "halted"
+    return "rolled_back" if playbook.name.startswith("fails") or playbook.name in {"in-parallel", "for-each"} else "succeeded"
