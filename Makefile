@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 
-.PHONY: help setup system demo test faults endurance-switchovers endurance-races check bench endurance docs requirements clean
+.PHONY: help setup system demo test faults endurance-switchovers endurance-races check bench endurance drill-crashes docs requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -44,6 +44,9 @@ bench: setup ## our switchover against the bare six statements
 
 endurance: setup ## hours of a bad night on real servers: the store in etcd under kills and lost majorities
 	PYTHONPATH=tests $(BIN)/python tests/endurance/etcd.py
+
+drill-crashes: setup ## kill -9 of a run at every record of its journal, and each taken up by resume and by rollback (some ten minutes)
+	PYTHONPATH=tests $(BIN)/python tests/endurance/crashes.py
 
 docs: setup ## what is generated: diagram, references, schemas
 	$(BIN)/python docs/generate.py

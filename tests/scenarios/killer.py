@@ -1,0 +1,96 @@
+"""Runs that are killed at a moment of their journal and taken up again, as `make test` and `make drill-crashes` do it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from interlock.errors import ExitCode
+from interlock.ports import RunHeader
+from interlock.sandbox.drill import drill
+from interlock.sandbox.places import Sandbox
+from interlock.stores.open import open_store
+from scenarios.command_line import environment, interlock
+from scenarios.pair_state import CLOCK, open_sides
+
+_PROGRAM = Path(__file__).with_name("killed_command.py")
+
+_OUTCOMES = {0: "succeeded", 3: "refused", 4: "rolled_back"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Killer:
+    """Runs that are killed, each taken up at once. `told` keeps what each ended with, by the moment at which it was killed."""
+
+    pair: Sandbox
+    folder: Path
+    playbook: str
+    told: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return environment(self.pair, self.folder)
+
+    def count(self, kind: str) -> int:
+        """How many such moments a run has. It switches over for that, there and back."""
+        for to in ("west", "east"):
+            done = self._run(to, kind, 0)
+            assert done.returncode == 0, done.stderr
+        return int(json.loads(done.stdout)[kind])
+
+    def kill(self, to: str, kind: str, number: int, then: str) -> str:
+        """The outcome. What `interlock` exits with fits it, and the pair is as it says."""
+        before = open_sides(self.pair)
+        killed = self._run(to, kind, number)
+        assert killed.returncode == -signal.SIGKILL, killed
+        header = self._newest()
+        ended = interlock(then, header.run, "--json", env=self.env)
+        where = f"{then} after {kind} {number}"
+        outcome = header.outcome
+        if outcome is not None:  # it had recorded its end
+            assert ended.code == ExitCode.USAGE, (where, ended)
+        else:
+            assert ended.code in _OUTCOMES, (where, ended)
+            outcome = ended.document["outcome"]
+            assert outcome == _OUTCOMES[ended.code], (where, ended)
+        self.told[where] = ended.code
+        assert self._newest().outcome == outcome, where
+        assert open_sides(self.pair) == ([to] if outcome == "succeeded" else before), where
+        return str(outcome)
+
+    def _newest(self) -> RunHeader:
+        with closing(open_store(self.env["INTERLOCK_STORE"], CLOCK)) as store:
+            return store.runs(None)[0]
+
+    def bring_back(self, to: str) -> None:
+        """The writes are on `to` afterwards."""
+        if open_sides(self.pair) != [to]:
+            done = interlock("switchover", "--to", to, env=self.env)
+            assert done.code == 0, done
+
+    def _run(self, to: str, kind: str, number: int) -> subprocess.CompletedProcess[str]:
+        words = (self.pair.topology, self.env["INTERLOCK_STORE"], self.playbook, to, kind, str(number))
+        return subprocess.run(
+            [sys.executable, str(_PROGRAM), *words], env=self.env, capture_output=True, text=True, timeout=90, check=False
+        )
+
+
+def assert_survives(killer: Killer, kind: str, numbers: Iterable[int], then: str) -> None:
+    """Each moment in turn under two kinds of clients; the writes go there and back."""
+    moments = list(numbers)
+    turn = iter(moments)
+    report = drill(
+        killer.pair, lambda to: killer.kill(to, kind, next(turn), then), clock=CLOCK, count=len(moments), pooled=1, fresh=1, rest_s=0.05
+    )
+    assert (report.lost, report.duplicated, report.resurrected, report.samples.two) == ((), (), (), 0)
+    assert len(killer.told) == len(moments)
+    listed = interlock("runs", "--json", env=killer.env).document
+    assert len(listed) >= len(moments)
+    assert not [row for row in listed if row["resumable"] or row["outcome"] is None]
+    assert report.acknowledged > len(moments)
