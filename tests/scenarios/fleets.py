@@ -13,6 +13,7 @@ from typing import Any
 from scenarios.command_line import environment, with_step
 
 SIMULATED = (sys.executable, "-P", str(Path(__file__).parent / "simulated_interlock.py"))
+_WITHIN_S = 300
 _NERVES = '- check: sql\n    with: {server: "${to}", query: SELECT nerves, matches: good}\n    on_failure: halt'
 _MOOD = '- check: sql\n    with: {server: "${to}", query: SELECT mood, matches: good}'
 
@@ -26,7 +27,7 @@ class Fleet:
 
     def run(self, *words: str) -> tuple[int, Any]:
         with self.start(*words) as process:
-            out, err = process.communicate(timeout=90)
+            out, err = process.communicate(timeout=_WITHIN_S)
         assert out, err
         return process.returncode, json.loads(out)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import signal
 import subprocess
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from interlock.clock import SystemClock
+from interlock.fleet.looking import holder_of
 from interlock.ports import RunHeader
 from interlock.sandbox import drill, ledger
 from interlock.sandbox import pair as pairs
@@ -23,7 +26,7 @@ from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from interlock.stores.open import open_store
-from scenarios.command_line import Ended, environment, interlock
+from scenarios.command_line import Ended, environment, interlock, start
 from scenarios.fleets import Fleet, simulated_fleet, topology
 
 
@@ -39,7 +42,10 @@ def _pair(document: Any, name: str) -> Any:
 def test_a_hundred_pairs_ten_at_once_and_what_befalls_one_touches_no_other(tmp_path: Path) -> None:
     """97 that are well, one that hangs and heeds no signal, one whose process is killed, one that halts."""
     fleet = simulated_fleet(tmp_path, [*(f"well-{n:02}" for n in range(97)), "hangs", "crashes", "halts"])
-    code, document = fleet.run("--at-once", "10", "--stop-after-failures", "9", "--each-within", "4s")
+    with fleet.start("--at-once", "10", "--stop-after-failures", "9", "--each-within", "150s") as process:
+        _read_until(process, "[ 99/100]", 1)  # all the others are done while it hangs
+        _kill(fleet, "f.hangs")
+        document, code = _document(process), process.wait(60)
     assert (code, document["succeeded"], document["failed"], document["not_started"]) == (5, 97, 3, 0)
     assert Counter(pair["outcome"] for pair in document["pairs"]) == {"succeeded": 97, "halted": 1, None: 2}
     assert "ended by signal 9" in _pair(document, "crashes")["problems"][0]["what"]
@@ -50,6 +56,18 @@ def test_a_hundred_pairs_ten_at_once_and_what_befalls_one_touches_no_other(tmp_p
     assert len(_runs(fleet)) == 100, "no pair was run a second time"
     assert max(pair["memory_mib"] for pair in document["pairs"]) < 60
     assert sum(pair["cpu_s"] for pair in document["pairs"]) / 100 < 1.5
+
+
+def _document(process: subprocess.Popen[str]) -> Any:
+    assert process.stdout is not None
+    return json.loads(process.stdout.read())
+
+
+def _kill(fleet: Fleet, run: str) -> None:
+    with closing(open_store(fleet.env["INTERLOCK_STORE"], SystemClock())) as store:
+        holder = holder_of(store.records(run))
+    assert holder is not None
+    os.kill(holder.pid, signal.SIGKILL)
 
 
 def _read_until(process: subprocess.Popen[str], wanted: str, times: int) -> None:
@@ -131,15 +149,21 @@ def test_four_real_pairs_two_at_a_time_there_and_back_under_load(sandboxes: dict
     assert (planned.code, planned.document["would_succeed"]) == (0, 4), planned
     with ExitStack() as loads, ThreadPoolExecutor(4) as pool:
         writing = {name: loads.enter_context(load(sandbox, pooled=1, fresh=1, pause_s=0.02)) for name, sandbox in sandboxes.items()}
-        there = interlock("fleet", "run", *words, "--name", "there", "--json", env=env)
-        assert _open_sides(sandboxes) == dict.fromkeys(sandboxes, ["west"]), there
-        back = interlock("fleet", "run", *words, "--name", "back", "--json", env=env)
-        assert _open_sides(sandboxes) == dict.fromkeys(sandboxes, ["east"]), back
+        there = _move(*words, "--name", "there", env=env)
+        assert _open_sides(sandboxes) == {name: ["west"] for name in sandboxes}, there
+        back = _move(*words, "--name", "back", env=env)
+        assert _open_sides(sandboxes) == {name: ["east"] for name in sandboxes}, back
         assert list(pool.map(_lost, sandboxes.values(), writing.values())) == [[], [], [], []]
     for ended in (there, back):
         assert (ended.code, ended.document["state"], ended.document["succeeded"]) == (0, "done", 4)
         assert all(pair["outage_ms"] and pair["memory_mib"] < 80 and pair["cpu_s"] for pair in ended.document["pairs"])
     _assert_told(env)
+
+
+def _move(*words: str, env: dict[str, str]) -> Ended:
+    with start("fleet", "run", *words, "--json", env=env) as process:
+        out, err = process.communicate(timeout=300)
+    return Ended(code=process.returncode, out=out, err=err)
 
 
 def _assert_told(env: dict[str, str]) -> None:
@@ -154,7 +178,7 @@ def _assert_told(env: dict[str, str]) -> None:
     assert (again.code, len(interlock("runs", "--json", env=env).document)) == (0, 8), "what has succeeded is not run again"
 
 
-# -- what is wrong with the words or the files ----------------------------------------------------------------------------------------------
+# -- what is wrong with the words or the files --------------------------------------------------------------------------------------------
 
 
 def _invalid(tmp_path: Path, *words: str) -> Ended:
