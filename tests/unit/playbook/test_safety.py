@@ -21,6 +21,8 @@ FENCE = '  - {id: fenced, do: server.fence, with: {server: "${from}", within: 2s
 WAIT = '  - {do: replication.wait, with: {server: "${to}", position: "${fenced.position}"}}\n'
 OPEN = '  - {do: server.open, with: {server: "${to}"}}\n'
 REOPEN = '  - {do: server.open, with: {server: "${from}"}}\n'
+HOLD = "  - {do: route.hold, with: {route: all}}\n"
+FLIP = '  - {do: route.flip, with: {route: all, to: "${to}"}}\n'
 CANARY = '  - {check: route.canary, with: {route: all, expect: "${to}"}}\n'
 
 
@@ -30,6 +32,10 @@ def problems(steps: str) -> list[Problem]:
     except InvalidFile as error:
         return list(error.problems)
     return []
+
+
+def undone_by(step: str, undo: str) -> str:
+    return step.replace(", with:", f", undo: {undo}, with:")
 
 
 def conditional(step: str, condition: str = "${sure}") -> str:
@@ -56,6 +62,13 @@ def conditional(step: str, condition: str = "${sure}") -> str:
         ),
         pytest.param("  - {check: sql, with: {server: east, query: 'SELECT @@GLOBAL.read_only'}}\n", id="sql-may-look-at-read-only"),
         pytest.param("  - {do: sql, with: {server: east, statements: 'UPDATE t SET read_onlyx = 1'}}\n", id="sql-of-another-name"),
+        pytest.param(HOLD + FENCE + WAIT + OPEN + FLIP, id="a-whole-switchover"),
+        pytest.param(FENCE + WAIT + OPEN + undone_by(FLIP, "[{do: command, with: {run: [back]}}]"), id="a-flip-undone-by-a-command"),
+        pytest.param(undone_by(HOLD, "[{do: command, with: {run: [let-go]}}]"), id="a-hold-undone-by-a-command"),
+        pytest.param(undone_by(WAIT.replace("${fenced.position}", "0-1-1"), "none"), id="nothing-undone-of-what-closes-nothing"),
+        pytest.param(
+            "  - {do: sql, with: {server: east, statements: 'UPDATE t SET prepared = 1, executed = 1'}}\n", id="sql-of-prepared-things"
+        ),
         pytest.param("  - {do: server.fence, timeout: 3s, with: {server: east, within: 2s}}\n", id="timeout-above-the-bound"),
     ],
 )
@@ -134,6 +147,24 @@ def test_a_safe_playbook_is_read(steps: str) -> None:
         pytest.param(
             "  - {check: sql, with: {server: e, query: 'SELECT 1; SET GLOBAL read_only=0'}}\n", 10, "who can write", "", id="check"
         ),
+        *(
+            pytest.param(f"  - {{do: sql, with: {{server: e, statements: {text}}}}}\n", 10, "who can write", "server.open", id=name)
+            for name, text in {
+                "executed-from-a-text": "\"EXECUTE IMMEDIATE CONCAT('SET GLOBAL read', '_only=0')\"",
+                "executed-over-two-lines": '"execute\\n  immediate @hidden"',
+                "prepared": '["SET @a = 1", "PREPARE hidden FROM @b", "EXECUTE hidden"]',
+            }.items()
+        ),
+        pytest.param(
+            "  - {check: sql, with: {server: e, query: 'EXECUTE IMMEDIATE @hidden'}}\n", 10, "who can write", "", id="executed-by-a-check"
+        ),
+        pytest.param(
+            "  - {do: command, with: {run: [x]}, undo: [{do: sql, with: {server: e, statements: 'EXECUTE IMMEDIATE @hidden'}}]}\n",
+            10,
+            "who can write",
+            "",
+            id="executed-by-an-undo",
+        ),
     ],
 )
 def test_a_playbook_that_could_open_too_early_is_rejected(steps: str, line: int, what: str, hint: str) -> None:
@@ -141,6 +172,26 @@ def test_a_playbook_that_could_open_too_early_is_rejected(steps: str, line: int,
     assert found, problems(steps)
     assert found[0].line == line
     assert hint in found[0].hint
+
+
+OWN = "[{do: command, with: {run: [x]}}]"
+
+
+@pytest.mark.parametrize(
+    ("steps", "line", "what", "hint"),
+    [
+        pytest.param(undone_by(FENCE, "none") + WAIT + OPEN, 10, "undo on server.fence", "by the interlock alone", id="fence-none"),
+        pytest.param(undone_by(FENCE, OWN) + WAIT + OPEN, 10, "undo on server.fence", "leave it out", id="fence-own"),
+        pytest.param(FENCE + WAIT + undone_by(OPEN, "none"), 12, "undo on server.open", "by the interlock alone", id="open-none"),
+        pytest.param(FENCE + WAIT + undone_by(OPEN, OWN), 12, "undo on server.open", "leave it out", id="open-own"),
+        pytest.param(undone_by(HOLD, "none"), 10, "undo: none on route.hold", "give other steps", id="hold-none"),
+        pytest.param(FENCE + WAIT + OPEN + undone_by(FLIP, "none"), 13, "undo: none on route.flip", "give other steps", id="flip-none"),
+    ],
+)
+def test_a_playbook_that_could_not_put_back_where_writes_go_is_rejected(steps: str, line: int, what: str, hint: str) -> None:
+    (problem,) = problems(steps)
+    assert (problem.line, problem.what) == (line, what)
+    assert hint in problem.hint
 
 
 def test_what_a_broken_fence_would_have_allowed_is_no_further_problem() -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from interlock.decisions.leases import RENEW_AFTER
 from interlock.errors import PairBusy, StoreFailed
+from interlock.ports import Lease
 from interlock.stores.database import open_database
 from interlock.stores.schema import APPLICATION_ID, SCHEMA
 from interlock.stores.sqlite import SqliteStore
@@ -182,6 +184,71 @@ def test_a_closed_store_says_so(store: SqliteStore) -> None:
     store.close()
     with pytest.raises(StoreFailed, match="could not list its runs: Cannot operate on a closed database"):
         store.runs(None)
+
+
+def removed(path: Path) -> None:
+    for file in path.parent.iterdir():
+        file.unlink()
+
+
+def replaced(path: Path) -> None:
+    other = path.parent / "other.db"
+    SqliteStore.open(other, HandClock()).close()
+    other.replace(path)
+
+
+def a_whole_new_store(path: Path) -> None:
+    removed(path)
+    SqliteStore.open(path, HandClock()).close()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda store, _: store.append("r1", [record(1)], durable=True), id="a durable record"),
+        pytest.param(lambda store, _: store.append("r1", [record(1)], durable=False), id="a record"),
+        pytest.param(lambda store, _: store.set_state("r1", "ended", "succeeded"), id="the state"),
+        pytest.param(lambda store, _: store.create_run(header("r2")), id="a new run"),
+        pytest.param(lambda store, _: store.reserve("r1", 1000), id="room"),
+        pytest.param(lambda store, _: store.take_lease("other", holder(1)), id="another lease"),
+        pytest.param(lambda store, lease: store.release_lease(lease), id="the lease's end"),
+    ],
+)
+@pytest.mark.parametrize("harm", [removed, replaced, a_whole_new_store])
+def test_a_file_that_is_removed_or_replaced_while_it_is_used_takes_nothing_more(
+    store: SqliteStore, path: Path, harm: Callable[[Path], object], use: Callable[[SqliteStore, Lease], object]
+) -> None:
+    """What is written to a removed file nobody will ever find: the run would go on, and could not be resumed."""
+    lease = store.take_lease("shop", holder(1))
+    harm(path)
+    with pytest.raises(StoreFailed, match="was removed or replaced while it was in use") as refused:
+        use(store, lease)
+    assert str(path) in refused.value.message
+    assert "put the file back" in refused.value.hint
+
+
+def test_the_lease_in_a_file_that_is_gone_is_not_renewed(path: Path) -> None:
+    """To look at it takes one read; that the file is gone is seen when it is to be written, at the latest with the next record."""
+    clock = HandClock()
+    opened = SqliteStore.open(path, clock)
+    try:
+        lease = opened.take_lease("shop", holder(1))
+        removed(path)
+        clock.sleep(RENEW_AFTER.total_seconds() + 1)
+        with pytest.raises(StoreFailed, match="was removed or replaced while it was in use"):
+            opened.check_lease(lease)
+    finally:
+        opened.close()
+
+
+def test_a_file_that_is_moved_away_and_put_back_is_used_again(store: SqliteStore, path: Path) -> None:
+    aside = path.with_suffix(".aside")
+    path.rename(aside)
+    with pytest.raises(StoreFailed, match="was removed or replaced"):
+        store.append("r1", [record(1)], durable=True)
+    aside.rename(path)
+    store.append("r1", [record(1)], durable=True)
+    assert store.records("r1") == (record(1),)
 
 
 # -- versions
