@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable
 
-from _pytest.mark.structures import ParameterSet
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from faults.stage import Moment
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import Samples, poller
 from interlock.sandbox.sql import query
 from scenarios.command_line import environment, interlock, start
-from scenarios.pair_state import Rendezvous, eventually, open_sides, positions, rendezvous, writer_and_standby
+from scenarios.pair_state import Rendezvous, ask_proxy, endpoints, eventually, open_sides, positions, rendezvous, writer_and_standby
 
 CLOCK = SystemClock()
 ROLLBACK_S = 8
@@ -68,14 +69,16 @@ class Lab:
     cables: Cables
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Stage:
-    """The pair as a case begins: `old` is the side that has the writes, `new` the one that shall get them."""
+    """The pair as a case begins: `old` is the side that has the writes, `new` the one that shall get them. `command` is the switchover."""
 
     sandbox: Sandbox
     cables: Cables
     old: str
     new: str
+    env: dict[str, str]
+    command: subprocess.Popen[str] | None = None
 
     def named(self, place: str) -> str:
         """A case says `old` and `new` for the sides."""
@@ -105,6 +108,7 @@ class Came:
     proof: BinlogProof
     balances: tuple[ledger.Balance, ...]
     open_sides: tuple[str, ...]
+    leads_to: tuple[str, ...]
     acknowledged: int
 
     @property
@@ -129,8 +133,8 @@ def lab() -> Iterator[Lab]:
 def strike_during(lab: Lab, fault: Fault, moment: Moment, folder: Path, *, healed: bool) -> Came:
     """A switchover under light load with the fault in it, healed three seconds later or only once the command has ended."""
     old, new = writer_and_standby(lab.sandbox)
-    stage = Stage(sandbox=lab.sandbox, cables=lab.cables, old=old, new=new)
-    env = environment(stage.sandbox, folder)
+    env = environment(lab.sandbox, folder)
+    stage = Stage(sandbox=lab.sandbox, cables=lab.cables, old=old, new=new, env=env)
     with ExitStack() as stack:
         watching = stack.enter_context(poller(stage.sandbox))
         with stage.cables.inside("proxy"):
@@ -143,7 +147,7 @@ def strike_during(lab: Lab, fault: Fault, moment: Moment, folder: Path, *, heale
         began_s = CLOCK.monotonic_s()
         words = ("run", _playbook(folder, moment, met), "-i", f"to={new}", "-i", "max_outage=3s", "--json")
         with stage.cables.inside("tool"):
-            process = stack.enter_context(start(*words, env=env))
+            process = stage.command = stack.enter_context(start(*words, env=env))
         stack.callback(process.kill)
         if moment is not Moment.BEFORE:
             met.await_run()
@@ -156,7 +160,7 @@ def strike_during(lab: Lab, fault: Fault, moment: Moment, folder: Path, *, heale
         if healed:
             CLOCK.sleep(HEALED_AFTER_S - took_s)
         fault.heal(stage)
-        taken_up = _take_up(stage, report, env)
+        taken_up = _take_up(stage, report)
         entries = writing.stop()
         samples = watching.stop()
     _await_replication(stage)
@@ -169,12 +173,15 @@ def strike_during(lab: Lab, fault: Fault, moment: Moment, folder: Path, *, heale
         proof=prove(stage.sandbox),
         balances=tuple(ledger.balance(entries, _keys(stage, name, writing.prefix)) for name in (old, new)),
         open_sides=tuple(open_sides(stage.sandbox)),
+        leads_to=tuple(ready_endpoints(stage.sandbox)),
         acknowledged=len(ledger.acknowledged(entries)),
     )
 
 
 def assert_held(came: Came, allowed: set[str]) -> None:
     """What must hold after any fault: a named, allowed outcome within the bound, one writer at the most and one in the end, none lost."""
+    after = f", then {came.taken_up['outcome']}" if came.taken_up else ""
+    sys.stdout.write(f"{came.outcome}{after} after {came.took_s:.1f}s, {came.acknowledged} acknowledged\n")
     assert came.outcome in allowed, came.report
     assert came.report["exit_code"] == _CODES[came.outcome]
     assert came.took_s < BOUND_S
@@ -184,10 +191,11 @@ def assert_held(came: Came, allowed: set[str]) -> None:
     assert came.proof.only_in_one == 0
     assert [(balance.lost, balance.duplicated, balance.resurrected) for balance in came.balances] == [((), (), ())] * 2
     assert came.acknowledged > 0
-    assert len(came.open_sides) == 1
     if came.outcome == "halted":
         assert came.taken_up is not None
         assert came.taken_up["outcome"] in {"rolled_back", "succeeded"}, came.taken_up
+    assert len(came.open_sides) == 1, came.report
+    assert came.leads_to == came.open_sides
 
 
 # -- faults
@@ -220,32 +228,59 @@ def frozen(program: str) -> Fault:
 
 
 def killed(program: str) -> Fault:
-    """A program that is gone from one instant to the next. Healed, it is started again, as its host would."""
-    gone: list[str] = []
+    """A program that is gone from one instant to the next. Healed, it is started again, as its host would; a proxy with the state of its
+    servers as it was (HAProxy's `load-server-state-from-file`), and with no hold.
+    """
+    gone: list[tuple[str, set[str]]] = []
 
     def strike(stage: Stage) -> None:
         name, pid = stage.named(program), stage.pid_of(program)
+        gone.append((name, ready_endpoints(stage.sandbox)))
         os.kill(pid, signal.SIGKILL)
         assert eventually(lambda: processes.started(pid) is None)
         processes.reap(pid)
-        gone.append(name)
 
     def heal(stage: Stage) -> None:
         while gone:
-            name = gone.pop()
+            name, ready = gone.pop()
             if name == "haproxy":
-                _start_proxy(stage)
+                _start_proxy(stage, ready)
             else:
                 pairs.restart(stage.sandbox, name, clock=CLOCK, network=stage.cables.network())
 
     return Fault(strike=strike, heal=heal)
 
 
-def _start_proxy(stage: Stage) -> None:
-    """As it was configured: a new HAProxy knows nothing of what its predecessor was told at run time."""
+def frozen_tool() -> Fault:
+    """The command itself hangs, and another operator tries the same meanwhile: the pair is not theirs."""
+
+    def strike(stage: Stage) -> None:
+        assert stage.command is not None
+        os.kill(stage.command.pid, signal.SIGSTOP)
+        with stage.cables.inside("tool"):
+            other = interlock("switchover", "--to", stage.new, "--json", env=stage.env)
+        assert other.code == 6, other
+
+    def heal(stage: Stage) -> None:
+        if stage.command is not None and stage.command.poll() is None:
+            os.kill(stage.command.pid, signal.SIGCONT)
+
+    return Fault(strike=strike, heal=heal)
+
+
+def _start_proxy(stage: Stage, ready: set[str]) -> None:
     proxy = stage.sandbox.proxy
+    Path(proxy.admin_socket).unlink()
     with stage.cables.inside("proxy"):
         processes.spawn([processes.programs(["haproxy"])["haproxy"], "-f", proxy.config, "-db"], Path(proxy.log))
+    assert eventually(Path(proxy.admin_socket).exists)
+    for name in stage.sandbox.members:
+        ask_proxy(stage.sandbox, f"set server {proxy.backend}/{name} state {'ready' if name in ready else 'maint'}")
+
+
+def ready_endpoints(sandbox: Sandbox) -> set[str]:
+    """The sides that the proxy sends clients to, as it was told; whatever its health checks say."""
+    return {row["srv_name"] for row in endpoints(sandbox) if row["srv_admin_state"] == "0"}
 
 
 # -- parts
@@ -269,13 +304,14 @@ def _report(process: subprocess.Popen[str]) -> dict[str, Any]:
     return {**report, "said": err}
 
 
-def _take_up(stage: Stage, report: dict[str, Any], env: dict[str, str]) -> dict[str, Any] | None:
-    """What the operator does once the fault is over, if a person was needed."""
-    if report["outcome"] in {"succeeded", "refused", "rolled_back"}:
+def _take_up(stage: Stage, report: dict[str, Any]) -> dict[str, Any] | None:
+    """What the operator does once the fault is over and replication flows again, if a person was needed."""
+    if report["outcome"] != "halted":
         return None
     _await_replication(stage)
+    eventually(lambda: _is_same(stage), 20.0)  # a channel says that it runs for as long as it has not noticed that its link was cut
     with stage.cables.inside("tool"):
-        done = interlock("rollback", str(report["run"]), "--json", env=env)
+        done = interlock("rollback", str(report["run"]), "--json", env=stage.env)
     return {"code": done.code, "said": done.err, **(done.document or {})}
 
 
@@ -286,7 +322,11 @@ def _await_replication(stage: Stage) -> None:
 
 def _await_same(stage: Stage) -> None:
     """Both servers hold the same: nobody writes any more."""
-    assert eventually(lambda: len({frozenset(logged.split(",")) for logged in positions(stage.sandbox).values()}) == 1, 20.0)
+    assert eventually(lambda: _is_same(stage), 20.0)
+
+
+def _is_same(stage: Stage) -> bool:
+    return len({frozenset(logged.split(",")) for logged in positions(stage.sandbox).values()}) == 1
 
 
 def _runs(stage: Stage, name: str) -> bool:

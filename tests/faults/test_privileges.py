@@ -1,4 +1,4 @@
-"""Least privilege: what `interlock grants` prints is enough, and preflight names each line of it that is taken away, as the GRANT that gives it."""
+"""Least privilege: what `interlock grants` prints is enough, and preflight names each line of it that is taken away."""
 
 from __future__ import annotations
 
