@@ -278,9 +278,12 @@ def _start_proxy(stage: Stage, ready: set[str]) -> None:
         ask_proxy(stage.sandbox, f"set server {proxy.backend}/{name} state {'ready' if name in ready else 'maint'}")
 
 
+_MAINTENANCE_OR_DRAIN = 0x01 | 0x08  # HAProxy management guide 9.3, "show servers state": 0x04 only says that it began disabled
+
+
 def ready_endpoints(sandbox: Sandbox) -> set[str]:
     """The sides that the proxy sends clients to, as it was told; whatever its health checks say."""
-    return {row["srv_name"] for row in endpoints(sandbox) if row["srv_admin_state"] == "0"}
+    return {row["srv_name"] for row in endpoints(sandbox) if not int(row["srv_admin_state"]) & _MAINTENANCE_OR_DRAIN}
 
 
 # -- parts

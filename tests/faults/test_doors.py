@@ -86,7 +86,7 @@ def topology(pair: Sandbox, folder: Path, *changes: tuple[str, str]) -> dict[str
     return {**environment(pair, folder), "INTERLOCK_TOPOLOGY": str(path)}
 
 
-def assert_refused(pair: Sandbox, env: dict[str, str], *says: str, words: tuple[str, ...] = ("switchover",)) -> Ended:
+def assert_refused(pair: Sandbox, env: dict[str, str], *says: str, words: tuple[str, ...] = ("run", "switchover")) -> Ended:
     """In these words, within the bound; and nothing moved on either server."""
     clock = SystemClock()
     assert eventually(lambda: len(set(positions(pair).values())) == 1)
@@ -158,7 +158,7 @@ def test_with_certificates_of_the_named_authority_a_switchover_succeeds(door: Do
     try:
         env = topology(door.pair, tmp_path, ("tls: off", f"tls: {{ca: {door.authority.ca}}}"))
         to = next(name for name in door.pair.members if name not in open_sides(door.pair))
-        done = interlock("switchover", env=env)
+        done = interlock("run", "switchover", env=env)
         assert (done.code, open_sides(door.pair)) == (0, [to]), done
     finally:
         for name in door.pair.members:
@@ -195,7 +195,7 @@ def test_a_store_on_a_full_file_system_refuses_before_the_first_effect(pair: San
     try:
         env = {**environment(pair, tmp_path), "INTERLOCK_STORE": f"sqlite://{disk}/runs.db"}
         before = (open_sides(pair), positions(pair))
-        done = interlock("switchover", env=env)
+        done = interlock("run", "switchover", env=env)
         assert (done.code, open_sides(pair), positions(pair)) == (3, *before), done
         assert "Traceback" not in done.err
         assert "make room in" in done.err

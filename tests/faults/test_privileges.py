@@ -74,4 +74,4 @@ def test_with_exactly_what_is_printed_a_switchover_succeeds(granting: Sandbox, t
     printed = interlock("grants", env=environment(granting, tmp_path)).out
     for user, privilege, _ in _GRANTS:
         assert re.search(rf"GRANT [A-Z_, ]*\b{privilege}\b[A-Z_, ]* ON \S+ TO ", printed), (user, privilege)
-    assert interlock("switchover", env=environment(granting, tmp_path)).code == 0
+    assert interlock("run", "switchover", env=environment(granting, tmp_path)).code == 0
