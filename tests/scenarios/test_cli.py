@@ -56,7 +56,7 @@ def test_a_switchover_moves_the_writes_and_can_be_shown(pair: Sandbox, env: dict
 
 def test_runs_lists_the_newest_first_and_says_what_can_be_taken_up(pair: Sandbox, env: dict[str, str]) -> None:
     for _ in range(2):
-        assert interlock("switchover", env=env).code == 0
+        assert interlock("run", "switchover", env=env).code == 0
     rows = interlock("runs", "--json", env=env).document
     assert [row["resumable"] for row in rows] == [False, False]
     assert {"run", "playbook", "topology", "state", "outcome", "started_at", "resumable"} <= rows[0].keys()
@@ -111,7 +111,7 @@ def test_a_refused_plan_exits_3_and_says_every_reason(fresh_pair: Sandbox, tmp_p
     assert planned.code == 3
     assert "would be refused" in planned.out
     assert re.findall(r"✗ preflight/([a-z._]+)", planned.out) == ["replication.healthy", "route.hold_outlasts"]
-    ran = interlock("switchover", "-i", "max_outage=40s", "--json", env=env)
+    ran = interlock("run", "switchover", "-i", "max_outage=40s", "--json", env=env)
     assert (ran.code, ran.document["outcome"], _open_side(fresh_pair)) == (3, "refused", ["east"])
     assert ran.document["problems"][0]["what"]
 
@@ -120,7 +120,7 @@ def test_two_at_once_one_works_and_the_other_exits_6(pair: Sandbox, env: dict[st
     slow = with_step(tmp_path, "preflight", _TAKES_A_SECOND)
     with start("run", slow, env=env) as first:
         _await_line(first, "preflight:")
-        second = interlock("switchover", "--json", env=env)
+        second = interlock("run", "switchover", "--json", env=env)
         assert first.wait(30) == 0
         assert first.stderr is not None
         first.stderr.read()
@@ -222,7 +222,7 @@ def _read_until(terminal: int, wanted: bytes | None) -> bytes:
 
 
 def test_the_password_is_nowhere_to_be_seen(pair: Sandbox, env: dict[str, str], tmp_path: Path) -> None:
-    said = [interlock(*words, env=env) for words in (("switchover",), ("status", "--json"), ("plan", "switchover"), ("runs",))]
+    said = [interlock(*words, env=env) for words in (("run", "switchover"), ("status", "--json"), ("plan", "switchover"), ("runs",))]
     run = interlock("runs", "--json", env=env).document[0]["run"]
     said.append(interlock("show", run, "--json", env=env))
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("runs.db*"))

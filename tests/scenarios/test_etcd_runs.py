@@ -103,11 +103,11 @@ def test_without_etcds_majority_a_run_goes_back_before_its_next_effect(pair: San
     breakable.await_health()
     (row,) = interlock("runs", "--json", env=env).document
     assert (row["outcome"], row["resumable"]) == (None, True)  # etcd could not be told
-    refused = interlock("switchover", "--json", env=env)
+    refused = interlock("run", "switchover", "--json", env=env)
     assert (refused.code, state_of(pair)) == (3, before), refused
     back = interlock("rollback", row["run"], "--json", env=env)
     assert (back.code, state_of(pair)) == (4, before), back
-    assert interlock("switchover", "--json", env=env).code == 0
+    assert interlock("run", "switchover", "--json", env=env).code == 0
 
 
 def _steps(document: dict[str, list[dict[str, list[dict[str, str]]]]]) -> list[dict[str, str]]:

@@ -108,7 +108,7 @@ def _add_runs(commands: Any) -> None:
         "--as", dest="as_", metavar="NAME", help="the run's name (default: the moment it begins); refused if there is a run of that name"
     )
     switchover = _command(commands, "switchover", "runs:switchover", "move the writes to the standby with nothing lost (= run switchover)")
-    switchover.add_argument("--to", metavar="CLUSTER", help="the cluster that takes the writes; without it, the one that is the standby")
+    switchover.add_argument("--to", required=True, metavar="CLUSTER", help="the cluster that takes the writes")
     _add_inputs(switchover)
     _command(commands, "runs", "runs:runs", "list the runs, newest first; with a topology, that pair's alone")
     for name, help_ in (
@@ -192,6 +192,7 @@ def _add_playbooks(commands: Any) -> None:
 def _add_sandbox(commands: Any) -> None:
     grants = _command(commands, "grants", "grants:grants", "print the least privileges that Interlock needs, as SQL")
     grants.add_argument("--flavor", default="mariadb", metavar="FLAVOR", help="the servers' flavor (default: mariadb)")
+    grants.add_argument("--host", default="%", metavar="HOST", help="the host part of the accounts (default: %%)")
     sandbox = _command(commands, "sandbox", "", "a private pair on this machine: servers, replication, proxy, topology file")
     inner = sandbox.add_subparsers(metavar="COMMAND", title="commands", required=True, dest="inner_name")
     drill = _command(commands, "drill", "drill:drill", "rehearse switchovers there and back on the sandbox, under load, and report")

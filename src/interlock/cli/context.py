@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interlock.engine.identity import opened_a_server
 from interlock.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -122,6 +121,8 @@ def stored(context: Context) -> Iterator[tuple[Store, str | None]]:
 
 def _warn(store: Store, topology: str, about: str | None) -> None:
     """Of every run without an outcome, and of those that halted and after which no run opened a server: the pair is as they left it."""
+    from interlock.engine.identity import opened_a_server  # noqa: PLC0415 - `--help` needs none of the engine
+
     moved_since = False
     for header in store.runs(topology):
         is_open = header.outcome is None or (header.outcome == "halted" and not moved_since)

@@ -18,7 +18,13 @@ def grants(context: Context) -> Answer:
 
         named = [(m.access.account.user, m.access.canary.user if m.access.canary else None) for m in read_topology(path).masters()]
         accounts = [(own, other or canary) for own, other in dict.fromkeys(named)]
-    sql = "\n".join(grants_sql(flavor, own, other) for own, other in accounts)
-    head = "-- Run once on the writer; set each account's password with ALTER USER … IDENTIFIED BY.\n"
+    host = context.options.host
+    sql = "\n".join(grants_sql(flavor, own, other, host=host) for own, other in accounts)
+    names = ", ".join(f"'{name}'@'{host}'" for name in dict.fromkeys(name for pair in accounts for name in pair))
+    head = (
+        f"-- Make the accounts first, each with a password of its own: {names}\n"
+        "--   CREATE USER … IDENTIFIED BY …\n"
+        "-- then run this once on the writer, which fails for an account that is not there.\n"
+    )
     plain = {"flavor": flavor, "accounts": [{"user": own, "canary": other} for own, other in accounts], "sql": sql}
     return Answer(plain=plain, text=lambda _: head + sql)

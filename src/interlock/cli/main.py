@@ -17,6 +17,10 @@ from interlock.cli.signals import signals_to
 from interlock.errors import ExitCode, InterlockError, InvalidFile, PairBusy, UsageError
 
 
+_MOST_WORDS = 10_000
+"""argparse takes time with the square of their number: a hundred thousand would take ten seconds."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -31,6 +35,10 @@ def _answer(words: list[str]) -> tuple[Context | None, Answer]:
     """Whatever happens ends in an answer. The context is None if the words made no sense."""
     context: Context | None = None
     try:
+        if len(words) > _MOST_WORDS:
+            raise UsageError(
+                f"the command line has {len(words)} words, at most {_MOST_WORDS} are read", hint="is it what you meant to type?"
+            )
         context = Context(options=parser().parse_args(words))
         return context, _carry_out(context)
     except InterlockError as error:

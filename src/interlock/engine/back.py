@@ -16,7 +16,7 @@ from interlock.engine.execution import Execution
 from interlock.engine.forward import steps_of
 from interlock.engine.journal import Intent, RecordKind
 from interlock.engine.steps import BoundStep, bind
-from interlock.errors import DriverError, LeaseLost, StepFailed
+from interlock.errors import DriverError, LeaseLost, NotPermitted, StepFailed
 from interlock.model.codec import from_plain
 from interlock.model.effects import Effect, Fence, is_repeatable
 from interlock.model.verdict import Act, Done, Refuse, Wait
@@ -26,6 +26,7 @@ _HALT_WITHIN_S = 10.0
 """How long halting tries to fence what may be open."""
 
 _PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 2.0
 
 
 class UndoFailed(StepFailed):
@@ -77,7 +78,8 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
     action = cast("Action[Any]", bound.action)
     before = intent.before if not _is_plain(intent.before) else from_plain(intent.before, facts_type(action))
     script: tuple[str, ...] = ()
-    done_once = False
+    done_once, took_hold = False, False
+    pause_s = _PAUSE_S
     while True:
         try:
             if not script:
@@ -86,18 +88,21 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
             effects = _undo_effects(execution, bound, before, now)
             if not effects or done_once:
                 break
-            _not_for_ever(script, deadline)
+            _see_it_stays(took_hold, deadline)
             script = scripts(execution.world, effects)
             execution.journal.write(RecordKind.UNDOING, durable=True, step=intent.step, script=script)
             execution.observe(UndoBegan(step=intent.step, script=script))
             for server in touched_servers(effects):
                 execution.guard.recover(server)
+            took_hold = False
             carry_out(execution, effects, deadline)
+            took_hold = True
             done_once = not all(is_repeatable(effect) for effect in effects) or bound.step.undo is not None
         except LeaseLost:
             raise
         except (DriverError, StepFailed) as error:
-            _again_or_fail(execution, intent, bound, error, script=script, deadline=deadline, began_s=began_s)
+            _again_or_fail(execution, intent, bound, error, script=script, deadline=deadline, began_s=began_s, pause_s=pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
     intent.undone = True
     ms = (execution.clock.monotonic_s() - began_s) * 1000
     detail = "; ".join(script) or "nothing to undo"
@@ -105,9 +110,9 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
     execution.observe(UndoEnded(step=intent.step, result="undone" if script else "nothing_to_undo", detail=detail, ms=ms))
 
 
-def _not_for_ever(sent: Sequence[str], deadline: Deadline) -> None:
-    """StepFailed once it was put back, is not so, and the time is over."""
-    if sent and deadline.is_over():
+def _see_it_stays(took_hold: bool, deadline: Deadline) -> None:  # noqa: FBT001 - a judgement of two things
+    """StepFailed once it was put back without an error, is not so, and the time is over."""
+    if took_hold and deadline.is_over():
         raise StepFailed("what was put back did not stay so", hint="find what changes it meanwhile")
 
 
@@ -120,10 +125,11 @@ def _again_or_fail(
     script: tuple[str, ...],
     deadline: Deadline,
     began_s: float,
+    pause_s: float,
 ) -> None:
-    """Fresh connections and another try while there is time; then UndoFailed."""
-    if not deadline.is_over():
-        execution.clock.sleep(min(_PAUSE_S, deadline.left_s()))
+    """Fresh connections and another try while there is time; then UndoFailed. A right that is missing does not come by waiting."""
+    if not deadline.is_over() and not isinstance(error, NotPermitted):
+        execution.clock.sleep(min(pause_s, deadline.left_s()))
         try:
             _refresh(execution, bound)
         except DriverError:

@@ -21,7 +21,7 @@ from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.against import check_against
 from interlock.playbook.catalogue import Verb
 from interlock.playbook.inputs import resolve_inputs, scope_of
-from interlock.playbook.tree import Playbook, Step
+from interlock.playbook.tree import OnFailure, Playbook, Step
 from interlock.ports import World
 
 
@@ -169,6 +169,9 @@ def _live_check(planning: _Planning, bound: BoundStep, base: dict[str, Any]) -> 
             pass
         case Act(why):
             hint = ""
+    if bound.step.on_failure is OnFailure.CONTINUE:
+        planning.scope[bound.key] = {}
+        return PlannedStep(**base, result="fails", detail=why, hint=hint, warnings=("it may fail: the run would go on",))
     planning.problems.append({"what": f"{bound.key}: {why}", "hint": hint})
     return PlannedStep(**base, result="fails", detail=why, hint=hint)
 

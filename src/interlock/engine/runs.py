@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from interlock.clock import Clock
@@ -60,6 +61,7 @@ class Engine:
         """
         topology = self.world.topology
         check_against(playbook, topology)
+        self._see_inputs(playbook, given)
         run = run or run_name(self.clock)
         lease = self.store.take_lease(topology.name, self.holder(run))
         guard = Guard(self.store, lease, self.world)
@@ -81,7 +83,7 @@ class Engine:
                     durable=True,
                     playbook=playbook.name,
                     text=playbook.text,
-                    path=playbook.path,
+                    path=str(Path(playbook.path).absolute()) if playbook.path else "",  # `./hook` is found from anywhere, later
                     inputs=dict(given),
                     topology=topology.name,
                     topology_digest=topology.digest,
@@ -97,6 +99,12 @@ class Engine:
             return report_of(header, journal.records)
         finally:
             guard.release()
+
+    def _see_inputs(self, playbook: Playbook, given: Mapping[str, str]) -> None:
+        """UsageError for inputs that no pair could make right, before anything is recorded. What this pair refuses, the run itself says."""
+        roles = pair_roles(self.world)
+        with suppress(Refused):
+            resolve_inputs(playbook, given, self.world.topology, writer=roles.writer, standby=roles.standby, unseen=roles.unseen)
 
     def resume(self, run: str) -> RunReport:
         """Go on with an unfinished or halted run: forward, or back if it was on its way back."""
@@ -133,7 +141,11 @@ class Engine:
             journal = Journal(self.store, header.run, self.clock, self.redact, records, turn=self.world.turn)
             if not progress.started:
                 return self._never_began(header, journal)
-            playbook = self.parse(str(progress.started["text"]), file=f"the journal of {header.run}", catalogue=self.catalogue)
+            playbook = self.parse(
+                str(progress.started["text"]),
+                file=str(progress.started.get("path") or f"the journal of {header.run}"),
+                catalogue=self.catalogue,
+            )
             execution = self._execution(header.run, playbook, journal, guard, progress)
             execution.taken_over = True
             journal.write(RecordKind.TAKEN_OVER, durable=True, holder=lease.holder, epoch=lease.epoch)

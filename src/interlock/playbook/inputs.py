@@ -57,7 +57,8 @@ def resolve_inputs(
 
     `unseen`: what kept a server from being looked at, which may be why the writer is not known.
 
-    UsageError with every problem at once; Refused if the writer must be known, and is not.
+    UsageError with every problem at once; Refused for what the pair as it is does not allow: its writer must be known and is not, or an
+    input names a cluster that it must differ from.
     """
     giving = _Giving(known=known_names(topology), roles={"writer": writer, "standby": standby}, unseen=unseen)
     for name in given:
@@ -73,9 +74,9 @@ def resolve_inputs(
             values[name] = giving.role(str(its.default))
         else:
             values[name] = its.default
-    _check_apart(playbook, values, giving)
     if giving.problems:
         raise UsageError("\n".join(giving.problems), hint="; ".join(giving.hints))
+    _see_apart(playbook, values, giving)
     return values
 
 
@@ -120,7 +121,7 @@ def _convert(its: Input, text: str, giving: _Giving) -> object:
             return text if text.isprintable() else None
 
 
-def _check_apart(playbook: Playbook, values: Mapping[str, object], giving: _Giving) -> None:
+def _see_apart(playbook: Playbook, values: Mapping[str, object], giving: _Giving) -> None:
     for name, its in playbook.inputs.items():
         other = its.differs_from
         if other is None or values.get(name) is None:
@@ -129,4 +130,4 @@ def _check_apart(playbook: Playbook, values: Mapping[str, object], giving: _Givi
         if values[name] == forbidden:
             also = f"the {other}" if other in _ROLES else f"{other} too"
             rest = [cluster for cluster in giving.known[Kind.CLUSTER] if cluster != forbidden]
-            giving.add(f"{name} is {forbidden}, which is {also}", f"{name} can be: {', '.join(rest)}")
+            raise Refused(f"{name} is {forbidden}, which is {also}", hint=f"{name} can be: {', '.join(rest)}")

@@ -24,7 +24,7 @@ _HOLD = re.compile(r"proc\.hold: type=\w+ value=<(\d+)>")
 
 def read_endpoints(settings: HAProxySettings, proxy: str, answer: str) -> tuple[EndpointFacts, ...]:
     """Every server of the backend as `proxy` has it. StatementFailed, in the proxy's words, if a server of ours is not among them."""
-    states, stats = _states(answer), _stats(answer)
+    states, stats = _states(answer), _stats(answer, settings.backend)
     missing = [name for name in settings.servers.values() if name not in states or name not in stats]
     if missing:
         words = next((line for line in answer.splitlines() if line.strip() and not line.startswith(("#", "1"))), "it lists others")
@@ -106,12 +106,13 @@ def _states(answer: str) -> dict[str, dict[str, str]]:
     return {row["srv_name"]: row for row in parsed if "srv_name" in row and "srv_iweight" in row}
 
 
-def _stats(answer: str) -> dict[str, dict[str, str]]:
-    """Rows of `show stat`, by the server's name; its header begins `# pxname`."""
+def _stats(answer: str, backend: str) -> dict[str, dict[str, str]]:
+    """Rows of `show stat` of one backend, by the server's name; its header begins `# pxname`."""
     rows = _table(answer, "# pxname")
     if not rows:
         return {}
-    return {row["svname"]: row for row in csv.DictReader([rows[0].removeprefix("# "), *rows[1:]]) if row.get("check_status") is not None}
+    parsed = csv.DictReader([rows[0].removeprefix("# "), *rows[1:]])
+    return {row["svname"]: row for row in parsed if row.get("pxname") == backend and row.get("check_status") is not None}
 
 
 def _table(answer: str, header: str) -> list[str]:

@@ -36,8 +36,11 @@ def commands(settings: HAProxySettings, effect: RouteEffect) -> dict[str, Comman
 
 
 def reading(settings: HAProxySettings) -> Commands:
-    """One line that tells all. `experimental-mode on` changes nothing but this connection, and is refused below `level admin`."""
-    read = ("experimental-mode on", f"show servers state {settings.backend}", f"show stat {settings.backend} 4 -1")
+    """One line that tells all. `experimental-mode on` changes nothing but this connection, and is refused below `level admin`.
+
+    The servers of every proxy are asked for: by name, `show stat` would answer for a frontend of the backend's name (seen on 2.6).
+    """
+    read = ("experimental-mode on", f"show servers state {settings.backend}", "show stat -1 4 -1")
     return (*read, "get var proc.hold") if settings.hold is HoldBy.LUA else read
 
 

@@ -48,7 +48,6 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
         raise UsageError(f"no grants are known for {flavor}", hint=f"known: {MARIADB}")
     account = f"{text(user)}@{text(host)}"
     lines = [
-        f"CREATE USER IF NOT EXISTS {account};",
         *(f"GRANT {need.privilege} ON *.* TO {account}; -- {need.what_for}" for need in NEEDS),
         f"{canary.SCHEMA};",
         f"{canary.TABLE};",
@@ -57,7 +56,6 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
     if canary_user is not None:
         other = f"{text(canary_user)}@{text(host)}"
         lines += [
-            f"CREATE USER IF NOT EXISTS {other};",
             f"GRANT {', '.join(CANARY_ACCOUNT_PRIVILEGES)} ON `interlock`.`canary` TO {other};",
         ]
     return "\n".join(lines) + "\n"
