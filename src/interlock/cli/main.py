@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import io
 import json
@@ -16,9 +17,7 @@ from interlock.cli.context import Answer, Context, width, write
 from interlock.cli.signals import signals_to
 from interlock.errors import ExitCode, InterlockError, InvalidFile, PairBusy, UsageError
 
-
 _MOST_WORDS = 10_000
-"""argparse takes time with the square of their number: a hundred thousand would take ten seconds."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,11 +34,7 @@ def _answer(words: list[str]) -> tuple[Context | None, Answer]:
     """Whatever happens ends in an answer. The context is None if the words made no sense."""
     context: Context | None = None
     try:
-        if len(words) > _MOST_WORDS:
-            raise UsageError(
-                f"the command line has {len(words)} words, at most {_MOST_WORDS} are read", hint="is it what you meant to type?"
-            )
-        context = Context(options=parser().parse_args(words))
+        context = Context(options=_options(words))
         return context, _carry_out(context)
     except InterlockError as error:
         return context, _failed(error)
@@ -49,6 +44,13 @@ def _answer(words: list[str]) -> tuple[Context | None, Answer]:
         from interlock.cli.crash import crashed  # noqa: PLC0415 - only then
 
         return context, crashed(error, context.redact if context else str)
+
+
+def _options(words: list[str]) -> argparse.Namespace:
+    """Argparse takes time with the square of their number: for a hundred thousand, ten seconds."""
+    if len(words) > _MOST_WORDS:
+        raise UsageError(f"the command line has {len(words)} words, at most {_MOST_WORDS} are read", hint="is it what you meant to type?")
+    return parser().parse_args(words)
 
 
 def _carry_out(context: Context) -> Answer:
