@@ -99,7 +99,7 @@ def test_a_lock_that_is_seen_is_refused_and_the_writer_is_writable_once_it_goes(
     before = state_of(fresh_pair)
     with closing(sql.connect(fresh_pair, "east")) as holder:
         sql.rows(holder, lock)
-        done = interlock("switchover", "--json", env=environment(fresh_pair, tmp_path))
+        done = interlock("run", "switchover", "--json", env=environment(fresh_pair, tmp_path))
         assert (done.code, state_of(fresh_pair)) == (3, before), done
         sql.rows(holder, unlock)
         assert_writable_soon(fresh_pair)
