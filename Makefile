@@ -39,7 +39,8 @@ endurance-switchovers: setup ## 200 real switchovers under 64 writers
 endurance-races: setup ## 50 real races of two operators
 	PYTHONPATH=tests $(BIN)/python tests/endurance/races.py
 
-bench: setup ## our switchover against the bare six statements
+bench: setup ## how soon the command answers; our switchover against the bare six statements
+	$(BIN)/python benchmarks/command.py
 	$(BIN)/python benchmarks/switchover.py
 
 endurance: setup ## hours of a bad night on real servers: the store in etcd under kills and lost majorities
