@@ -121,13 +121,11 @@ def stored(context: Context) -> Iterator[tuple[Store, str | None]]:
 
 def _warn(store: Store, topology: str, about: str | None) -> None:
     """Of every run without an outcome, and of those that halted and after which no run opened a server: the pair is as they left it."""
-    from interlock.engine.identity import opened_a_server  # noqa: PLC0415 - `--help` needs none of the engine
+    from interlock.engine.identity import overtaken_by  # noqa: PLC0415 - `--help` needs none of the engine
 
-    moved_since = False
-    for header in store.runs(topology):
-        is_open = header.outcome is None or (header.outcome == "halted" and not moved_since)
-        if header.outcome in {"succeeded", "rolled_back"} and not moved_since:
-            moved_since = opened_a_server(store, header)
+    headers = store.runs(topology)
+    for header in headers:
+        is_open = header.outcome is None or (header.outcome == "halted" and overtaken_by(store, header, headers) is None)
         if is_open and not (about and header.run.startswith(about)):
             word = "unfinished" if header.outcome is None else "halted"
             note(

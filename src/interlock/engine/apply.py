@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from interlock.clock import Deadline
 from interlock.decisions.writes import writers
@@ -28,6 +28,8 @@ from interlock.model.effects import (
 from interlock.model.facts import WriteFacts
 from interlock.model.topology import ServerName
 from interlock.ports import World
+
+_CLOSE_WITHIN_S = 2.0
 
 
 def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
@@ -88,16 +90,16 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, sending: Call
             world.server(effect.server).apply(effect, mark=execution.mark)
         case RunSql():
             execution.interlock.forget(effect.server)
-            sending()
-            world.server(effect.server).apply(effect, mark=execution.mark)
-            no_second_writer(world)
+            with _opening_nothing(execution, deadline):
+                sending()
+                world.server(effect.server).apply(effect, mark=execution.mark)
         case Hold() | Release() | PointTo() | RestoreRoute():
             sending()
             world.route(effect.route).apply(effect)
         case RunCommand() | CallHttp():
-            sending()
-            world.outside.run(effect)
-            no_second_writer(world)
+            with _opening_nothing(execution, deadline):
+                sending()
+                world.outside.run(effect)
 
 
 def _opening(execution: Execution, sending: Callable[[], None]) -> Callable[[], None]:
@@ -120,11 +122,28 @@ def open_masters(world: World, besides: Collection[ServerName] = ()) -> tuple[Se
     return writers(seen)
 
 
-def no_second_writer(world: World) -> None:
-    """StepFailed if a team's own step opened a server behind the interlock's back: its text tells nothing of what it does."""
-    open_now = open_masters(world)
-    if len(open_now) > 1:
+@contextmanager
+def _opening_nothing(execution: Execution, deadline: Deadline) -> Iterator[None]:
+    """A team's own step must not open a server behind the interlock's back; its text tells nothing of what it does.
+
+    What it opened is fenced again at once, and StepFailed names it.
+    """
+    before = open_masters(execution.world)
+    try:
+        yield
+    finally:
+        opened = [name for name in open_masters(execution.world) if name not in before]
+        for name in opened:
+            _one(execution, Fence(server=name, within_s=_CLOSE_WITHIN_S), deadline, lambda: None)
+    if opened:
         raise StepFailed(
-            f"{' and '.join(open_now)} take writes at the same time after a step that is not the interlock's",
+            f"a step that is not the interlock's let {' and '.join(opened)} take writes; fenced again",
             hint="only server.open may let a server take writes",
         )
+
+
+def no_second_writer(world: World) -> None:
+    """StepFailed if two masters take writes."""
+    open_now = open_masters(world)
+    if len(open_now) > 1:
+        raise StepFailed(f"{' and '.join(open_now)} take writes at the same time", hint="only server.open may let a server take writes")

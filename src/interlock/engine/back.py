@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from interlock.actions.action import Action, facts_type
 from interlock.clock import Deadline
-from interlock.engine.apply import carry_out, scripts, touched_servers
+from interlock.engine.apply import carry_out, open_masters, scripts, touched_servers
 from interlock.engine.events import UndoBegan, UndoEnded
 from interlock.engine.execution import Execution
 from interlock.engine.forward import steps_of
@@ -179,9 +179,9 @@ def _is_plain(before: object) -> bool:
 def halt(execution: Execution) -> list[str]:
     """Fence every master, if this run has fenced or opened one; returns what could not be proved fenced, a sentence each.
 
-    A run that has touched no server leaves the writer open: halting must not cause an outage of its own.
+    A run that has touched no server leaves the one writer open: halting must not cause an outage of its own.
     """
-    if not intents_of_writes(execution):
+    if not intents_of_writes(execution) and len(open_masters(execution.world)) <= 1:
         return []
     _look_again_at_fences(execution)
     execution.spare_the_store()

@@ -26,10 +26,12 @@ class Guard:
         """On the way back, a store that fails stops nothing, as long as the locks on the servers are this run's."""
 
     def take_locks(self, *, tolerant: bool) -> None:
-        """PairBusy if another session holds one. With `tolerant`, a master that does not answer is left out."""
+        """PairBusy if another session holds one. With `tolerant`, of a run that is taken up: a master that does not answer is left out, and
+        a lock that the run's former process left behind is taken over.
+        """
         for master in self._world.topology.masters():
             try:
-                self._world.server(master.name).take_lock(self._lock)
+                self._world.server(master.name).take_lock(self._lock, owner=self.lease.holder.run, again=tolerant)
             except DriverError:
                 if not tolerant:
                     raise
@@ -68,7 +70,7 @@ class Guard:
         """Take the server's lock again if a broken connection lost it. LeaseLost if another has it."""
         self.renew()
         try:
-            self._world.server(server).take_lock(self._lock)
+            self._world.server(server).take_lock(self._lock, owner=self.lease.holder.run, again=True)
         except PairBusy as busy:
             raise LeaseLost(busy.message, hint=busy.hint, server=server) from busy
         self.unreachable.discard(server)

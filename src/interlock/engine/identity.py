@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from interlock.engine.journal import RecordKind
 from interlock.errors import DriverError, Refused, UsageError
@@ -40,16 +41,23 @@ def see_same_pair(world: World, recorded: Mapping[str, object], run: str) -> Non
             )
 
 
-def see_not_overtaken(store: Store, header: RunHeader, later: Sequence[RunHeader]) -> None:
+def see_not_overtaken(store: Store, header: RunHeader, others: Sequence[RunHeader]) -> None:
     """Refused if a later run of the pair has opened a server since: to go on, or back, would take the writes from where it put them."""
-    for other in later:
-        if other.started_at > header.started_at and opened_a_server(store, other):
-            raise Refused(
-                f"run {other.run} of this pair has moved the writes since run {header.run} was left",
-                hint=f"what {header.run} left behind no longer counts: `interlock status`, then start a new run",
-            )
+    other = overtaken_by(store, header, others)
+    if other is not None:
+        raise Refused(
+            f"run {other.run} of this pair has moved the writes since run {header.run} was left",
+            hint=f"what {header.run} left behind no longer counts: `interlock status`, then start a new run",
+        )
 
 
-def opened_a_server(store: Store, header: RunHeader) -> bool:
-    """Whether a run got as far as to open one, on its way forward or back."""
-    return any(record.kind == RecordKind.OPENING.value for record in store.records(header.run))
+def overtaken_by(store: Store, header: RunHeader, others: Sequence[RunHeader]) -> RunHeader | None:
+    """The run that has opened a server after the last record of this one; None if there is none."""
+    own = store.records(header.run)
+    left_at = own[-1].at if own else header.started_at
+    return next((other for other in others if other.run != header.run and _opened_since(store, other, left_at)), None)
+
+
+def _opened_since(store: Store, header: RunHeader, at: datetime) -> bool:
+    """Whether a run opened a server after that moment, on its way forward or back. Both times are this store's."""
+    return any(record.kind == RecordKind.OPENING.value and record.at > at for record in store.records(header.run))

@@ -17,7 +17,7 @@ from interlock.errors import DriverError, OutcomeUnknown, StepFailed
 from interlock.model.codec import to_plain
 from interlock.model.effects import Effect, is_repeatable
 from interlock.model.verdict import Act, Done, Refuse, Wait
-from interlock.playbook.catalogue import Verb
+from interlock.playbook.catalogue import Role, Verb
 from interlock.playbook.expressions import Scope, Unknown
 from interlock.playbook.resolve import resolve_args
 from interlock.playbook.tree import Step
@@ -143,6 +143,7 @@ def run_step(execution: Execution, bound: BoundStep) -> None:
             _tell_end(execution, bound, "failed", failed.message, ms=ms, hint=failed.hint)
             failed.step = bound.key
             raise
+        _see_who_opened(execution, bound)
         ms = (execution.clock.monotonic_s() - began_s) * 1000
         outputs = bound.action.outputs(seen)
         name = bound.step.spec.name
@@ -152,6 +153,16 @@ def run_step(execution: Execution, bound: BoundStep) -> None:
         execution.remember(bound.key, outputs)
         _tell_end(execution, bound, "done", done.why, ms=ms, warnings=done.warnings)
         return
+
+
+def _see_who_opened(execution: Execution, bound: BoundStep) -> None:
+    """StepFailed if a server that this run was to open takes writes, and not by this run: nothing was proved for that opening."""
+    if bound.step.spec.role is Role.OPENS and execution.life.now in {State.CHECKING, State.CHANGING}:
+        raise StepFailed(
+            f"{bound.args.get('server')} takes writes already, and not by this run",
+            hint="see who opened it: nobody proved that the other side is closed",
+            step=bound.key,
+        )
 
 
 class _NotRepeatable(StepFailed):

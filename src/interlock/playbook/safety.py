@@ -26,6 +26,7 @@ _FENCING_SQL = re.compile(
     r"|\bset\s+(?:global|persist|persist_only|@@)[^;'\"]*\$\{|\bexecute\s+immediate\b|\bprepare\b",
     re.IGNORECASE,
 )
+_SQL_COMMENT = re.compile(r"/\*.*?\*/|(?:--\s|#)[^\n]*(?:\n|$)", re.DOTALL)
 _READING_SQL = re.compile(r"\s*(?:select|show)\b[^;]*;?\s*", re.IGNORECASE)
 
 
@@ -152,7 +153,9 @@ def _check_bounds(step: Step, problems: Problems, at: At) -> None:
 
 def _is_fencing(text: str) -> bool:
     """A single SELECT or SHOW may look at what it may not set."""
-    return _READING_SQL.fullmatch(text) is None and _FENCING_SQL.search(text) is not None
+    bare = _SQL_COMMENT.sub(" ", text)
+    reads = _READING_SQL.fullmatch(text) is not None and _READING_SQL.fullmatch(bare) is not None
+    return not reads and any(_FENCING_SQL.search(words) for words in (text, bare))
 
 
 def _texts_in(value: object) -> Iterator[str]:

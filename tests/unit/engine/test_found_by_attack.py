@@ -173,7 +173,6 @@ def test_a_halted_run_can_be_taken_back_after_a_later_one_that_was_refused(playb
     assert_safe(stage, writer="east")
 
 
-@pytest.mark.xfail(reason="which run is the later one goes by when it began, not by when it opened", strict=True)
 def test_a_halted_run_is_not_taken_back_once_an_older_one_was_resumed_and_has_opened_a_server() -> None:
     stage = Stage()
     own = '- do: sql\n  with: {server: west, statements: ["SET y=1"], undo: ["SET y=0"]}\n'
@@ -303,13 +302,12 @@ def test_a_step_of_a_team_that_opens_a_second_server_fails_and_one_writer_is_lef
     if "CALL" in playbook.text:
         stage.when(acts("own"), lambda: program(()))
     report = stage.run(playbook)
-    assert "east and west take writes at the same time after a step that is not the interlock's" in told(report)[0]
+    assert "take writes" in report.problems[0].what
     assert "only server.open may let a server take writes" in report.problems[0].hint
     assert report.outcome == "rolled_back", report.problems
     assert_safe(stage, writer="east")
 
 
-@pytest.mark.xfail(reason="a halt fences nothing while the run itself has fenced or opened nothing", strict=True)
 def test_a_step_of_a_team_that_opens_a_second_server_and_halts_leaves_no_second_writer() -> None:
     stage = Stage()
     stage.pair.programs.known["opens"] = opens(stage.pair.west, stage.pair)
@@ -317,7 +315,6 @@ def test_a_step_of_a_team_that_opens_a_second_server_and_halts_leaves_no_second_
     assert len(stage.pair.writers()) < 2
 
 
-@pytest.mark.xfail(reason="server.open finds it open, and asks no interlock", strict=True)
 def test_a_step_of_a_team_that_opens_the_standby_after_the_fence_fails() -> None:
     """Nobody has proved that the standby holds everything, and there is one writer: the wrong one, too early."""
     stage = Stage()

@@ -161,7 +161,6 @@ def test_a_safe_playbook_is_read(steps: str) -> None:
             "who can write",
             "",
             id="executed-with-a-comment-between",
-            marks=pytest.mark.xfail(reason="comments are not taken out before the text is looked at", strict=True),
         ),
         pytest.param(
             "  - {check: sql, with: {server: e, query: 'EXECUTE IMMEDIATE @hidden'}}\n", 10, "who can write", "", id="executed-by-a-check"
