@@ -12,7 +12,7 @@ from interlock.engine.execution import Stop
 from interlock.engine.report import RunReport
 from interlock.engine.runs import Engine
 from interlock.engine.states import FINAL, State
-from interlock.errors import InterlockError, LeaseLost, PairBusy, Refused, StoreFailed, UsageError
+from interlock.errors import InterlockError, PairBusy, Refused, StoreFailed, UsageError
 from interlock.model.effects import Fence, Open
 from interlock.model.facts import EventFacts
 from interlock.model.topology import ServerName
@@ -35,7 +35,7 @@ ATTEMPT_BOUND_S = 200.0
 """Virtual time that one process may take, whatever happens to it."""
 
 _LAST_TRIES = (Recovery.RESUME, Recovery.RESUME, Recovery.ROLL_BACK)
-_NAMED = (PairBusy, Refused, StoreFailed, UsageError, LeaseLost)
+_NAMED = (PairBusy, Refused, StoreFailed, UsageError)
 """Ends of a command that have an exit code of their own."""
 
 
@@ -208,6 +208,7 @@ class Night:
         for database in (self.pair.east, self.pair.west):
             for name in [name for name, holder in database.locks.items() if holder == first.name]:
                 del database.locks[name]
+            first.cut_off.add(database.name)
         self.pair.clock.sleep(60.0)
         engine = self._engine("rival", None, self.store)
         self.ends.append(f"rival {self._ending_of(lambda: engine.resume(run))}")
@@ -265,6 +266,9 @@ class Night:
             expected = expected_end(self.playbook, answer=schedule.answer)
             if end != expected:
                 note(f"quiet: nothing stood against it, and it ended as {end}, not as {expected}")
+        rival_works = any(sent.process == "rival" for sent in self.pair.sent)
+        if end.startswith("PairBusy") and schedule.rival is Rival.SAME_STORE and not schedule.faults and not rival_works:
+            note(f"one operator: nobody works, for the first one was stopped: {end}")
         if end.startswith("StoreFailed") and self.pair.sent:
             note(f"store: the run stopped half-way: {end}")
 

@@ -13,8 +13,9 @@ class SimulatedProcess:
     """One running program. It makes a *move* with every call to a server, a route or the store, and can be killed at each.
 
     `kill_at` is the number of the move at which it dies, counted from 1; None: never. `at_death` end what ends with a process: its
-    connections, and with them its locks. `on_move` is told of every move before it is made: there a fault can strike. A dead process
-    that goes on (a `finally`, say) dies again at its next move.
+    connections, and with them its locks. `on_move` is told of every move before it is made: there a fault can strike. `cut_off` are the
+    servers that ended its connections: the next call there meets a dead one, once. A dead process that goes on (a `finally`, say) dies
+    again at its next move.
     """
 
     def __init__(self, name: str, kill_at: int | None = None, on_move: Callable[[], None] | None = None) -> None:
@@ -23,6 +24,7 @@ class SimulatedProcess:
         self.moves = 0
         self.is_dead = False
         self.at_death: list[Callable[[], None]] = []
+        self.cut_off: set[str] = set()
         self._on_move = on_move
 
     def move(self) -> None:

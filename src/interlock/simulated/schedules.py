@@ -175,9 +175,9 @@ def schedule_of(seed: int, playbooks: Sequence[str]) -> Schedule:
         power_fails=draw.random() < 0.3,
         store=StoreFault(at_record=draw.randint(1, 70), dead=draw.random() < 0.4) if draw.random() < 0.1 else None,
         recoveries=tuple(draw.choices(tuple(Recovery), (6, 4, 1), k=3)),
-        rival=draw.choice(tuple(Rival)) if draw.random() < 0.06 else None,
+        rival=draw.choice(tuple(Rival)) if draw.random() < 0.1 else None,
         rival_at_s=draw.uniform(0.0, 0.5),
-        sickness=draw.choice(tuple(Sickness)) if draw.random() < 0.05 else None,
+        sickness=draw.choice(tuple(Sickness)) if draw.random() < 0.08 else None,
         answer=draw.random() < 0.8,
     )
 

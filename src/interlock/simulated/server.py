@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from interlock.errors import PairBusy, StatementFailed, WriteRefused
+from interlock.errors import PairBusy, StatementFailed, Unreachable, WriteRefused
 from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
 from interlock.model.facts import (
     ChannelFacts,
@@ -145,6 +145,7 @@ class SimulatedServer:
     def apply(self, effect: ServerEffect, /, mark: str) -> Mapping[str, object]:
         del mark
         self._process.move()
+        self._must_be_connected()
         if not isinstance(effect, RunSql):
             self._done(effect)
         database = self._database
@@ -173,7 +174,9 @@ class SimulatedServer:
 
     # -- one operator at a time
 
-    def take_lock(self, name: str, /) -> None:
+    def take_lock(self, name: str, /, *, owner: str = "", again: bool = False) -> None:
+        """A broken connection's lock goes at once here, so nothing is to be ended `again`."""
+        del owner, again
         locks = self._read().locks
         if locks.setdefault(name, self._process.name) != self._process.name:
             raise PairBusy(f"{self.name}: the lock {name} is held by session of {locks[name]}", hint="wait for it", server=self.name)
@@ -191,8 +194,14 @@ class SimulatedServer:
     def close(self) -> None:
         self._drop_locks()
 
+    def _must_be_connected(self) -> None:
+        if self.name in self._process.cut_off:
+            self._process.cut_off.discard(self.name)
+            raise Unreachable(f"{self.name}: 2013: lost connection", hint="it was ended meanwhile", server=self.name)
+
     def _read(self) -> Database:
         self._process.move()
+        self._must_be_connected()
         self._database.answer()
         self._database.clock.sleep(CALL_S)
         return self._database

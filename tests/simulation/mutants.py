@@ -1,0 +1,404 @@
+"""Seeded bugs: each takes one safety away from the engine, an action or a decision, and a simulation that is worth its name notices.
+
+A bug is a few attributes that are swapped while it is in force, and put back. `python tests/simulation/mutants.py` counts, from several
+first seeds, after how many nights each is noticed, and writes the table of `docs/reliability.md`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from interlock.actions import replication_checks, route_flip, route_hold, server_fence, server_open
+from interlock.actions.events_hand_over import HandOverEvents
+from interlock.clock import Deadline
+from interlock.decisions import replication, writes
+from interlock.engine import back, endings, forward, journal, runs, steps
+from interlock.engine import interlock as interlocks
+from interlock.engine.execution import Execution
+from interlock.engine.guard import Guard
+from interlock.engine.journal import Journal, RecordKind
+from interlock.engine.states import State
+from interlock.errors import UsageError
+from interlock.model.effects import Open, PointTo, SetEventScheduler
+from interlock.model.facts import WriteFacts
+from interlock.model.position import MariaDBPosition
+from interlock.model.verdict import Act, Done, Wait
+from interlock.simulated import store as stores
+from interlock.simulated.play import Played, play
+from interlock.simulated.schedules import schedule_of
+from interlock.simulated.server import SimulatedServer
+from interlock.simulated.variants import playbooks
+
+Swap = tuple[Any, str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """`swaps`: owner, attribute, and what takes its place; `within` nights it must be noticed, from any first seed."""
+
+    bug: str
+    swaps: Sequence[Swap]
+    within: int = 400
+
+
+@contextmanager
+def in_force(mutant: Mutant) -> Iterator[None]:
+    """Put back at the end, whatever happened."""
+    with ExitStack() as stack:
+        for owner, name, new in mutant.swaps:
+            stack.callback(setattr, owner, name, vars(owner)[name])
+            setattr(owner, name, new)
+        yield
+
+
+def nights_until_noticed(mutant: Mutant, first: int, most: int) -> tuple[int, Played] | None:
+    """How many nights were played until one was noticed, and that one; None if none of `most` was."""
+    names = tuple(playbooks())
+    with in_force(mutant):
+        for number in range(most):
+            played = play(schedule_of(first + number, names))
+            if played.violations:
+                return number + 1, played
+    return None
+
+
+def noticed_by(played: Played) -> str:
+    """The checker's name, from what it noted first."""
+    what = re.sub(r"^at [\d.]+s ", "", played.violations[0])
+    if "take writes" in what and not what.startswith(("end:", "halt:", "interlock:")):
+        return "two writers"
+    if "is open without" in what:
+        return "keys at the opening"
+    return what.partition(":")[0]
+
+
+# -- what takes the place of the right code --
+
+
+def _nothing(*_args: object, **_named: object) -> None:
+    """A safety that is not there."""
+
+
+def _always(answer: object) -> Callable[..., Any]:
+    return lambda *_args, **_named: answer
+
+
+def _opens_without_catching_up(target: str, position: object, others: Any, *, lease_held: bool) -> Any:
+    verdict = _MAY_OPEN(target, position, others, lease_held=lease_held)  # type: ignore[arg-type]
+    return Done("never mind what is missing") if isinstance(verdict, Wait) else verdict
+
+
+def _proves_by_the_first_look(self: Any, server: Any) -> Any:
+    """Once proved, always proved, at the position of then."""
+    known = _REMEMBERED.get((id(self), server))
+    if known is None:
+        known = _REMEMBERED[id(self), server] = _PROVE(self, server)
+        _KEPT.append(self)
+    return known
+
+
+def _stale_target(self: Any, name: Any) -> Any:
+    """The catch-up's target is what the other one held a transaction earlier."""
+    other = _OTHER(self, name)
+    if other.proof is None or not isinstance(other.proof.position, MariaDBPosition):
+        return other
+    gtids = tuple(replace(gtid, sequence=gtid.sequence - 1) for gtid in other.proof.position.gtids)
+    return replace(other, proof=replace(other.proof, position=MariaDBPosition(gtids)))
+
+
+def _behind_of_shared_domains(self: MariaDBPosition, other: Any) -> int:
+    """A domain that it does not have is taken for one that does not matter."""
+    mine = {gtid.domain: gtid.sequence for gtid in self.gtids}
+    return sum(max(0, gtid.sequence - mine[gtid.domain]) for gtid in other.gtids if gtid.domain in mine)
+
+
+def _lag_null_is_zero(server: Any, source: Any, channels: Any, max_lag_s: Any) -> Any:
+    return _HEALTHY(server, source, [replace(c, lag_s=c.lag_s or 0) for c in channels], max_lag_s)
+
+
+def _one_direction(self: Any, seen: Any) -> Any:
+    """Only the channel that the switchover itself needs is looked at."""
+    east, west = seen.into
+    return replication.is_channel_healthy(west, east, seen.into[west], self.max_lag_s)
+
+
+def _in_the_order_of_the_run(execution: Execution) -> None:
+    execution.intents = dict(reversed(execution.intents.items()))
+    _GO_BACK(execution)
+
+
+def _all_but_the_first(execution: Execution) -> None:
+    """The first effect of the run is forgotten on the way back."""
+    for intent in list(execution.intents.values())[:1]:
+        intent.undone = True
+    _GO_BACK(execution)
+
+
+def _only_what_the_process_began(execution: Execution) -> None:
+    """On resume the journal's intents without an effect on record are taken for not begun."""
+    execution.taken_over = False
+    _GO_BACK(execution)
+
+
+def _over(clock: Any, seconds: float) -> Deadline:
+    del seconds
+    return Deadline(clock, clock.monotonic_s())
+
+
+def _without_looking(execution: Any, intent: Any, bound: Any, deadline: Any) -> None:
+    """Believed undone."""
+    del bound, deadline
+    intent.undone = True
+    execution.journal.write(RecordKind.UNDONE, step=intent.step, detail="", ms=0.0)
+
+
+def _undo_by_a_constant(self: Any, before: WriteFacts, now: WriteFacts | None) -> Any:
+    """Opened and started, whatever it was before."""
+    del before, now
+    return (Open(server=self.server), SetEventScheduler(server=self.server, on=True))
+
+
+def _flip_undone_by_a_constant(self: Any, before: Any, now: Any) -> Any:
+    del now
+    other = next(e.cluster for e in before.routes[0].endpoints if e.cluster not in before.routes[0].leads_to)
+    return tuple(PointTo(route=route.route, cluster=other) for route in before.routes) if self else ()
+
+
+def _fence_without_events(self: Any, seen: WriteFacts) -> Any:
+    return tuple(e for e in _FENCE_EFFECTS(self, seen) if not isinstance(e, SetEventScheduler))
+
+
+def _fence_done_when_read_only(self: Any, seen: WriteFacts) -> Any:
+    return Done(f"{self.server} is fenced") if seen.read_only else Act("it takes writes")
+
+
+def _fence_undone_without_events(self: Any, before: WriteFacts, now: WriteFacts | None) -> Any:
+    return tuple(e for e in _FENCE_UNDO(self, before, now) if not isinstance(e, SetEventScheduler))
+
+
+def _intents_in_memory(self: Journal, entries: Any, *, durable: bool) -> None:
+    """The intent reaches the disk some time later."""
+    _WRITE_ALL(self, entries, durable=durable and not any(entry.kind is RecordKind.INTENDED for entry in entries))
+
+
+def _intents_after_the_effect(execution: Any, seen: Any) -> None:
+    """Known to the process; the journal is told when the effect is made."""
+    buffered: list[Any] = []
+    journal_of, execution.journal = execution.journal, _Buffer(execution.journal, buffered)
+    _RECORD_INTENTS(execution, seen)
+    execution.journal = journal_of
+    execution.clock.after(0.002, lambda: journal_of.write_all(buffered, durable=True))
+
+
+class _Buffer:
+    def __init__(self, real: Journal, kept: list[Any]) -> None:
+        self._real = real
+        self._kept = kept
+
+    def write(self, *args: Any, **named: Any) -> None:
+        self._real.write(*args, **named)
+
+    def set_state(self, *args: Any) -> None:
+        self._real.set_state(*args)
+
+    def write_all(self, entries: Any, *, durable: bool) -> None:
+        del durable
+        self._kept += entries
+
+
+def _never_fails(self: Journal, entries: Any, *, durable: bool) -> None:
+    """What can't be recorded is done all the same."""
+    self.lenient = True
+    _WRITE_ALL(self, entries, durable=durable)
+
+
+def _end_in_two_records(self: Journal, entries: Any, *, durable: bool) -> None:
+    """The last move, and later the outcome: a kill between them leaves a run that can neither go on nor end."""
+    for entry in entries:
+        _WRITE_ALL(self, [entry], durable=durable)
+
+
+def _fresh_before(execution: Any, bound: Any, seen: Any, **rest: Any) -> None:
+    """A resumed run takes what it sees now for what was there before."""
+    known = execution.intents.get(bound.key)
+    if known is not None:
+        known.before = seen
+    _ACT(execution, bound, seen, **rest)
+
+
+def _forward_again(progress: Any, record: Any) -> None:
+    """A run that was on its way back is taken for one that goes on."""
+    _PROGRESS_BY(progress, record)
+    if progress.state is State.ROLLING_BACK:
+        progress.state = State.OPENED
+
+
+def _mends_nothing(self: Any, name: str, *, back: bool) -> Any:
+    header = self.store.header(name)
+    progress = journal.read_progress(self.store.records(header.run))
+    if progress.outcome is not None and header.outcome is None:
+        raise UsageError(f"run {header.run} has ended: {progress.outcome}")
+    return _TAKE_UP(self, name, back=back)
+
+
+_MAY_OPEN = writes.may_open
+_PROVE = interlocks.Interlock.prove_fenced
+_OTHER = interlocks.Interlock._other
+_HEALTHY = replication.is_channel_healthy
+_GO_BACK = back.go_back
+_ACT = steps._act
+_PROGRESS_BY = journal.progress_by
+_WRITE_ALL = Journal.write_all
+_RECORD_INTENTS = steps.record_intents
+_TAKE_UP = runs.Engine._take_up
+_FENCE_EFFECTS = server_fence.FenceServer.effects
+_FENCE_UNDO = server_fence.FenceServer.undo
+_REMEMBERED: dict[tuple[int, Any], Any] = {}
+_KEPT: list[Any] = []  # so that no other interlock gets the identity of one that is gone
+
+_FENCE = server_fence.FenceServer
+
+MUTANTS: dict[str, Mutant] = {
+    "opening-before-catch-up": Mutant(
+        bug="a server is opened although it lacks what the other one acknowledged",
+        swaps=[(interlocks, "may_open", _opens_without_catching_up)],
+    ),
+    "stale-proof": Mutant(
+        bug="a fence that was proved once is not proved again, after an opening either",
+        swaps=[(interlocks.Interlock, "prove_fenced", _proves_by_the_first_look), (interlocks, "has_stayed_fenced", _always(Done("")))],
+    ),
+    "stale-catch-up-target": Mutant(
+        bug="the catch-up's target is one transaction old", swaps=[(interlocks.Interlock, "_other", _stale_target)]
+    ),
+    "unknown-domain-ignored": Mutant(
+        bug="a replication domain that a server never saw is taken for caught up with",
+        swaps=[(MariaDBPosition, "behind", _behind_of_shared_domains)],
+    ),
+    "null-lag-is-zero": Mutant(
+        bug="a lag that is not known is taken for none", swaps=[(replication_checks, "is_channel_healthy", _lag_null_is_zero)], within=1500
+    ),
+    "one-direction": Mutant(
+        bug="only one of the two channels is looked at",
+        swaps=[(replication_checks.ReplicationHealthy, "decide", _one_direction)],
+        within=1500,
+    ),
+    "time-out-trusted": Mutant(
+        bug="what timed out is taken for cancelled: its connection is not ended", swaps=[(SimulatedServer, "settle", _nothing)], within=1500
+    ),
+    "killed-programs-statements-left": Mutant(
+        bug="what a killed program had sent is not ended when its run is taken up",
+        swaps=[(back, "_refresh", _nothing), (runs.Engine, "_settle_all", _nothing)],
+        within=3000,
+    ),
+    "undo-to-a-constant": Mutant(
+        bug="the undo of a fence opens and starts events, whatever was before", swaps=[(_FENCE, "undo", _undo_by_a_constant)]
+    ),
+    "flip-undone-to-a-constant": Mutant(
+        bug="the undo of a flip points to the other side, wherever the route led before",
+        swaps=[(route_flip.FlipRoutes, "undo", _flip_undone_by_a_constant)],
+    ),
+    "events-not-restarted": Mutant(
+        bug="the undo of a fence forgets the event scheduler", swaps=[(_FENCE, "undo", _fence_undone_without_events)], within=800
+    ),
+    "events-not-handed-back": Mutant(
+        bug="the events that were handed over run on after the way back", swaps=[(HandOverEvents, "undo", _always(()))], within=3000
+    ),
+    "events-write-through-the-fence": Mutant(
+        bug="the fence does not stop the event scheduler",
+        swaps=[(_FENCE, "effects", _fence_without_events), (_FENCE, "decide", _fence_done_when_read_only)],
+        within=800,
+    ),
+    "undo-on-an-expired-deadline": Mutant(
+        bug="the way back has the time that the failed step has left",
+        swaps=[(back, "Deadline", type("Spent", (), {"after": staticmethod(_over)}))],
+        within=800,
+    ),
+    "undo-in-the-order-of-the-run": Mutant(
+        bug="the way back undoes the first effect first", swaps=[(endings, "go_back", _in_the_order_of_the_run)]
+    ),
+    "first-effect-not-undone": Mutant(bug="the way back forgets the first effect", swaps=[(endings, "go_back", _all_but_the_first)]),
+    "hold-not-released": Mutant(bug="the undo of a hold does not release it", swaps=[(route_hold.HoldRoutes, "undo", _always(()))]),
+    "opening-not-undone": Mutant(
+        bug="what was opened is not fenced on the way back", swaps=[(server_open.OpenServer, "undo", _always(()))]
+    ),
+    "undo-believed": Mutant(bug="an undo is recorded and not made", swaps=[(back, "_undo", _without_looking)]),
+    "unrecorded-effects-not-undone": Mutant(
+        bug="after a loss of power, an effect whose record was lost is not undone",
+        swaps=[(endings, "go_back", _only_what_the_process_began)],
+        within=3000,
+    ),
+    "halt-leaves-open": Mutant(bug="a halt does not fence", swaps=[(endings, "halt", _always([]))]),
+    "halted-fence-believed-undone": Mutant(
+        bug="after a halt, what it fenced is taken for put back", swaps=[(back, "_look_again_at_fences", _nothing)], within=3000
+    ),
+    "locks-not-taken": Mutant(
+        bug="nobody takes the locks on the servers", swaps=[(Guard, "take_locks", _nothing), (Guard, "check", _nothing)], within=1500
+    ),
+    "lease-not-looked-at-again": Mutant(
+        bug="lease and locks are not looked at again before each effect",
+        swaps=[(Guard, "check", _nothing), (Guard, "renew", _nothing)],
+        within=3000,
+    ),
+    "lease-taken-from-the-living": Mutant(
+        bug="the lease of a program that lives can be taken", swaps=[(stores, "may_be_taken", _always(Act("")))], within=3000
+    ),
+    "intent-not-synced": Mutant(
+        bug="intents are written and not on the disk", swaps=[(Journal, "write_all", _intents_in_memory)], within=50
+    ),
+    "intent-after-its-effect": Mutant(
+        bug="intents are recorded after their effects",
+        swaps=[(steps, "record_intents", _intents_after_the_effect), (forward, "record_intents", _intents_after_the_effect)],
+        within=50,
+    ),
+    "end-in-two-records": Mutant(
+        bug="the last move and the outcome are two records", swaps=[(Journal, "write_all", _end_in_two_records)], within=3000
+    ),
+    "header-not-mended": Mutant(
+        bug="a run whose end did not reach its header is not mended", swaps=[(runs.Engine, "_take_up", _mends_nothing)], within=3000
+    ),
+    "store-stops-the-way-back": Mutant(
+        bug="a store that fails stops the way back", swaps=[(Execution, "spare_the_store", _nothing)], within=800
+    ),
+    "store-failure-ignored": Mutant(
+        bug="a store that fails stops nothing, on the way forward either", swaps=[(Journal, "write_all", _never_fails)], within=1500
+    ),
+    "fresh-before": Mutant(bug="a resumed run looks afresh for its `before`", swaps=[(steps, "_act", _fresh_before)], within=3000),
+    "stale-journal-believed": Mutant(
+        bug="a resumed run believes its journal without a look at the pair", swaps=[(runs, "what_was_undone", _always(""))], within=3000
+    ),
+    "way-back-forgotten": Mutant(
+        bug="a run that was on its way back is resumed forward",
+        swaps=[(journal, "progress_by", _forward_again)],
+        within=3000,
+    ),
+}
+
+
+def table(firsts: Sequence[int], most: int) -> Iterator[str]:
+    """A row for each bug: by which checker, and after how many nights at the least, in the middle and at the most."""
+    yield "| seeded bug | noticed by | nights: least, median, most |"
+    yield "|---|---|---|"
+    for mutant in MUTANTS.values():
+        counts: list[int] = []
+        checkers: set[str] = set()
+        for first in firsts:
+            found = nights_until_noticed(mutant, first, most)
+            if found is not None:
+                counts.append(found[0])
+                checkers.add(noticed_by(found[1]))
+        counts.sort()
+        nights = f"{counts[0]}, {counts[len(counts) // 2]}, {counts[-1]}" if len(counts) == len(firsts) else f"not always: {counts}"
+        yield f"| {mutant.bug} | {', '.join(sorted(checkers))} | {nights} |"
+
+
+if __name__ == "__main__":
+    for line in table(firsts=(0, 100_000, 200_000, 300_000, 400_000), most=int(sys.argv[1]) if len(sys.argv) > 1 else 5000):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"\n{Path(__file__).name}\n")
