@@ -117,7 +117,7 @@ def test_a_refused_plan_exits_3_and_says_every_reason(fresh_pair: Sandbox, tmp_p
 
 
 def test_two_at_once_one_works_and_the_other_exits_6(pair: Sandbox, env: dict[str, str], tmp_path: Path) -> None:
-    slow = with_step(tmp_path, "preflight", _TAKES_A_SECOND)
+    slow = with_step(tmp_path, "preflight", _TAKES_A_SECOND.replace("'1'", "'5'"))
     with start("run", slow, env=env) as first:
         _await_line(first, "preflight:")
         second = interlock("run", "switchover", "--json", env=env)
