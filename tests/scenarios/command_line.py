@@ -38,9 +38,9 @@ def environment(sandbox: Sandbox | None, folder: Path) -> dict[str, str]:
     return own
 
 
-def interlock(*words: str, env: Mapping[str, str], cwd: Path | None = None) -> Ended:
+def interlock(*words: str, env: Mapping[str, str], cwd: Path | None = None, within_s: float = _WITHIN_S) -> Ended:
     done = subprocess.run(
-        [*PROGRAM, *words], env=dict(env), cwd=cwd, capture_output=True, text=True, timeout=_WITHIN_S, check=False, stdin=subprocess.DEVNULL
+        [*PROGRAM, *words], env=dict(env), cwd=cwd, capture_output=True, text=True, timeout=within_s, check=False, stdin=subprocess.DEVNULL
     )
     return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
 
