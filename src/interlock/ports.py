@@ -101,8 +101,12 @@ class Server(Protocol):
         ...
 
     # -- one operator at a time
-    def take_lock(self, name: str, /) -> None:
-        """GET_LOCK on a connection of its own. PairBusy, naming the holder's session, if another has it."""
+    def take_lock(self, name: str, /, *, owner: str = "", again: bool = False) -> None:
+        """GET_LOCK on a connection of its own, which is marked as `owner`'s. PairBusy, naming the holder's session, if another has it.
+
+        `again`: if the session that has it is marked as this owner's, it is a connection that broke, or of a process that is gone. It is
+        ended first. Only who holds the owner's lease may say so.
+        """
         ...
 
     def holds_lock(self, name: str, /) -> bool: ...

@@ -32,10 +32,11 @@ def make_accounts(sandbox: Sandbox) -> None:
     """On east, and so by replication on west. The sandbox's admin may grant nothing, so the tables are told that it may."""
     sql.query(sandbox, "east", f"UPDATE mysql.global_priv SET Priv=JSON_SET(Priv, '$.access', {ALL_WITH_GRANT_OPTION}) WHERE User='admin'")
     sql.query(sandbox, "east", "FLUSH PRIVILEGES")
-    for line in grants_sql("mariadb", TOOL, CANARY).splitlines():
-        sql.query(sandbox, "east", line.partition("; -- ")[0].rstrip(";"))
     for user in (TOOL, CANARY):
-        sql.query(sandbox, "east", f"ALTER USER {user}@'%%' IDENTIFIED BY %s", PASSWORD)
+        sql.query(sandbox, "east", f"CREATE USER {user}@'%%' IDENTIFIED BY %s", PASSWORD)
+    for line in grants_sql("mariadb", TOOL, CANARY).splitlines():
+        if not line.startswith("--"):
+            sql.query(sandbox, "east", line.partition("; -- ")[0].rstrip(";"))
     position = str(sql.query(sandbox, "east", "SELECT @@gtid_binlog_pos AS p")[0]["p"])
     assert sql.query(sandbox, "west", "SELECT MASTER_GTID_WAIT(%s, 10) AS w", position)[0]["w"] == 0
 

@@ -439,3 +439,18 @@ def test_lock_stays_over_settle(east: MariaDBServer) -> None:
     east.take_lock("interlock:settle")
     east.settle()
     assert east.holds_lock("interlock:settle")
+
+
+@pytest.mark.parametrize(("owner", "again", "taken"), [("run-1", True, True), ("run-1", False, False), ("run-2", True, False)])
+def test_only_its_own_run_takes_over_a_lock_whose_connection_hangs(lab: Sandbox, *, owner: str, again: bool, taken: bool) -> None:
+    """As a cut link leaves it: the server still has the session, and nobody is on the other end."""
+    name = f"interlock:{owner}-{again}"
+    with driver(lab, "east") as gone, driver(lab, "east") as back:
+        gone.take_lock(name, owner="run-1")
+        if taken:
+            back.take_lock(name, owner=owner, again=again)
+        else:
+            with pytest.raises(PairBusy, match="held by session") as busy:
+                back.take_lock(name, owner=owner, again=again)
+            assert "KILL that session" in busy.value.hint
+        assert back.holds_lock(name) is taken

@@ -141,9 +141,7 @@ class MariaDBServer:
             raise StatementFailed(f"{self.name} takes writes: read_only=0", hint="fence it first", server=self.name)
         own = self._own_kind(seen.position).written_by(*self._identity())
         if self._spec.access.canary is None:
-            return FenceProof(
-                server=self.name, position=seen.position, own=own, canary="not tried: the topology names no canary account"
-            )
+            return FenceProof(server=self.name, position=seen.position, own=own, canary="not tried: the topology names no canary account")
         try:
             mariadb_canary.write_with_canary_account(self._pool, f"fence-{self.name}")
         except WriteRefused:
@@ -221,8 +219,8 @@ class MariaDBServer:
 
     # -- one operator at a time
 
-    def take_lock(self, name: str, /) -> None:
-        operator_lock.take(self._pool, name)
+    def take_lock(self, name: str, /, *, owner: str = "", again: bool = False) -> None:
+        operator_lock.take(self._pool, name, owner=owner, again=again)
 
     def holds_lock(self, name: str, /) -> bool:
         return operator_lock.is_held(self._pool, name)
