@@ -1,4 +1,4 @@
-"""Interlock on a machine of another name: `python -m scenarios.other_machine HOST TOPOLOGY STORE (run PLAYBOOK | resume RUN | rollback RUN)`.
+"""Interlock on a machine of another name: `python -m scenarios.other_machine HOST TOPOLOGY STORE COMMAND [PLAYBOOK | RUN]`.
 
 The engine and all drivers are the real ones; only who holds the lease is told differently, so that no other process of this machine can
 look whether it lives. It prints one JSON document, and ends with the exit code that the command line would.
