@@ -91,10 +91,13 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """`strike` does it; `heal` ends it, and does nothing if there is nothing to end."""
+    """`strike` does it; `heal` ends it, and does nothing if there is nothing to end. `closes`: a server that was ended starts again fenced,
+    so a run that did not touch it leaves a pair without a writer, and the operator opens it.
+    """
 
     strike: Callable[[Stage], None]
     heal: Callable[[Stage], None]
+    closes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +164,8 @@ def strike_during(lab: Lab, fault: Fault, moment: Moment, folder: Path, *, heale
             CLOCK.sleep(HEALED_AFTER_S - took_s)
         fault.heal(stage)
         taken_up = _take_up(stage, report)
+        if fault.closes and not open_sides(stage.sandbox):
+            query(stage.sandbox, old, "SET GLOBAL read_only=0")
         entries = writing.stop()
         samples = watching.stop()
     _await_replication(stage)
@@ -248,7 +253,7 @@ def killed(program: str) -> Fault:
             else:
                 pairs.restart(stage.sandbox, name, clock=CLOCK, network=stage.cables.network())
 
-    return Fault(strike=strike, heal=heal)
+    return Fault(strike=strike, heal=heal, closes=program == "old")
 
 
 def frozen_tool() -> Fault:
