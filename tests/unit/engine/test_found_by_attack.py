@@ -304,6 +304,9 @@ def test_a_step_of_a_team_that_opens_a_second_server_fails_and_one_writer_is_lef
     report = stage.run(playbook)
     assert any(words in report.problems[0].what for words in ("take writes", "takes writes"))
     assert report.problems[0].hint
+    if "CALL" in playbook.text and opened == "west":  # it was open before the step began: nobody knows what was written there
+        assert (report.outcome, stage.pair.writers()) == ("halted", ()), report.problems
+        return
     assert report.outcome == "rolled_back", report.problems
     assert_safe(stage, writer="east")
 
