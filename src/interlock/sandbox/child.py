@@ -53,7 +53,10 @@ def child(module: str, config: Mapping[str, object]) -> Iterator[Child]:
 
 def serve(work: Callable[[dict[str, Any], Event], object]) -> None:
     """The other side: call `work` with the configuration and an event that is set once the parent wants the result, or is gone."""
-    config = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line:
+        return  # the parent was stopped before it had said anything
+    config = json.loads(line)
     stop = Event()
 
     def await_end() -> None:
