@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from interlock.simulated.play import play
-from interlock.simulated.schedules import Fault, FaultKind, Recovery, Schedule, StoreFault
+from interlock.simulated.schedules import Fault, FaultKind, Recovery, Rival, Schedule, StoreFault
 
 FOUND = {
     # The way back had opened the old writer when the proxy went; the halt fenced it, and resuming took it for put back already.
@@ -23,6 +23,24 @@ FOUND = {
         playbook="for-each",
         kills=(41,),
         faults=(Fault(kind=FaultKind.REFUSING, place=("west",), at_move=79, for_s=0.15),),
+        recoveries=(Recovery.RESUME,),
+    ),
+    # A machine slept while another one took the run over and finished it; awake again, it wrote its own end over the other's.
+    "who was overtaken does not write its end over the other's": Schedule(playbook="bones", rival=Rival.TAKES_OVER, rival_at_s=0.09),
+    # The same, while it halted: the loss of the lease left the command as an error without an exit code of its own.
+    "who was overtaken and halts is told that the pair is another's": Schedule(
+        playbook="halts-after-the-flip", rival=Rival.TAKES_OVER, rival_at_s=0.24
+    ),
+    # The store did not take a few records and then was there again: the journal went on without them, and could not be read any more.
+    "what a store did not take for a moment is offered to it again": Schedule(
+        playbook="bones", store=StoreFault(at_record=18, dead=False, writes=3)
+    ),
+    # West was silent once, while it restarted unfenced. Ten seconds later it was still not asked, and east was opened beside it.
+    "a server that was silent once is asked again": Schedule(
+        faults=(
+            Fault(kind=FaultKind.CRASH_UNFENCED, place=("west",), at_move=115, for_s=0.04),
+            Fault(kind=FaultKind.HANG, place=("east",), at_move=150, for_s=9.3),
+        ),
         recoveries=(Recovery.RESUME,),
     ),
 }

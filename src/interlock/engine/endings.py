@@ -24,16 +24,24 @@ class GoBack(InterlockError):
 
 
 def drive(execution: Execution, go: Callable[[], None]) -> None:
-    """Forward, then what follows from how that ended. The one place where every error of a run ends in an outcome."""
-    problems: list[ProblemReport] = []
+    """To an outcome; PairBusy as soon as the pair is no longer this run's, on the way forward, on the way back or while halting."""
     try:
-        go()
-        problems += at_the_end(execution)
+        _to_an_outcome(execution, go)
     except (LeaseLost, PairBusy) as lost:
         execution.stop_prober()
         if execution.life.now is State.CHECKING and not execution.intents:
             _end(execution, Event.REFUSE, [_problem(lost)])
         raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
+
+
+def _to_an_outcome(execution: Execution, go: Callable[[], None]) -> None:
+    """Forward, then what follows from how that ended. The one place where every error of a run ends in an outcome."""
+    problems: list[ProblemReport] = []
+    try:
+        go()
+        problems += at_the_end(execution)
+    except (LeaseLost, PairBusy):
+        raise
     except GoBack:
         _way_back(execution, problems)
     except (StepFailed, StopRequested, Refused, DriverError, StoreFailed, UsageError) as error:
@@ -84,7 +92,7 @@ def close_all_but_the_writer(execution: Execution) -> list[ProblemReport]:
         return []
     was = execution.world.topology.clusters[ClusterName(writer)].master.name
     deadline = Deadline.after(execution.clock, execution.playbook.rollback_within_s)
-    silent = execution.guard.unreachable
+    silent = execution.guard.silent()
     open_now = open_masters(execution.world, besides=silent - {was})
     for name in open_now:
         if name != was:
@@ -106,9 +114,6 @@ def _way_back(execution: Execution, problems: list[ProblemReport]) -> None:
     try:
         go_back(execution)
         problems += close_all_but_the_writer(execution)
-    except (LeaseLost, PairBusy) as lost:
-        execution.stop_prober()
-        raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
     except (UndoFailed, StepFailed, DriverError) as failed:
         problems.append(_problem(failed))
         _halt(execution, problems)

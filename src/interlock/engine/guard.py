@@ -4,26 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from interlock.clock import Clock
 from interlock.errors import DriverError, LeaseLost, PairBusy, StepFailed, StoreFailed
 from interlock.model.topology import ServerName
 from interlock.ports import Lease, Store, World
+
+SILENCE_S = 5.0
+"""How long a master that did not answer is not asked again: each time-out is time in which clients wait."""
 
 
 class Guard:
     """Holds the lease and the locks of one run.
 
-    A master that does not answer can't be asked for its lock. It is then left out, unless the effect touches it: the lease still holds the
-    pair, and a hung standby must not keep the old writer closed.
+    A master that does not answer can't be asked for its lock. It is then left out for a while, unless the effect touches it: the lease
+    still holds the pair, and a hung standby must not keep the old writer closed. One that answers again is locked again.
     """
 
-    def __init__(self, store: Store, lease: Lease, world: World) -> None:
+    def __init__(self, store: Store, lease: Lease, world: World, clock: Clock) -> None:
         self._store = store
         self.lease = lease
         self._world = world
         self._lock = f"interlock:{world.topology.name}"
-        self.unreachable: set[ServerName] = set()
+        self._clock = clock
+        self._silent_since_s: dict[ServerName, float] = {}
         self.lenient = False
         """On the way back, a store that fails stops nothing, as long as the locks on the servers are this run's."""
+
+    def is_silent(self, server: ServerName) -> bool:
+        """Whether it did not answer a moment ago."""
+        since_s = self._silent_since_s.get(server)
+        return since_s is not None and self._clock.monotonic_s() - since_s < SILENCE_S
+
+    def silent(self) -> set[ServerName]:
+        return {server for server in self._silent_since_s if self.is_silent(server)}
 
     def take_locks(self, *, tolerant: bool) -> None:
         """PairBusy if another session holds one. With `tolerant`, of a run that is taken up: a master that does not answer is left out, and
@@ -35,7 +48,7 @@ class Guard:
             except DriverError:
                 if not tolerant:
                     raise
-                self.unreachable.add(master.name)
+                self._fell_silent(master.name)
 
     def check(self, touching: Collection[ServerName]) -> None:
         """LeaseLost unless the pair is ours. StoreFailed if the store can't say so. DriverError if a touched server does not answer;
@@ -43,14 +56,18 @@ class Guard:
         """
         self.renew()
         for master in self._world.topology.masters():
-            if master.name in self.unreachable and master.name not in touching:
+            was_left_out = master.name in self._silent_since_s and master.name not in touching
+            if was_left_out and self.is_silent(master.name):
                 continue
             try:
+                if was_left_out:
+                    self.recover(master.name)
+                    continue
                 ours = self._world.server(master.name).holds_lock(self._lock)
             except DriverError:
                 if master.name in touching:
                     raise
-                self.unreachable.add(master.name)
+                self._fell_silent(master.name)
                 continue
             if not ours:
                 self._lock_was_lost(master.name)
@@ -73,7 +90,7 @@ class Guard:
             self._world.server(server).take_lock(self._lock, owner=self.lease.holder.run, again=True)
         except PairBusy as busy:
             raise LeaseLost(busy.message, hint=busy.hint, server=server) from busy
-        self.unreachable.discard(server)
+        self._silent_since_s.pop(server, None)
 
     def renew(self) -> None:
         """Keep the lease while the run waits. LeaseLost if another has it; StoreFailed if the store can't say so (see `lenient`)."""
@@ -86,12 +103,15 @@ class Guard:
     def release(self) -> None:
         """As far as it goes: what can't be released ends with its connection or its time."""
         for master in self._world.topology.masters():
-            if master.name not in self.unreachable:
+            if not self.is_silent(master.name):
                 try:
                     self._world.server(master.name).release_lock(self._lock)
                 except DriverError:
-                    self.unreachable.add(master.name)
+                    self._fell_silent(master.name)
         try:
             self._store.release_lease(self.lease)
         except (StoreFailed, LeaseLost):
             return
+
+    def _fell_silent(self, server: ServerName) -> None:
+        self._silent_since_s[server] = self._clock.monotonic_s()

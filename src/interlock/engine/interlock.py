@@ -78,7 +78,7 @@ class Interlock:
     def _other(self, name: ServerName) -> OtherMaster:
         """Proved anew at the last moment. What does not answer then stands by its earlier proof; what has written since has none."""
         standing = self._standing.get(name)
-        if standing is not None and name in self._guard.unreachable:
+        if standing is not None and self._guard.is_silent(name):
             return OtherMaster(name=name, proof=standing)  # it was silent a moment ago: clients wait, and another time-out tells nothing
         try:
             proof = self.prove_fenced(name)

@@ -88,6 +88,8 @@ class Journal:
         self._turn = turn or nullcontext()
         self.lenient = False
         """On the way back, what can't be recorded no longer stops what must be undone: the intents are on the disk already."""
+        self._unstored: list[Record] = []
+        """What a store that failed did not take, and is offered again with the next: a journal has no gap."""
 
     def write(self, kind: RecordKind, /, *, durable: bool = False, **body: object) -> None:
         self.write_all([Entry(kind, body)], durable=durable)
@@ -101,15 +103,21 @@ class Journal:
                 for offset, entry in enumerate(entries)
             ]
             try:
-                self._store.append(self.run, records, durable=durable)
+                self._store.append(self.run, [*self._unstored, *records], durable=durable)
             except StoreFailed:
+                self._unstored += records
                 if not self.lenient:
                     raise
             else:
+                self._unstored.clear()
+            finally:
                 self._next += len(records)
-            self.records += records
+                self.records += records
 
     def set_state(self, state: State, outcome: State | None) -> None:
+        """A header never says more than its journal: another process may have ended the run meanwhile."""
+        if self._unstored:
+            return
         try:
             self._store.set_state(self.run, state.value, outcome.value if outcome else None)
         except StoreFailed:

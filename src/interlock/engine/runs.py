@@ -64,7 +64,7 @@ class Engine:
         self._see_inputs(playbook, given)
         run = run or run_name(self.clock)
         lease = self.store.take_lease(topology.name, self.holder(run))
-        guard = Guard(self.store, lease, self.world)
+        guard = Guard(self.store, lease, self.world, self.clock)
         try:
             unfinished = self.world.unfinished_runs()
             self.world.present_run = run
@@ -125,7 +125,7 @@ class Engine:
                 hint=f"give the topology file of {header.topology} with --topology",
             )
         lease = self.store.take_lease(topology.name, self.holder(header.run))
-        guard = Guard(self.store, lease, self.world)
+        guard = Guard(self.store, lease, self.world, self.clock)
         try:
             self.world.present_run = header.run
             self.store.reserve(header.run, RESERVED_BYTES)

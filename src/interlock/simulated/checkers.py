@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from interlock.engine.apply import scripts
 from interlock.engine.journal import Progress, RecordKind, progress_by
-from interlock.engine.states import FINAL
+from interlock.engine.states import FINAL, State
 from interlock.errors import StoreFailed
 from interlock.model.effects import Fence, Hold, Open, PointTo, RunSql
 from interlock.ports import Record, World
@@ -81,7 +81,7 @@ class Watch:
         if sent.process not in self._senders:
             self._senders.append(sent.process)
         lines = scripts(self._world, [effect])
-        known = any("read_only" in line for line in self._intended) if isinstance(effect, Fence) else self._intended.issuperset(lines)
+        known = self._may_fence() if isinstance(effect, Fence) else self._intended.issuperset(lines)
         back = not isinstance(effect, Hold | PointTo) and not (isinstance(effect, Open) and effect.server == "west")
         if not known and not (self.store_fails and back) and not isinstance(effect, RunSql):
             self.note(f"journal: {lines[0]} is sent, and no intent of it is on the disk")
@@ -90,6 +90,11 @@ class Watch:
             self._pair.excused.discard(effect.server)
         if isinstance(effect, Open):
             self._opening(effect)
+
+    def _may_fence(self) -> bool:
+        """A run that may fence or open at all may fence everything, and one on its way back every master but the old writer."""
+        going_back = any(progress.state is State.ROLLING_BACK for progress in self._progress.values())
+        return going_back or any("read_only" in line for line in self._intended)
 
     def _opening(self, effect: Open) -> None:
         now_s = self._pair.clock.monotonic_s()

@@ -11,18 +11,21 @@ from interlock.simulated.pair import SimulatedPair
 from interlock.simulated.replication import Channel
 from interlock.simulated.schedules import Fault, FaultKind, Sickness
 
-_LATE_S = 4.0
+_LATE_S = 20.0
+_KILL_WITHIN_S = 2.0
 _JUMP_S = 45.0
 """More than a lease lives."""
 
 
 class Faults:
-    """Those that have struck and are not mended yet. `opened_by_start` are the moments at which a server started unfenced by itself;
-    `crashed` those at which servers ended.
+    """Those that have struck and are not mended yet. `kill` ends the program that runs now.
+
+    `opened_by_start` are the moments at which a server started unfenced by itself; `crashed` those at which servers ended.
     """
 
-    def __init__(self, pair: SimulatedPair) -> None:
+    def __init__(self, pair: SimulatedPair, kill: Callable[[], None]) -> None:
         self._pair = pair
+        self._kill = kill
         self._mends: list[Callable[[], None]] = []
         self.opened_by_start: dict[str, float] = {}
         self.crashed: dict[str, float] = {}
@@ -58,6 +61,9 @@ class Faults:
             case FaultKind.PROXY_LOST_REPLY:
                 pair.proxy.lose_reply = True
                 return lambda: setattr(pair.proxy, "lose_reply", False)
+            case FaultKind.KILL:
+                pair.clock.after(min(fault.for_s, _KILL_WITHIN_S), self._kill)
+                return _nothing
             case FaultKind.CLOCK_JUMP:
                 pair.clock.jump(_JUMP_S)
                 return lambda: pair.clock.jump(-_JUMP_S)

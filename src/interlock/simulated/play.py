@@ -9,6 +9,7 @@ from functools import partial
 from interlock.decisions.leases import Liveness
 from interlock.engine.events import RunEvent
 from interlock.engine.execution import Stop
+from interlock.engine.journal import read_progress
 from interlock.engine.report import RunReport
 from interlock.engine.runs import Engine
 from interlock.engine.states import FINAL, State
@@ -73,7 +74,7 @@ class Night:
         self.playbook = playbook
         self.pair: SimulatedPair = simulated_pair(clients=0)
         self.store = MemoryStore(self.pair.clock, self._look)
-        self.faults = Faults(self.pair)
+        self.faults = Faults(self.pair, self._kill)
         self.watch = Watch(self.pair, self.faults, SimulatedWorld(self.pair, SimulatedProcess("watch"), self.store))
         self.store.on_append.append(self.watch.appended)
         self.ends: list[str] = []
@@ -128,7 +129,8 @@ class Night:
             if self._ended():
                 break
             self._attempt(recovery)
-        self.pair.clock.sleep(1.5)
+        late = any(fault.kind in {FaultKind.LATE_FENCE, FaultKind.LATE_OPEN} for fault in self.schedule.faults)
+        self.pair.clock.sleep(25.0 if late else 1.5)
         self._judge(abandoned=abandoned)
 
     def _attempt(self, recovery: Recovery | None) -> None:
@@ -220,7 +222,13 @@ class Night:
     def _engine(self, name: str, kill_at: int | None, store: MemoryStore) -> Engine:
         process = self._processes[name] = SimulatedProcess(name, kill_at, self._moved)
         fault = self.schedule.store if len(self._processes) == 1 else None
-        used: Store = ProcessStore(store, process, fails_at=fault.at_record if fault else None, dead=bool(fault and fault.dead))
+        used: Store = ProcessStore(
+            store,
+            process,
+            fails_at=fault.at_record if fault else None,
+            dead=bool(fault and fault.dead),
+            writes=fault.writes if fault else None,
+        )
         self.watch.store_fails = fault is not None
         return Engine(
             world=SimulatedWorld(self.pair, process, used),
@@ -246,6 +254,11 @@ class Night:
             fault = self._waiting.pop(0)
             self._tell(f"fault: {fault}")
             self.faults.strike(fault)
+
+    def _kill(self) -> None:
+        last = list(self._processes.values())[-1]
+        self._tell(f"{last.name} is killed")
+        last.kill()
 
     def _run(self) -> str:
         return self.store.runs(None)[-1].run
@@ -276,6 +289,11 @@ class Night:
         pair, note = self.pair, self.watch.note
         headers = self.store.runs(None)
         outcome = headers[-1].outcome if headers else State.REFUSED.value
+        for header in headers if not abandoned else ():
+            records = self.store.records(header.run)
+            said = self._outcome_of(records)
+            if records and header.outcome != (said.value if said else None):
+                note(f"journal: {header.run} has ended as {said} by its journal, and as {header.outcome} by its header")
         for broken in history(pair) if not self.faults.opened_by_start else ():
             note(broken)
         if abandoned:
@@ -284,6 +302,13 @@ class Night:
             note(f"outcome: all is mended, and the run is {outcome or 'unfinished'} ({' / '.join(self.ends)})")
         elif self.schedule.rival is None and not self.faults.opened_by_start:
             self._judge_end(outcome)
+
+    def _outcome_of(self, records: Sequence[Record]) -> State | None:
+        try:
+            return read_progress(records).outcome
+        except StoreFailed as unreadable:
+            self.watch.note(f"journal: {unreadable.message}")
+            return None
 
     def _judge_end(self, outcome: str) -> None:
         """One run alone: the pair is as its outcome says."""

@@ -27,6 +27,7 @@ class FaultKind(StrEnum):
     PROXY_DOWN = "proxy down"
     PROXY_LOST_REPLY = "proxy's reply lost"
     CLOCK_JUMP = "clock jump"
+    KILL = "kill"  # kill -9 of the tool, at any instant: also while it waits for an answer
 
 
 _QUIET_DELAY_S = 1.0
@@ -47,6 +48,7 @@ _PLACES: dict[FaultKind, Sequence[tuple[str, ...]]] = {
     FaultKind.PROXY_DOWN: (("proxy",),),
     FaultKind.PROXY_LOST_REPLY: (("proxy",),),
     FaultKind.CLOCK_JUMP: (("clock",),),
+    FaultKind.KILL: (("tool",),),
 }
 
 
@@ -69,10 +71,17 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFault:
-    """From this record on nothing can be written; `dead`: nor read, nor the lease looked at. The next process finds it mended."""
+    """From this record on nothing can be written; `dead`: nor read, nor the lease looked at. After so many `writes` that
+    failed it works again; the next process finds it mended in any case.
+    """
 
     at_record: int
     dead: bool
+    writes: int | None = None
+
+    def __str__(self) -> str:
+        lasts = f" for {self.writes} writes" if self.writes else ""
+        return f"store fails at record {self.at_record}{', dead' if self.dead else ''}{lasts}"
 
 
 class Clients(StrEnum):
@@ -152,7 +161,7 @@ class Schedule:
         parts += [str(fault) for fault in self.faults]
         parts += [f"killed at its move {move}" for move in self.kills if move]
         parts += ["power fails with it"] if self.power_fails and any(self.kills) else []
-        parts += [f"store fails at record {self.store.at_record}{', dead' if self.store.dead else ''}"] if self.store else []
+        parts += [str(self.store)] if self.store else []
         parts += [f"then {', '.join(self.recoveries)}"] if self.recoveries else []
         parts += [f"a second operator {self.rival} at {self.rival_at_s:.3g}s"] if self.rival else []
         return "; ".join(parts)
@@ -173,7 +182,9 @@ def schedule_of(seed: int, playbooks: Sequence[str]) -> Schedule:
         faults=faults,
         kills=kills if any(kills) else (),
         power_fails=draw.random() < 0.3,
-        store=StoreFault(at_record=draw.randint(1, 70), dead=draw.random() < 0.4) if draw.random() < 0.1 else None,
+        store=StoreFault(at_record=draw.randint(1, 70), dead=draw.random() < 0.4, writes=draw.choice((None, 1, 3, 6)))
+        if draw.random() < 0.12
+        else None,
         recoveries=tuple(draw.choices(tuple(Recovery), (6, 4, 1), k=3)),
         rival=draw.choice(tuple(Rival)) if draw.random() < 0.1 else None,
         rival_at_s=draw.uniform(0.0, 0.5),

@@ -204,6 +204,8 @@ class SimulatedServer:
         self._must_be_connected()
         self._database.answer()
         self._database.clock.sleep(CALL_S)
+        if self._process.is_dead:
+            self._process.move()  # killed while it waited: the answer reaches nobody, and its connection is gone
         return self._database
 
     def _drop_locks(self) -> None:

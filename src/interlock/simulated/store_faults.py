@@ -12,14 +12,17 @@ from interlock.simulated.process import SimulatedProcess
 class ProcessStore:
     """Every call is a move of the process, before and after. `fails_at`: from the record with this number on, nothing more can be written.
 
-    `dead` extends that to reading and to the lease: the machine of the store is gone.
+    With `writes`, only so many times. `dead` extends that to reading and to the lease: the machine of the store is gone.
     """
 
-    def __init__(self, store: Store, process: SimulatedProcess, *, fails_at: int | None = None, dead: bool = False) -> None:
+    def __init__(
+        self, store: Store, process: SimulatedProcess, *, fails_at: int | None = None, dead: bool = False, writes: int | None = None
+    ) -> None:
         self._store = store
         self._process = process
         self._fails_at = fails_at
         self._dead = dead
+        self._writes = writes
         self.has_failed = False
 
     def create_run(self, header: RunHeader, /) -> None:
@@ -73,11 +76,12 @@ class ProcessStore:
         self._store.close()
 
     def _write(self) -> None:
-        if self.has_failed:
+        if self.has_failed and self._writes != 0:
+            self._writes = None if self._writes is None else self._writes - 1
             raise StoreFailed("the disk is full", hint="make room")
 
     def _read(self) -> None:
         if self._process.is_dead:
             self._process.move()
-        if self.has_failed and self._dead:
+        if self.has_failed and self._dead and self._writes != 0:
             raise StoreFailed("the store can't be reached")

@@ -33,7 +33,7 @@ class Bare:
         lease = self.stage.store.take_lease("shop", Holder(user="ops", host="here", pid=1, process_started="first", run="r"))
         header = RunHeader(run="r", playbook="p", topology="shop", started_at=pair.clock.wall(), state="checking")
         self.stage.store.create_run(header)
-        self.guard = Guard(self.stage.store, lease, self.world)
+        self.guard = Guard(self.stage.store, lease, self.world, pair.clock)
         self.guard.take_locks(tolerant=False)
         self.interlock = Interlock(self.world, self.guard, Journal(self.stage.store, "r", pair.clock, str))
         pair.to_west.delay_s = 0.5
