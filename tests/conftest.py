@@ -34,9 +34,9 @@ def clock() -> SystemClock:
     return SystemClock()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pair() -> Iterator[Sandbox]:
-    """One pair for all tests of a session: east open, west fenced. A test that changes it puts it back; one that breaks it has its own."""
+    """One pair for the tests of a file: east open, west fenced at its beginning. A test that breaks it has its own."""
     with _sandbox() as sandbox:
         yield sandbox
 
