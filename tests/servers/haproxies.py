@@ -103,7 +103,7 @@ global
     maxconn 200
     stats socket unix@{folder}/admin mode 600 level {level}
     stats socket ipv4@{base}.9:9999 level {level}
-    lua-load {folder}/hold.lua
+    lua-load-per-thread {folder}/hold.lua
 defaults
     mode tcp
     timeout connect 2s
@@ -138,7 +138,7 @@ def _answers(address: tuple[str, int]) -> bool:
     return True
 
 
-def greeted_by(address: tuple[str, int], *, within_s: float = 5) -> str:
-    """Which server a new client reaches; empty if it was closed without a word."""
+def greeted_by(address: tuple[str, int], *, within_s: float = 40) -> str:
+    """Which server a new client reaches; empty if it was closed without a word. A held one may wait for `inspect-delay` (docs/facts.md)."""
     with socket.create_connection(address, timeout=within_s) as client:
         return client.recv(10).decode()
