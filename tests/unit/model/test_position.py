@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.model.position import Gtid, MariaDBPosition, Position, parse_position
+from interlock.model.position import FilePosition, Gtid, GtidSource, MariaDBPosition, MySQLPosition, Position, parse_position
 
 
 class OtherKind(Position):
-    def contains(self, other: Position, /) -> bool:
-        return other is self
+    is_origin = False
 
     def behind(self, other: Position, /) -> int:
         return 0 if other is self else 1
@@ -101,7 +102,108 @@ def test_a_position_of_another_kind_is_never_contained() -> None:
     assert MariaDBPosition.parse("0-1-5").behind(OtherKind()) == 0
 
 
-@pytest.mark.parametrize("text", ["x", "0-1", "0-1-2-3", "0-1--2", "0-1-5;1-1-1", "bin.000001:4", "0-1-5 1-1-1"])
-def test_what_is_no_position_is_refused_with_its_words(text: str) -> None:
-    with pytest.raises(ValueError, match="not a MariaDB GTID"):
+NO_POSITIONS = {
+    "a word": ("x", "not a MariaDB GTID: 'x'"),
+    "two numbers": ("0-1", "not a MariaDB GTID"),
+    "four numbers": ("0-1-2-3", "not a MariaDB GTID"),
+    "a number left out": ("0-1--2", "not a MariaDB GTID"),
+    "a semicolon": ("0-1-5;1-1-1", "not a MariaDB GTID"),
+    "a space": ("0-1-5 1-1-1", "not a MariaDB GTID"),
+    "a file without its server": ("bin.000001:4", "not a MySQL GTID set: 'bin.000001:4'"),
+    "a UUID alone": (f"{'a' * 8}-aaaa-aaaa-aaaa-{'a' * 12}:", "not a MySQL GTID set"),
+    "an interval that ends before it begins": (f"{'a' * 8}-aaaa-aaaa-aaaa-{'a' * 12}:5-3", "the interval '5-3'"),
+    "the number zero": (f"{'a' * 8}-aaaa-aaaa-aaaa-{'a' * 12}:0-3", "the interval '0-3'"),
+    "a tag that begins with a number": (f"{'a' * 8}-aaaa-aaaa-aaaa-{'a' * 12}:7up:1", "'7up'"),
+    "a file without a number": ("east=bin:4", "not a binary log position: 'east=bin:4'"),
+    "a server twice": ("east=b.000001:4,east=b.000001:9", "not a binary log position: 'east=b.000001:9'"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), NO_POSITIONS.values(), ids=NO_POSITIONS.keys())
+def test_what_is_no_position_is_refused_with_its_words(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
         parse_position(text)
+
+
+A, B = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb"
+
+SETS = {
+    "the same": (f"{A}:1-5", f"{A}:1-5", True, 0),
+    "letters of either case": (f"{A}:1-5", f"{A.upper()}:1-5", True, 0),
+    "a hole": (f"{A}:1-3:5-9", f"{A}:1-9", False, 1),
+    "a hole that the other has too": (f"{A}:1-3:5-9", f"{A}:1-2:7", True, 0),
+    "another source": (f"{A}:1-9", f"{A}:1-9,{B}:1-2", False, 2),
+    "a tag is another source": (f"{A}:1-9", f"{A}:app:1-3", False, 3),
+    "tags within one UUID": (f"{A}:1-9:app:1-3:batch:4", f"{A}:app:2", True, 0),
+    "nothing holds nothing": ("", "", True, 0),
+    "nothing holds something not": ("", f"{A}:1", False, 1),
+}
+
+
+@pytest.mark.parametrize(("ours", "theirs", "contains", "behind"), SETS.values(), ids=SETS.keys())
+def test_containment_of_sets(ours: str, theirs: str, contains: bool, behind: int) -> None:  # noqa: FBT001 - a table's column
+    a, b = MySQLPosition.parse(ours), MySQLPosition.parse(theirs)
+    assert (a.contains(b), a.behind(b)) == (contains, behind)
+
+
+TEXTS = {
+    "touching intervals are one": (f"{A}:1-3:4-5:7", f"{A}:1-5:7"),
+    "order and line breaks": (f"{B}:2,\n{A}:7:1-5", f"{A}:1-5:7,{B}:2"),
+    "a tag after numbers": (f"{A}:1-5:App:1", f"{A}:1-5,{A}:app:1"),
+    "files": ("west=w.000002:9, east=e-bin.000012:4711", "east=e-bin.000012:4711,west=w.000002:9"),
+    "seven digits": ("east=bin.1000000:4", "east=bin.1000000:4"),
+}
+
+
+@pytest.mark.parametrize(("text", "normal"), TEXTS.values(), ids=TEXTS.keys())
+def test_a_position_has_one_text(text: str, normal: str) -> None:
+    assert str(parse_position(text)) == normal
+
+
+sources = st.sampled_from((A, B, f"{A}:app"))
+pieces = st.tuples(sources, st.integers(1, 12), st.integers(0, 4)).map(lambda one: f"{one[0]}:{one[1]}-{one[1] + one[2]}")
+sets = st.lists(pieces, max_size=6).map(lambda found: MySQLPosition.parse(",".join(found)))
+
+
+def members(position: MySQLPosition) -> set[tuple[GtidSource, int]]:
+    return {(source, number) for source, intervals in position.sets for first, last in intervals for number in range(first, last + 1)}
+
+
+@given(sets, sets)
+def test_sets_of_gtids_are_sets(a: MySQLPosition, b: MySQLPosition) -> None:
+    assert members(a.minus(b)) == members(a) - members(b)
+    assert a.contains(b) == (members(a) >= members(b))
+    assert a.behind(b) == len(members(b) - members(a))
+    assert parse_position(str(a)) == (a if str(a) else MariaDBPosition())
+
+
+def test_what_a_server_wrote_itself_is_what_has_its_uuid() -> None:
+    assert str(MySQLPosition.parse(f"{A}:1-5:app:2,{B}:1").written_by(A.upper())) == f"{A}:1-5,{A}:app:2"
+
+
+FILES = {
+    "the same": ("east=b.000002:9", "east=b.000002:9", True, 0),
+    "a later file": ("east=b.000010:4", "east=b.000009:900", True, 0),
+    "the millionth file": ("east=b.1000000:4", "east=b.999999:900", True, 0),
+    "behind in one log of two": ("east=b.000002:9,west=c.000001:4", "east=b.000002:9,west=c.000001:5", False, 1),
+    "a log that it does not know": ("east=b.000002:9", "west=c.000001:5", False, 1),
+    "a log of another name": ("east=b.000002:9", "east=other.000001:5", False, 1),
+}
+
+
+@pytest.mark.parametrize(("ours", "theirs", "contains", "behind"), FILES.values(), ids=FILES.keys())
+def test_containment_of_files(ours: str, theirs: str, contains: bool, behind: int) -> None:  # noqa: FBT001 - a table's column
+    a, b = FilePosition.parse(ours), FilePosition.parse(theirs)
+    assert (a.contains(b), a.behind(b)) == (contains, behind)
+
+
+KINDS = (MariaDBPosition.parse("0-1-5"), MySQLPosition.parse(f"{A}:1-5"), FilePosition.parse("east=b.000001:4"))
+
+
+@pytest.mark.parametrize("ours", KINDS, ids=str)
+@pytest.mark.parametrize("theirs", KINDS, ids=str)
+def test_kinds_are_not_compared(ours: Position, theirs: Position) -> None:
+    assert ours.contains(theirs) == (ours is theirs)
+    assert ours.contains(MariaDBPosition())
+    assert ours.contains(MySQLPosition())
+    assert ours.contains(FilePosition())
