@@ -270,9 +270,10 @@ def _route(name: str, node: MapNode, route_types: RouteTypes, checking: Checking
     values = _typed(node, route_types, ROUTE_FIELDS, f"route {shown(name)}", checking)
     kind = values.pop("type", None)
     clients = values.pop("clients", None)
+    unproved = values.pop("unproved", False) is True
     if not isinstance(kind, str):
         return None
-    return RouteSpec(name=RouteName(name), kind=kind, settings=values, clients=cast("tuple[str, int] | None", clients))
+    return RouteSpec(name=RouteName(name), kind=kind, settings=values, clients=cast("tuple[str, int] | None", clients), unproved=unproved)
 
 
 def _segments(nodes: Mapping[str, MapNode], routes: tuple[str, ...], checking: Checking) -> dict[str, SegmentSpec]:

@@ -58,6 +58,7 @@ CLUSTER_FIELDS = (
 ROUTE_FIELDS = (
     Field(name="type", kind=Kind.TEXT, required=True, doc="which driver"),
     Field(name="clients", kind=Kind.ADDRESS, doc="host:port where clients connect"),
+    Field(name="unproved", kind=Kind.FLAG, default=False, doc="true: use it though nothing can tell where it leads"),
 )
 SEGMENT_FIELDS = (
     Field(name="schemas", kind=Kind.TEXTS, default=(), doc="the schemas of the segment"),

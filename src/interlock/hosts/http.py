@@ -56,7 +56,7 @@ def call_http(effect: CallHttp, *, use_env_proxies: bool = False) -> HttpResult:
 
 def _call(effect: CallHttp, *, use_env_proxies: bool) -> HttpResult:
     proxies = urllib.request.ProxyHandler(None if use_env_proxies else {})
-    opener = urllib.request.build_opener(proxies, _SameHostOnly())
+    opener = urllib.request.build_opener(proxies, _SameHostOnly(), *_own_authorities(effect))
     subject = f"{effect.method} {effect.url}"
     try:
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked
@@ -77,6 +77,15 @@ def _call(effect: CallHttp, *, use_env_proxies: bool) -> HttpResult:
         raise OutcomeUnknown(f"{subject}: the answer broke off: {error!r}") from error
     except ValueError as error:
         raise StatementFailed(f"{subject}: {error}", hint="headers and method hold no line breaks") from error
+
+
+def _own_authorities(effect: CallHttp) -> tuple[urllib.request.HTTPSHandler, ...]:
+    if effect.ca is None:
+        return ()
+    try:
+        return (urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=effect.ca)),)
+    except OSError as error:  # ssl.SSLError is one too
+        raise StatementFailed(f"{effect.ca} can't be used as authorities: {error}", hint="name a PEM file that you may read") from error
 
 
 def _result(effect: CallHttp, status: int, answer: IO[bytes] | urllib.error.HTTPError) -> HttpResult:

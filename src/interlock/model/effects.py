@@ -98,7 +98,7 @@ class RunCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallHttp:
-    """Send one HTTP request."""
+    """Send one HTTP request. `ca` is a file with the authorities to trust for https; the system's own if it is left out."""
 
     method: str
     url: str
@@ -106,6 +106,7 @@ class CallHttp:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
     statuses: tuple[int, ...] = (200, 201, 202, 204)
+    ca: str | None = None
 
 
 ServerEffect = Fence | Open | SetEventScheduler | KillSessions | RunSql

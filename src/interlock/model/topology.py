@@ -87,12 +87,16 @@ class ClusterSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSpec:
-    """`kind` picks the driver; `settings` were checked against the fields that the driver declares. `clients` is where clients connect."""
+    """`kind` picks the driver; `settings` were checked against the fields that the driver declares. `clients` is where clients connect.
+
+    `unproved`: the operator takes the route at its word, though nothing tells where it leads.
+    """
 
     name: RouteName
     kind: str
     settings: Mapping[str, object]
     clients: tuple[str, int] | None = None
+    unproved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

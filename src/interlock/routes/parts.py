@@ -7,20 +7,34 @@ from dataclasses import dataclass
 
 from interlock.clock import Clock
 from interlock.documents.fields import Field
-from interlock.model.topology import RouteSpec, ServerName, Topology
+from interlock.errors import UsageError
+from interlock.model.topology import RouteSpec, SecretRef, ServerName, Topology
 from interlock.ports import Outside, Route
 from interlock.routes.client import Connect
 
 
+def _no_secrets(_: SecretRef) -> str:
+    raise UsageError("nobody can be asked for secrets here")
+
+
+def _no_secrets(ref: SecretRef) -> str:
+    raise UsageError(f"nobody here reads secrets, and one from {ref.source} is asked for")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteParts:
-    """`connect` logs in as a client would, None when no account is known. `server_ids` looks up the pair's, when they are needed."""
+    """`connect` logs in as a client would, None when no account is known. `server_ids` looks up the pair's, when they are needed.
+
+    `secrets` reads one from where it is to be had: UsageError if it is not there.
+    """
 
     topology: Topology
     outside: Outside
     clock: Clock
     connect: Connect | None = None
     server_ids: Callable[[], Mapping[int, ServerName]] = dict
+    secret: Callable[[SecretRef], str] = _no_secrets
+    secrets: Callable[[SecretRef], str] = _no_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from interlock.hosts.local import Here
 from interlock.model.topology import RouteName, RouteSpec, Topology
 from interlock.routes.command import CommandRoute
 from interlock.routes.parts import RouteParts
-from interlock.routes.registry import make_route, route_fields
+from interlock.routes.registry import ROUTE_TYPES, make_route, route_fields
 
 CLOCK = SystemClock()
 PARTS = RouteParts(topology=Topology(name="shop", clusters={}), outside=Here(CLOCK), clock=CLOCK)
@@ -41,9 +41,9 @@ def make(kind: str) -> object:
 
 
 def test_a_package_can_bring_a_type_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(route_fields()) == {"haproxy", "command"}
+    assert set(route_fields()) == set(ROUTE_TYPES)
     install(tmp_path, "mine = {module}:MINE", monkeypatch)
-    assert set(route_fields()) == {"haproxy", "command", "mine"}
+    assert set(route_fields()) == {*ROUTE_TYPES, "mine"}
     assert isinstance(make("mine"), CommandRoute)
 
 
