@@ -63,7 +63,6 @@ class RealWorld:
                 clock=self._clock,
                 connect=self._login(),
                 server_ids=self._server_ids,
-                secret=self._secrets.read,
                 secrets=self._secrets.read,
             )
             self._routes[spec.name] = make_route(spec, parts)

@@ -66,6 +66,10 @@ def check_value(node: Node, field: Field, checking: Checking) -> object | None:
     if value is not None and field.choices and value not in field.choices:
         checking.problems.add(node, f"{field.name} is {shown(value)}, not one of {', '.join(field.choices)}", _nearest_choice(value, field))
         return None
+    wrong = field.rule(value) if value is not None and field.rule is not None else ""
+    if wrong:
+        checking.problems.add(node, f"{field.name}: {wrong}", field.doc)
+        return None
     return value
 
 

@@ -4,8 +4,10 @@ JSON Schema, the reference pages and the editors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Kind(StrEnum):
@@ -34,7 +36,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One key: its kind, whether it must be there, what it is when it is not, one line for people, and its limits."""
+    """One key: its kind, whether it must be there, what it is when it is not, one line for people, and its limits.
+
+    `rule` says what is wrong with a value of the right kind, for what a kind and choices can't say; empty if nothing is.
+    """
 
     name: str
     kind: Kind
@@ -43,3 +48,4 @@ class Field:
     default: object = None
     choices: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
+    rule: Callable[[Any], str] | None = None

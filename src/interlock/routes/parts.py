@@ -17,10 +17,6 @@ def _no_secrets(_: SecretRef) -> str:
     raise UsageError("nobody can be asked for secrets here")
 
 
-def _no_secrets(ref: SecretRef) -> str:
-    raise UsageError(f"nobody here reads secrets, and one from {ref.source} is asked for")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteParts:
     """`connect` logs in as a client would, None when no account is known. `server_ids` looks up the pair's, when they are needed.
@@ -33,7 +29,6 @@ class RouteParts:
     clock: Clock
     connect: Connect | None = None
     server_ids: Callable[[], Mapping[int, ServerName]] = dict
-    secret: Callable[[SecretRef], str] = _no_secrets
     secrets: Callable[[SecretRef], str] = _no_secrets
 
 
