@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 
-.PHONY: help setup system demo test faults endurance-switchovers endurance-races check bench endurance drill-crashes docs requirements clean
+.PHONY: help setup system demo test faults soak seeded-bugs endurance-switchovers endurance-races check bench endurance drill-crashes docs requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -38,6 +38,12 @@ endurance-switchovers: setup ## 200 real switchovers under 64 writers
 
 endurance-races: setup ## 50 real races of two operators
 	PYTHONPATH=tests $(BIN)/python tests/endurance/races.py
+
+soak: setup ## 100,000 nights on the pair in memory (one core, some twenty minutes)
+	$(BIN)/python -m interlock.simulated --nights 100000
+
+seeded-bugs: setup ## after how many nights each seeded bug is noticed (half an hour)
+	PYTHONPATH=tests $(BIN)/python tests/simulation/mutants.py
 
 bench: setup ## how soon the command answers; our switchover against the bare six statements
 	$(BIN)/python benchmarks/command.py

@@ -16,7 +16,7 @@ FOUND = {
     ),
     # The store died after the opening and the run went back without it; resuming believed its journal and reported a success.
     "a run that went back without its store is not resumed as if it stood": Schedule(
-        playbook="bones", store=StoreFault(at_record=34, dead=True), recoveries=(Recovery.RESUME,)
+        playbook="bones", store=StoreFault(at_record=35, dead=True), recoveries=(Recovery.RESUME,)
     ),
     # Intents that were never written were undone, and the records of that made the journal unreadable for ever.
     "what is undone stands in the journal as an intent": Schedule(

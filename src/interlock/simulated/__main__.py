@@ -13,7 +13,7 @@ from interlock.playbook.load import load_playbook
 from interlock.playbook.tree import Playbook
 from interlock.simulated.play import Played, play
 from interlock.simulated.schedules import schedule_of
-from interlock.simulated.variants import known, playbooks
+from interlock.simulated.variants import drawn, known, playbooks
 
 
 def main(argv: Sequence[str]) -> int:
@@ -28,9 +28,10 @@ def main(argv: Sequence[str]) -> int:
     if given.playbook is not None:
         own = load_playbook(given.playbook, known())
         books = {own.name: own}
+    names = drawn() if given.playbook is None else tuple(books)
     if given.seed is not None:
-        return _tell(play(schedule_of(given.seed, tuple(books)), tell=True, books=books))
-    return _soak(range(given.first, given.first + given.nights), books)
+        return _tell(play(schedule_of(given.seed, names), tell=True, books=books))
+    return _soak(range(given.first, given.first + given.nights), books, names)
 
 
 def _tell(played: Played) -> int:
@@ -39,8 +40,8 @@ def _tell(played: Played) -> int:
     return 1 if played.violations else 0
 
 
-def _soak(seeds: range, books: dict[str, Playbook]) -> int:
-    began_s, names, broken = time.process_time(), tuple(books), 0
+def _soak(seeds: range, books: dict[str, Playbook], names: tuple[str, ...]) -> int:
+    began_s, broken = time.process_time(), 0
     ends: Counter[str] = Counter()
     for seed in seeds:
         played = play(schedule_of(seed, names), books=books)

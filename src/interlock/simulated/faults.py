@@ -7,7 +7,7 @@ from functools import partial
 
 from interlock.model.effects import Fence, Open
 from interlock.simulated.database import Database
-from interlock.simulated.pair import SimulatedPair
+from interlock.simulated.pair import Sent, SimulatedPair
 from interlock.simulated.replication import Channel
 from interlock.simulated.schedules import Fault, FaultKind, Sickness
 
@@ -29,6 +29,8 @@ class Faults:
         self._mends: list[Callable[[], None]] = []
         self.opened_by_start: dict[str, float] = {}
         self.crashed: dict[str, float] = {}
+        self._killed_once_sent: set[str] = set()
+        pair.on_sent.append(self._sent)
 
     def strike(self, fault: Fault) -> None:
         mend = self._begin(fault)
@@ -44,6 +46,11 @@ class Faults:
     def mend_all(self) -> None:
         while self._mends:
             self._mends.pop()()
+
+    def _sent(self, sent: Sent) -> None:
+        if isinstance(sent.effect, Fence) and sent.effect.server in self._killed_once_sent:
+            self._killed_once_sent.discard(sent.effect.server)
+            self._pair.clock.after(1.0, self._kill)
 
     def _begin(self, fault: Fault) -> Callable[[], None]:
         pair, place = self._pair, fault.place
@@ -86,6 +93,10 @@ class Faults:
                 kind = Fence if fault.kind is FaultKind.LATE_FENCE else Open
                 faults.land_late[kind] = min(_LATE_S, fault.for_s)
                 return partial(_forget_late, database, kind)
+            case FaultKind.LATE_AND_KILLED:
+                faults.land_late[Fence] = _LATE_S
+                self._killed_once_sent.add(database.name)
+                return partial(_forget_late, database, Fence)
             case FaultKind.LOST_REPLY:
                 faults.lose_reply |= {Fence, Open}
                 return faults.lose_reply.clear

@@ -35,6 +35,7 @@ from interlock.simulated.world import SimulatedWorld
 ATTEMPT_BOUND_S = 200.0
 """Virtual time that one process may take, whatever happens to it."""
 
+_LATE = {FaultKind.LATE_FENCE, FaultKind.LATE_OPEN, FaultKind.LATE_AND_KILLED}
 _LAST_TRIES = (Recovery.RESUME, Recovery.RESUME, Recovery.ROLL_BACK)
 _NAMED = (PairBusy, Refused, StoreFailed, UsageError)
 """Ends of a command that have an exit code of their own."""
@@ -129,7 +130,7 @@ class Night:
             if self._ended():
                 break
             self._attempt(recovery)
-        late = any(fault.kind in {FaultKind.LATE_FENCE, FaultKind.LATE_OPEN} for fault in self.schedule.faults)
+        late = any(fault.kind in _LATE for fault in self.schedule.faults)
         self.pair.clock.sleep(25.0 if late else 1.5)
         self._judge(abandoned=abandoned)
 
@@ -279,14 +280,15 @@ class Night:
             expected = expected_end(self.playbook, answer=schedule.answer)
             if end != expected:
                 note(f"quiet: nothing stood against it, and it ended as {end}, not as {expected}")
-        rival_works = any(sent.process == "rival" for sent in self.pair.sent)
-        if end.startswith("PairBusy") and schedule.rival is Rival.SAME_STORE and not schedule.faults and not rival_works:
-            note(f"one operator: nobody works, for the first one was stopped: {end}")
         if end.startswith("StoreFailed") and self.pair.sent:
             note(f"store: the run stopped half-way: {end}")
 
     def _judge(self, *, abandoned: bool) -> None:
         pair, note = self.pair, self.watch.note
+        first = next(end for end in self.ends if not end.startswith("rival "))
+        rival_works = any(sent.process == "rival" for sent in pair.sent)
+        if first.startswith("PairBusy") and self.schedule.rival is Rival.SAME_STORE and not self.schedule.faults and not rival_works:
+            note(f"one operator: nobody works, for the first one was stopped: {first}")
         headers = self.store.runs(None)
         outcome = headers[-1].outcome if headers else State.REFUSED.value
         for header in headers if not abandoned else ():

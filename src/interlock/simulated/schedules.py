@@ -17,6 +17,7 @@ class FaultKind(StrEnum):
     SLOW = "slow"
     LATE_FENCE = "late fence"  # the statement is carried out long after everybody has stopped waiting
     LATE_OPEN = "late open"
+    LATE_AND_KILLED = "late fence, and the tool killed while it waits"
     LOST_REPLY = "lost reply"  # it is carried out, and the reply never comes
     REFUSING = "refusing"  # too many connections
     CRASH = "crash"  # kill -9 and, later, a start: fenced, by its option file
@@ -178,7 +179,7 @@ def schedule_of(seed: int, playbooks: Sequence[str]) -> Schedule:
         playbook=draw.choice(playbooks),
         clients=tuple(draw.choices(tuple(Clients), (6, 4, 2, 0.2, 0.4, 0.5), k=draw.randint(2, 4))),
         delays_s=delays,
-        events=draw.random() < 0.3,
+        events=draw.random() < 0.4,
         faults=faults,
         kills=kills if any(kills) else (),
         power_fails=draw.random() < 0.3,
@@ -188,7 +189,7 @@ def schedule_of(seed: int, playbooks: Sequence[str]) -> Schedule:
         recoveries=tuple(draw.choices(tuple(Recovery), (6, 4, 1), k=3)),
         rival=draw.choice(tuple(Rival)) if draw.random() < 0.1 else None,
         rival_at_s=draw.uniform(0.0, 0.5),
-        sickness=draw.choice(tuple(Sickness)) if draw.random() < 0.08 else None,
+        sickness=draw.choice(tuple(Sickness)) if draw.random() < 0.12 else None,
         answer=draw.random() < 0.8,
     )
 

@@ -105,6 +105,12 @@ def playbooks() -> Mapping[str, Playbook]:
     return {**ship, **{name: parsed(text) for name, text in TEXTS.items()}}
 
 
+@cache
+def drawn() -> tuple[str, ...]:
+    """The names to draw a night's playbook from: those that ship come up three times as often."""
+    return tuple(name for name in playbooks() for _ in range(1 if name in TEXTS else 3))
+
+
 def expected_end(playbook: Playbook, *, answer: bool) -> str:
     """How a night must end in which nothing happens but the run: a variant's name says it, and a gate goes by the `answer`."""
     if playbook.name == "gate" and not answer:

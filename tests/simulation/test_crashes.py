@@ -1,0 +1,39 @@
+"""The crash matrix: kill -9 at every move of the tool, before and after each journal record, then every way to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from interlock.playbook.find import shipped
+from interlock.simulated.play import play
+from interlock.simulated.schedules import Recovery, Schedule
+
+PLAYBOOKS = [*(name for name, _, _ in shipped()), "fails-after-the-flip"]
+RECOVERIES = {
+    "resume": ((Recovery.RESUME,), False, False),
+    "roll back": ((Recovery.ROLL_BACK,), False, False),
+    "abandon": ((Recovery.ABANDON,), False, False),
+    "power lost, resume": ((Recovery.RESUME,), True, False),
+    "power lost, roll back": ((Recovery.ROLL_BACK,), True, False),
+    "resume, killed again, resume": ((Recovery.RESUME, Recovery.RESUME), False, True),
+    "resume, killed again, roll back": ((Recovery.RESUME, Recovery.ROLL_BACK), True, True),
+    "roll back, killed again, resume": ((Recovery.ROLL_BACK, Recovery.RESUME), False, True),
+}
+
+
+def moves_of(playbook: str) -> int:
+    return play(Schedule(playbook=playbook, events=True)).moves
+
+
+@pytest.mark.parametrize(("recoveries", "power", "again"), RECOVERIES.values(), ids=RECOVERIES.keys())
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_a_run_that_is_killed_anywhere_ends_as_it_says(playbook: str, recoveries: Sequence[Recovery], *, power: bool, again: bool) -> None:
+    broken: dict[int, list[str]] = {}
+    for move in range(1, moves_of(playbook) + 1):
+        kills = (move, 1 + move * 7 % 90) if again else (move,)
+        night = Schedule(playbook=playbook, events=True, kills=kills, power_fails=power, recoveries=tuple(recoveries))
+        if violations := play(night).violations:
+            broken[move] = violations
+    assert broken == {}
