@@ -20,6 +20,16 @@ def _names(routes: tuple[RouteFacts, ...]) -> str:
     return ", ".join(route.route for route in routes)
 
 
+def _pinned(held: tuple[RouteFacts, ...]) -> tuple[str, ...]:
+    """Whom a hold can't hold: a statement of theirs meets the fence."""
+    return tuple(
+        f"route {route.route}: {endpoint.proxy} can't hold who keeps a connection to {endpoint.endpoint}: {'; '.join(endpoint.pinned)}"
+        for route in held
+        for endpoint in route.endpoints
+        if endpoint.pinned
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldRoutes:
     """Keep clients that connect through the routes waiting, where a route can."""
@@ -35,7 +45,8 @@ class HoldRoutes:
         if pending:
             return Act(f"{_names(pending)}: clients are let through")
         warnings = (f"{_names(cannot)} can't hold: clients that connect meanwhile see errors",) if cannot else ()
-        return Done(f"{_names(tuple(r for r in seen.routes if r.holding)) or 'no route'}: held", warnings)
+        held = tuple(route for route in seen.routes if route.holding)
+        return Done(f"{_names(held) or 'no route'}: held", (*warnings, *_pinned(held)))
 
     def effects(self, seen: SeenRoutes, /) -> tuple[Effect, ...]:
         return tuple(Hold(route=route.route) for route in self._pending(seen))

@@ -133,7 +133,10 @@ class EndpointState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFacts:
-    """One server as one proxy (or resolver, or host) of a route sees it. `raw` is what the driver needs to put it back exactly."""
+    """One server as one proxy (or resolver, or host) of a route sees it. `raw` is what the driver needs to put it back exactly.
+
+    `pinned` names the clients' sessions that stay on this server whatever the route is told, until they end by themselves.
+    """
 
     proxy: str
     endpoint: str
@@ -143,6 +146,7 @@ class EndpointFacts:
     sessions: int
     queued: int
     raw: Mapping[str, str] = field(default_factory=dict)
+    pinned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
