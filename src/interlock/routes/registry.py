@@ -11,10 +11,11 @@ from interlock.errors import UsageError
 from interlock.model.topology import RouteSpec
 from interlock.ports import Route
 from interlock.routes.command import COMMAND
+from interlock.routes.dns import DNS
 from interlock.routes.haproxy import HAPROXY
 from interlock.routes.parts import RouteParts, RouteType
 
-ROUTE_TYPES: Mapping[str, RouteType] = {kind.name: kind for kind in (HAPROXY, COMMAND)}
+ROUTE_TYPES: Mapping[str, RouteType] = {kind.name: kind for kind in (HAPROXY, COMMAND, DNS)}
 
 GROUP = "interlock.routes"
 
