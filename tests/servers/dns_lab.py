@@ -1,0 +1,234 @@
+"""Real DNS servers on loopback: a primary that takes signed updates (BIND or Knot), a secondary that it notifies, and a cache.
+
+BIND listens only on addresses that an interface has, so all are on 127.0.0.1, with ports of their own.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from os import urandom
+from pathlib import Path
+from random import Random
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rcode
+
+from interlock.clock import Deadline, SystemClock
+
+CLOCK = SystemClock()
+ZONE, NAME, KEY = "db.test", "writer.db.test.", "upd"
+HOST = "127.0.0.1"
+EAST, WEST = "127.77.0.1", "127.77.0.2"
+
+_ZONE_FILE = f"""\
+$TTL 5
+@ IN SOA ns root 1 3600 60 3600 1
+@ IN NS ns
+ns IN A 127.0.0.1
+writer 5 IN A {EAST}
+six 5 IN AAAA fd00::1
+alias 5 IN CNAME east.example.net.
+both 5 IN A {EAST}
+both 5 IN A {WEST}
+dual 5 IN A {EAST}
+dual 5 IN AAAA fd00::9
+stranger 5 IN A 198.51.100.9
+slow 3600 IN A {EAST}
+lasting 2 IN A {EAST}
+"""
+
+_BIND = """\
+options {{ directory "{folder}"; pid-file none; session-keyfile "{folder}/session.key"; managed-keys-directory "{folder}";
+  listen-on port {port} {{ {host}; }}; listen-on-v6 {{ none; }}; dnssec-validation no; empty-zones-enable no; minimal-responses yes;
+  notify-delay 0; querylog no; {more} }};
+controls {{ }};
+"""
+
+_KNOT = """\
+server:
+    rundir: "{folder}"
+    listen: {place}
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: "{folder}"
+    journal-db-max-size: 16M
+    kasp-db-max-size: 5M
+    timer-db-max-size: 1M
+    catalog-db-max-size: 5M
+log:
+  - target: stderr
+    any: info
+key:
+  - id: {key}
+    algorithm: hmac-sha256
+    secret: {secret}
+remote:
+  - id: secondary
+    address: {notified}
+acl:
+  - id: update
+    key: {key}
+    action: update
+  - id: transfer
+    address: 127.0.0.0/8
+    action: transfer
+zone:
+  - domain: {zone}
+    storage: "{folder}"
+    file: zone
+    acl: [update, transfer]
+    notify: secondary
+    zonefile-sync: -1
+    zonefile-load: whole
+    journal-content: changes
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class NameServer:
+    """One server; `stop` and `start` keep what it knows on its disk."""
+
+    argv: list[str]
+    host: str
+    port: int
+    log: Path
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    @property
+    def place(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.argv, stdout=log, stderr=log)
+        deadline = Deadline.after(CLOCK, 20)
+        while not _serves(self.host, self.port):
+            assert self.process.poll() is None, self.log.read_text()[-2000:]
+            assert not deadline.is_over(), self.log.read_text()[-2000:]
+            CLOCK.sleep(0.02)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """Its sockets are open and it says nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lab:
+    """`secondary` and `cache` are BINDs of one primary. `secret` is the key in base64."""
+
+    primary: NameServer
+    secondary: NameServer
+    cache: NameServer
+    secret: str
+
+
+@contextmanager
+def name_servers(folder: Path, make: str) -> Iterator[Lab]:
+    """`make` of the primary is `bind` or `knot`."""
+    secret = b64encode(urandom(32)).decode()
+    ports = dict(zip(("primary", "secondary", "cache"), _free_ports(), strict=False))
+    with ExitStack() as stack:
+        made = {}
+        for name, port in ports.items():
+            own = folder / name
+            own.mkdir(parents=True)
+            if name == "primary":
+                (own / "zone").write_text(_ZONE_FILE)
+            if name == "primary" and make == "knot":
+                (own / "conf").write_text(knot_configuration(own, (HOST, port), secret, notified=(HOST, ports["secondary"])))
+                argv = ["knotd", "-c", str(own / "conf")]
+            else:
+                (own / "conf").write_text(_bind(name, own, ports, secret))
+                argv = ["named", "-g", "-n", "1", "-c", str(own / "conf")]
+            made[name] = NameServer(argv=argv, host=HOST, port=port, log=own / "log")
+            stack.callback(made[name].kill)
+            made[name].start()
+        lab = Lab(**made, secret=secret)
+        _await_transfer(lab)
+        yield lab
+
+
+def knot_configuration(folder: Path, place: tuple[str, int], secret: str, *, notified: tuple[str, int]) -> str:
+    at, to = "{}@{}".format(*place), "{}@{}".format(*notified)
+    return _KNOT.format(folder=folder, place=at, key=KEY, secret=secret, zone=ZONE, notified=to)
+
+
+def _bind(name: str, folder: Path, ports: Mapping[str, int], secret: str) -> str:
+    match name:
+        case "primary":
+            more = f"recursion no; notify explicit; also-notify {{ {HOST} port {ports['secondary']}; }}; allow-transfer {{ any; }};"
+            rest = (
+                f'key "{KEY}" {{ algorithm hmac-sha256; secret "{secret}"; }};\n'
+                f'key "other" {{ algorithm hmac-sha256; secret "{secret}"; }};\n'
+                f'zone "{ZONE}" {{ type primary; file "zone"; allow-update {{ key "{KEY}"; }}; }};\n'
+            )
+        case "secondary":
+            more = "recursion no; notify no; allow-transfer { none; };"
+            rest = f'zone "{ZONE}" {{ type secondary; primaries {{ {HOST} port {ports["primary"]}; }}; file "copy"; }};\n'
+        case _:
+            more = f"recursion yes; forward only; forwarders {{ {HOST} port {ports['primary']}; }}; allow-query {{ any; }};"
+            rest = ""
+    return _BIND.format(folder=folder, host=HOST, port=ports[name], more=more) + rest
+
+
+def ask(server: NameServer, name: str = NAME, kind: str = "A") -> list[str]:
+    """`TTL value` of each record, as this server answers now."""
+    reply = dns.query.udp(dns.message.make_query(name, kind), server.host, port=server.port, timeout=2)
+    return sorted(f"{rrset.ttl} {rdata}" for rrset in reply.answer for rdata in rrset)
+
+
+def serial(server: NameServer) -> int:
+    (found,) = ask(server, f"{ZONE}.", "SOA")
+    return int(found.split()[3])
+
+
+def _serves(host: str, port: int) -> bool:
+    """It is loaded, not only there: BIND answers SERVFAIL or REFUSED before."""
+    try:
+        reply = dns.query.udp(dns.message.make_query(f"{ZONE}.", "SOA"), host, port=port, timeout=0.2)
+    except (OSError, dns.exception.DNSException):
+        return False
+    return reply.rcode() == dns.rcode.NOERROR
+
+
+def _free_ports() -> Iterator[int]:
+    """Below those that the kernel hands out; nobody has them, by UDP or TCP."""
+    random = Random()  # noqa: S311 - ports, no secrets
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind((HOST, port))
+                udp.bind((HOST, port))
+            except OSError:
+                continue
+        yield port
+
+
+def _await_transfer(lab: Lab) -> None:
+    deadline = Deadline.after(CLOCK, 20)
+    while ask(lab.secondary) != ask(lab.primary):
+        assert not deadline.is_over(), lab.secondary.log.read_text()[-2000:]
+        CLOCK.sleep(0.02)
