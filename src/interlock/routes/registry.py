@@ -11,11 +11,27 @@ from interlock.errors import UsageError
 from interlock.model.topology import RouteSpec
 from interlock.ports import Route
 from interlock.routes.command import COMMAND
+from interlock.routes.consul import CONSUL
 from interlock.routes.dns import DNS
+from interlock.routes.etcd_key import ETCD_KEY
 from interlock.routes.haproxy import HAPROXY
+from interlock.routes.haproxy_api import HAPROXY_API
+from interlock.routes.maxscale import MAXSCALE
 from interlock.routes.parts import RouteParts, RouteType
+from interlock.routes.webhook import WEBHOOK
 
-ROUTE_TYPES: Mapping[str, RouteType] = {kind.name: kind for kind in (HAPROXY, COMMAND, DNS)}
+_OWN = (
+    HAPROXY,
+    COMMAND,
+    DNS,
+    HAPROXY_API,
+    MAXSCALE,
+    CONSUL,
+    ETCD_KEY,
+    WEBHOOK,
+)
+
+ROUTE_TYPES: Mapping[str, RouteType] = {kind.name: kind for kind in _OWN}
 
 GROUP = "interlock.routes"
 

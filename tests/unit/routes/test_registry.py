@@ -10,8 +10,8 @@ from interlock.clock import SystemClock
 from interlock.errors import UsageError
 from interlock.hosts.local import Here
 from interlock.model.topology import RouteName, RouteSpec, Topology
-from interlock.routes.command import CommandRoute
 from interlock.routes.parts import RouteParts
+from interlock.routes.pointer import PointerRoute
 from interlock.routes.registry import ROUTE_TYPES, make_route, route_fields
 
 CLOCK = SystemClock()
@@ -44,12 +44,12 @@ def test_a_package_can_bring_a_type_of_its_own(tmp_path: Path, monkeypatch: pyte
     assert set(route_fields()) == set(ROUTE_TYPES)
     install(tmp_path, "mine = {module}:MINE", monkeypatch)
     assert set(route_fields()) == {*ROUTE_TYPES, "mine"}
-    assert isinstance(make("mine"), CommandRoute)
+    assert isinstance(make("mine"), PointerRoute)
 
 
 def test_no_package_takes_the_place_of_a_type_that_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, "command = {module}:NOT_ONE", monkeypatch)
-    assert isinstance(make("command"), CommandRoute)
+    assert isinstance(make("command"), PointerRoute)
 
 
 @pytest.mark.parametrize(
