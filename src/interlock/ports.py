@@ -112,8 +112,15 @@ class Server(Protocol):
     def holds_lock(self, name: str, /) -> bool: ...
     def release_lock(self, name: str, /) -> None: ...
 
-    def warm_up(self) -> None:
-        """Open and check every connection that a fence, an opening or a proof needs, so that none is opened in the outage."""
+    def warm_up(self) -> Mapping[str, object] | None:
+        """Open and check every connection that a fence, an opening or a proof needs, so that none is opened in the outage.
+
+        What it returns is kept in the journal, and is for `recall`: plain JSON, or None if there is nothing to keep.
+        """
+        ...
+
+    def recall(self, kept: Mapping[str, object], /) -> None:
+        """What `warm_up` returned to an earlier process of the run. It spares work and changes no answer; nothing is connected."""
         ...
 
     def close(self) -> None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -215,6 +216,18 @@ def test_the_log_since_a_warm_up_is_read_from_its_offset(lab: Sandbox, east: Mar
     assert (second.file, second.offset) == (marked.file, marked.offset)
     east._bookmark = replace(marked, offset=int(sql.query(lab, "east", "SHOW MASTER STATUS")[0]["Position"]))
     assert east.logged_since(warm, 10) == ()  # a wrong offset gives a wrong answer: so it is used
+
+
+def test_another_process_recalls_where_the_log_ended(lab: Sandbox, east: MariaDBServer) -> None:
+    """As the journal stores it; what can't be read is as if there were nothing."""
+    kept = json.loads(json.dumps(east.warm_up()))
+    warm = east.write_facts().position
+    sql.query(lab, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('third', 1)")
+    with driver(lab, "east") as later:
+        later.recall(kept)
+        assert later._bookmark == east._bookmark
+        later.recall({"of": "another version"})
+        assert later.logged_since(warm, 10) == east.logged_since(warm, 10) != ()
 
 
 # -- fence and proof

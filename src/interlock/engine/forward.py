@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from interlock.actions.action import Action
@@ -76,13 +76,17 @@ def prepare(execution: Execution, phases: Sequence[Phase]) -> None:
     """Before the first effect that clients may feel: connections warm, fences proved, intents on the disk in one write, prober running."""
     world = execution.world
     masters = [master.name for master in world.topology.masters()]
+    warm_ups: list[Callable[[], object]] = [world.server(name).warm_up for name in masters]
+    warm_ups += [world.route(name).warm_up for name in world.topology.routes]
     try:
-        world.gather([*(world.server(name).warm_up for name in masters), *(world.route(name).warm_up for name in world.topology.routes)])
+        kept = dict(zip(masters, world.gather(warm_ups), strict=False))
         for name in masters:
             if world.server(name).write_facts().read_only:
                 execution.interlock.prove_fenced(name)
     except DriverError as error:
         raise StepFailed(error.message, hint=error.hint, server=error.server) from error
+    if any(kept.values()):
+        execution.journal.write(RecordKind.WARMED, kept={name: each for name, each in kept.items() if each})
     _record_intents(execution, phases)
     execution.heed_stop()
     execution.prober = world.prober()

@@ -9,6 +9,7 @@ Kinds of records (stored words, never renamed), and what stands in each:
     taken_over  holder, epoch: another process goes on with the run
     moved       event, source, target, reason
     phase       phase, then: began | ended, ms
+    warmed      kept: of each server what its driver wants to know again in another process
     intended    step, action, args, before, script, undo
     acting      step, action, before, script: looked at again at the last moment; the effect follows
     done        step, action, why, warnings, outputs, ms
@@ -43,6 +44,7 @@ class RecordKind(StrEnum):
     TAKEN_OVER = "taken_over"
     MOVED = "moved"
     PHASE = "phase"
+    WARMED = "warmed"
     INTENDED = "intended"
     ACTING = "acting"
     DONE = "done"
@@ -169,6 +171,7 @@ class Progress:
     outcome: State | None = None
     outputs: dict[str, Mapping[str, object]] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
+    kept: Mapping[str, object] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
     opening: bool = False
     was_going_back: bool = False
@@ -211,6 +214,8 @@ def _take(progress: Progress, kind: RecordKind, body: Mapping[str, object]) -> N
             progress.was_going_back = body["source"] == State.ROLLING_BACK
             progress.opening = progress.opening or progress.state is State.OPENED
             progress.outcome = None
+        case RecordKind.WARMED:
+            progress.kept = _mapping(body["kept"])
         case RecordKind.INTENDED:
             step = str(body["step"])
             progress.intents[step] = Intent(step=step, action=str(body["action"]), args=_mapping(body["args"]), before=body["before"])

@@ -198,6 +198,8 @@ class Engine:
             self._begin(execution, _texts(_mapping(progress.started.get("inputs"))), ())
             return
         self._scope(execution, dict(progress.inputs or {}), progress.facts, progress.outputs)
+        for server, kept in progress.kept.items():
+            self.world.server(server).recall(_mapping(kept))
         if state is State.ROLLING_BACK or (state is State.HALTED and progress.was_going_back):
             if state is State.HALTED:
                 execution.move(Event.GO_BACK)

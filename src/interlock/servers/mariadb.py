@@ -6,10 +6,12 @@ connection that was opened before. And Interlock's own account passes `read_only
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 
 from interlock.clock import Clock, Deadline
 from interlock.errors import BoundReached, DriverError, OutcomeUnknown, StatementFailed, WriteRefused
+from interlock.model.codec import fields_of, from_plain
 from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
 from interlock.model.facts import (
     ChannelFacts,
@@ -228,7 +230,8 @@ class MariaDBServer:
     def release_lock(self, name: str, /) -> None:
         operator_lock.release(self._pool, name)
 
-    def warm_up(self) -> None:
+    def warm_up(self) -> Mapping[str, object] | None:
+        """Keeps where the log ends, for `logged_since`."""
         purposes = [Purpose.ACT, Purpose.WITNESS, Purpose.WAIT, *([Purpose.CANARY] if self._spec.access.canary is not None else [])]
         for purpose in purposes:
             self._pool.rows("SELECT 1", purpose=purpose)
@@ -239,6 +242,11 @@ class MariaDBServer:
         if log.rows and isinstance(position, MariaDBPosition):
             file, offset = text_of(log.rows[0]["File"]), int(text_of(log.rows[0]["Position"]))
             self._bookmark = Bookmark(position=position, file=file, offset=offset)
+        return fields_of(self._bookmark) if self._bookmark is not None else None
+
+    def recall(self, kept: Mapping[str, object], /) -> None:
+        with contextlib.suppress(ValueError):  # another version's: the log is read from a file's beginning then
+            self._bookmark = from_plain(kept, Bookmark)
 
     def close(self) -> None:
         self._pool.drop()

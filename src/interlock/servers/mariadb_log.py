@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from interlock.clock import Deadline
 from interlock.errors import BoundReached
 from interlock.model.facts import LoggedTransaction
-from interlock.model.position import Gtid, MariaDBPosition
+from interlock.model.position import Gtid, MariaDBPosition, Position
 from interlock.servers.mariadb_facts import text_of
 from interlock.servers.quoting import text
 from interlock.servers.session import Row, Session
@@ -27,7 +27,7 @@ _GTID = re.compile(r"GTID (\d+)-(\d+)-(\d+)")
 class Bookmark:
     """Everything before `offset` of `file` is part of `position`: the offset was read first."""
 
-    position: MariaDBPosition
+    position: Position
     file: str
     offset: int
 

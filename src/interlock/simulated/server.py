@@ -188,8 +188,12 @@ class SimulatedServer:
         if self.holds_lock(name):
             del self._database.locks[name]
 
-    def warm_up(self) -> None:
-        self._read()
+    def warm_up(self) -> Mapping[str, object] | None:
+        kept = self._read().settings.get("kept")
+        return {"kept": kept} if kept else None
+
+    def recall(self, kept: Mapping[str, object], /) -> None:
+        self._database.settings["recalled"] = str(kept["kept"])
 
     def close(self) -> None:
         self._drop_locks()

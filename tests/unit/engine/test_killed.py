@@ -166,3 +166,15 @@ def test_a_statement_of_the_killed_program_does_not_land_after_the_run_was_taken
         assert played.engine("third").start(BONES, {}).outcome == "succeeded"
     played.pair.clock.sleep(60)
     assert_safe(played, writer="east")
+
+
+def test_what_a_server_wants_to_know_again_is_recalled_by_the_process_that_resumes() -> None:
+    played = stage()
+    played.pair.west.settings["kept"] = "where the log ended"
+    first = played.engine()
+    played.when(lambda event: isinstance(event, StepActs) and event.step == "flip", played.processes["first"].kill)
+    with pytest.raises(ProcessKilled):
+        first.start(BONES, {})
+    assert played.engine("second").resume(played.only_run()).outcome == "succeeded"
+    assert played.pair.west.settings["recalled"] == "where the log ended"
+    assert "recalled" not in played.pair.east.settings
