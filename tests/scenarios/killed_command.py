@@ -1,7 +1,8 @@
-"""A run that ends by SIGKILL at a chosen write of its journal: `killed_command.py TOPOLOGY STORE PLAYBOOK TO KIND NUMBER`.
+"""A run that ends by SIGKILL at a chosen write of its journal: `killed_command.py TOPOLOGY STORE KIND NUMBER`, then what it does.
 
-KIND `before` and `after` count the appends to the journal, `state` the updates of the run's header, from 1. With number 0 it runs to its
-end and prints how many of each there were. It is the engine that the command uses, wired as the command wires it; the store alone is ours.
+That is `run PLAYBOOK TO`, `resume RUN` or `rollback RUN`. KIND `before` and `after` count the appends to the journal, `state` the updates
+of the run's header, from 1. With number 0 it runs to its end and prints how many of each there were. It is the engine that the command uses,
+wired as the command wires it; the store alone is ours.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from interlock.bootstrap import Wiring, read_topology
 from interlock.clock import SystemClock
 from interlock.engine.events import RunEvent
 from interlock.engine.execution import Stop
+from interlock.engine.report import RunReport
 from interlock.playbook.load import load_playbook
 from interlock.ports import Record
 from interlock.stores.database import open_database
@@ -53,7 +55,7 @@ class DoomedStore(SqliteStore):
 
 
 def main(words: Sequence[str]) -> int:
-    topology, store, playbook, to, kind, number = words
+    topology, store, kind, number, *does = words
     fate = Fate(kind=kind, number=int(number), counted={})
     wiring = Wiring(read_topology(Path(topology)), store)
     wiring.store.close()
@@ -62,11 +64,24 @@ def main(words: Sequence[str]) -> int:
     wiring.store = doomed
     wiring.world._store = doomed
     try:
-        report = wiring.engine(_unseen, lambda _: False, Stop()).start(load_playbook(Path(playbook), wiring.catalogue), {"to": to})
+        report = _carry_out(wiring, does)
     finally:
         wiring.close()
     sys.stdout.write(json.dumps({"outcome": report.outcome, **fate.counted}) + "\n")
     return 0
+
+
+def _carry_out(wiring: Wiring, does: Sequence[str]) -> RunReport:
+    engine = wiring.engine(_unseen, lambda _: False, Stop())
+    match does:
+        case "run", playbook, to:
+            return engine.start(load_playbook(Path(playbook), wiring.catalogue), {"to": to})
+        case "resume", run:
+            return engine.resume(run)
+        case "rollback", run:
+            return engine.roll_back(run)
+        case _:
+            raise SystemExit(f"usage: {__doc__}")
 
 
 def _unseen(_event: RunEvent) -> None:
