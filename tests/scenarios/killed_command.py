@@ -1,8 +1,8 @@
 """A run that ends by SIGKILL at a chosen write of its journal: `killed_command.py TOPOLOGY STORE KIND NUMBER`, then what it does.
 
 That is `run PLAYBOOK TO`, `resume RUN` or `rollback RUN`. KIND `before` and `after` count the appends to the journal, `state` the updates
-of the run's header, from 1. With number 0 it runs to its end and prints how many of each there were. It is the engine that the command uses,
-wired as the command wires it; the store alone is ours.
+of the run's header, from 1. With number 0 it runs to its end and prints how many of each there were. It is the engine that the command
+uses, wired as the command wires it; the store alone is ours.
 """
 
 from __future__ import annotations
