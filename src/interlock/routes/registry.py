@@ -18,11 +18,13 @@ from interlock.routes.haproxy import HAPROXY
 from interlock.routes.haproxy_api import HAPROXY_API
 from interlock.routes.maxscale import MAXSCALE
 from interlock.routes.parts import RouteParts, RouteType
+from interlock.routes.proxysql import PROXYSQL
 from interlock.routes.webhook import WEBHOOK
 
 _OWN = (
     HAPROXY,
     COMMAND,
+    PROXYSQL,
     DNS,
     HAPROXY_API,
     MAXSCALE,

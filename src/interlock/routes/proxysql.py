@@ -1,0 +1,128 @@
+"""A route of ProxySQL: the writer hostgroup on every node of it, each written and each read back, all at the same time.
+
+A hold sets the writer's row OFFLINE_SOFT. What is in flight ends, and a statement that comes meanwhile waits in ProxySQL, up to
+`mysql-connect_timeout_server_max`: pooled clients and new ones see no error. A session that keeps its server connection (a transaction, a
+user variable, a lock, a temporary table) can't be held. It is named, and not waited for longer than `drain`.
+
+ProxySQL must not move the servers of the writer hostgroup by itself, so a row for it in `mysql_replication_hostgroups` (or the tables
+for group replication, Galera and Aurora) is refused: the monitor follows read_only once a second or so, would put the fenced writer out of
+the hostgroup a hold is on, and takes both servers for writers if both can be written (issue 2179). The flip is ours alone.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from interlock.clock import Deadline
+from interlock.errors import StatementFailed
+from interlock.model.effects import Hold, RouteEffect
+from interlock.model.facts import CanaryFacts, RouteFacts
+from interlock.model.topology import RouteName, RouteSpec
+from interlock.ports import Route
+from interlock.routes.canary import send_canary
+from interlock.routes.parts import RouteParts, RouteType
+from interlock.routes.proxies import at_once
+from interlock.routes.proxysql_admin import AdminInterface
+from interlock.routes.proxysql_facts import Seen, in_flight, is_holding, leads_to, not_loaded, read_endpoints, reading, still_in_flight
+from interlock.routes.proxysql_script import Statements, statements
+from interlock.routes.proxysql_settings import FIELDS, ProxySQLSettings, read_settings
+
+_PAUSE_S = 0.002
+_TABLE = "SELECT * FROM {} ORDER BY hostgroup_id, hostname, port"
+
+
+class ProxySQLRoute:
+    """One route. A connection to each node's admin interface is kept open."""
+
+    def __init__(self, spec: RouteSpec, settings: ProxySQLSettings, parts: RouteParts) -> None:
+        self._spec = spec
+        self._settings = settings
+        self._parts = parts
+        self._made: dict[str, AdminInterface] = {}
+
+    @property
+    def name(self) -> RouteName:
+        return self._spec.name
+
+    def facts(self) -> RouteFacts:
+        settings = self._settings
+        seen = at_once({name: partial(self._read, node) for name, node in self._nodes().items()})
+        endpoints = tuple(endpoint for name, rows in seen.items() for endpoint in read_endpoints(settings, name, rows))
+        return RouteFacts(
+            route=self.name,
+            leads_to=leads_to(endpoints, settings.servers),
+            holding=is_holding(endpoints),
+            hold_s=min(rows.hold_ms for rows in seen.values()) / 1000,
+            provable=True,
+            endpoints=endpoints,
+        )
+
+    def script(self, effect: RouteEffect, /) -> tuple[str, ...]:
+        """A line for each node: its name, then the statements of one connection."""
+        return tuple(f"proxysql {node}: {'; '.join(lines)}" for node, lines in statements(self._settings, effect).items())
+
+    def apply(self, effect: RouteEffect, /) -> None:
+        """A hold ends once nothing is in flight on any node, or `drain` after it began."""
+        orders = statements(self._settings, effect)
+        drains = isinstance(effect, Hold)
+        calls = {name: partial(self._order, node, orders[name], drains=drains) for name, node in self._nodes().items() if name in orders}
+        if calls:
+            at_once(calls)
+
+    def canary(self, token: str, /) -> CanaryFacts:
+        return send_canary(self._spec, self._parts.connect, self._parts.server_ids, token)
+
+    def warm_up(self) -> None:
+        """Connect, and see that a flip would load and save its own changes only, not what somebody else has left half done."""
+        at_once({name: partial(self._check_tables, node) for name, node in self._nodes().items()})
+
+    def close(self) -> None:
+        for node in self._made.values():
+            node.close()
+
+    def _nodes(self) -> dict[str, AdminInterface]:
+        if not self._made:
+            settings = self._settings
+            password = "" if settings.password is None else self._parts.secrets(settings.password)
+            self._made = {
+                str(node): AdminInterface(
+                    node, user=settings.user, password=password, timeout_s=settings.timeout_s, clock=self._parts.clock
+                )
+                for node in settings.nodes
+            }
+        return self._made
+
+    def _read(self, node: AdminInterface) -> Seen:
+        rows = node.ask(reading(self._settings))
+        waits = [int(row["variable_value"]) for row in rows.pop("hold_ms")]
+        return Seen(**rows, hold_ms=min(waits, default=0))
+
+    def _order(self, node: AdminInterface, lines: Statements, *, drains: bool) -> None:
+        node.order(lines)
+        deadline = Deadline.after(self._parts.clock, self._settings.drain_s)
+        while drains and not deadline.is_over():
+            rows = node.ask(in_flight(self._settings))
+            if still_in_flight(self._settings, rows["pool"], rows["sleepers"]) == 0:
+                return
+            self._parts.clock.sleep(_PAUSE_S)
+
+    def _check_tables(self, node: AdminInterface) -> None:
+        places = {"runtime": "runtime_mysql_servers", **({"disk": "disk.mysql_servers"} if self._settings.save else {})}
+        rows = node.ask({name: _TABLE.format(table) for name, table in {"memory": "mysql_servers", **places}.items()})
+        for place, table in places.items():
+            differing = not_loaded(rows["memory"], rows[place])
+            if differing:
+                does, command = ("load", "LOAD MYSQL SERVERS TO RUNTIME") if place == "runtime" else ("save", "SAVE MYSQL SERVERS TO DISK")
+                raise StatementFailed(
+                    f"ProxySQL at {node.node}: mysql_servers is not what {table} has, and a flip would {does} it: {', '.join(differing)}",
+                    hint=f"{command}, or take it back; `save: false` leaves the disk alone"
+                    if place == "disk"
+                    else f"{command}, or take it back",
+                )
+
+
+def _make(spec: RouteSpec, parts: RouteParts) -> Route:
+    return ProxySQLRoute(spec, read_settings(spec, parts.topology), parts)
+
+
+PROXYSQL = RouteType(name="proxysql", summary="Nodes of ProxySQL, by their admin interfaces.", fields=FIELDS, make=_make)

@@ -1,0 +1,180 @@
+"""What ProxySQL's tables say. Pure: rows in, facts out.
+
+`mysql_servers` is what was asked for and what an undo must bring back; `runtime_mysql_servers` is what ProxySQL does. A server that was
+taken out, or set OFFLINE_HARD, is missing from the second once its last connection is gone.
+
+Sources: ProxySQL documentation, "Main (runtime)" and "Stats"; lib/MySQL_HostGroups_Manager.cpp (status words, purge) and
+lib/MySQL_Thread.cpp (SQL3_Processlist: a session that waits for its client is in `Sleep`, and has a `srv_host` only while it keeps a
+server's connection).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from interlock.errors import StatementFailed
+from interlock.model.facts import EndpointFacts, EndpointState
+from interlock.model.topology import ClusterName
+from interlock.routes.proxysql_script import HELD, NO_COLUMN
+from interlock.routes.proxysql_settings import Address, ProxySQLSettings
+
+Row = Mapping[str, str]
+"""Column by name, in the order of the table; everything as text, NULL as an empty one."""
+
+_FOUR = "writer_hostgroup, backup_writer_hostgroup, reader_hostgroup, offline_hostgroup"
+_MOVERS = {
+    "mysql_replication_hostgroups": "{hostgroup} IN (writer_hostgroup, reader_hostgroup)",
+    "mysql_group_replication_hostgroups": f"{{hostgroup}} IN ({_FOUR}) AND active=1",
+    "mysql_galera_hostgroups": f"{{hostgroup}} IN ({_FOUR}) AND active=1",
+    "mysql_aws_aurora_hostgroups": "{hostgroup} IN (writer_hostgroup, reader_hostgroup) AND active=1",
+}
+# A session that is in a transaction sleeps between its statements; one that sleeps for longer keeps its connection for good.
+_PINNED_AFTER_MS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One node, all in one look: rows of the writer hostgroup, its connections, its sessions that sleep on a connection, and the wait."""
+
+    memory: tuple[Row, ...]
+    runtime: tuple[Row, ...]
+    pool: tuple[Row, ...]
+    sleepers: tuple[Row, ...]
+    hold_ms: int
+    movers: tuple[Row, ...] = ()
+
+
+def reading(settings: ProxySQLSettings) -> dict[str, str]:
+    """A statement for each field of `Seen`."""
+    hostgroup = settings.hostgroup
+    return {
+        "memory": f"SELECT * FROM mysql_servers WHERE hostgroup_id={hostgroup} ORDER BY hostname, port",
+        "runtime": f"SELECT * FROM runtime_mysql_servers WHERE hostgroup_id={hostgroup} ORDER BY hostname, port",
+        "movers": " UNION ALL ".join(
+            f"SELECT '{prefix}{table}' AS mover FROM {prefix}{table} WHERE {where.format(hostgroup=hostgroup)}"
+            for table, where in _MOVERS.items()
+            for prefix in ("", "runtime_")
+        ),
+        "hold_ms": "SELECT variable_value FROM runtime_global_variables WHERE variable_name='mysql-connect_timeout_server_max'",
+        **in_flight(settings),
+    }
+
+
+def in_flight(settings: ProxySQLSettings) -> dict[str, str]:
+    """The two statements of `reading` that tell whether a hold has drained."""
+    hostgroup = settings.hostgroup
+    return {
+        "pool": f"SELECT srv_host, srv_port, ConnUsed FROM stats_mysql_connection_pool WHERE hostgroup={hostgroup}",
+        "sleepers": "SELECT SessionID, user, cli_host, cli_port, srv_host, srv_port, time_ms FROM stats_mysql_processlist "
+        f"WHERE hostgroup={hostgroup} AND command='Sleep' AND srv_host IS NOT NULL AND srv_host<>'' ORDER BY SessionID",
+    }
+
+
+def read_endpoints(settings: ProxySQLSettings, node: str, seen: Seen) -> tuple[EndpointFacts, ...]:
+    """A cluster's server, whether it has a row or not, then every other row of the hostgroup.
+
+    StatementFailed if neither has a row, or if ProxySQL moves the servers of the hostgroup by itself.
+    """
+    _check_movers(settings, node, seen)
+    rows = {_address(row): row for row in seen.memory}
+    if not rows.keys() & set(settings.servers.values()):
+        raise StatementFailed(
+            f"ProxySQL at {node} has none of {', '.join(map(str, settings.servers.values()))} in hostgroup {settings.hostgroup}",
+            hint=f"compare `writer_hostgroup` and `servers` with mysql_servers; there are: {', '.join(map(str, rows)) or 'none'}",
+        )
+    runtime = {_address(row): row for row in seen.runtime}
+    others = tuple(dict.fromkeys((*rows, *runtime)))
+    addresses = (*settings.servers.values(), *(address for address in others if address not in settings.servers.values()))
+    return tuple(
+        _endpoint(settings, seen, address, node=node, row=rows.get(address, {}), running=runtime.get(address, {})) for address in addresses
+    )
+
+
+def leads_to(endpoints: Iterable[EndpointFacts], order: Iterable[ClusterName]) -> tuple[ClusterName, ...]:
+    """The clusters that some node sends clients to, or will once it lets them go. A server that is none of the pair's stands there by its
+    address: clients may be sent to it, which no cluster's name could say.
+    """
+    seen = tuple(e for e in endpoints if e.state is EndpointState.READY or _is_held(e))
+    foreign = dict.fromkeys(ClusterName(e.endpoint) for e in seen if e.cluster is None)
+    return (*(cluster for cluster in order if cluster in {e.cluster for e in seen}), *foreign)
+
+
+def is_holding(endpoints: Sequence[EndpointFacts]) -> bool:
+    """Whether every node holds: one that does not lets its clients through to a fenced server."""
+    by_node: dict[str, list[EndpointFacts]] = {}
+    for endpoint in endpoints:
+        by_node.setdefault(endpoint.proxy, []).append(endpoint)
+    return bool(by_node) and all(
+        any(_is_held(e) for e in rows) and not any(e.state is EndpointState.READY for e in rows) for rows in by_node.values()
+    )
+
+
+def still_in_flight(settings: ProxySQLSettings, pool: Iterable[Row], sleepers: Sequence[Row]) -> int:
+    """How many connections to the pair's servers are in use, but for those of sessions that keep theirs for good."""
+    return sum(
+        max(0, int(row["ConnUsed"]) - len(_pinned(address, sleepers)))
+        for row in pool
+        if settings.cluster_of(address := Address(row["srv_host"], int(row["srv_port"]))) is not None
+    )
+
+
+def not_loaded(memory: Iterable[Row], other: Iterable[Row]) -> tuple[str, ...]:
+    """The servers (hostgroup and address) whose rows differ, but for what ProxySQL changes by itself: a server in trouble is SHUNNED."""
+    left, right = ({(row["hostgroup_id"], str(_address(row))): _asked_for(row) for row in rows} for rows in (memory, other))
+    differing = sorted(key for key in left.keys() | right.keys() if left.get(key) != right.get(key))
+    hard = {key for key in differing if {*(side[key]["status"] for side in (left, right) if key in side)} == {"OFFLINE_HARD"}}
+    return tuple(f"{address} in hostgroup {hostgroup}" for hostgroup, address in differing if (hostgroup, address) not in hard)
+
+
+def _asked_for(row: Row) -> dict[str, str]:
+    status = row["status"].upper()
+    return {**row, "status": "ONLINE" if status == "SHUNNED" else status}
+
+
+def _endpoint(settings: ProxySQLSettings, seen: Seen, address: Address, *, node: str, row: Row, running: Row) -> EndpointFacts:
+    status = running.get("status", "").upper()
+    return EndpointFacts(
+        proxy=node,
+        endpoint=str(address),
+        cluster=settings.cluster_of(address),
+        state=_state(status, running),
+        healthy={"ONLINE": True, "SHUNNED": False}.get(status),
+        sessions=sum(int(each["ConnUsed"]) for each in seen.pool if Address(each["srv_host"], int(each["srv_port"])) == address),
+        queued=0,
+        raw={**row, NO_COLUMN: str(int(HELD in running.get("comment", "")))},
+        pinned=_pinned(address, seen.sleepers),
+    )
+
+
+def _state(status: str, running: Row) -> EndpointState:
+    """A server in trouble (SHUNNED) gets clients again by itself: it counts as one that takes them. One of weight 0 gets none."""
+    if status in {"ONLINE", "SHUNNED"}:
+        return EndpointState.DRAIN if "0" in {running["weight"], running["max_connections"]} else EndpointState.READY
+    return EndpointState.DRAIN if status == "OFFLINE_SOFT" else EndpointState.MAINTENANCE
+
+
+def _is_held(endpoint: EndpointFacts) -> bool:
+    return endpoint.raw[NO_COLUMN] == "1" and endpoint.state is EndpointState.DRAIN
+
+
+def _pinned(address: Address, sleepers: Iterable[Row]) -> tuple[str, ...]:
+    return tuple(
+        f"session {row['SessionID']} of {row['user']}@{row['cli_host']}:{row['cli_port']}, idle for {int(row['time_ms']) / 1000:.1f}s"
+        for row in sleepers
+        if Address(row["srv_host"], int(row["srv_port"])) == address and int(row["time_ms"]) >= _PINNED_AFTER_MS
+    )
+
+
+def _address(row: Row) -> Address:
+    return Address(row["hostname"], int(row["port"]))
+
+
+def _check_movers(settings: ProxySQLSettings, node: str, seen: Seen) -> None:
+    if not seen.movers:
+        return
+    tables = " and ".join(dict.fromkeys(row["mover"] for row in seen.movers))
+    raise StatementFailed(
+        f"ProxySQL at {node} moves the servers of hostgroup {settings.hostgroup} by itself: {tables} names it",
+        hint="its monitor would undo a hold and race a flip, and makes two writers of two writable servers: delete that row, and load it",
+    )

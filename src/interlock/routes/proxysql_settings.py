@@ -1,0 +1,122 @@
+"""What a route of type `proxysql` may say in the topology file, and what it comes to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from interlock.documents.fields import Field, Kind
+from interlock.errors import UsageError
+from interlock.model.topology import ClusterName, RouteSpec, SecretRef, Topology
+
+_NODE = (
+    Field(name="host", kind=Kind.TEXT, required=True, doc="a name or an address"),
+    Field(name="port", kind=Kind.INTEGER, default=6032, doc="the port of the admin interface"),
+)
+
+FIELDS = (
+    Field(name="admin", kind=Kind.FIELDS, fields=_NODE, doc="The admin interface, where there is one ProxySQL: {host, port}."),
+    Field(name="nodes", kind=Kind.LIST, fields=_NODE, doc="The admin interfaces, where there are several; each is written and confirmed."),
+    Field(name="user", kind=Kind.TEXT, default="admin", doc="An account of admin-admin_credentials. `admin` itself may only come locally."),
+    Field(name="password", kind=Kind.SECRET, doc="Where its password is to be had: {env: NAME}, {file: PATH} or {command: [word, …]}."),
+    Field(name="writer_hostgroup", kind=Kind.INTEGER, required=True, doc="The hostgroup that takes the writes."),
+    Field(
+        name="servers",
+        kind=Kind.CLUSTER_MAP,
+        doc="Each cluster's server as ProxySQL knows it, host:port; the masters' own addresses if it is left out.",
+    ),
+    Field(
+        name="park",
+        kind=Kind.TEXT,
+        default="OFFLINE_HARD",
+        choices=("OFFLINE_HARD", "OFFLINE_SOFT"),
+        doc="The status of the server that takes no clients. OFFLINE_SOFT leaves sessions that can't be multiplexed on it.",
+    ),
+    Field(name="drain", kind=Kind.DURATION, default=0.5, doc="How long a hold waits for what is in flight; clients wait too."),
+    Field(name="save", kind=Kind.FLAG, default=True, doc="false: a flip is not saved to disk, and lost when ProxySQL restarts."),
+    Field(name="timeout", kind=Kind.DURATION, default=2.0, doc="How long the admin interface may take to answer."),
+)
+
+# A host's name or address. Nothing else can stand in a statement, so none can end one and begin another.
+_HOST = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a port, as ProxySQL's tables write them."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySQLSettings:
+    """Checked: every host can stand in a statement. `nodes` are the admin interfaces."""
+
+    nodes: tuple[Address, ...]
+    user: str
+    password: SecretRef | None
+    hostgroup: int
+    servers: Mapping[ClusterName, Address]
+    park: str
+    drain_s: float
+    save: bool
+    timeout_s: float
+
+    def cluster_of(self, server: Address) -> ClusterName | None:
+        return next((cluster for cluster, address in self.servers.items() if address == server), None)
+
+
+def read_settings(spec: RouteSpec, topology: Topology) -> ProxySQLSettings:
+    """UsageError if no node is named, one is named twice, an address is none, or both clusters have the same."""
+    said = spec.settings
+    nodes = _nodes(spec)
+    servers = {name: Address(cluster.master.host, cluster.master.port) for name, cluster in topology.clusters.items()}
+    for cluster, text in cast("Mapping[ClusterName, str]", said.get("servers") or {}).items():
+        servers[cluster] = _address(spec, text)
+    for address in (*nodes, *servers.values()):
+        if not _HOST.fullmatch(address.host) or not 0 < address.port < 65536:
+            raise UsageError(f"route {spec.name}: {str(address)!r} is no address", hint="write a host's name or address, and a port")
+    if len(set(servers.values())) != len(servers):
+        raise UsageError(f"route {spec.name}: two clusters have the same address, {next(iter(servers.values()))}")
+    hostgroup = int(str(said["writer_hostgroup"]))
+    if hostgroup < 0:
+        raise UsageError(f"route {spec.name}: writer_hostgroup is {hostgroup}", hint="a hostgroup is 0 or more")
+    return ProxySQLSettings(
+        nodes=nodes,
+        user=str(said.get("user") or "admin"),
+        password=cast("SecretRef | None", said.get("password")),
+        hostgroup=hostgroup,
+        servers=servers,
+        park=str(said.get("park") or "OFFLINE_HARD"),
+        drain_s=_seconds(said.get("drain"), 0.5),
+        save=said.get("save") is not False,
+        timeout_s=_seconds(said.get("timeout"), 2.0),
+    )
+
+
+def _nodes(spec: RouteSpec) -> tuple[Address, ...]:
+    said = spec.settings
+    if (said.get("admin") is None) == (not said.get("nodes")):
+        raise UsageError(f"route {spec.name}: one of `admin` and `nodes` must be there", hint="admin: {host: 10.0.0.5, port: 6032}")
+    listed = cast("tuple[Mapping[str, object], ...]", said.get("nodes") or (said["admin"],))
+    nodes = tuple(Address(str(node["host"]), int(str(node.get("port") or 6032))) for node in listed)
+    if len(set(nodes)) != len(nodes):
+        raise UsageError(f"route {spec.name}: a node is named twice: {', '.join(map(str, nodes))}")
+    return nodes
+
+
+def _address(spec: RouteSpec, text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()):
+        raise UsageError(f"route {spec.name}: {text!r} in `servers` is not host:port", hint="write it as mysql_servers has it")
+    return Address(host, int(port))
+
+
+def _seconds(said: object, default: float) -> float:
+    return default if said is None else float(str(said))
