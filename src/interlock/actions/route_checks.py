@@ -27,7 +27,7 @@ class RouteLeadsTo(NoOutputs):
         return look_at_routes(world, self.route)
 
     def decide(self, seen: SeenRoutes, /) -> Verdict:
-        return lead_to(seen.routes, self.to)
+        return lead_to(seen, self.to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class RouteCanary(NoOutputs):
         names = sorted({canary.route for canary in seen.canaries})
         if not seen.unproved.routes:
             return Done(f"{len(seen.canaries)} rows through {', '.join(names) or 'no route'} were taken by {self.expect}")
-        match lead_to(seen.unproved.routes, self.expect):
+        match lead_to(seen.unproved, self.expect):
             case Done(why, warnings):
                 unproved = ", ".join(route.route for route in seen.unproved.routes)
                 note = f"{unproved}: no `clients` address in the topology, so the proxy's own word was taken"

@@ -13,7 +13,14 @@ from interlock.ports import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenRoutes:
+    """`trusted` are those that may be used though they can't be read back: a canary can be sent through them, or the operator says so.
+
+    `came_from` is where such a route is taken to have led before a flip.
+    """
+
     routes: tuple[RouteFacts, ...]
+    trusted: tuple[RouteName, ...] = ()
+    came_from: ClusterName | None = None
 
     def of(self, name: RouteName) -> RouteFacts | None:
         return next((route for route in self.routes if route.route == name), None)
@@ -21,18 +28,35 @@ class SeenRoutes:
 
 def look_at_routes(world: World, names: Sequence[RouteName]) -> SeenRoutes:
     """All at the same time."""
-    return SeenRoutes(routes=tuple(world.gather([world.route(name).facts for name in names])))
+    specs = world.topology.routes
+    trusted = tuple(name for name in names if name in specs and (specs[name].unproved or specs[name].clients is not None))
+    return SeenRoutes(routes=tuple(world.gather([world.route(name).facts for name in names])), trusted=trusted)
 
 
-def lead_to(routes: Sequence[RouteFacts], cluster: ClusterName) -> Verdict:
-    """Every route that can be read back sends clients to `cluster`, and nowhere else."""
+def untrusted(seen: SeenRoutes) -> Refuse | None:
+    """Why not to use a route that nothing can tell of; None if there is none such."""
+    for route in seen.routes:
+        if not route.provable and route.route not in seen.trusted:
+            return Refuse(
+                f"route {route.route} can't be read back, and no canary can be sent through it",
+                f"give it `show`, or `clients` for a canary, or take it at its word: `unproved: true` in routes.{route.route}",
+            )
+    return None
+
+
+def lead_to(seen: SeenRoutes, cluster: ClusterName) -> Verdict:
+    """Every route that can be read back sends clients to `cluster`, and nowhere else; any other is trusted."""
+    refused = untrusted(seen)
+    if refused is not None:
+        return refused
+    routes = seen.routes
     for route in routes:
         if route.provable and route.leads_to != (cluster,):
             where = " and ".join(route.leads_to) or "nowhere"
             return Refuse(
                 f"route {route.route} leads to {where}, not to {cluster}", f"`interlock status` shows each proxy of {route.route}"
             )
-    unproved = tuple(f"route {route.route} can't be read back" for route in routes if not route.provable)
+    unproved = tuple(f"route {route.route} can't be read back: it is taken at its word" for route in routes if not route.provable)
     if not routes:
         return Done("there is no route to look at", ("the topology has no routes: clients are moved by other means",))
     return Done(f"{', '.join(route.route for route in routes)}: to {cluster}", unproved)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from interlock.actions.action import describe, param
-from interlock.actions.route_facts import SeenRoutes, lead_to, look_at_routes
+from interlock.actions.route_facts import SeenRoutes, lead_to, look_at_routes, untrusted
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect, PointTo, RestoreRoute
 from interlock.model.facts import RouteFacts
 from interlock.model.topology import ClusterName, RouteName
-from interlock.model.verdict import Act, Done, Refuse, Verdict
+from interlock.model.verdict import Act, Done, Verdict
 from interlock.playbook.catalogue import Role, Verb
 from interlock.ports import World
 
@@ -24,37 +24,44 @@ class FlipRoutes:
     to: ClusterName = param(Kind.CLUSTER, "where clients are to go")
 
     def look(self, world: World, /) -> SeenRoutes:
-        return look_at_routes(world, self.route)
+        others = [cluster for cluster in world.topology.clusters if cluster != self.to]
+        return replace(look_at_routes(world, self.route), came_from=others[0] if len(others) == 1 else None)
 
     def decide(self, seen: SeenRoutes, /) -> Verdict:
+        refused = untrusted(seen)
+        if refused is not None:
+            return refused
         pending = self._pending(seen)
-        unproved = tuple(route for route in seen.routes if not route.provable)
-        if unproved:
-            names = ", ".join(route.route for route in unproved)
-            return Act(f"{names} can't be read back; flipped once, to be proved by a canary", once=True)
         if pending:
-            return Act("; ".join(f"{route.route} leads to {' and '.join(route.leads_to) or 'nowhere'}" for route in pending))
-        match lead_to(seen.routes, self.to):
-            case Refuse() as refused:
-                return refused
+            why = "; ".join(f"{route.route} leads to {_where(route)}" for route in pending)
+            return Act(why, once=not any(route.provable for route in pending))
+        match lead_to(seen, self.to):
+            case Done(why, warnings):
+                return Done(why, warnings)
             case verdict:
-                return Done(verdict.why)
+                return verdict
 
     def effects(self, seen: SeenRoutes, /) -> tuple[Effect, ...]:
         return tuple(PointTo(route=route.route, cluster=self.to) for route in self._pending(seen))
 
     def undo(self, before: SeenRoutes, now: SeenRoutes | None, /) -> tuple[Effect, ...]:
-        return tuple(
-            RestoreRoute(route=route.route, seen=route)
-            for route in before.routes
-            if now is None or not route.provable or _differs(route, now.of(route.route))
-        )
+        """A route that can't be read back goes to where it is taken to have come from, unless this process has told it so already."""
+        were = tuple(_taken_to_lead(route, before.came_from) for route in before.routes)
+        return tuple(RestoreRoute(route=was.route, seen=was) for was in were if now is None or _differs(was, now.of(was.route)))
 
     def outputs(self, seen: SeenRoutes, /) -> Mapping[str, object]:
         return {"to": self.to, "routes": tuple(route.route for route in seen.routes)}
 
     def _pending(self, seen: SeenRoutes) -> tuple[RouteFacts, ...]:
-        return tuple(route for route in seen.routes if not route.provable or route.leads_to != (self.to,) or route.holding)
+        return tuple(route for route in seen.routes if route.leads_to != (self.to,) or route.holding)
+
+
+def _where(route: RouteFacts) -> str:
+    return " and ".join(route.leads_to) or ("nowhere" if route.provable else "nobody knows where")
+
+
+def _taken_to_lead(route: RouteFacts, came_from: ClusterName | None) -> RouteFacts:
+    return route if route.provable or route.leads_to or came_from is None else replace(route, leads_to=(came_from,))
 
 
 def _differs(before: RouteFacts, now: RouteFacts | None) -> bool:

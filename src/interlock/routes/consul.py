@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from interlock.documents.fields import Field, Kind
-from interlock.errors import StatementFailed, UsageError
+from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable, UsageError
 from interlock.model.facts import HttpResult
 from interlock.model.topology import RouteSpec, SecretRef
 from interlock.ports import Route
@@ -46,7 +46,7 @@ class ConsulKeys:
     name: str = field(default="consul", init=False)
 
     def get(self, key: str, /) -> Held | None:
-        answer = self.api.ask_members(self.api.call("GET", f"/v1/kv/{key}?consistent{self.query}", statuses=(200, 404)))
+        answer = self.api.read_members(self.api.call("GET", f"/v1/kv/{key}?consistent{self.query}", statuses=(200, 404)))
         if answer.status == 404:
             return None
         try:
@@ -76,7 +76,10 @@ class ConsulKeys:
         """A request whose answer was lost is sent again and finds its own write: then the key is as it should be, too."""
         if json_of(answer) is True:
             return True
-        now = self.get(key)
+        try:
+            now = self.get(key)
+        except Unreachable as error:
+            raise OutcomeUnknown(error.message, hint=error.hint) from error
         return (None if now is None else now.value) == value
 
 

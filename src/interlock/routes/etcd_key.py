@@ -37,7 +37,9 @@ class EtcdKeys:
     name: str = field(default="etcd", init=False)
 
     def get(self, key: str, /) -> Held | None:
-        return self._held(self._ask("/v3/kv/range", {"key": _coded(key)}))
+        api = self._logged_in()
+        answer = api.read_members(api.call("POST", "/v3/kv/range", {"key": _coded(key)}))
+        return _first(json_of(answer), answer)
 
     def put(self, key: str, value: str, was: Held | None, /) -> bool:
         keep = {} if was is None else {"ignore_lease": True}
@@ -55,23 +57,21 @@ class EtcdKeys:
         version = 0 if was is None else was.version
         compare = {"key": _coded(key), "target": "MOD", "result": "EQUAL", "mod_revision": str(version)}
         found = {"request_range": {"key": _coded(key)}}
-        answer = self._ask("/v3/kv/txn", {"compare": [compare], "success": [request], "failure": [found]})
+        api = self._logged_in()
+        answer = api.ask_members(api.call("POST", "/v3/kv/txn", {"compare": [compare], "success": [request], "failure": [found]}))
         document = json_of(answer)
         if document.get("succeeded"):
             return True
         now = _first(document["responses"][0]["response_range"], answer)
         return (None if now is None else now.value) == value
 
-    def _held(self, answer: HttpResult) -> Held | None:
-        return _first(json_of(answer), answer)
-
-    def _ask(self, path: str, body: Document) -> HttpResult:
-        api = self.api
-        if self.account is not None:
-            user, password = self.account
-            login = api.ask_members(api.call("POST", "/v3/auth/authenticate", {"name": user, "password": password}))
-            api = replace(api, headers={**api.headers, "Authorization": str(json_of(login).get("token"))})
-        return api.ask_members(api.call("POST", path, body))
+    def _logged_in(self) -> Api:
+        """To log in changes nothing, so whatever it does not answer is Unreachable."""
+        if self.account is None:
+            return self.api
+        user, password = self.account
+        login = self.api.read_members(self.api.call("POST", "/v3/auth/authenticate", {"name": user, "password": password}))
+        return replace(self.api, headers={**self.api.headers, "Authorization": str(json_of(login).get("token"))})
 
 
 def _first(document: Document, answer: HttpResult) -> Held | None:

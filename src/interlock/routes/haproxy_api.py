@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
@@ -23,6 +23,8 @@ from interlock.model.topology import ClusterName, RouteName, RouteSpec
 from interlock.ports import Route
 from interlock.routes.canary import send_canary
 from interlock.routes.http_api import CA, PASSWORD, TIMEOUT, URL, USER, Api, account_of, api_of, basic, json_of
+from interlock.routes.last_seen import LastSeen
+from interlock.routes.orders import in_order
 from interlock.routes.parts import RouteParts, RouteType
 from interlock.routes.proxies import at_once
 
@@ -55,13 +57,14 @@ class HAProxyApiRoute:
     backend: str
     servers: Mapping[ClusterName, str]
     park: str
+    last: LastSeen[tuple[EndpointFacts, ...]] = field(default_factory=LastSeen, repr=False, compare=False)
 
     @property
     def name(self) -> RouteName:
         return self.spec.name
 
     def facts(self) -> RouteFacts:
-        by_proxy = at_once({url: partial(self._read, url) for url in self.api.urls})
+        by_proxy = at_once({url: partial(self.last.look, url, partial(self._read, url)) for url in self.api.urls})
         endpoints = tuple(endpoint for url in self.api.urls for endpoint in by_proxy[url])
         leads = {e.cluster for e in endpoints if e.state is EndpointState.READY and e.healthy is not False}
         return RouteFacts(
@@ -78,9 +81,10 @@ class HAProxyApiRoute:
 
     def apply(self, effect: RouteEffect, /) -> None:
         calls = {url: self._calls(effect, url) for url in self.api.urls}
-        wanted = {url: partial(self._order, each) for url, each in calls.items() if each}
+        wanted = {url: partial(self._order, url, each) for url, each in calls.items() if each}
         if wanted:
-            at_once(wanted)
+            with self.last.attempt():
+                at_once(wanted)
 
     def canary(self, token: str, /) -> CanaryFacts:
         return send_canary(self.spec, self.parts.connect, self.parts.server_ids, token)
@@ -92,9 +96,9 @@ class HAProxyApiRoute:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _order(self, calls: tuple[CallHttp, ...]) -> None:
-        for call in calls:
-            self.api.order(call)
+    def _order(self, url: str, calls: tuple[CallHttp, ...]) -> None:
+        with self.last.touching(url):
+            in_order([partial(self.api.order, call) for call in calls])
 
     def _calls(self, effect: RouteEffect, url: str) -> tuple[CallHttp, ...]:
         """What takes clients first: with no server usable, a new client is accepted and closed at once."""

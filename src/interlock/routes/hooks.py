@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable
 from interlock.model.effects import Hold, OutsideEffect, PointTo, Release, RestoreRoute, RouteEffect
 from interlock.model.facts import CommandResult, HttpResult
 from interlock.model.topology import ClusterName, RouteName
 from interlock.ports import Outside
+from interlock.routes.orders import in_order
 from interlock.routes.pointer import Seen
 
 
@@ -47,8 +49,7 @@ class HookPlace:
         return tuple(line for order in self._orders(effect) for line in self.outside.script(order))
 
     def apply(self, effect: RouteEffect, /) -> None:
-        for order in self._orders(effect):
-            self.outside.run(order)
+        in_order([partial(self.outside.run, order) for order in self._orders(effect)])
 
     def _orders(self, effect: RouteEffect) -> tuple[OutsideEffect, ...]:
         wanted: tuple[OutsideEffect | None, ...]

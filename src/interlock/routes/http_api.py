@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -60,15 +60,16 @@ class Api:
 
     def read(self, call: CallHttp) -> HttpResult:
         """Like `order`, for what changes nothing: an answer that did not come is Unreachable."""
-        try:
-            return self.order(call)
-        except OutcomeUnknown as unknown:
-            raise Unreachable(unknown.message, hint=unknown.hint) from unknown  # a question leaves nothing behind
+        return _question(lambda: self.order(call))
+
+    def read_members(self, call: CallHttp) -> HttpResult:
+        """Like `ask_members`, for what changes nothing: no good answer is Unreachable."""
+        return _question(lambda: self.ask_members(call))
 
     def ask_members(self, call: CallHttp) -> HttpResult:
         """One member after the other until one answers otherwise than by 5xx, which says *not by me, not now*; all within the time-out.
 
-        Only for what can be sent twice. OutcomeUnknown if a try may have had its effect, else the last one's error.
+        Only for what can be sent twice. OutcomeUnknown if a try may have had its effect; Unreachable if nobody was reached.
         """
         path = call.url.removeprefix(self.urls[0])
         deadline = Deadline.after(self.clock, self.timeout_s)
@@ -84,12 +85,19 @@ class Api:
                     continue
                 if answer.status in call.statuses:
                     return answer
-                errors.append(StatementFailed(f"{call.method} {url}{path} answered {answer.status}: {answer.body.strip()[:200]}"))
+                errors.append(OutcomeUnknown(f"{call.method} {url}{path} answered {answer.status}: {answer.body.strip()[:200]}"))
             if deadline.left_s() <= _PAUSE_S:
                 break
             self.clock.sleep(_PAUSE_S)
         unknown = [error for error in errors if isinstance(error, OutcomeUnknown)]
         raise (unknown or errors)[-1]
+
+
+def _question(ask: Callable[[], HttpResult]) -> HttpResult:
+    try:
+        return ask()
+    except OutcomeUnknown as unknown:
+        raise Unreachable(unknown.message, hint=unknown.hint) from unknown  # a question leaves nothing behind
 
 
 def api_of(spec: RouteSpec, parts: RouteParts, headers: Mapping[str, str] | None = None) -> Api:

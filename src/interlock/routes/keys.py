@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, cast
 
 from interlock.documents.fields import Field, Kind
 from interlock.errors import StatementFailed, UsageError
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect
 from interlock.model.topology import ClusterName, RouteName, RouteSpec, Topology
+from interlock.routes.orders import in_order
 from interlock.routes.pointer import Seen
 
 FIELDS = (
@@ -74,13 +76,15 @@ class KeyPlace:
         return tuple(self.store.script(key, value) for key, value in self._orders(effect))
 
     def apply(self, effect: RouteEffect, /) -> None:
-        for key, value in self._orders(effect):
-            was = self._last.pop(key) if key in self._last else self.store.get(key)
-            if not _written(self.store, key, value, was):
-                raise StatementFailed(
-                    f"route {self.route}: {key} at {self.store.name} was changed by somebody else since it was looked at",
-                    hint="see who else writes it",
-                )
+        in_order([partial(self._write, key, value) for key, value in self._orders(effect)])
+
+    def _write(self, key: str, value: str | None) -> None:
+        was = self._last.pop(key) if key in self._last else self.store.get(key)
+        if not _written(self.store, key, value, was):
+            raise StatementFailed(
+                f"route {self.route}: {key} at {self.store.name} was changed by somebody else since it was looked at",
+                hint="see who else writes it",
+            )
 
     def _get(self, key: str) -> Held | None:
         self._last[key] = self.store.get(key)

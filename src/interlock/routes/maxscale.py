@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
@@ -28,6 +28,8 @@ from interlock.model.topology import ClusterName, RouteName, RouteSpec
 from interlock.ports import Route
 from interlock.routes.canary import send_canary
 from interlock.routes.http_api import CA, PASSWORD, TIMEOUT, URL, USER, Api, account_of, api_of, basic, json_of
+from interlock.routes.last_seen import LastSeen
+from interlock.routes.orders import in_order
 from interlock.routes.parts import RouteParts, RouteType
 from interlock.routes.proxies import at_once
 
@@ -62,13 +64,14 @@ class MaxScaleRoute:
     listener: str | None
     hold_s: float | None
     settle_s: float
+    last: LastSeen[tuple[EndpointFacts, ...]] = field(default_factory=LastSeen, repr=False, compare=False)
 
     @property
     def name(self) -> RouteName:
         return self.spec.name
 
     def facts(self) -> RouteFacts:
-        by_node = at_once({url: partial(self._read, url) for url in self.api.urls})
+        by_node = at_once({url: partial(self.last.look, url, partial(self._read, url)) for url in self.api.urls})
         endpoints = tuple(endpoint for url in self.api.urls for endpoint in by_node[url])
         leads = {endpoint.cluster for endpoint in endpoints if endpoint.state is EndpointState.READY}
         return RouteFacts(
@@ -85,9 +88,10 @@ class MaxScaleRoute:
 
     def apply(self, effect: RouteEffect, /) -> None:
         calls = {url: self._calls(effect, url) for url in self.api.urls}
-        wanted = {url: partial(self._order, each) for url, each in calls.items() if each}
+        wanted = {url: partial(self._order, url, each) for url, each in calls.items() if each}
         if wanted:
-            at_once(wanted)
+            with self.last.attempt():
+                at_once(wanted)
         if isinstance(effect, PointTo):
             self._let_settle(effect.cluster)
 
@@ -101,9 +105,9 @@ class MaxScaleRoute:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _order(self, calls: tuple[CallHttp, ...]) -> None:
-        for call in calls:
-            self.api.order(call)
+    def _order(self, url: str, calls: tuple[CallHttp, ...]) -> None:
+        with self.last.touching(url):
+            in_order([partial(self.api.order, call) for call in calls])
 
     def _let_settle(self, cluster: ClusterName) -> None:
         """Until the monitors see what the service asks of its server; whether they did is what the next look tells."""

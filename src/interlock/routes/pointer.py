@@ -18,6 +18,7 @@ from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteE
 from interlock.model.facts import CanaryFacts, EndpointFacts, EndpointState, RouteFacts
 from interlock.model.topology import ClusterName, RouteName, RouteSpec, ServerName
 from interlock.routes.canary import WITHIN_S, send_canary
+from interlock.routes.last_seen import LastSeen
 from interlock.routes.parts import RouteParts
 
 
@@ -45,7 +46,9 @@ class Place(Protocol):
         ...
 
     def script(self, effect: RouteEffect, /) -> tuple[str, ...]: ...
-    def apply(self, effect: RouteEffect, /) -> None: ...
+    def apply(self, effect: RouteEffect, /) -> None:
+        """Unreachable only if nothing was sent."""
+        ...
 
 
 class PointerRoute:
@@ -58,13 +61,14 @@ class PointerRoute:
         self._told: tuple[ClusterName, ...] = ()
         self._holding = False
         self._ids: Mapping[int, ServerName] = {}
+        self._last: LastSeen[Seen | None] = LastSeen()
 
     @property
     def name(self) -> RouteName:
         return self._spec.name
 
     def facts(self) -> RouteFacts:
-        seen = self._place.look()
+        seen = self._last.look(self._place.name, self._place.look)
         if seen is None and self._can_be_tried():
             seen = Seen(cluster=self._where_a_client_goes())
         leads_to = self._told if seen is None else (seen.cluster,) if seen.cluster is not None else ()
@@ -94,7 +98,8 @@ class PointerRoute:
         return self._place.script(effect)
 
     def apply(self, effect: RouteEffect, /) -> None:
-        self._place.apply(effect)
+        with self._last.attempt(), self._last.touching(self._place.name):
+            self._place.apply(effect)
         match effect:
             case Hold():
                 self._holding = True
