@@ -12,7 +12,8 @@ import pytest
 from interlock.sandbox.accounts import CANARY, TOOL
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
-from interlock.servers.grants import CANARY_ACCOUNT_PRIVILEGES, CANARY_PRIVILEGES, NEEDS
+from interlock.servers.grants import CANARY_ACCOUNT_PRIVILEGES, CANARY_PRIVILEGES
+from interlock.servers.mariadb import NEEDS
 from scenarios.command_line import Ended, environment, interlock
 from servers.mariadb_lab import ALL_WITH_GRANT_OPTION
 

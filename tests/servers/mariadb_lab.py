@@ -20,7 +20,8 @@ from interlock.model.topology import Access, Account, ClusterName, SecretRef, Se
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from interlock.servers.grants import grants_sql
-from interlock.servers.mariadb import MariaDBServer
+from interlock.servers.registry import make_server
+from interlock.servers.server import SqlServer
 
 TOOL, CANARY, PASSWORD = "tool", "tool_canary", "pass'word-\\é"
 
@@ -66,9 +67,9 @@ def spec(
 @contextmanager
 def driver(
     sandbox: Sandbox, name: str, *, user: str = TOOL, password: str = PASSWORD, canary: str | None = CANARY, tls: Tls | None = None
-) -> Iterator[MariaDBServer]:
+) -> Iterator[SqlServer]:
     pair = tuple(spec(sandbox, one) for one in sandbox.members)
-    server = MariaDBServer(
+    server = make_server(
         spec(sandbox, name, user=user, password=password, canary=canary, tls=tls), secrets=secret, clock=SystemClock(), pair=pair
     )
     try:

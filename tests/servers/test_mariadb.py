@@ -18,7 +18,8 @@ from interlock.model.topology import ServerName
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from interlock.servers.canary import prune_if_writable
-from interlock.servers.mariadb import MariaDBServer
+from interlock.servers.file_positions import log_point
+from interlock.servers.server import SqlServer
 from servers.mariadb_lab import CANARY, TOOL, client, driver, fenced, make_accounts, running, until
 
 EAST, WEST = ServerName("east"), ServerName("west")
@@ -31,14 +32,14 @@ def lab(pair: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def east(lab: Sandbox) -> Iterator[MariaDBServer]:
+def east(lab: Sandbox) -> Iterator[SqlServer]:
     with driver(lab, "east") as server:
         yield server
         sql.query(lab, "east", "SET GLOBAL read_only=0")
 
 
 @pytest.fixture
-def west(lab: Sandbox) -> Iterator[MariaDBServer]:
+def west(lab: Sandbox) -> Iterator[SqlServer]:
     with driver(lab, "west") as server:
         yield server
 
@@ -46,7 +47,7 @@ def west(lab: Sandbox) -> Iterator[MariaDBServer]:
 # -- facts
 
 
-def test_facts_are_those_of_the_option_file(east: MariaDBServer) -> None:
+def test_facts_are_those_of_the_option_file(east: SqlServer) -> None:
     facts = east.facts()
     assert (facts.flavor, facts.server_id, facts.gtid_domain_id, facts.auto_increment_increment) == ("mariadb", 1, 1, 2)
     assert facts.log_bin
@@ -55,7 +56,7 @@ def test_facts_are_those_of_the_option_file(east: MariaDBServer) -> None:
     assert facts.filters == {}
 
 
-def test_write_facts_hold_what_the_server_logged_and_applied(lab: Sandbox, east: MariaDBServer) -> None:
+def test_write_facts_hold_what_the_server_logged_and_applied(lab: Sandbox, east: SqlServer) -> None:
     before = east.write_facts()
     sql.query(lab, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('facts', 1)")
     after = east.write_facts()
@@ -63,14 +64,14 @@ def test_write_facts_hold_what_the_server_logged_and_applied(lab: Sandbox, east:
     assert before.position.behind(after.position) == 1
 
 
-def test_both_channels_run_and_are_named_by_the_pair(east: MariaDBServer, west: MariaDBServer) -> None:
+def test_both_channels_run_and_are_named_by_the_pair(east: SqlServer, west: SqlServer) -> None:
     (into_east,), (into_west,) = east.channels(), west.channels()
     assert (into_east.source, into_west.source) == (WEST, EAST)
     assert (into_west.receiver, into_west.applier, into_west.error) == ("Yes", True, "")
     assert into_west.lag_s is not None
 
 
-def test_lag_of_a_stopped_applier_is_not_known(lab: Sandbox, west: MariaDBServer) -> None:
+def test_lag_of_a_stopped_applier_is_not_known(lab: Sandbox, west: SqlServer) -> None:
     sql.query(lab, "west", "STOP SLAVE SQL_THREAD")
     try:
         (channel,) = west.channels()
@@ -79,7 +80,7 @@ def test_lag_of_a_stopped_applier_is_not_known(lab: Sandbox, west: MariaDBServer
         sql.query(lab, "west", "START SLAVE SQL_THREAD")
 
 
-def test_sessions_are_the_clients_with_their_open_transaction(lab: Sandbox, east: MariaDBServer) -> None:
+def test_sessions_are_the_clients_with_their_open_transaction(lab: Sandbox, east: SqlServer) -> None:
     with client(lab, "east") as app, client(lab, "east", "admin") as admin:
         sql.rows(app, "BEGIN")
         sql.rows(app, "INSERT INTO app.ledger (k, server_id) VALUES ('open', 1)")
@@ -93,7 +94,7 @@ def test_sessions_are_the_clients_with_their_open_transaction(lab: Sandbox, east
     assert not everybody & {TOOL, CANARY, "repl", "system user", "event_scheduler"}
 
 
-def test_a_role_that_passes_read_only_is_counted(lab: Sandbox, east: MariaDBServer) -> None:
+def test_a_role_that_passes_read_only_is_counted(lab: Sandbox, east: SqlServer) -> None:
     for statement in ("CREATE ROLE writer", "GRANT READ_ONLY ADMIN ON *.* TO writer", "GRANT writer TO watch@'%'"):
         sql.query(lab, "east", statement)
     try:
@@ -103,7 +104,7 @@ def test_a_role_that_passes_read_only_is_counted(lab: Sandbox, east: MariaDBServ
         sql.query(lab, "east", "DROP ROLE writer")
 
 
-def test_running_ddl_is_named(lab: Sandbox, east: MariaDBServer) -> None:
+def test_running_ddl_is_named(lab: Sandbox, east: SqlServer) -> None:
     with running(lab, "east", "/* why */ CREATE TABLE app.slow AS SELECT SLEEP(0.3) AS a"):
         (found,) = east.ddl_running()
     sql.query(lab, "east", "DROP TABLE app.slow")
@@ -118,7 +119,7 @@ def test_running_ddl_is_named(lab: Sandbox, east: MariaDBServer) -> None:
         pytest.param("FLUSH TABLES WITH READ LOCK", "admin", "FLUSH TABLES WITH READ LOCK", id="ftwrl"),
     ],
 )
-def test_lock_holders_are_seen_without_any_plugin(lab: Sandbox, east: MariaDBServer, lock: str, account: str, says: str) -> None:
+def test_lock_holders_are_seen_without_any_plugin(lab: Sandbox, east: SqlServer, lock: str, account: str, says: str) -> None:
     assert east.lock_holders() == ()
     with client(lab, "east", account) as holder:
         sql.rows(holder, lock)
@@ -127,7 +128,7 @@ def test_lock_holders_are_seen_without_any_plugin(lab: Sandbox, east: MariaDBSer
     until(lambda: east.lock_holders() == ())
 
 
-def test_lock_holder_is_named_with_the_plugin(lab: Sandbox, east: MariaDBServer) -> None:
+def test_lock_holder_is_named_with_the_plugin(lab: Sandbox, east: SqlServer) -> None:
     sql.query(lab, "east", "INSTALL SONAME 'metadata_lock_info'")
     try:
         with client(lab, "east") as holder:
@@ -139,14 +140,14 @@ def test_lock_holder_is_named_with_the_plugin(lab: Sandbox, east: MariaDBServer)
         sql.query(lab, "east", "UNINSTALL SONAME 'metadata_lock_info'")
 
 
-def test_statements_and_open_transactions_are_no_lock_holders(lab: Sandbox, east: MariaDBServer) -> None:
+def test_statements_and_open_transactions_are_no_lock_holders(lab: Sandbox, east: SqlServer) -> None:
     with client(lab, "east") as other, running(lab, "east", "SELECT SLEEP(0.3) FROM app.ledger LIMIT 1"):
         sql.rows(other, "BEGIN")
         sql.rows(other, "UPDATE app.ledger SET server_id=1 LIMIT 1")
         assert east.lock_holders() == ()
 
 
-def test_prepared_transactions_are_named(lab: Sandbox, east: MariaDBServer) -> None:
+def test_prepared_transactions_are_named(lab: Sandbox, east: SqlServer) -> None:
     with client(lab, "east", "admin") as owner:
         for statement in (
             "XA START 'branch'",
@@ -160,7 +161,7 @@ def test_prepared_transactions_are_named(lab: Sandbox, east: MariaDBServer) -> N
     assert east.prepared_transactions() == ()
 
 
-def test_enabled_events_and_whether_their_definer_passes(lab: Sandbox, east: MariaDBServer) -> None:
+def test_enabled_events_and_whether_their_definer_passes(lab: Sandbox, east: SqlServer) -> None:
     with client(lab, "east") as app, client(lab, "east", "admin") as admin:
         sql.rows(app, "CREATE EVENT app.tame ON SCHEDULE EVERY 1 YEAR DO SELECT 1")
         sql.rows(app, "CREATE EVENT app.off ON SCHEDULE EVERY 1 YEAR DISABLE DO SELECT 1")
@@ -171,7 +172,7 @@ def test_enabled_events_and_whether_their_definer_passes(lab: Sandbox, east: Mar
     assert seen == {("tame", "app@%", False), ("wild", "admin@%", True)}
 
 
-def test_the_printed_grants_are_complete(east: MariaDBServer) -> None:
+def test_the_printed_grants_are_complete(east: SqlServer) -> None:
     assert east.missing_privileges() == ()
 
 
@@ -188,7 +189,7 @@ def test_each_missing_privilege_is_named_as_its_grant(lab: Sandbox) -> None:
         sql.query(lab, "east", f"GRANT CONNECTION ADMIN, READ_ONLY ADMIN ON *.* TO {TOOL}@'%'")
 
 
-def test_the_log_since_a_position_over_rotated_files(lab: Sandbox, east: MariaDBServer) -> None:
+def test_the_log_since_a_position_over_rotated_files(lab: Sandbox, east: SqlServer) -> None:
     start = east.write_facts().position
     for number in range(3):
         sql.query(lab, "east", "INSERT INTO app.ledger (k, server_id) VALUES (%s, 1)", f"log{number}")
@@ -201,7 +202,7 @@ def test_the_log_since_a_position_over_rotated_files(lab: Sandbox, east: MariaDB
     assert east.logged_since(east.write_facts().position, 10) == ()
 
 
-def test_the_log_since_a_warm_up_is_read_from_its_offset(lab: Sandbox, east: MariaDBServer) -> None:
+def test_the_log_since_a_warm_up_is_read_from_its_offset(lab: Sandbox, east: SqlServer) -> None:
     """The same answer with the remembered offset, for a position after it, and without it, for one before it."""
     before = east.write_facts().position
     sql.query(lab, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('first', 1)")
@@ -213,12 +214,12 @@ def test_the_log_since_a_warm_up_is_read_from_its_offset(lab: Sandbox, east: Mar
     marked = east._bookmark
     assert marked is not None
     (second,) = east.logged_since(warm, 10)
-    assert (second.file, second.offset) == (marked.file, marked.offset)
-    east._bookmark = replace(marked, offset=int(sql.query(lab, "east", "SHOW MASTER STATUS")[0]["Position"]))
+    assert (second.file, second.offset) == (marked.at.file, marked.at.offset)
+    east._bookmark = replace(marked, at=log_point(sql.query(lab, "east", "SHOW MASTER STATUS")[0]))
     assert east.logged_since(warm, 10) == ()  # a wrong offset gives a wrong answer: so it is used
 
 
-def test_another_process_recalls_where_the_log_ended(lab: Sandbox, east: MariaDBServer) -> None:
+def test_another_process_recalls_where_the_log_ended(lab: Sandbox, east: SqlServer) -> None:
     """As the journal stores it; what can't be read is as if there were nothing."""
     kept = json.loads(json.dumps(east.warm_up()))
     warm = east.write_facts().position
@@ -233,7 +234,7 @@ def test_another_process_recalls_where_the_log_ended(lab: Sandbox, east: MariaDB
 # -- fence and proof
 
 
-def test_fence_refuses_clients_and_returns_the_last_position(lab: Sandbox, east: MariaDBServer) -> None:
+def test_fence_refuses_clients_and_returns_the_last_position(lab: Sandbox, east: SqlServer) -> None:
     seen = east.apply(Fence(server=EAST, within_s=2), "run-1")
     with client(lab, "east") as app, pytest.raises(pymysql.err.OperationalError) as refused:
         sql.rows(app, "INSERT INTO app.ledger (k, server_id) VALUES ('late', 1)")
@@ -244,7 +245,7 @@ def test_fence_refuses_clients_and_returns_the_last_position(lab: Sandbox, east:
     assert not east.write_facts().read_only
 
 
-def test_script_is_what_the_server_gets(lab: Sandbox, east: MariaDBServer) -> None:
+def test_script_is_what_the_server_gets(lab: Sandbox, east: SqlServer) -> None:
     sql.query(lab, "east", "SET GLOBAL general_log=1, log_output='TABLE'")
     effect = Fence(server=EAST, within_s=1.5)
     try:
@@ -261,7 +262,7 @@ def test_script_is_what_the_server_gets(lab: Sandbox, east: MariaDBServer) -> No
     ("holder", "within_s"),
     [pytest.param("LOCK TABLES app.ledger WRITE", 0.4, id="below-a-second"), pytest.param("LOCK TABLES app.ledger WRITE", 1.2, id="above")],
 )
-def test_stuck_fence_ends_at_its_bound_and_names_the_table(lab: Sandbox, east: MariaDBServer, holder: str, within_s: float) -> None:
+def test_stuck_fence_ends_at_its_bound_and_names_the_table(lab: Sandbox, east: SqlServer, holder: str, within_s: float) -> None:
     with client(lab, "east") as app:
         sql.rows(app, holder)
         began = time.perf_counter()
@@ -274,7 +275,7 @@ def test_stuck_fence_ends_at_its_bound_and_names_the_table(lab: Sandbox, east: M
         sql.rows(app, "INSERT INTO app.ledger (k, server_id) VALUES ('still writable', 1)")
 
 
-def test_fence_behind_a_running_update_names_its_session(lab: Sandbox, east: MariaDBServer) -> None:
+def test_fence_behind_a_running_update_names_its_session(lab: Sandbox, east: SqlServer) -> None:
     sql.query(lab, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('slow', 1)")
     with running(lab, "east", "UPDATE app.ledger SET server_id=1+SLEEP(0.8) WHERE k='slow' LIMIT 1"):
         with pytest.raises(BoundReached) as stuck:
@@ -283,14 +284,14 @@ def test_fence_behind_a_running_update_names_its_session(lab: Sandbox, east: Mar
         assert "UPDATE app.ledger" in stuck.value.hint
 
 
-def test_second_fence_takes_no_lock(lab: Sandbox, east: MariaDBServer) -> None:
+def test_second_fence_takes_no_lock(lab: Sandbox, east: SqlServer) -> None:
     """The server itself does nothing when it is read-only already; a lock holder would hold up anything else."""
     with client(lab, "east", "admin") as holder, fenced(lab, "east"):
         sql.rows(holder, "LOCK TABLES app.ledger WRITE")
         east.apply(Fence(server=EAST, within_s=0.2), "m")
 
 
-def test_an_open_transaction_is_refused_at_its_commit(lab: Sandbox, east: MariaDBServer) -> None:
+def test_an_open_transaction_is_refused_at_its_commit(lab: Sandbox, east: SqlServer) -> None:
     with client(lab, "east") as app:
         sql.rows(app, "BEGIN")
         sql.rows(app, "INSERT INTO app.ledger (k, server_id) VALUES ('never', 1)")
@@ -301,7 +302,7 @@ def test_an_open_transaction_is_refused_at_its_commit(lab: Sandbox, east: MariaD
     assert east.write_facts().position == position
 
 
-def test_a_server_that_takes_writes_is_not_proved_fenced(east: MariaDBServer) -> None:
+def test_a_server_that_takes_writes_is_not_proved_fenced(east: SqlServer) -> None:
     with pytest.raises(StatementFailed, match="east takes writes"):
         east.proof_of_fence()
 
@@ -326,7 +327,7 @@ def test_a_canary_account_that_passes_read_only_proves_nothing(lab: Sandbox) -> 
 
 
 @pytest.mark.parametrize("canary", [pytest.param(CANARY, id="canary-account"), pytest.param(None, id="own-account")])
-def test_a_canary_goes_over_and_never_into_a_fenced_server(lab: Sandbox, west: MariaDBServer, canary: str | None) -> None:
+def test_a_canary_goes_over_and_never_into_a_fenced_server(lab: Sandbox, west: SqlServer, canary: str | None) -> None:
     token = f"tok'en\"\\`\n{canary}"
     with driver(lab, "east", canary=canary) as east:
         east.write_canary(token)
@@ -348,7 +349,7 @@ def test_a_missing_canary_table_is_made_by_the_tool(lab: Sandbox) -> None:
         assert east.sees_canary("first")
 
 
-def test_old_canaries_of_this_server_are_removed(lab: Sandbox, east: MariaDBServer) -> None:
+def test_old_canaries_of_this_server_are_removed(lab: Sandbox, east: SqlServer) -> None:
     sql.query(lab, "east", "DELETE FROM interlock.canary")
     sql.query(
         lab,
@@ -362,7 +363,7 @@ def test_old_canaries_of_this_server_are_removed(lab: Sandbox, east: MariaDBServ
     assert len(kept) <= 1002
 
 
-def test_removing_old_canaries_does_not_move_a_fenced_position(lab: Sandbox, east: MariaDBServer) -> None:
+def test_removing_old_canaries_does_not_move_a_fenced_position(lab: Sandbox, east: SqlServer) -> None:
     sql.query(
         lab, "east", "INSERT INTO interlock.canary (token, server, at) SELECT CONCAT('f', seq), 'f', '2020-01-01' FROM app.seq_1_to_1010"
     )
@@ -373,13 +374,13 @@ def test_removing_old_canaries_does_not_move_a_fenced_position(lab: Sandbox, eas
     assert east.apply(RunSql(server=EAST, statements=(prune_if_writable(ServerName("f")),), within_s=2), "m")["affected"] == [1010]
 
 
-def test_wait_ends_when_the_position_is_applied(lab: Sandbox, east: MariaDBServer, west: MariaDBServer) -> None:
+def test_wait_ends_when_the_position_is_applied(lab: Sandbox, east: SqlServer, west: SqlServer) -> None:
     sql.query(lab, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('wait', 1)")
     assert west.wait_applied(east.write_facts().position, 5)
     assert east.wait_applied(east.write_facts().position, 0.001)  # its own domain is not waited for
 
 
-def test_wait_ends_at_its_time_for_a_position_that_never_comes(west: MariaDBServer) -> None:
+def test_wait_ends_at_its_time_for_a_position_that_never_comes(west: SqlServer) -> None:
     west.warm_up()
     began = time.perf_counter()
     assert not west.wait_applied(MariaDBPosition.parse("99-9-9"), 0.2)
@@ -389,7 +390,7 @@ def test_wait_ends_at_its_time_for_a_position_that_never_comes(west: MariaDBServ
 # -- other effects
 
 
-def test_killed_sessions_are_gone_and_replication_is_never_killed(lab: Sandbox, east: MariaDBServer) -> None:
+def test_killed_sessions_are_gone_and_replication_is_never_killed(lab: Sandbox, east: SqlServer) -> None:
     with client(lab, "east") as app:
         everybody = [
             int(row["id"])
@@ -402,14 +403,14 @@ def test_killed_sessions_are_gone_and_replication_is_never_killed(lab: Sandbox, 
     assert left & set(everybody) == set(everybody) - {number}
 
 
-def test_the_event_scheduler_is_set_and_read_back(east: MariaDBServer) -> None:
+def test_the_event_scheduler_is_set_and_read_back(east: SqlServer) -> None:
     east.apply(SetEventScheduler(server=EAST, on=True), "m")
     assert east.write_facts().event_scheduler == "ON"
     east.apply(SetEventScheduler(server=EAST, on=False), "m")
     assert east.write_facts().event_scheduler == "OFF"
 
 
-def test_sql_returns_the_last_rows_as_plain_values(east: MariaDBServer) -> None:
+def test_sql_returns_the_last_rows_as_plain_values(east: SqlServer) -> None:
     effect = RunSql(server=EAST, statements=("SET @a = 1", "SELECT @a AS a, 1.5 AS d, NOW() AS t, NULL AS n"), within_s=2)
     rows: Any = east.apply(effect, "m")["rows"]
     (row,) = rows
@@ -423,7 +424,7 @@ def test_sql_returns_the_last_rows_as_plain_values(east: MariaDBServer) -> None:
         pytest.param("SELECT 1; DROP TABLE app.ledger", StatementFailed, id="one-statement-each"),
     ],
 )
-def test_sql_that_goes_wrong(east: MariaDBServer, statement: str, error: type[Exception]) -> None:
+def test_sql_that_goes_wrong(east: SqlServer, statement: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         east.apply(RunSql(server=EAST, statements=(statement,), within_s=0.3), "m")
 
@@ -434,7 +435,7 @@ def test_sql_that_goes_wrong(east: MariaDBServer, statement: str, error: type[Ex
 @pytest.mark.parametrize(
     "name", [pytest.param("interlock:pair", id="short"), pytest.param("interlock:" + "long'`" * 40, id="long-and-odd")]
 )
-def test_one_holder_at_a_time_and_the_other_is_told_who(lab: Sandbox, east: MariaDBServer, name: str) -> None:
+def test_one_holder_at_a_time_and_the_other_is_told_who(lab: Sandbox, east: SqlServer, name: str) -> None:
     with driver(lab, "east") as other:
         assert not east.holds_lock(name)
         east.take_lock(name)
@@ -448,7 +449,7 @@ def test_one_holder_at_a_time_and_the_other_is_told_who(lab: Sandbox, east: Mari
         assert not east.holds_lock(name)
 
 
-def test_lock_stays_over_settle(east: MariaDBServer) -> None:
+def test_lock_stays_over_settle(east: SqlServer) -> None:
     east.take_lock("interlock:settle")
     east.settle()
     assert east.holds_lock("interlock:settle")

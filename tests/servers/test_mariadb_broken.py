@@ -29,6 +29,7 @@ from interlock.model.topology import ServerName, Tls
 from interlock.sandbox import pair as pairs
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
+from interlock.servers.mariadb_script import SETUP
 from interlock.servers.pool import Pool, Purpose
 from servers.mariadb_lab import PASSWORD, TOOL, client, driver, hung, make_accounts, spec, until
 
@@ -116,7 +117,7 @@ def test_a_fence_into_a_hung_server_is_unknown_and_never_lands_after_settle(lab:
 def test_a_timed_out_statement_is_killed_and_proved_gone(lab: Sandbox) -> None:
     """Without the kill the SET lands as soon as the lock goes, long after everybody has decided that it failed."""
     with ExitStack() as stack:
-        pool = Pool(spec(lab, "east"), secrets=lambda ref: ref.place[0], clock=SystemClock())
+        pool = Pool(spec(lab, "east"), secrets=lambda ref: ref.place[0], clock=SystemClock(), setup=lambda _: SETUP)
         stack.callback(pool.drop)
         holder = stack.enter_context(client(lab, "east"))
         sql.rows(holder, "LOCK TABLES app.ledger WRITE")
@@ -132,7 +133,7 @@ def test_a_timed_out_statement_is_killed_and_proved_gone(lab: Sandbox) -> None:
 
 def test_settle_ends_the_marked_statements_of_a_run_that_died(lab: Sandbox) -> None:
     with ExitStack() as stack:
-        pool = Pool(spec(lab, "east"), secrets=lambda ref: ref.place[0], clock=SystemClock())
+        pool = Pool(spec(lab, "east"), secrets=lambda ref: ref.place[0], clock=SystemClock(), setup=lambda _: SETUP)
         stack.callback(pool.drop)
         holder = stack.enter_context(client(lab, "east"))
         sql.rows(holder, "LOCK TABLES app.ledger WRITE")

@@ -1,42 +1,64 @@
-"""Which dialect a server speaks."""
+"""The flavors of server there are: those that ship, and others' by entry points in the group `interlock.servers`."""
 
 from __future__ import annotations
 
-import re
+import difflib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
 
-from interlock.errors import StatementFailed
+from interlock.errors import StatementFailed, UsageError
+from interlock.servers.dialect import Dialect, Flavor
+from interlock.servers.mariadb import MARIADB
 
-MARIADB = "mariadb"
+FLAVORS: Mapping[str, Flavor] = {one.name: one for one in (MARIADB,)}
+"""In the order in which a greeting is tried on them: MySQL's says nothing of its flavor, so it comes last."""
 
-
-def flavor_of(version: str) -> str:
-    """`mariadb`, `xpand` or `mysql`, from the version in a server's greeting or `@@version`.
-
-    MariaDB up to 10.x greets with `5.5.5-10.11.6-MariaDB` (MDEV-4088: old replicas take `10.` for 1); Xpand says `5.0.45-Xpand-6.1`.
-    """
-    lower = version.lower()
-    if "xpand" in lower or "clustrix" in lower:
-        return "xpand"
-    return MARIADB if MARIADB in lower else "mysql"
+GROUP = "interlock.servers"
 
 
-def version_of(version: str) -> tuple[int, int, int]:
-    """The three numbers of a version; (0, 0, 0) if there are none."""
-    matched = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", version)
-    if matched is None:
-        return (0, 0, 0)
-    major, minor, patch = (int(number) for number in matched.groups())
-    return (major, minor, patch)
-
-
-def refuse_other_flavors(server: str, version: str) -> None:
-    """StatementFailed unless it is MariaDB 10.5 or newer."""
-    flavor = flavor_of(version)
-    if flavor != MARIADB:
-        raise StatementFailed(
-            f"{server} runs {flavor} {version}, which this version does not drive", hint="MariaDB 10.5 and newer are driven", server=server
+def flavor_named(name: str) -> Flavor:
+    """UsageError for one that nobody has. One that ships goes first: no package can take its name."""
+    wanted = name.lower()
+    if wanted in FLAVORS:
+        return FLAVORS[wanted]
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if wanted not in found:
+        known = sorted({*FLAVORS, *found})
+        near = difflib.get_close_matches(wanted, known, n=1)
+        raise UsageError(
+            f"no flavor of server is called {name!r}", hint=f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
         )
-    if version_of(version) < (10, 5, 2):
+    try:
+        loaded = found[wanted].load()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"the flavor {name} can't be loaded from {found[wanted].value}: {error}", hint="mend or remove its package"
+        ) from error
+    if not isinstance(loaded, Flavor):
+        raise UsageError(f"the entry point {name} of {GROUP} is no Flavor: {loaded!r}")
+    return loaded
+
+
+def dialect_of(server: str, version: str, *, pinned: str | None) -> Dialect:
+    """What a server that greets with `version` speaks. StatementFailed if nobody drives it, or it is not of the pinned flavor."""
+    found = next((flavor for flavor in _every() if flavor.greets(version)), None)
+    if pinned is not None:
+        wanted = flavor_named(pinned)
+        if not wanted.greets(version):
+            raise StatementFailed(
+                f"{server} is {wanted.name} by the topology, and greets with {version}",
+                hint="leave `flavor` out: it is detected",
+                server=server,
+            )
+        return wanted.speaks(server, version)
+    if found is None:
         raise StatementFailed(
-            f"{server} runs MariaDB {version}, older than 10.5.2", hint="its privileges and words differ; upgrade it first", server=server
+            f"{server} runs {version}, which this version does not drive", hint=f"driven are {', '.join(FLAVORS)}", server=server
         )
+    return found.speaks(server, version)
+
+
+def _every() -> Iterator[Flavor]:
+    """Others' flavors are asked before those that ship: the greeting of a fork of MySQL is MySQL's too."""
+    yield from (flavor_named(entry.name) for entry in entry_points(group=GROUP) if entry.name not in FLAVORS)
+    yield from FLAVORS.values()

@@ -7,33 +7,12 @@ accounts that pass read_only (mysql.event, mysql.global_priv), and how the two s
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from interlock.errors import UsageError
 from interlock.servers import canary
-from interlock.servers.flavors import MARIADB
+from interlock.servers.dialect import Need
+from interlock.servers.flavors import flavor_named
 from interlock.servers.quoting import text
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
-    """`privilege` on everything. Asked for on every version, also where SUPER still implies it (before 10.11 or 11.0.1, by the MariaDB KB
-    page "SUPER"): what is printed is what is checked, and an upgrade takes nothing away.
-    """
-
-    privilege: str
-    what_for: str
-
-
-NEEDS = (
-    Need(privilege="READ_ONLY ADMIN", what_for="to fence and to open"),
-    Need(privilege="CONNECTION ADMIN", what_for="to end sessions, and to get in when all connections are taken"),
-    Need(privilege="PROCESS", what_for="to see sessions and transactions"),
-    Need(privilege="SLAVE MONITOR", what_for="to see the channels"),
-    Need(privilege="BINLOG MONITOR", what_for="to see positions and the binary log"),
-    Need(privilege="SUPER", what_for="to start and stop the event scheduler"),
-    Need(privilege="SELECT", what_for="to see locks, events, accounts and data"),
-)
 CANARY_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "CREATE")
 CANARY_ACCOUNT_PRIVILEGES = ("SELECT", "INSERT", "UPDATE")
 _ALIASES = {"READ ONLY ADMIN": "READ_ONLY ADMIN", "REPLICA MONITOR": "SLAVE MONITOR", "REPLICATION CLIENT": "BINLOG MONITOR"}
@@ -44,11 +23,10 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
 
     The canary account has no right to pass read_only, which is the point of it. UsageError for a flavor that is not driven.
     """
-    if flavor.lower() != MARIADB:
-        raise UsageError(f"no grants are known for {flavor}", hint=f"known: {MARIADB}")
+    needs = flavor_named(flavor).newest.needs
     account = f"{text(user)}@{text(host)}"
     lines = [
-        *(f"GRANT {need.privilege} ON *.* TO {account}; -- {need.what_for}" for need in NEEDS),
+        *(f"GRANT {need.privilege} ON *.* TO {account}; -- {need.what_for}" for need in needs),
         f"{canary.SCHEMA};",
         f"{canary.TABLE};",
         f"GRANT {', '.join(CANARY_PRIVILEGES)} ON `interlock`.* TO {account};",
@@ -61,7 +39,7 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
     return "\n".join(lines) + "\n"
 
 
-def missing(grants: Iterable[str], *, account: str) -> tuple[str, ...]:
+def missing(grants: Iterable[str], needs: Sequence[Need], *, account: str) -> tuple[str, ...]:
     """What the lines of SHOW GRANTS lack, each as the GRANT that gives it; `account` is as SQL names it."""
     everywhere: set[str] = set()
     in_schema: set[str] = set()
@@ -73,7 +51,7 @@ def missing(grants: Iterable[str], *, account: str) -> tuple[str, ...]:
             in_schema |= privileges
     if "ALL PRIVILEGES" in everywhere:
         return ()
-    lines = [f"GRANT {need.privilege} ON *.* TO {account}" for need in NEEDS if need.privilege not in everywhere]
+    lines = [f"GRANT {need.privilege} ON *.* TO {account}" for need in needs if need.privilege not in everywhere]
     lines += _missing_in_schema(everywhere | in_schema, account)
     return tuple(lines)
 

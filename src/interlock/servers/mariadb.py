@@ -1,321 +1,188 @@
-"""The MariaDB driver, 10.5.2 and newer: every method of `ports.Server`, each a few lines over the rooms beside it.
-
-Three rules. What acts and what looks are different connections. In the outage each of fence, proof, wait and opening is one round trip on a
-connection that was opened before. And Interlock's own account passes `read_only`, so it never tries a write to prove a fence.
-"""
+"""What MariaDB speaks, 10.5.2 and newer. The words are in the rooms beside it."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from interlock.clock import Clock, Deadline
-from interlock.errors import BoundReached, DriverError, OutcomeUnknown, StatementFailed, WriteRefused
-from interlock.model.codec import fields_of, from_plain
-from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
-from interlock.model.facts import (
-    ChannelFacts,
-    EventFacts,
-    FenceProof,
-    LoggedTransaction,
-    ServerFacts,
-    SessionFacts,
-    WriteFacts,
-)
-from interlock.model.position import MariaDBPosition, Position
-from interlock.model.topology import SecretRef, ServerName, ServerSpec
-from interlock.servers import grants, mariadb_canary, mariadb_facts, operator_lock
-from interlock.servers.mariadb_accounts import Accounts, accounts
-from interlock.servers.mariadb_effects import kill_sessions, marked_script, run_sql
-from interlock.servers.mariadb_facts import text_of
+from interlock.clock import Deadline
+from interlock.errors import StatementFailed
+from interlock.model.effects import ServerEffect
+from interlock.model.facts import ChannelFacts, LoggedTransaction, ServerFacts, WriteFacts
+from interlock.model.position import FilePosition, LogPoint, MariaDBPosition, Position
+from interlock.model.topology import ServerName, ServerSpec
+from interlock.servers import file_positions, mariadb_facts, mariadb_log
+from interlock.servers.accounts import Accounts
+from interlock.servers.dialect import Bookmark, Flavor, Need
+from interlock.servers.mariadb_accounts import accounts
 from interlock.servers.mariadb_locks import lock_holders
-from interlock.servers.mariadb_log import Bookmark, logged_since
-from interlock.servers.mariadb_script import SCHEDULER_BOUND_S, WRITE_STATE, script
-from interlock.servers.orphans import kill_and_prove_gone
+from interlock.servers.mariadb_script import SETUP, WRITE_STATE, script, session_bounds
 from interlock.servers.pool import Pool, Purpose
-from interlock.servers.quoting import MARK_PATTERN, seconds, text
-from interlock.servers.session import MARGIN_S, READ_BOUND_S, Row, Session
+from interlock.servers.quoting import seconds, text
+from interlock.servers.session import MARGIN_S, READ_BOUND_S, Result, Row, Setup, text_of
+from interlock.servers.versions import Version, version_of
 
-LOG_BOUND_S = 30.0
-ROWS_AT_MOST = 1000
-_ACCOUNTS_FOR_S = 10.0
-_LOCK_NAME_MAX = 64  # MySQL's limit, which MariaDB's is above
+OWN_LOG, CHANNELS = "SHOW MASTER STATUS", "SHOW ALL SLAVES STATUS"
+OLDEST = (10, 5, 2)
+NEEDS = (
+    Need(privilege="READ_ONLY ADMIN", what_for="to fence and to open"),
+    Need(privilege="CONNECTION ADMIN", what_for="to end sessions, and to get in when all connections are taken"),
+    Need(privilege="PROCESS", what_for="to see sessions and transactions"),
+    Need(privilege="SLAVE MONITOR", what_for="to see the channels"),
+    Need(privilege="BINLOG MONITOR", what_for="to see positions and the binary log"),
+    Need(privilege="SUPER", what_for="to start and stop the event scheduler"),
+    Need(privilege="SELECT", what_for="to see locks, events, accounts and data"),
+)
+"""Asked for on every version, also where SUPER still implies them (before 10.11 or 11.0.1, by the MariaDB KB page "SUPER"): what is printed
+is what is checked, and an upgrade takes nothing away.
+"""
 
 
-class MariaDBServer:
-    """One MariaDB server. Threads may share it. Nothing is connected until the first method that needs it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MariaDB:
+    """`domain` and `server_id` are its own, known once it is attuned. `by_file` holds the pair's servers by address if its channels from
+    them use no GTIDs: then positions are files and offsets.
+    """
 
-    def __init__(self, spec: ServerSpec, *, secrets: Callable[[SecretRef], str], clock: Clock, pair: tuple[ServerSpec, ...]) -> None:
-        self._spec = spec
-        self._clock = clock
-        self._pair = pair
-        self._pool = Pool(spec, secrets=secrets, clock=clock)
-        self._held = MariaDBPosition()
-        self._bookmark: Bookmark | None = None
-        self._known_identity: tuple[int | None, int] | None = None
-        self._accounts: tuple[Accounts, Deadline] | None = None
+    version: Version
+    domain: int = 0
+    server_id: int = 0
+    by_file: tuple[tuple[str, ServerName], ...] = ()
 
-    def __repr__(self) -> str:
-        return f"MariaDBServer({self.name})"
+    flavor = "mariadb"
+    needs = NEEDS
+    setup: Setup = SETUP
 
     @property
-    def name(self) -> ServerName:
-        return self._spec.name
+    def look(self) -> tuple[str, ...]:
+        return (WRITE_STATE, OWN_LOG, CHANNELS) if self.by_file else (WRITE_STATE,)
 
-    @property
-    def spec(self) -> ServerSpec:
-        return self._spec
-
-    # -- facts
-
-    def facts(self) -> ServerFacts:
-        before_s = self._clock.wall().timestamp()
-        row = self._pool.rows(mariadb_facts.SETTINGS)[0]
-        middle_s = (before_s + self._clock.wall().timestamp()) / 2
-        log = self._pool.rows("SHOW MASTER STATUS")
-        return mariadb_facts.server_facts(self.name, row, log=log[0] if log else None, our_clock_s=middle_s)
-
-    def write_facts(self) -> WriteFacts:
-        return self._write_facts(self._pool.rows(WRITE_STATE)[0])
-
-    def channels(self) -> tuple[ChannelFacts, ...]:
-        return tuple(mariadb_facts.channel(self.name, row, pair=self._pair) for row in self._pool.rows("SHOW ALL SLAVES STATUS"))
-
-    def sessions(self) -> tuple[SessionFacts, ...]:
-        """The canary account is Interlock's alone, and left out by its name; see `is_client` for Interlock's other one."""
-        access, ours = self._spec.access, self._pool.ids()
-        canary_user = access.canary.user if access.canary is not None else None
-        rows = [
-            row
-            for row in self._pool.rows(mariadb_facts.SESSIONS)
-            if text_of(row["user"]) != canary_user and mariadb_facts.is_client(row, ours=ours, our_users={access.account.user})
-        ]
-        return self._as_sessions(rows)
-
-    def ddl_running(self) -> tuple[SessionFacts, ...]:
-        """Replicated DDL too: on a standby it holds up the catch-up."""
-        rows = self._pool.rows(f"{mariadb_facts.SESSIONS} WHERE p.command <> 'Sleep' AND p.info IS NOT NULL")
-        return self._as_sessions([row for row in rows if mariadb_facts.is_ddl(text_of(row["statement"]))])
-
-    def lock_holders(self) -> tuple[str, ...]:
-        return lock_holders(self._pool.session(Purpose.WITNESS))
-
-    def prepared_transactions(self) -> tuple[str, ...]:
-        return tuple(text_of(row["data"]) for row in self._pool.rows("XA RECOVER"))
-
-    def events(self) -> tuple[EventFacts, ...]:
-        rows = self._pool.rows("SELECT db, name, definer FROM mysql.event WHERE status = 'ENABLED' ORDER BY db, name")
-        known = self._known_accounts() if rows else Accounts()
-        return tuple(
-            EventFacts(
-                schema=text_of(row["db"]),
-                name=text_of(row["name"]),
-                definer=text_of(row["definer"]),
-                passes_read_only=known.definer_passes(text_of(row["definer"])),
-            )
-            for row in rows
+    def attuned(self, pool: Pool, pair: Sequence[ServerSpec]) -> MariaDB:
+        told, channels = pool.read(("SELECT @@GLOBAL.gtid_domain_id AS domain, @@GLOBAL.server_id AS server_id", CHANNELS))
+        addresses = {f"{one.host}:{one.port}": one.name for one in pair}
+        without = [row for row in channels.rows if mariadb_facts.address_of(row) in addresses and text_of(row["Using_Gtid"]) == "No"]
+        return replace(
+            self,
+            domain=int(text_of(told.rows[0]["domain"])),
+            server_id=int(text_of(told.rows[0]["server_id"])),
+            by_file=tuple(addresses.items()) if without else (),
         )
 
-    def missing_privileges(self) -> tuple[str, ...]:
-        """Of Interlock's own account, and of the canary account if the topology names one."""
-        session = self._pool.session(Purpose.WITNESS)
-        found = grants.missing(_grants_of(session), account=_account_of(session))
-        if self._spec.access.canary is None:
-            return found
-        session = self._pool.session(Purpose.CANARY)
-        return found + grants.missing_of_canary(_grants_of(session), account=_account_of(session))
+    # -- words
 
-    def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:
-        """StatementFailed for a position that is not MariaDB's; BoundReached if LOG_BOUND_S is not enough."""
-        return logged_since(
-            self._pool.session(Purpose.WITNESS),
-            self._own_kind(position),
-            limit,
-            deadline=Deadline.after(self._clock, LOG_BOUND_S),
-            bookmark=self._bookmark,
+    def script(self, effect: ServerEffect, /) -> tuple[str, ...]:
+        return script(effect, self.look)
+
+    def bounds(self, within_s: float) -> str:
+        return session_bounds(within_s)
+
+    def bound_s(self, within_s: float) -> float:
+        return within_s
+
+    # -- answers
+
+    def write_facts(self, server: ServerName, results: Sequence[Result]) -> WriteFacts:
+        row = results[0].rows[0]
+        return WriteFacts(
+            server=server,
+            read_only=mariadb_facts.is_read_only(row),
+            position=self._by_files(server, results) if self.by_file else mariadb_facts.held(row),
+            event_scheduler=text_of(row["event_scheduler"]),
         )
 
-    # -- proofs
+    def written_here(self, position: Position) -> Position:
+        match position:
+            case MariaDBPosition():
+                return position.written_by(self.domain, self.server_id)
+            case _:
+                return position
 
-    def proof_of_fence(self) -> FenceProof:
-        seen = self.write_facts()
-        if not seen.read_only:
-            raise StatementFailed(f"{self.name} takes writes: read_only=0", hint="fence it first", server=self.name)
-        own = self._own_kind(seen.position).written_by(*self._identity())
-        if self._spec.access.canary is None:
-            return FenceProof(server=self.name, position=seen.position, own=own, canary="not tried: the topology names no canary account")
-        try:
-            mariadb_canary.write_with_canary_account(self._pool, f"fence-{self.name}")
-        except WriteRefused:
-            return FenceProof(server=self.name, position=seen.position, own=own, canary="refused")
-        raise StatementFailed(
-            f"{self.name} took a canary write although read_only={1:d}",
-            hint=f"{self._spec.access.canary.user} must not pass read_only: revoke READ_ONLY ADMIN, SUPER and ALL from it",
-            server=self.name,
+    def speaks(self, position: Position) -> bool:
+        return position.is_origin or isinstance(position, FilePosition if self.by_file else MariaDBPosition)
+
+    # -- reads
+
+    def facts(self, pool: Pool) -> ServerFacts:
+        before_s = pool.clock.wall().timestamp()
+        row = pool.rows(mariadb_facts.SETTINGS)[0]
+        middle_s = (before_s + pool.clock.wall().timestamp()) / 2
+        log = pool.rows(OWN_LOG)
+        return mariadb_facts.server_facts(pool.spec.name, row, log=log[0] if log else None, our_clock_s=middle_s)
+
+    def channels(self, pool: Pool, pair: Sequence[ServerSpec]) -> tuple[ChannelFacts, ...]:
+        return tuple(mariadb_facts.channel(pool.spec.name, row, pair=pair) for row in pool.rows(CHANNELS))
+
+    def sessions(self, pool: Pool) -> tuple[Row, ...]:
+        return pool.rows(mariadb_facts.SESSIONS)
+
+    def last_statements(self, pool: Pool) -> Mapping[int, str]:
+        """Only performance_schema knows, and MariaDB starts without it."""
+        results = pool.session(Purpose.WITNESS).run(
+            (mariadb_facts.LAST_STATEMENTS,), bound_s=READ_BOUND_S, harmless=mariadb_facts.NO_PERFORMANCE_SCHEMA
         )
+        return {int(text_of(row["id"])): text_of(row["statement"]) for result in results for row in result.rows}
 
-    def write_canary(self, token: str, /) -> None:
-        """With the canary account, if the topology names one. A missing table is made first, never on a read-only server."""
-        mariadb_canary.write(self._pool, token)
+    def lock_holders(self, pool: Pool) -> tuple[str, ...]:
+        return lock_holders(pool.session(Purpose.WITNESS))
 
-    def sees_canary(self, token: str, /) -> bool:
-        return mariadb_canary.is_seen(self._pool, token)
+    def prepared_transactions(self, pool: Pool) -> tuple[str, ...]:
+        return tuple(text_of(row["data"]) for row in pool.rows("XA RECOVER"))
 
-    def wait_applied(self, position: Position, within_s: float, /) -> bool:
-        """One round trip: the server waits for what it was not seen to hold, then tells what it holds; containment decides.
+    def events(self, pool: Pool) -> tuple[Row, ...]:
+        return pool.rows("SELECT db, name, definer FROM mysql.event WHERE status = 'ENABLED' ORDER BY db, name")
+
+    def accounts(self, pool: Pool) -> Accounts:
+        return accounts(pool.session(Purpose.WITNESS), self.version)
+
+    def wait(self, pool: Pool, server: ServerName, wanted: Position, held: Position, within_s: float) -> WriteFacts:
+        """One round trip: the server waits for what it was not seen to hold, then tells what it holds.
 
         What it holds already is not waited for: MASTER_GTID_WAIT looks at gtid_slave_pos only, and a domain that never came by
-        replication (this server's own) blocks until the time-out (tried on 10.11).
+        replication (this server's own) blocks until the time-out (tried on 10.11). MASTER_POS_WAIT takes whole seconds, and 0 is for ever.
         """
-        wanted, within_s = self._own_kind(position), max(within_s, 0.001)
-        missing = MariaDBPosition(tuple(one for one in wanted.gtids if not self._held.contains(MariaDBPosition((one,)))))
-        if missing.gtids and not self._held.gtids:
-            self.write_facts()
-            missing = MariaDBPosition(tuple(one for one in wanted.gtids if not self._held.contains(MariaDBPosition((one,)))))
+        if not isinstance(wanted, MariaDBPosition):
+            return file_positions.wait_by_polling(pool, self.look, lambda results: self.write_facts(server, results), wanted, within_s)
+        missing = MariaDBPosition(tuple(one for one in wanted.gtids if not held.contains(MariaDBPosition((one,)))))
         waiting = (
             f"SET STATEMENT max_statement_time={seconds(within_s + MARGIN_S / 2)} FOR "
             f"SELECT MASTER_GTID_WAIT({text(str(missing))}, {seconds(within_s)}) AS waited"
         )
-        statements = (waiting, WRITE_STATE) if missing.gtids else (WRITE_STATE,)
-        results = self._pool.read(statements, purpose=Purpose.WAIT, bound_s=within_s + MARGIN_S / 2)
-        return self._write_facts(results[-1].rows[0]).position.contains(wanted)
+        statements = (waiting, *self.look) if missing.gtids else self.look
+        results = pool.read(statements, purpose=Purpose.WAIT, bound_s=within_s + MARGIN_S / 2)
+        return self.write_facts(server, results[-len(self.look) :])
 
-    # -- effects
+    def end_of_log(self, pool: Pool) -> LogPoint | None:
+        rows = pool.rows(OWN_LOG)
+        return file_positions.log_point(rows[0]) if rows else None
 
-    def script(self, effect: ServerEffect, /) -> tuple[str, ...]:
-        return script(effect)
+    def logged_since(
+        self, pool: Pool, position: Position, limit: int, *, deadline: Deadline, bookmark: Bookmark | None
+    ) -> tuple[LoggedTransaction, ...]:
+        session = pool.session(Purpose.WITNESS)
+        if isinstance(position, MariaDBPosition):
+            return mariadb_log.logged_since(session, position, limit, deadline=deadline, bookmark=bookmark)
+        return file_positions.logged_since(session, position, limit, deadline=deadline, begins=mariadb_log.begins)
 
-    def apply(self, effect: ServerEffect, /, mark: str) -> Mapping[str, object]:
-        """Fence and Open return the `position` right after; a Fence or Open that holds already has no effect in the server itself."""
-        match effect:
-            case Fence(within_s=within_s) | Open(within_s=within_s):
-                return self._set_read_only(effect, within_s, mark)
-            case SetEventScheduler():
-                self._pool.act(marked_script(effect, mark), bound_s=SCHEDULER_BOUND_S, doing="set the event scheduler")
-                return {}
-            case KillSessions():
-                return kill_sessions(self._pool, effect, mark)
-            case RunSql():
-                return run_sql(self._pool, effect, mark)
+    def _by_files(self, server: ServerName, results: Sequence[Result]) -> FilePosition:
+        _, log, channels = results
+        names = dict(self.by_file)
+        applied = {
+            names[address]: mariadb_facts.applied_point(row) for row in channels.rows if (address := mariadb_facts.address_of(row)) in names
+        }
+        return file_positions.position(server, log.rows, applied)
 
-    def settle(self) -> None:
-        """The lock's connection stays, for the pair is still held. OutcomeUnknown names the connections that would not go."""
-        fresh = self._pool.fresh(Purpose.ACT)
-        try:
-            rows = fresh.rows(
-                "SELECT id FROM information_schema.processlist WHERE user = SUBSTRING_INDEX(USER(), '@', 1) "
-                f"AND id <> CONNECTION_ID() AND info LIKE {text(MARK_PATTERN)}"
-            )
-            ending = {int(text_of(row["id"])) for row in rows} | self._pool.suspects
-            self._pool.drop(keep=frozenset({Purpose.LOCK}))
-            left = kill_and_prove_gone(fresh, ending, clock=self._clock)
-        finally:
-            fresh.close()
-        self._pool.suspects = set(left)
-        if left:
-            raise OutcomeUnknown(
-                f"{self.name}: connections {', '.join(map(str, left))} are still there after a KILL",
-                hint="see SHOW PROCESSLIST",
-                server=self.name,
-            )
 
-    # -- one operator at a time
-
-    def take_lock(self, name: str, /, *, owner: str = "", again: bool = False) -> None:
-        operator_lock.take(self._pool, name, owner=owner, again=again)
-
-    def holds_lock(self, name: str, /) -> bool:
-        return operator_lock.is_held(self._pool, name)
-
-    def release_lock(self, name: str, /) -> None:
-        operator_lock.release(self._pool, name)
-
-    def warm_up(self) -> Mapping[str, object] | None:
-        """Keeps where the log ends, for `logged_since`."""
-        purposes = [Purpose.ACT, Purpose.WITNESS, Purpose.WAIT, *([Purpose.CANARY] if self._spec.access.canary is not None else [])]
-        for purpose in purposes:
-            self._pool.rows("SELECT 1", purpose=purpose)
-        self._known_identity = None
-        self._identity()
-        log, state = self._pool.read(("SHOW MASTER STATUS", WRITE_STATE))
-        position = self._write_facts(state.rows[0]).position
-        if log.rows and isinstance(position, MariaDBPosition):
-            file, offset = text_of(log.rows[0]["File"]), int(text_of(log.rows[0]["Position"]))
-            self._bookmark = Bookmark(position=position, file=file, offset=offset)
-        return fields_of(self._bookmark) if self._bookmark is not None else None
-
-    def recall(self, kept: Mapping[str, object], /) -> None:
-        with contextlib.suppress(ValueError):  # another version's: the log is read from a file's beginning then
-            self._bookmark = from_plain(kept, Bookmark)
-
-    def close(self) -> None:
-        self._pool.drop()
-
-    # -- parts
-
-    def _write_facts(self, row: Row) -> WriteFacts:
-        facts = mariadb_facts.write_facts(self.name, row)
-        self._held = mariadb_facts.held(row)
-        return facts
-
-    def _identity(self) -> tuple[int | None, int]:
-        """Its GTID domain and server id, read once: a proof in the outage must not ask again."""
-        if self._known_identity is None:
-            seen = self.facts()
-            self._known_identity = (seen.gtid_domain_id, seen.server_id)
-        return self._known_identity
-
-    def _own_kind(self, position: Position) -> MariaDBPosition:
-        if not isinstance(position, MariaDBPosition):
-            raise StatementFailed(f"{self.name}: {position} is not a position of MariaDB", server=self.name)
-        return position
-
-    def _known_accounts(self) -> Accounts:
-        """Read again every few seconds: `sessions` is asked many times while transactions drain."""
-        if self._accounts is None or self._accounts[1].is_over():
-            self._accounts = accounts(self._pool.session(Purpose.WITNESS)), Deadline.after(self._clock, _ACCOUNTS_FOR_S)
-        return self._accounts[0]
-
-    def _as_sessions(self, rows: list[Row]) -> tuple[SessionFacts, ...]:
-        if not rows:
-            return ()
-        known, last = self._known_accounts(), self._last_statements()
-        return tuple(
-            mariadb_facts.session(row, passes_read_only=known.passes(text_of(row["user"]), text_of(row["host"])), last=last) for row in rows
+def _speaks(server: str, version: str) -> MariaDB:
+    if version_of(version) < OLDEST:
+        raise StatementFailed(
+            f"{server} runs MariaDB {version}, older than 10.5.2", hint="its privileges and words differ; upgrade it first", server=server
         )
-
-    def _last_statements(self) -> Mapping[int, str]:
-        """What each session ran last: only performance_schema knows, and MariaDB starts without it."""
-        rows = self._pool.session(Purpose.WITNESS).run(
-            (mariadb_facts.LAST_STATEMENTS,), bound_s=READ_BOUND_S, harmless=mariadb_facts.NO_PERFORMANCE_SCHEMA
-        )
-        return {int(text_of(row["id"])): text_of(row["statement"]) for result in rows for row in result.rows}
-
-    def _set_read_only(self, effect: Fence | Open, within_s: float, mark: str) -> Mapping[str, object]:
-        doing = "fence" if isinstance(effect, Fence) else "open"
-        try:
-            results = self._pool.act(marked_script(effect, mark), bound_s=within_s, doing=doing)
-        except BoundReached as stuck:
-            raise BoundReached(
-                f"{self.name}: {doing} had no effect within {within_s:g}s: {stuck.message}", hint=self._held_up_by(), server=self.name
-            ) from stuck
-        return {"position": self._write_facts(results[-1].rows[0]).position}
-
-    def _held_up_by(self) -> str:
-        """Who may hold up a fence. Best effort: it is for a hint, and the error that it goes into matters more than its own."""
-        try:
-            locks = self.lock_holders()
-            running = [str(one) for one in self.sessions() if one.command != "Sleep"]
-        except DriverError as error:
-            return f"what holds it up could not be found out: {error.message}"
-        found = [*locks, *sorted(running)][:5]
-        return f"held up by {'; '.join(found)}" if found else "nothing that holds it up was seen a moment later: try again"
+    return MariaDB(version=version_of(version))
 
 
-def _grants_of(session: Session) -> list[str]:
-    return [text_of(next(iter(row.values()))) for row in session.rows("SHOW GRANTS")]
-
-
-def _account_of(session: Session) -> str:
-    user, _, host = text_of(session.rows("SELECT CURRENT_USER() AS account")[0]["account"]).rpartition("@")
-    return f"{text(user)}@{text(host)}"
+MARIADB = Flavor(
+    name="mariadb",
+    greets=lambda version: "mariadb" in version.lower(),
+    speaks=_speaks,
+    newest=MariaDB(version=(12, 0, 0)),
+)

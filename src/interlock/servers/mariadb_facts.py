@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 
-from interlock.model.facts import ChannelFacts, ServerFacts, SessionFacts, WriteFacts
-from interlock.model.position import MariaDBPosition
+from interlock.model.facts import ChannelFacts, ServerFacts
+from interlock.model.position import LogPoint, MariaDBPosition
 from interlock.model.topology import ServerName, ServerSpec
-from interlock.servers.flavors import MARIADB
-from interlock.servers.session import Row
+from interlock.servers.session import Row, text_of
 
 SETTINGS = (
     "SELECT @@GLOBAL.server_id AS server_id, @@GLOBAL.gtid_domain_id AS gtid_domain_id, @@GLOBAL.log_bin AS log_bin, "
@@ -35,8 +33,6 @@ LAST_STATEMENTS = (
 NO_PERFORMANCE_SCHEMA = frozenset({1142, 1146, 1683})
 """Not readable, not there, or built without it: then the last statement is not known, which stops nothing."""
 
-_NOT_CLIENTS = frozenset({"Binlog Dump", "Binlog Dump GTID", "Daemon", "Slave_IO", "Slave_SQL", "Slave_worker"})
-_NOT_USERS = frozenset({"system user", "event_scheduler"})
 _CHANNEL_FILTERS = (
     "Replicate_Do_DB",
     "Replicate_Ignore_DB",
@@ -48,15 +44,6 @@ _CHANNEL_FILTERS = (
     "Replicate_Do_Domain_Ids",
     "Replicate_Ignore_Domain_Ids",
 )
-_COMMENTS = re.compile(r"^(?:\s+|/\*(?!!).*?\*/|--\s[^\n]*\n|#[^\n]*\n)+", re.DOTALL)
-_DDL = re.compile(r"(?:ALTER|CREATE|DROP|TRUNCATE|RENAME|OPTIMIZE|REPAIR|ANALYZE)\b", re.IGNORECASE)
-
-
-def text_of(value: object) -> str:
-    """A column as text; NULL is empty. Some columns of information_schema come as bytes."""
-    if value is None:
-        return ""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def held(row: Row) -> MariaDBPosition:
@@ -72,22 +59,13 @@ def is_read_only(row: Row) -> bool:
     return text_of(row["read_only"]) not in {"0", "OFF"}
 
 
-def write_facts(server: ServerName, row: Row) -> WriteFacts:
-    return WriteFacts(
-        server=server,
-        read_only=is_read_only(row),
-        position=held(row),
-        event_scheduler=text_of(row["event_scheduler"]),
-    )
-
-
 def server_facts(server: ServerName, row: Row, *, log: Row | None, our_clock_s: float) -> ServerFacts:
     """`row` of SETTINGS, `log` of SHOW MASTER STATUS (the only place of the log's filters before 11.7)."""
     filters = {key: text_of(value) for key, value in row.items() if key.startswith("replicate_") and value}
     filters |= {key.lower(): text_of(log[key]) for key in ("Binlog_Do_DB", "Binlog_Ignore_DB") if log and log.get(key)}
     return ServerFacts(
         server=server,
-        flavor=MARIADB,
+        flavor="mariadb",
         version=text_of(row["version"]),
         server_id=int(text_of(row["server_id"])),
         gtid_domain_id=int(text_of(row["gtid_domain_id"])),
@@ -101,9 +79,19 @@ def server_facts(server: ServerName, row: Row, *, log: Row | None, our_clock_s: 
     )
 
 
+def address_of(row: Row) -> str:
+    return f"{text_of(row['Master_Host'])}:{text_of(row['Master_Port'])}"
+
+
+def applied_point(row: Row) -> LogPoint | None:
+    """How far the source's log is applied, by a row of SHOW ALL SLAVES STATUS; None before the first event."""
+    file = text_of(row["Relay_Master_Log_File"])
+    return LogPoint.of(file, int(text_of(row["Exec_Master_Log_Pos"]))) if file else None
+
+
 def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> ChannelFacts:
     """One row of SHOW ALL SLAVES STATUS. A receiver's error stands before an applier's."""
-    address = f"{text_of(row['Master_Host'])}:{text_of(row['Master_Port'])}"
+    address = address_of(row)
     lag = row["Seconds_Behind_Master"]
     errors = [text_of(row[key]) for key in ("Last_IO_Error", "Last_SQL_Error") if row.get(key)]
     return ChannelFacts(
@@ -117,40 +105,3 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> Chan
         error="; ".join(errors),
         filters={key.lower(): text_of(row[key]) for key in _CHANNEL_FILTERS if row.get(key)},
     )
-
-
-def is_client(row: Row, *, ours: Collection[int], our_users: Collection[str]) -> bool:
-    """Whether a row of the process list is a client's session: not replication's, the server's own, or Interlock's.
-
-    `ours` are this process's connections. A session of Interlock's account in another process counts once it has a transaction: somebody
-    works with that account by hand.
-    """
-    return (
-        text_of(row["user"]) not in _NOT_USERS
-        and text_of(row["command"]) not in _NOT_CLIENTS
-        and int(text_of(row["id"])) not in ours
-        and (text_of(row["user"]) not in our_users or row.get("transaction_s") is not None)
-    )
-
-
-def session(row: Row, *, passes_read_only: bool | None, last: Mapping[int, str]) -> SessionFacts:
-    """One row of SESSIONS. `last` holds the last statement of each session where the server tells."""
-    number = int(text_of(row["id"]))
-    age = row["transaction_s"]
-    return SessionFacts(
-        id=number,
-        user=text_of(row["user"]),
-        host=text_of(row["host"]),
-        command=text_of(row["command"]),
-        state=text_of(row["state"]),
-        time_s=max(0.0, float(text_of(row["time_s"]) or 0)),
-        statement=(text_of(row["statement"]) or last.get(number, ""))[:200],
-        transaction_s=None if age is None else max(0.0, float(text_of(age))),
-        rows_modified=int(text_of(row["rows_modified"]) or 0),
-        passes_read_only=passes_read_only,
-    )
-
-
-def is_ddl(statement: str) -> bool:
-    """Whether a statement changes definitions, behind any comments."""
-    return _DDL.match(_COMMENTS.sub("", statement)) is not None

@@ -13,9 +13,8 @@ and locks on tables that the account may not read. Nothing here waits for a lock
 from __future__ import annotations
 
 from interlock.errors import BoundReached, NotPermitted, StatementFailed
-from interlock.servers.mariadb_facts import text_of
 from interlock.servers.quoting import name
-from interlock.servers.session import Session
+from interlock.servers.session import Session, text_of
 
 _PLUGIN = "SELECT 1 FROM information_schema.plugins WHERE plugin_name='METADATA_LOCK_INFO' AND plugin_status='ACTIVE'"
 _HELD = (

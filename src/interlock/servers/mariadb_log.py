@@ -1,35 +1,23 @@
 """What a binary log holds after a position, without reading the log from its beginning.
 
 Each file begins with a Gtid_list event: the position before the file. Walking backwards, the first file whose list the position contains is
-where to start; a remembered offset (`Bookmark`) shortens the way within a large file. It is read in pages, for the server lets nobody
-commit while it reads one (SHOW BINLOG EVENTS holds the log's lock).
+where to start; a remembered offset (`Bookmark`) shortens the way within a large file.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from interlock.clock import Deadline
-from interlock.errors import BoundReached
 from interlock.model.facts import LoggedTransaction
-from interlock.model.position import Gtid, MariaDBPosition, Position
-from interlock.servers.mariadb_facts import text_of
+from interlock.model.position import Gtid, MariaDBPosition
+from interlock.servers.dialect import Bookmark
+from interlock.servers.file_positions import events
 from interlock.servers.quoting import text
-from interlock.servers.session import Row, Session
+from interlock.servers.session import Row, Session, text_of
 
-PAGE_EVENTS = 1000
 _GTID = re.compile(r"GTID (\d+)-(\d+)-(\d+)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bookmark:
-    """Everything before `offset` of `file` is part of `position`: the offset was read first."""
-
-    position: Position
-    file: str
-    offset: int
 
 
 def logged_since(
@@ -52,8 +40,8 @@ def logged_since(
 
 def _start(session: Session, files: list[str], position: MariaDBPosition, bookmark: Bookmark | None) -> tuple[int, int]:
     for index in range(len(files) - 1, -1, -1):
-        if bookmark is not None and bookmark.file == files[index] and position.contains(bookmark.position):
-            return index, bookmark.offset
+        if bookmark is not None and bookmark.at.file == files[index] and position.contains(bookmark.position):
+            return index, bookmark.at.offset
         if position.contains(_before(session, files[index])):
             return index, 4
     return 0, 4
@@ -67,19 +55,13 @@ def _before(session: Session, file: str) -> MariaDBPosition:
 
 
 def _gtids(session: Session, file: str, offset: int, deadline: Deadline) -> Iterator[tuple[Gtid, Row]]:
-    while True:
-        if deadline.is_over():
-            raise BoundReached(
-                f"{session.server}: reading {file} at {offset}: not at the end in time",
-                hint="read fewer transactions",
-                server=session.server,
-            )
-        rows = session.rows(f"SHOW BINLOG EVENTS IN {text(file)} FROM {offset:d} LIMIT {PAGE_EVENTS}")
-        for row in rows:
-            matched = _GTID.search(text_of(row["Info"])) if text_of(row["Event_type"]) == "Gtid" else None
-            if matched is not None:
-                domain, server_id, sequence = (int(number) for number in matched.groups())
-                yield Gtid(domain, server_id, sequence), row
-        if len(rows) < PAGE_EVENTS:
-            return
-        offset = int(text_of(rows[-1]["End_log_pos"]))
+    for row in events(session, file, offset, deadline):
+        matched = _GTID.search(text_of(row["Info"])) if text_of(row["Event_type"]) == "Gtid" else None
+        if matched is not None:
+            domain, server_id, sequence = (int(number) for number in matched.groups())
+            yield Gtid(domain, server_id, sequence), row
+
+
+def begins(row: Row) -> bool:
+    """Whether an event begins a transaction: MariaDB logs a GTID event for each, whatever its channels use."""
+    return text_of(row["Event_type"]) == "Gtid"

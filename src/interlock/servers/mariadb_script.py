@@ -10,25 +10,32 @@ import math
 
 from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
 from interlock.servers.quoting import seconds
+from interlock.servers.session import READ_BOUND_S, Setup
 
 SCHEDULER_BOUND_S = 5.0
+SETUP = Setup(
+    first=f"SET SESSION max_statement_time={seconds(READ_BOUND_S)}, lock_wait_timeout=2, innodb_lock_wait_timeout=2, "
+    "wait_timeout=604800, sql_mode='STRICT_ALL_TABLES', time_zone='+00:00'"
+)
+"""`wait_timeout`: a run may stand at a gate for days. `sql_mode`: what `quoting.py` relies on, whatever the server's own."""
+
 WRITE_STATE = (
     "SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.gtid_binlog_pos AS logged, @@GLOBAL.gtid_slave_pos AS applied, "
     "@@GLOBAL.event_scheduler AS event_scheduler"
 )
 
 
-def script(effect: ServerEffect) -> tuple[str, ...]:
+def script(effect: ServerEffect, look: tuple[str, ...]) -> tuple[str, ...]:
     """The statements of an effect, in order; those of Fence and Open go out in one round trip with the look at what came of them."""
     match effect:
         case Fence(within_s=within_s):
-            return (bounded("SET GLOBAL read_only=1", within_s), WRITE_STATE)
+            return (bounded("SET GLOBAL read_only=1", within_s), *look)
         case Open(within_s=within_s):
-            return (bounded("SET GLOBAL read_only=0", within_s), WRITE_STATE)
+            return (bounded("SET GLOBAL read_only=0", within_s), *look)
         case SetEventScheduler(on=on):
             return (bounded(f"SET GLOBAL event_scheduler={'ON' if on else 'OFF'}", SCHEDULER_BOUND_S),)
         case KillSessions(ids=ids):
-            return tuple(f"KILL HARD {one:d}" for one in ids)
+            return tuple(f"KILL {one:d}" for one in ids)
         case RunSql(statements=statements):
             return statements
 

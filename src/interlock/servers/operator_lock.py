@@ -10,11 +10,10 @@ from __future__ import annotations
 import hashlib
 
 from interlock.errors import PairBusy
-from interlock.servers.mariadb_facts import text_of
 from interlock.servers.orphans import kill_and_prove_gone
 from interlock.servers.pool import Pool, Purpose
 from interlock.servers.quoting import text
-from interlock.servers.session import Session
+from interlock.servers.session import Session, text_of
 
 _LOCK_NAME_MAX = 64  # MySQL's limit, which MariaDB's is above
 
@@ -30,7 +29,7 @@ def take(pool: Pool, name: str, *, owner: str = "", again: bool = False) -> None
     if _got(session, wanted):
         _got(session, mark)
         return
-    rows = session.rows(f"SELECT p.id, p.user, p.host, p.time FROM information_schema.processlist p WHERE p.id = IS_USED_LOCK({wanted})")
+    rows = session.rows(f"SELECT p.id, p.user, p.host, p.time FROM {session.processlist} p WHERE p.id = IS_USED_LOCK({wanted})")
     holder = f"session {rows[0]['id']} of {text_of(rows[0]['user'])}@{text_of(rows[0]['host'])}" if rows else "a session that just ended"
     raise PairBusy(
         f"{pool.spec.name}: the lock {name} is held by {holder}",

@@ -22,13 +22,13 @@ def present(session: Session, ids: Collection[int]) -> tuple[int, ...]:
     if not ids:
         return ()
     wanted = ",".join(str(int(one)) for one in sorted(ids))
-    rows = session.rows(f"SELECT id FROM information_schema.processlist WHERE id IN ({wanted})", doing="look for killed sessions")
+    rows = session.rows(f"SELECT id FROM {session.processlist} p WHERE id IN ({wanted})", doing="look for killed sessions")
     return tuple(int(str(row["id"])) for row in rows)
 
 
 def kill(session: Session, one: int, *, mark: str) -> None:
     """KILL one connection; that it is gone already (1094, ER_NO_SUCH_THREAD) is no error."""
-    session.run((marked(f"KILL HARD {one:d}", mark),), bound_s=GONE_WITHIN_S, doing=f"kill session {one}", harmless=(1094,))
+    session.run((marked(f"KILL {one:d}", mark),), bound_s=GONE_WITHIN_S, doing=f"kill session {one}", harmless=(1094,))
 
 
 def kill_and_prove_gone(session: Session, ids: Collection[int], *, clock: Clock, mark: str = "settle") -> tuple[int, ...]:

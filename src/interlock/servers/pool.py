@@ -13,9 +13,8 @@ from enum import StrEnum
 from interlock.clock import Clock
 from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, Unreachable
 from interlock.model.topology import SecretRef, ServerSpec
-from interlock.servers.flavors import refuse_other_flavors
 from interlock.servers.orphans import end_orphan
-from interlock.servers.session import IDLE_BEFORE_PING_S, READ_BOUND_S, SETTINGS, Result, Row, Session, open_session, tls_context
+from interlock.servers.session import IDLE_BEFORE_PING_S, READ_BOUND_S, Result, Row, Session, Setup, open_session, tls_context
 
 
 class Purpose(StrEnum):
@@ -27,12 +26,13 @@ class Purpose(StrEnum):
 
 
 class Pool:
-    """Threads may share it."""
+    """Threads may share it. `setup` tells by the version in a greeting how a connection begins; StatementFailed if that is not known."""
 
-    def __init__(self, spec: ServerSpec, *, secrets: Callable[[SecretRef], str], clock: Clock) -> None:
+    def __init__(self, spec: ServerSpec, *, secrets: Callable[[SecretRef], str], clock: Clock, setup: Callable[[str], Setup]) -> None:
         self.spec = spec
         self.clock = clock
         self._secrets = secrets
+        self._setup = setup
         self._sessions: dict[Purpose, Session] = {}
         self._opening = threading.RLock()
         self._tls: ssl.SSLContext | None = None
@@ -40,7 +40,7 @@ class Pool:
         """Connections whose last effect may still land: to a hung server it lies unread in a socket, and shows in no process list."""
 
     def session(self, purpose: Purpose) -> Session:
-        """The live connection of this purpose. Unreachable, RefusedButAlive; StatementFailed if the server is of another flavor."""
+        """The live connection of this purpose. Unreachable, RefusedButAlive; StatementFailed if nobody drives such a server."""
         with self._opening:
             known = self._sessions.get(purpose)
             if known is None or not known.alive:
@@ -75,8 +75,9 @@ class Pool:
             )
         session = open_session(self.spec, account, secrets=self._secrets, clock=self.clock, tls=self._tls, several=several)
         try:
-            refuse_other_flavors(self.spec.name, session.version)  # before the first statement, which only MariaDB understands
-            session.run((settings or SETTINGS,), bound_s=READ_BOUND_S, doing="set up the session")
+            setup = self._setup(session.version)  # before the first statement, which only its own flavor understands
+            session.processlist = setup.processlist
+            session.run((settings or setup.first,), bound_s=READ_BOUND_S, doing="set up the session")
         except DriverError:
             session.close()
             raise

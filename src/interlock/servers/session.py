@@ -18,7 +18,6 @@ from pymysql.cursors import DictCursor
 from interlock.clock import Clock
 from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable
 from interlock.model.topology import Account, SecretRef, ServerSpec, Tls
-from interlock.servers import quoting
 from interlock.servers.translate import GONE_CODES, code_of, is_client_timeout, translated, words_of
 
 READ_BOUND_S = 2.0
@@ -29,11 +28,22 @@ PROGRAM_NAME = "interlock"
 
 Row = Mapping[str, object]
 
-SETTINGS = (
-    f"SET SESSION max_statement_time={quoting.seconds(READ_BOUND_S)}, lock_wait_timeout=2, innodb_lock_wait_timeout=2, "
-    "wait_timeout=604800, sql_mode='STRICT_ALL_TABLES', time_zone='+00:00'"
-)
-"""`wait_timeout`: a run may stand at a gate for days. `sql_mode`: what `quoting.py` relies on, whatever the server's own."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How a connection begins: its first statement (bounds, time zone, and the sql_mode that `quoting.py` relies on). `processlist` is what
+    stands behind FROM to see every connection, with the columns id, user, host, command, time and info.
+    """
+
+    first: str
+    processlist: str = "information_schema.processlist"
+
+
+def text_of(value: object) -> str:
+    """A column as text; NULL is empty. Some columns of information_schema come as bytes."""
+    if value is None:
+        return ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +65,7 @@ class Session:
         self._clock = clock
         self._used_at_s = clock.monotonic_s()
         self._turn = threading.Lock()
+        self.processlist = Setup(first="").processlist
 
     def __repr__(self) -> str:
         return f"Session({self.server}, id={self.id})"

@@ -22,13 +22,16 @@ from interlock.errors import (
 from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
 from interlock.model.topology import Access, Account, ClusterName, ServerName, ServerSpec
 from interlock.servers import canary, quoting
-from interlock.servers.flavors import flavor_of, refuse_other_flavors, version_of
+from interlock.servers.accounts import Accounts
+from interlock.servers.client_sessions import is_client, is_ddl
+from interlock.servers.flavors import dialect_of
 from interlock.servers.grants import grants_sql, missing
-from interlock.servers.mariadb_accounts import Accounts
-from interlock.servers.mariadb_facts import channel, held, is_client, is_ddl
-from interlock.servers.mariadb_script import WRITE_STATE, script
+from interlock.servers.mariadb import NEEDS, MariaDB
+from interlock.servers.mariadb_facts import channel, held
+from interlock.servers.mariadb_script import WRITE_STATE
 from interlock.servers.registry import make_server
 from interlock.servers.translate import is_client_timeout, translated
+from interlock.servers.versions import version_of
 
 EAST = ServerName("east")
 SPEC = ServerSpec(
@@ -105,12 +108,12 @@ def test_a_mark_can_not_end_its_comment() -> None:
             ("SET STATEMENT max_statement_time=5, lock_wait_timeout=5 FOR SET GLOBAL event_scheduler=OFF",),
             id="scheduler",
         ),
-        pytest.param(KillSessions(server=EAST, ids=(7, 9)), ("KILL HARD 7", "KILL HARD 9"), id="kill"),
+        pytest.param(KillSessions(server=EAST, ids=(7, 9)), ("KILL 7", "KILL 9"), id="kill"),
         pytest.param(RunSql(server=EAST, statements=("A", "B"), within_s=1), ("A", "B"), id="sql"),
     ],
 )
 def test_scripts(effect: ServerEffect, words: tuple[str, ...]) -> None:
-    assert script(effect) == words
+    assert MariaDB(version=(10, 11, 6)).script(effect) == words
 
 
 @pytest.mark.parametrize(
@@ -159,30 +162,31 @@ def test_our_own_time_out_is_told_from_a_lost_connection() -> None:
     [
         ("5.5.5-10.11.6-MariaDB-0+deb12u1-log", "mariadb", (10, 11, 6)),
         ("11.8.2-MariaDB", "mariadb", (11, 8, 2)),
-        ("8.4.3", "mysql", (8, 4, 3)),
-        ("5.0.45-Xpand-6.1", "xpand", (5, 0, 45)),
-        ("5.0.45-clustrix-9.0", "xpand", (5, 0, 45)),
-        ("odd", "mysql", (0, 0, 0)),
     ],
 )
-def test_flavors(version: str, flavor: str, numbers: tuple[int, int, int]) -> None:
-    assert (flavor_of(version), version_of(version)) == (flavor, numbers)
+def test_a_flavor_is_known_by_its_greeting(version: str, flavor: str, numbers: tuple[int, int, int]) -> None:
+    assert (dialect_of("east", version, pinned=None).flavor, version_of(version)) == (flavor, numbers)
+    assert dialect_of("east", version, pinned=flavor.upper()).flavor == flavor
 
 
 @pytest.mark.parametrize(
-    ("version", "says"),
-    [("9.7.0", "east runs mysql 9.7.0, which this version does not drive"), ("10.4.9-MariaDB", "older than 10.5.2")],
-    ids=["mysql", "old"],
+    ("version", "pinned", "says"),
+    [
+        pytest.param("odd", None, "east runs odd, which this version does not drive", id="nobody's"),
+        pytest.param("10.4.9-MariaDB", None, r"east runs MariaDB 10\.4\.9-MariaDB, older than 10\.5\.2", id="old"),
+        pytest.param("9.7.0", "mariadb", r"east is mariadb by the topology, and greets with 9\.7\.0", id="not-the-pinned-one"),
+    ],
 )
-def test_other_flavors_are_refused_by_name(version: str, says: str) -> None:
+def test_a_server_that_is_not_driven_is_refused(version: str, pinned: str | None, says: str) -> None:
     with pytest.raises(StatementFailed, match=says):
-        refuse_other_flavors("east", version)
+        dialect_of("east", version, pinned=pinned)
 
 
-def test_a_pinned_flavor_that_is_not_driven_is_refused() -> None:
-    pinned = ServerSpec(name=EAST, cluster=SPEC.cluster, host="h", port=1, access=SPEC.access, flavor="MySQL 9.7")
-    with pytest.raises(StatementFailed, match=r"east runs MySQL 9\.7, which this version does not drive"):
+def test_a_pinned_flavor_that_nobody_has_is_refused() -> None:
+    pinned = ServerSpec(name=EAST, cluster=SPEC.cluster, host="h", port=1, access=SPEC.access, flavor="mariadbb")
+    with pytest.raises(UsageError, match="no flavor of server is called 'mariadbb'") as refused:
         make_server(pinned, secrets=lambda _: "", clock=SystemClock(), pair=(pinned,))
+    assert refused.value.hint == "did you mean mariadb?"
 
 
 SLAVE = {
@@ -271,16 +275,16 @@ def test_unreadable_accounts_are_not_known_to_be_harmless() -> None:
 
 def test_a_missing_right_is_named_as_its_grant() -> None:
     lines = [line.partition(";")[0] for line in grants_sql("mariadb", "t").splitlines() if line.startswith("GRANT")]
-    assert missing(lines, account="'t'@'%'") == ()
+    assert missing(lines, NEEDS, account="'t'@'%'") == ()
     for line in lines:
         rest = [other for other in lines if other != line]
-        assert missing(rest, account="'t'@'%'") == (line,)
-    assert missing(["GRANT ALL PRIVILEGES ON *.* TO `t`@`%`"], account="'t'@'%'") == ()
+        assert missing(rest, NEEDS, account="'t'@'%'") == (line,)
+    assert missing(["GRANT ALL PRIVILEGES ON *.* TO `t`@`%`"], NEEDS, account="'t'@'%'") == ()
 
 
 def test_grants_quote_odd_users_and_know_their_flavors() -> None:
     assert "'o\\'neil'@'%'" in grants_sql("mariadb", "o'neil")
-    with pytest.raises(UsageError, match="no grants are known for oracle"):
+    with pytest.raises(UsageError, match="no flavor of server is called 'oracle'"):
         grants_sql("oracle", "t")
 
 

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 
 from interlock.errors import StatementFailed
-from interlock.model.effects import KillSessions, RunSql, ServerEffect
-from interlock.servers import mariadb_facts
-from interlock.servers.mariadb_facts import text_of
-from interlock.servers.mariadb_script import script, session_bounds
+from interlock.servers.client_sessions import is_client
 from interlock.servers.orphans import kill_and_prove_gone
 from interlock.servers.pool import Pool, Purpose
 from interlock.servers.quoting import marked
+from interlock.servers.session import text_of
 
 ROWS_AT_MOST = 1000
 
 
-def marked_script(effect: ServerEffect, mark: str) -> tuple[str, ...]:
-    return tuple(marked(statement, mark) for statement in script(effect))
+def all_marked(statements: Sequence[str], mark: str) -> tuple[str, ...]:
+    return tuple(marked(statement, mark) for statement in statements)
 
 
-def kill_sessions(pool: Pool, effect: KillSessions, mark: str) -> Mapping[str, object]:
+def kill_sessions(pool: Pool, wanted: Collection[int], mark: str) -> Mapping[str, object]:
     """Replication's and the server's own threads are never killed, whatever was asked."""
-    if not effect.ids:
+    if not wanted:
         return {"killed": 0}
     session = pool.session(Purpose.ACT)
-    wanted = ",".join(str(int(one)) for one in effect.ids)
-    rows = session.rows(f"SELECT id, user, command FROM information_schema.processlist WHERE id IN ({wanted})")
-    ids = [int(text_of(row["id"])) for row in rows if mariadb_facts.is_client(row, ours=pool.ids(), our_users=())]
+    numbers = ",".join(str(int(one)) for one in wanted)
+    rows = session.rows(f"SELECT id, user, command FROM {session.processlist} p WHERE id IN ({numbers})")
+    ids = [int(text_of(row["id"])) for row in rows if is_client(row, ours=pool.ids(), our_users=())]
     left = kill_and_prove_gone(session, ids, clock=pool.clock, mark=mark)
     if left:
         raise StatementFailed(
@@ -39,13 +37,13 @@ def kill_sessions(pool: Pool, effect: KillSessions, mark: str) -> Mapping[str, o
     return {"killed": len(ids)}
 
 
-def run_sql(pool: Pool, effect: RunSql, mark: str) -> Mapping[str, object]:
-    """On a connection of its own, with the server's sql_mode. `rows` of the last statement, `affected` rows of each."""
-    session = pool.fresh(Purpose.ACT, settings=session_bounds(effect.within_s), several=False)
+def run_sql(pool: Pool, statements: Sequence[str], *, bounds: str, within_s: float) -> Mapping[str, object]:
+    """On a connection of its own, which begins with `bounds`; with the server's sql_mode. `rows` of the last statement, `affected` rows of
+    each.
+    """
+    session = pool.fresh(Purpose.ACT, settings=bounds, several=False)
     try:
-        results = [
-            pool.act((statement,), bound_s=effect.within_s, doing="sql", session=session)[-1] for statement in marked_script(effect, mark)
-        ]
+        results = [pool.act((statement,), bound_s=within_s, doing="sql", session=session)[-1] for statement in statements]
     finally:
         session.close()
     rows = [{key: _plain(value) for key, value in row.items()} for row in results[-1].rows[:ROWS_AT_MOST]] if results else []

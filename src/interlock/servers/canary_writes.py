@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from interlock.errors import StatementFailed, WriteRefused
 from interlock.servers import canary
-from interlock.servers.mariadb_facts import is_read_only
-from interlock.servers.mariadb_script import WRITE_STATE
 from interlock.servers.pool import Pool, Purpose
 from interlock.servers.session import READ_BOUND_S
 
 
-def write(pool: Pool, token: str) -> None:
-    """With the canary account, if the topology names one. A missing table is made first, never on a read-only server."""
+def write(pool: Pool, token: str, *, is_fenced: Callable[[], bool]) -> None:
+    """With the canary account, if the topology names one. A missing table is made first, never on a server that `is_fenced`."""
     if _try(pool, token):
         return
-    if is_read_only(pool.rows(WRITE_STATE)[0]):
+    if is_fenced():
         raise WriteRefused(f"{pool.spec.name} is read-only, and has no canary table", server=pool.spec.name)
     pool.act((canary.SCHEMA, canary.TABLE), bound_s=READ_BOUND_S, doing="make the canary table")
     if not _try(pool, token):

@@ -1,0 +1,51 @@
+"""Which connections are clients', and what one of them does. Pure; the columns are those of `Dialect.sessions`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from interlock.model.facts import SessionFacts
+from interlock.servers.session import Row, text_of
+
+_NOT_CLIENTS = frozenset({"Binlog Dump", "Binlog Dump GTID", "Daemon", "Slave_IO", "Slave_SQL", "Slave_worker"})
+_NOT_USERS = frozenset({"system user", "event_scheduler"})
+_COMMENTS = re.compile(r"^(?:\s+|/\*(?!!).*?\*/|--\s[^\n]*\n|#[^\n]*\n)+", re.DOTALL)
+_DDL = re.compile(r"(?:ALTER|CREATE|DROP|TRUNCATE|RENAME|OPTIMIZE|REPAIR|ANALYZE)\b", re.IGNORECASE)
+
+
+def is_client(row: Row, *, ours: Collection[int], our_users: Collection[str]) -> bool:
+    """Whether a row of the process list is a client's session: not replication's, the server's own, or Interlock's.
+
+    `ours` are this process's connections. A session of Interlock's account in another process counts once it has a transaction: somebody
+    works with that account by hand.
+    """
+    return (
+        text_of(row["user"]) not in _NOT_USERS
+        and text_of(row["command"]) not in _NOT_CLIENTS
+        and int(text_of(row["id"])) not in ours
+        and (text_of(row["user"]) not in our_users or row.get("transaction_s") is not None)
+    )
+
+
+def as_facts(row: Row, *, passes_read_only: bool | None, last: Mapping[int, str]) -> SessionFacts:
+    """One connection. `last` holds the last statement of each session where the server tells."""
+    number = int(text_of(row["id"]))
+    age = row["transaction_s"]
+    return SessionFacts(
+        id=number,
+        user=text_of(row["user"]),
+        host=text_of(row["host"]),
+        command=text_of(row["command"]),
+        state=text_of(row["state"]),
+        time_s=max(0.0, float(text_of(row["time_s"]) or 0)),
+        statement=(text_of(row["statement"]) or last.get(number, ""))[:200],
+        transaction_s=None if age is None else max(0.0, float(text_of(age))),
+        rows_modified=int(text_of(row["rows_modified"]) or 0),
+        passes_read_only=passes_read_only,
+    )
+
+
+def is_ddl(statement: str) -> bool:
+    """Whether a statement changes definitions, behind any comments."""
+    return _DDL.match(_COMMENTS.sub("", statement)) is not None

@@ -1,0 +1,88 @@
+"""Positions by binary log file and offset, for channels that use no GTIDs: alike in every flavor.
+
+A server's position is a point in its own log, and for each of the pair's servers that it applies from, how far in *that one's* log it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from interlock.clock import Deadline
+from interlock.errors import BoundReached, StatementFailed
+from interlock.model.facts import LoggedTransaction, WriteFacts
+from interlock.model.position import FilePosition, LogPoint, Position
+from interlock.model.topology import ServerName
+from interlock.servers.pool import Pool, Purpose
+from interlock.servers.quoting import text
+from interlock.servers.session import Result, Row, Session, text_of
+
+PAGE_EVENTS = 1000
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.05
+
+
+def log_point(row: Row) -> LogPoint:
+    """From SHOW MASTER STATUS or SHOW BINARY LOG STATUS."""
+    return LogPoint.of(text_of(row["File"]), int(text_of(row["Position"])))
+
+
+def position(server: ServerName, log: Sequence[Row], applied: Mapping[ServerName, LogPoint | None]) -> FilePosition:
+    """`log` of SHOW MASTER STATUS or SHOW BINARY LOG STATUS; `applied` by source. What was never begun has no point."""
+    points = {str(name): point for name, point in applied.items() if point is not None}
+    return FilePosition.of({**points, **({str(server): log_point(log[0])} if log else {})})
+
+
+def wait_by_polling(
+    pool: Pool, look: Sequence[str], facts: Callable[[Sequence[Result]], WriteFacts], wanted: Position, within_s: float
+) -> WriteFacts:
+    """Look again and again, with pauses that grow. For servers that have no wait of their own, or one that can't be bounded."""
+    deadline = Deadline.after(pool.clock, within_s)
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        seen = facts(pool.read(look, purpose=Purpose.WAIT))
+        if seen.position.contains(wanted) or deadline.is_over():
+            return seen
+        pool.clock.sleep(min(pause_s, deadline.left_s()))
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def logged_since(
+    session: Session, position: Position, limit: int, *, deadline: Deadline, begins: Callable[[Row], bool]
+) -> tuple[LoggedTransaction, ...]:
+    """The server's *own* transactions after its own point in `position`; `begins` tells the event that begins one.
+
+    Others' are left out: where one stands in this log does not say where it stands in theirs. A transaction is named by where it begins.
+    """
+    own_id = int(text_of(session.rows("SELECT @@GLOBAL.server_id AS id")[0]["id"]))
+    start = position.of_server(session.server) if isinstance(position, FilePosition) else None
+    files = [text_of(row["Log_name"]) for row in session.rows("SHOW BINARY LOGS")]
+    if start is not None and start.file not in files:
+        raise StatementFailed(
+            f"{session.server}: its binary log {start.file} is gone", hint="it was purged or reset since", server=session.server
+        )
+    found: list[LoggedTransaction] = []
+    for file in files[files.index(start.file) if start is not None else 0 :]:
+        offset = start.offset if start is not None and file == start.file else 4
+        for row in events(session, file, offset, deadline):
+            if begins(row) and int(text_of(row["Server_id"])) == own_id:
+                at = int(text_of(row["Pos"]))
+                name = FilePosition.of({session.server: LogPoint.of(file, at + 1)})  # held once it is passed
+                found.append(LoggedTransaction(gtid=str(name), server_id=own_id, file=file, offset=at))
+                if len(found) >= limit:
+                    return tuple(found)
+    return tuple(found)
+
+
+def events(session: Session, file: str, offset: int, deadline: Deadline) -> Iterator[Row]:
+    """The events of one file, in pages: the server lets nobody commit while it reads one (SHOW BINLOG EVENTS holds the log's lock)."""
+    while True:
+        if deadline.is_over():
+            raise BoundReached(
+                f"{session.server}: reading {file} at {offset}: not at the end in time",
+                hint="read fewer transactions",
+                server=session.server,
+            )
+        rows = session.rows(f"SHOW BINLOG EVENTS IN {text(file)} FROM {offset:d} LIMIT {PAGE_EVENTS:d}")
+        yield from rows
+        if len(rows) < PAGE_EVENTS:
+            return
+        offset = int(text_of(rows[-1]["End_log_pos"]))
