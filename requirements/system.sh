@@ -15,6 +15,7 @@ need ip iproute2 # the tests of cut links: a network namespace for each host
 need faketime faketime # the tests of a clock that is off
 need sshd openssh-server # the tests of commands on another host
 need named bind9 # the tests of DNS routes
+need nsupdate bind9-dnsutils # what an operator would do by hand
 need knotd knot # the same, another make
 need arping iputils-arping # the tests of virtual addresses
 if ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then missing+=(python3-venv); fi

@@ -20,6 +20,8 @@ import dns.exception
 import dns.message
 import dns.query
 import dns.rcode
+import dns.tsig
+import dns.update
 
 from interlock.clock import Deadline, SystemClock
 
@@ -34,15 +36,6 @@ $TTL 5
 @ IN NS ns
 ns IN A 127.0.0.1
 writer 5 IN A {EAST}
-six 5 IN AAAA fd00::1
-alias 5 IN CNAME east.example.net.
-both 5 IN A {EAST}
-both 5 IN A {WEST}
-dual 5 IN A {EAST}
-dual 5 IN AAAA fd00::9
-stranger 5 IN A 198.51.100.9
-slow 3600 IN A {EAST}
-lasting 2 IN A {EAST}
 """
 
 _BIND = """\
@@ -166,7 +159,7 @@ def name_servers(folder: Path, make: str) -> Iterator[Lab]:
             stack.callback(made[name].kill)
             made[name].start()
         lab = Lab(**made, secret=secret)
-        _await_transfer(lab)
+        await_same(lab)
         yield lab
 
 
@@ -199,6 +192,17 @@ def ask(server: NameServer, name: str = NAME, kind: str = "A") -> list[str]:
     return sorted(f"{rrset.ttl} {rdata}" for rrset in reply.answer for rdata in rrset)
 
 
+def put(lab: Lab, *records: str) -> None:
+    """The whole of what the primary says of the name, each as `TTL kind value`: what an operator does with nsupdate."""
+    message = dns.update.UpdateMessage(ZONE, keyring=dns.tsig.Key(KEY, lab.secret, "hmac-sha256"))
+    message.delete(NAME)
+    for record in records:
+        ttl, kind, value = record.split()
+        message.add(NAME, int(ttl), kind, value)
+    reply = dns.query.tcp(message, lab.primary.host, port=lab.primary.port, timeout=2)
+    assert reply.rcode() == dns.rcode.NOERROR
+
+
 def serial(server: NameServer) -> int:
     (found,) = ask(server, f"{ZONE}.", "SOA")
     return int(found.split()[3])
@@ -227,8 +231,9 @@ def _free_ports() -> Iterator[int]:
         yield port
 
 
-def _await_transfer(lab: Lab) -> None:
+def await_same(lab: Lab) -> None:
+    """Until the secondary has what the primary has."""
     deadline = Deadline.after(CLOCK, 20)
-    while ask(lab.secondary) != ask(lab.primary):
+    while serial(lab.secondary) != serial(lab.primary):
         assert not deadline.is_over(), lab.secondary.log.read_text()[-2000:]
         CLOCK.sleep(0.02)
