@@ -1,0 +1,1 @@
+"""What the containers of the demo run: it makes the pair, writes to it, moves the writes, and compares."""
