@@ -13,16 +13,7 @@ from pathlib import Path
 from random import Random
 
 from interlock.clock import Deadline, SystemClock
-
-HOLD_LUA = """\
-core.register_action("hold", {"tcp-req"}, function(txn)
-  for _ = 1, 3000 do
-    local held = txn:get_var("proc.hold")
-    if not held or held == 0 then return end
-    core.msleep(5)
-  end
-end)
-"""
+from interlock.sandbox.settings import gate_frontend, hold_lua
 
 CLOCK = SystemClock()
 
@@ -95,7 +86,7 @@ def haproxy(
     base = network()
     folder.mkdir(parents=True, exist_ok=True)
     folder.joinpath("admin").unlink(missing_ok=True)  # an earlier test's, which would pass for ours
-    folder.joinpath("hold.lua").write_text(HOLD_LUA)
+    folder.joinpath("hold.lua").write_text(hold_lua(base))
     lines = "\n".join(f"    server {name} {host}:{port} {options[name]}" for name, (host, port) in servers.items())
     hold = "    tcp-request inspect-delay 30s\n    tcp-request content lua.hold" if lua else ""
     folder.joinpath("haproxy.cfg").write_text(f"""\
@@ -114,6 +105,7 @@ frontend clients
     bind {base}.9:3306 backlog 1024
 {hold}
     default_backend db
+{gate_frontend(base)}
 backend db
 {lines}
 """)
@@ -121,7 +113,7 @@ backend db
     with log, subprocess.Popen(["haproxy", "-db", "-f", str(folder / "haproxy.cfg")], stdout=log, stderr=log) as process:
         try:
             deadline = Deadline.after(CLOCK, 5)
-            while not folder.joinpath("admin").exists() or not _answers((f"{base}.9", 9999)):
+            while not _answers(f"{folder}/admin") or not _answers((f"{base}.9", 9999)):
                 assert process.poll() is None, folder.joinpath("log").read_text()
                 assert not deadline.is_over(), folder.joinpath("log").read_text()
                 CLOCK.sleep(0.01)
@@ -130,11 +122,14 @@ backend db
             process.kill()
 
 
-def _answers(address: tuple[str, int]) -> bool:
-    try:
-        socket.create_connection(address, timeout=1).close()
-    except OSError:
-        return False
+def _answers(address: str | tuple[str, int]) -> bool:
+    """Whether somebody listens there; a path is a unix socket's, which is there before anybody listens."""
+    with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET) as knocking:
+        knocking.settimeout(1)
+        try:
+            knocking.connect(address)
+        except OSError:
+            return False
     return True
 
 

@@ -64,6 +64,11 @@ def tell(proxy: Proxy, command: str) -> str:
     return ask(parse_address(proxy.path), (command,), clock=CLOCK, within_s=2)
 
 
+def sessions_at_the_gate(proxy: Proxy) -> int:
+    head, gate, *_ = tell(proxy, "show stat gate 1 -1").lstrip("# ").splitlines()
+    return int(dict(zip(head.split(","), gate.split(","), strict=True))["scur"])
+
+
 def kept(facts: RouteFacts) -> list[tuple[str, str, EndpointState, object, object, object]]:
     return [(e.proxy, e.endpoint, e.state, e.raw["weight"], e.raw["maxconn"], e.raw["hold"]) for e in facts.endpoints]
 
@@ -104,6 +109,7 @@ def test_clients_held_by_lua_wait_and_all_reach_the_new_server(proxies: tuple[Pr
         waiting = [pool.submit(greeted_by, proxy.clients) for _ in range(10) for proxy in proxies]
         CLOCK.sleep(0.2)
         assert not any(client.done() for client in waiting)
+        assert [sessions_at_the_gate(proxy) for proxy in proxies] == [10, 10]
         writes.apply(PointTo(route=ROUTE, cluster=WEST))
         assert {client.result() for client in waiting} == {"b"}
     assert not writes.facts().holding

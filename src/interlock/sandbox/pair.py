@@ -115,7 +115,7 @@ def _write_files(sandbox: Sandbox, passwords: Mapping[str, str], options: Mappin
     for name, member in sandbox.members.items():
         Path(member.options).write_text(settings.option_file(member, options[name]))
     lua = directory / "hold.lua"
-    lua.write_text(settings.HOLD_LUA)
+    lua.write_text(settings.hold_lua(settings.gate_of(sandbox)))
     Path(sandbox.proxy.config).write_text(settings.haproxy_config(sandbox, str(lua)))
     Path(sandbox.topology).write_text(settings.topology(sandbox))
 
