@@ -41,7 +41,9 @@ class RealWorld:
         self.present_run = ""
         self.turn = threading.RLock()
         self._store = store
-        self.outside: Outside = Here(clock, {name: cluster.ssh for name, cluster in topology.clusters.items() if cluster.ssh is not None})
+        hosts = {name: cluster.ssh for name, cluster in topology.clusters.items() if cluster.ssh is not None}
+        self._here = Here(clock, hosts, keep=True)
+        self.outside: Outside = self._here
         self._clock = clock
         self._secrets = secrets
         self._servers: dict[ServerName, Server] = {}
@@ -92,6 +94,7 @@ class RealWorld:
         for closable in closables:
             with contextlib.suppress(DriverError):  # it is of no more use, and says so
                 closable.close()
+        self._here.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _login(self) -> ClientLogin | None:

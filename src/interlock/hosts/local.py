@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from interlock.clock import Clock
 from interlock.errors import StatementFailed
@@ -13,17 +14,29 @@ from interlock.model.effects import CallHttp, OutsideEffect, RunCommand
 from interlock.model.facts import CommandResult, HttpResult
 from interlock.model.topology import ClusterName, SshSpec
 
+if TYPE_CHECKING:
+    from interlock.hosts.ssh import HostConnection
+
 # Headers that never hold a secret; the values of others are not printed.
 _PLAIN_HEADERS = {"accept", "content-type", "user-agent"}
 
 
 class Here:
-    """`hosts` says how to reach each cluster's host by SSH; a cluster without an entry has none."""
+    """`hosts` says how to reach each cluster's host by SSH; a cluster without an entry has none. `keep`: logins are kept until `close`."""
 
-    def __init__(self, clock: Clock, hosts: Mapping[ClusterName, SshSpec] | None = None, *, use_env_proxies: bool = False) -> None:
+    def __init__(
+        self, clock: Clock, hosts: Mapping[ClusterName, SshSpec] | None = None, *, use_env_proxies: bool = False, keep: bool = False
+    ) -> None:
         self._clock = clock
         self._hosts = dict(hosts or {})
         self._use_env_proxies = use_env_proxies
+        self._keep = keep
+        self._kept: dict[ClusterName, HostConnection] = {}
+
+    def close(self) -> None:
+        """End the logins that are kept."""
+        while self._kept:
+            self._kept.popitem()[1].close()
 
     def script(self, effect: OutsideEffect, /) -> tuple[str, ...]:
         """What a person could type. Header values that may be secrets are left out."""
@@ -50,9 +63,11 @@ class Here:
         if effect.host is None:
             return run_program(effect.argv, env=effect.env, within_s=effect.within_s, clock=self._clock)
         spec = self._ssh(effect.host)
-        from interlock.hosts.ssh import run_on_host  # noqa: PLC0415 - paramiko takes a quarter of a second to import
+        from interlock.hosts.ssh import HostConnection, run_on_host  # noqa: PLC0415 - paramiko takes a quarter of a second to import
 
-        return run_on_host(spec, effect, self._clock)
+        if not self._keep:
+            return run_on_host(spec, effect, self._clock)
+        return self._kept.setdefault(effect.host, HostConnection(spec, self._clock)).run(effect)
 
     def _ssh(self, cluster: ClusterName) -> SshSpec:
         if cluster not in self._hosts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from threading import Lock
 
 import paramiko
 
@@ -19,6 +20,8 @@ from interlock.model.facts import CommandResult
 from interlock.model.topology import SshSpec
 
 _CONNECT_S = 10.0
+# A kept connection that answers nothing for so long is taken for dead, and another one is made.
+_KEPT_S = 2.0
 _LOOK_EVERY_S = 0.02
 # A program may leave a child that keeps its output open: what came until then is its output.
 _AFTER_EXIT_S = 0.2
@@ -26,16 +29,67 @@ _AFTER_EXIT_S = 0.2
 
 def run_on_host(spec: SshSpec, effect: RunCommand, clock: Clock) -> CommandResult:
     """How the program ended, whatever its exit code. Each call has a connection of its own."""
-    deadline = Deadline.after(clock, effect.within_s)
-    with paramiko.SSHClient() as client:
-        _log_in(client, spec, min(_CONNECT_S, effect.within_s))
+    connection = HostConnection(spec, clock)
+    try:
+        return connection.run(effect)
+    finally:
+        connection.close()
+
+
+class HostConnection:
+    """A login that is kept for the next command: it takes a tenth of a second of CPU, which shall not fall into an outage.
+
+    One that has ended meanwhile, or says nothing any more, is made anew. Threads may run commands at the same time.
+    """
+
+    def __init__(self, spec: SshSpec, clock: Clock) -> None:
+        self._spec = spec
+        self._clock = clock
+        self._client: paramiko.SSHClient | None = None
+        self._lock = Lock()
+
+    def run(self, effect: RunCommand) -> CommandResult:
+        """How the program ended. Unreachable and NotPermitted: it was not started. OutcomeUnknown: it may have been, and may still run."""
+        deadline = Deadline.after(self._clock, effect.within_s)
+        channel = self._channel(deadline)
         try:
-            channel = _transport(client, spec).open_session(timeout=max(0.1, deadline.left_s()))
             channel.exec_command(_words(effect))
             channel.shutdown_write()
-            return _result(channel, spec, effect, deadline, clock)
+            return _result(channel, self._spec, effect, deadline, self._clock)
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise OutcomeUnknown(f"{_name(spec)}: the connection broke while {effect.argv[0]} ran: {error}") from error
+            self.close()
+            raise OutcomeUnknown(f"{_name(self._spec)}: the connection broke while {effect.argv[0]} ran: {error}") from error
+        finally:
+            channel.close()
+
+    def close(self) -> None:
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _channel(self, deadline: Deadline) -> paramiko.Channel:
+        kept = self._client
+        if kept is not None:
+            try:
+                return _transport(kept, self._spec).open_session(timeout=max(0.1, min(_KEPT_S, deadline.left_s() / 2)))
+            except (Unreachable, paramiko.SSHException, OSError, EOFError):
+                self.close()
+        with self._lock:
+            if self._client is None:
+                client = paramiko.SSHClient()
+                try:
+                    _log_in(client, self._spec, max(0.1, min(_CONNECT_S, deadline.left_s())))
+                except BaseException:  # also an operator's interrupt: its thread and socket end
+                    client.close()
+                    raise
+                self._client = client
+            client = self._client
+        try:
+            return _transport(client, self._spec).open_session(timeout=max(0.1, deadline.left_s()))
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            self.close()
+            raise Unreachable(f"{_name(self._spec)} lets us in and gives no session: {error}") from error
 
 
 def _log_in(client: paramiko.SSHClient, spec: SshSpec, within_s: float) -> None:
