@@ -19,6 +19,7 @@ from interlock.routes.haproxy_api import HAPROXY_API
 from interlock.routes.maxscale import MAXSCALE
 from interlock.routes.parts import RouteParts, RouteType
 from interlock.routes.proxysql import PROXYSQL
+from interlock.routes.vip import VIP
 from interlock.routes.webhook import WEBHOOK
 
 _OWN = (
@@ -26,6 +27,7 @@ _OWN = (
     COMMAND,
     PROXYSQL,
     DNS,
+    VIP,
     HAPROXY_API,
     MAXSCALE,
     CONSUL,
