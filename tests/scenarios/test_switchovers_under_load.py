@@ -13,6 +13,7 @@ from interlock.sandbox.places import Sandbox
 from scenarios.command_line import environment, interlock
 from scenarios.pair_state import PairState, state_of, switchover_with
 
+_INSPECT_DELAY_MS = 30_000  # of the sandbox's proxy
 _TIMES = 20  # an even number: then every setting can be compared, also those that a switchover moves
 
 
@@ -56,6 +57,12 @@ def test_every_setting_channel_and_endpoint_is_as_before(drilled: Drilled) -> No
 def test_a_pooled_client_sees_one_error_at_the_most_and_one_with_a_connection_per_transaction_none(drilled: Drilled) -> None:
     assert max(switch.most_errors_of_a_pooled_client for switch in drilled.report.switches) <= 1
     assert drilled.report.errors["fresh"] == {}
+
+
+def test_no_client_is_held_until_the_proxy_gives_up(drilled: Drilled) -> None:
+    """One that missed its release would wait for the whole `inspect-delay`, without an error."""
+    assert drilled.report.longest_write_ms.keys() == {"pooled", "fresh"}
+    assert 0 < max(drilled.report.longest_write_ms.values()) < _INSPECT_DELAY_MS, drilled.report.longest_write_ms
 
 
 def test_a_switchover_takes_less_than_60_megabytes(pair: Sandbox, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def drill_text(report: DrillReport, width: int) -> str:
     figures = [
         ("outage", ", ".join(f"{name} {span_ms(value)}" for name, value in zip(("p50", "p99", "max"), outages, strict=True))),
         ("acknowledged", f"{report.acknowledged} writes"),
+        ("longest write", ", ".join(f"{kind} {span_ms(longest)}" for kind, longest in report.longest_write_ms.items())),
         *(("errors", f"{kind}: {_errors(errors)}") for kind, errors in report.errors.items()),
         ("lost", _keys(report.lost)),
         ("twice there", _keys(report.duplicated)),

@@ -30,7 +30,9 @@ class Switch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillReport:
-    """`errors` counts by kind of client and error. Keys in `lost`, `duplicated` or `resurrected` are failures of the tool."""
+    """`errors` counts by kind of client and error, `longest_write_ms` is by kind of client. Keys in `lost`, `duplicated` or `resurrected` are
+    failures of the tool.
+    """
 
     switches: tuple[Switch, ...]
     outage_p50_ms: float | None
@@ -38,6 +40,7 @@ class DrillReport:
     outage_max_ms: float | None
     acknowledged: int
     errors: Mapping[str, Mapping[str, int]]
+    longest_write_ms: Mapping[str, float]
     lost: tuple[str, ...]
     duplicated: tuple[str, ...]
     resurrected: tuple[str, ...]
@@ -137,6 +140,7 @@ def _report(
         outage_max_ms=max(outages, default=None),
         acknowledged=len(acks),
         errors=ledger.errors_by_kind(entries),
+        longest_write_ms=ledger.longest_by_kind(entries),
         lost=_all(balance.lost for balance in balances),
         duplicated=_all(balance.duplicated for balance in balances),
         resurrected=_all(balance.resurrected for balance in balances),

@@ -113,6 +113,14 @@ def errors_by_kind(entries: Iterable[Entry]) -> Mapping[str, Mapping[str, int]]:
     return {kind: dict(sorted(errors.items())) for kind, errors in sorted(counted.items())}
 
 
+def longest_by_kind(entries: Iterable[Entry]) -> Mapping[str, float]:
+    """For each kind of client, how long its longest write took, in ms: acknowledged or not, with connecting."""
+    longest: dict[str, float] = {}
+    for entry in entries:
+        longest[entry.kind] = max(longest.get(entry.kind, 0.0), (entry.ended_s - entry.begun_s) * 1000)
+    return dict(sorted(longest.items()))
+
+
 def most_errors_of_one(entries: Iterable[Entry], kind: str, begun_s: float, ended_s: float) -> int:
     """The most errors that one client of a kind met in a window."""
     met = Counter(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from interlock.sandbox.ledger import (
@@ -9,6 +11,7 @@ from interlock.sandbox.ledger import (
     acknowledged,
     balance,
     errors_by_kind,
+    longest_by_kind,
     most_errors_of_one,
     outage_ms,
     percentile,
@@ -71,6 +74,11 @@ def test_errors_are_counted_by_kind_of_client_and_a_kind_without_any_is_named() 
         _entry("d", kind="fresh"),
     ]
     assert errors_by_kind(entries) == {"fresh": {}, "pooled": {"1290": 2, "2013": 1}}
+
+
+def test_the_longest_write_is_told_for_each_kind_of_client_whatever_came_of_it() -> None:
+    quick, slow = _entry("a", at_s=5), replace(_entry("b", Told.FAILED, at_s=3), begun_s=1)
+    assert longest_by_kind([quick, slow, quick, _entry("c", kind="fresh")]) == {"fresh": 0.0, "pooled": 2000.0}
 
 
 def test_most_errors_of_one_client_counts_one_client_one_kind_and_one_window() -> None:
