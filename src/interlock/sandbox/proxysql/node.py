@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from interlock.sandbox.child import child
+from interlock.sandbox.child import Child, child
 from interlock.sandbox.places import Sandbox
 
 ADMIN, HOSTGROUP = "radmin", 10
@@ -74,7 +74,7 @@ def plan(
 
 
 @contextmanager
-def running(node: Node) -> Iterator[None]:
+def running(node: Node) -> Iterator[Child]:
     """While this lasts. It ends as a crash would: what was not saved to its disk is lost."""
-    with child("interlock.sandbox.proxysql", node.config):
-        yield
+    with child("interlock.sandbox.proxysql", node.config) as process:
+        yield process
