@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from interlock.simulated.database import Flavor
 from interlock.simulated.schedules import Clients, Fault, FaultKind, Recovery, Schedule, Sickness, StoreFault, places_of
 from interlock.simulated.variants import TEXTS, playbooks
 
@@ -25,6 +26,7 @@ def schedules() -> st.SearchStrategy[Schedule]:
     return st.builds(
         Schedule,
         playbook=st.sampled_from(_NAMES),
+        flavor=st.sampled_from(tuple(Flavor)),
         clients=st.lists(st.sampled_from(tuple(Clients)), min_size=1, max_size=3).map(tuple),
         delays_s=st.tuples(st.sampled_from((0.002, 0.05, 0.5)), st.sampled_from((0.002, 0.05, 0.3))),
         events=st.booleans(),

@@ -9,7 +9,7 @@ from interlock.actions.action import describe, param
 from interlock.decisions.evidence import first_of, wrote_one_after_the_other
 from interlock.documents.fields import Kind
 from interlock.model.facts import LoggedTransaction
-from interlock.model.position import Position
+from interlock.model.position import FilePosition, Position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Verdict
 from interlock.playbook.catalogue import Verb
@@ -42,7 +42,7 @@ class OneWriterInLogs:
             old_id=old.facts().server_id,
             old_log=old.logged_since(self.fenced, _MOST),
             new_id=new.facts().server_id,
-            new_log=new.logged_since(self.fenced, _MOST),
+            new_log=new.logged_since(self.standby_was if isinstance(self.standby_was, FilePosition) else self.fenced, _MOST),
         )
 
     def decide(self, seen: SeenLogs, /) -> Verdict:

@@ -11,11 +11,14 @@ from interlock.actions.check import NoOutputs
 from interlock.decisions.replication import holds_nothing_extra, is_channel_healthy
 from interlock.documents.fields import Kind
 from interlock.model.facts import ChannelFacts
-from interlock.model.position import Position
+from interlock.model.position import FilePosition, Position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Done, Refuse, Verdict, Wait
 from interlock.playbook.catalogue import Verb
 from interlock.ports import World
+
+_ECHO_S = 1.0
+"""Without GTIDs the writer is told from its own log what the standby's log holds: how long its own writes may take to come back to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,10 @@ class NothingExtra:
     def look(self, world: World, /) -> TwoPositions:
         # The standby first: what it holds by now, the writer must hold at any later moment.
         standby = world.server(self.to).write_facts().position
-        return TwoPositions(standby=standby, source=world.server(self.from_).write_facts().position)
+        source = world.server(self.from_)
+        if isinstance(standby, FilePosition):
+            source.wait_applied(standby, _ECHO_S)
+        return TwoPositions(standby=standby, source=source.write_facts().position)
 
     def decide(self, seen: TwoPositions, /) -> Verdict:
         return holds_nothing_extra(self.to, seen.standby, self.from_, seen.source)

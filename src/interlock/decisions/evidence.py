@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from interlock.model.facts import LoggedTransaction
-from interlock.model.position import Position, parse_position
+from interlock.model.position import FilePosition, Position, parse_position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Done, Refuse, Verdict
 
@@ -21,9 +21,12 @@ def wrote_one_after_the_other(
     standby_was: Position,
 ) -> Verdict:
     """Both logs from the fence on. The old writer logged nothing of its own after it; the new one's first own transaction stands after it,
-    and is the very next one after what it held as a proved standby: it wrote none in between.
+    and is the very next one after what it held as a proved standby: it wrote none in between. Without GTIDs, the new one's log from what
+    it held as a standby: nothing of the old writer's stands after its own first transaction.
     """
-    for server, log in ((old, old_log), (new, new_log)):
+    by_files = isinstance(standby_was, FilePosition)
+    # A point in the old one's log says nothing of the new one's, which by then may still have been behind.
+    for server, log in ((old, old_log), *(() if by_files else ((new, new_log),))):
         late = next((entry for entry in log if entry.server_id == old_id), None)
         if late is not None:
             return Refuse(
@@ -33,7 +36,12 @@ def wrote_one_after_the_other(
     first = first_of(new_id, new_log)
     if first is None:
         return Done(f"{old} wrote nothing after its fence; {new} has not written yet")
-    if standby_was.behind(parse_position(first.gtid)) != 1:
+    if by_files and (late := first_of(old_id, new_log[new_log.index(first) :])) is not None:
+        return Refuse(
+            f"{new} wrote before it held everything: its first write is {first.gtid}, and {late.gtid} of {old} came after it",
+            f"find who wrote on {new} through read_only; compare the data of both sides",
+        )
+    if not by_files and standby_was.behind(parse_position(first.gtid)) != 1:
         return Refuse(
             f"{new} wrote before it was opened: its first write after the fence is {first.gtid}, and as a standby it was at {standby_was}",
             f"find who wrote on {new} through read_only; compare the data of both sides",

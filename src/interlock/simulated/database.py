@@ -1,18 +1,20 @@
 """One database server in memory: what it holds, who may write, and the faults it can be given.
 
-Positions, read-only and locks behave as MariaDB's do, held to that by the suite in `tests/contract`: transactions are numbered within the
-domain of the server that first wrote them; what is applied is logged too; a fence lets open transactions live and refuses their commit.
+Read-only and locks behave as MariaDB's do, held to that by the suite in `tests/contract`: transactions are numbered within the domain of
+the server that first wrote them; what is applied is logged too; a fence lets open transactions live and refuses their commit. How it tells
+its position is its flavor's affair.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from interlock.errors import BoundReached, OutcomeUnknown, RefusedButAlive, StatementFailed, Unreachable, WriteRefused
 from interlock.model.effects import Effect
 from interlock.model.facts import ChannelFacts, EventFacts
-from interlock.model.position import Gtid, MariaDBPosition
+from interlock.model.position import FilePosition, Gtid, GtidSource, LogPoint, MariaDBPosition, MySQLPosition, Position
 from interlock.model.topology import ServerName
 from interlock.simulated.clock import SimulatedClock
 from interlock.simulated.network import PROXY, TOOL, Network
@@ -24,6 +26,14 @@ BOUND_S = 3.0
 """How long a client waits for a server that does not answer."""
 
 
+class Flavor(StrEnum):
+    """How a server tells what it holds."""
+
+    MARIADB = "mariadb"
+    MYSQL = "mysql"
+    FILES = "mysql without GTIDs"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
     """One committed row: the transaction's GTID, the row's key, and when it was committed here."""
@@ -31,6 +41,15 @@ class Transaction:
     gtid: Gtid
     key: str
     at_s: float
+
+
+def uuid_of(server_id: int) -> str:
+    return f"{server_id:08x}-0000-0000-0000-{server_id:012x}"
+
+
+def point(server: str, number: int) -> LogPoint:
+    """After so many transactions of a server's log: here each is as long as the other."""
+    return LogPoint(f"{server}-bin.", 1, number)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,12 +83,15 @@ class Faults:
 
 @dataclass(slots=True, kw_only=True)
 class Database:
-    """`on_turn` is called whenever it begins or ends to take writes, or to answer. `settings` is what a team's own SQL reads and sets."""
+    """`on_turn` is called whenever it begins or ends to take writes, or to answer. `settings` is what a team's own SQL reads and sets.
+    `sources` tells, for each server that it replicates from, how many transactions of that server's log it has been through.
+    """
 
     name: ServerName
     server_id: int
     clock: SimulatedClock
     network: Network = field(default_factory=Network)
+    flavor: Flavor = Flavor.MARIADB
     read_only: bool = True
     scheduler: str = "OFF"
     faults: Faults = field(default_factory=Faults)
@@ -83,6 +105,7 @@ class Database:
     pending: list[Callable[[], None]] = field(default_factory=list)
     pending_of_clients: list[tuple[int, str]] = field(default_factory=list)
     channels: Callable[[], tuple[ChannelFacts, ...]] = tuple
+    sources: dict[ServerName, Callable[[], int]] = field(default_factory=dict)
     on_log: list[Callable[[Transaction], None]] = field(default_factory=list)
     on_turn: list[Callable[[], None]] = field(default_factory=list)
     sessions_made: int = 0
@@ -93,8 +116,46 @@ class Database:
         return not self.read_only and not self.faults.down
 
     @property
-    def position(self) -> MariaDBPosition:
-        return MariaDBPosition(tuple(self.held[domain] for domain in sorted(self.held)))
+    def position(self) -> Position:
+        """What it holds: all that it logged, as its flavor tells it."""
+        gtids = tuple(self.held[domain] for domain in sorted(self.held))
+        match self.flavor:
+            case Flavor.MARIADB:
+                return MariaDBPosition(gtids)
+            case Flavor.MYSQL:
+                return MySQLPosition(tuple((GtidSource(uuid_of(gtid.domain)), ((1, gtid.sequence),)) for gtid in gtids))
+            case Flavor.FILES:
+                points = {str(name): point(name, applied()) for name, applied in self.sources.items()}
+                return FilePosition.of(points | {self.name: point(self.name, len(self.log))})
+
+    @property
+    def own_position(self) -> Position:
+        """The part of it that it wrote itself."""
+        match self.position:
+            case MariaDBPosition() as position:
+                return position.written_by(*self.identity)
+            case MySQLPosition() as position:
+                return position.written_by(uuid_of(self.server_id))
+            case FilePosition() as position:
+                return position.only(self.name)
+            case other:
+                return other
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """GTID domain and server id."""
+        return int(self.settings.get("gtid_domain_id", self.server_id)), self.server_id
+
+    def position_of(self, number: int) -> Position:
+        """Of the transaction at this place of its log alone, counted from 1."""
+        gtid = self.log[number - 1].gtid
+        match self.flavor:
+            case Flavor.MARIADB:
+                return MariaDBPosition((gtid,))
+            case Flavor.MYSQL:
+                return MySQLPosition(((GtidSource(uuid_of(gtid.domain)), ((gtid.sequence, gtid.sequence),)),))
+            case Flavor.FILES:
+                return FilePosition.of({self.name: point(self.name, number)})
 
     # -- what clients do
 

@@ -20,7 +20,7 @@ from interlock.model.topology import (
 )
 from interlock.simulated.clients import Client, Ledger
 from interlock.simulated.clock import SimulatedClock
-from interlock.simulated.database import Database
+from interlock.simulated.database import Database, Flavor
 from interlock.simulated.network import Network
 from interlock.simulated.outside import Programs
 from interlock.simulated.replication import Channel
@@ -87,12 +87,12 @@ class SimulatedPair:
                 self.violations.append(f"{at} {name} is open without {len(missing)} acknowledged keys, such as {min(missing)}")
 
 
-def simulated_pair(clock: SimulatedClock | None = None, *, clients: int = 2) -> SimulatedPair:
+def simulated_pair(clock: SimulatedClock | None = None, *, clients: int = 2, flavor: Flavor = Flavor.MARIADB) -> SimulatedPair:
     """East is open and the route leads there; west is its standby."""
     clock = clock or SimulatedClock()
     network = Network()
-    east = Database(name=ServerName("east"), server_id=1, clock=clock, network=network, read_only=False)
-    west = Database(name=ServerName("west"), server_id=2, clock=clock, network=network)
+    east = Database(name=ServerName("east"), server_id=1, clock=clock, network=network, flavor=flavor, read_only=False)
+    west = Database(name=ServerName("west"), server_id=2, clock=clock, network=network, flavor=flavor)
     pair = SimulatedPair(
         clock=clock,
         topology=_topology(),

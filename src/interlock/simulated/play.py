@@ -73,7 +73,7 @@ class Night:
     def __init__(self, schedule: Schedule, playbook: Playbook, *, tell: bool) -> None:
         self.schedule = schedule
         self.playbook = playbook
-        self.pair: SimulatedPair = simulated_pair(clients=0)
+        self.pair: SimulatedPair = simulated_pair(clients=0, flavor=schedule.flavor)
         self.store = MemoryStore(self.pair.clock, self._look)
         self.faults = Faults(self.pair, self._kill)
         self.watch = Watch(self.pair, self.faults, SimulatedWorld(self.pair, SimulatedProcess("watch"), self.store))

@@ -27,6 +27,7 @@ class Channel:
         self.target.on_turn.append(self.pump)
         self.source.network.on_heal.append(self.pump)
         self.target.channels = self.facts
+        self.target.sources[self.source.name] = lambda: self.applied
 
     def stop(self, error: str = "") -> None:
         self.running, self.error = False, error

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
+from interlock.simulated.database import Flavor
+
 
 class FaultKind(StrEnum):
     """What can go wrong. Each has a place: a server, a link, the proxy, a channel or the store's machine."""
@@ -132,6 +134,7 @@ class Schedule:
 
     seed: int = 0
     playbook: str = "switchover"
+    flavor: Flavor = Flavor.MARIADB
     clients: tuple[Clients, ...] = (Clients.POOLED, Clients.SHORT)
     delays_s: tuple[float, float] = (0.002, 0.002)
     events: bool = False
@@ -153,7 +156,7 @@ class Schedule:
 
     def __str__(self) -> str:
         parts = [
-            f"playbook {self.playbook}",
+            f"playbook {self.playbook} on {self.flavor}",
             f"clients {', '.join(self.clients)}",
             f"delays {self.delays_s[0]:.3g}s {self.delays_s[1]:.3g}s",
         ]
@@ -191,6 +194,7 @@ def schedule_of(seed: int, playbooks: Sequence[str]) -> Schedule:
         rival_at_s=draw.uniform(0.0, 0.5),
         sickness=draw.choice(tuple(Sickness)) if draw.random() < 0.12 else None,
         answer=draw.random() < 0.8,
+        flavor=draw.choice(tuple(Flavor)),
     )
 
 

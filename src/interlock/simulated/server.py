@@ -15,9 +15,9 @@ from interlock.model.facts import (
     SessionFacts,
     WriteFacts,
 )
-from interlock.model.position import MariaDBPosition, Position
+from interlock.model.position import Position
 from interlock.model.topology import ServerName, ServerSpec
-from interlock.simulated.database import BOUND_S, CALL_S, Database, Session
+from interlock.simulated.database import BOUND_S, CALL_S, Database, Flavor, Session
 from interlock.simulated.process import SimulatedProcess
 
 _LATER_S = 1.0
@@ -48,10 +48,10 @@ class SimulatedServer:
         database = self._read()
         return ServerFacts(
             server=self.name,
-            flavor="mariadb",
-            version="10.11.6",
+            flavor="mariadb" if database.flavor is Flavor.MARIADB else "mysql",
+            version="10.11.6" if database.flavor is Flavor.MARIADB else "9.7.0",
             server_id=database.server_id,
-            gtid_domain_id=int(database.settings.get("gtid_domain_id", database.server_id)),
+            gtid_domain_id=database.identity[0] if database.flavor is Flavor.MARIADB else None,
             log_bin=True,
             log_slave_updates=database.settings.get("log_slave_updates", "1") == "1",
             binlog_format="ROW",
@@ -89,10 +89,11 @@ class SimulatedServer:
         return tuple(filter(None, (self._read().settings.get("missing_privilege"),)))
 
     def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:
+        database = self._read()
         later = [
-            LoggedTransaction(gtid=str(each.gtid), server_id=each.gtid.server_id, file="bin.000001", offset=offset)
-            for offset, each in enumerate(self._read().log, start=1)
-            if not position.contains(MariaDBPosition((each.gtid,)))
+            LoggedTransaction(gtid=str(own), server_id=each.gtid.server_id, file=f"{self.name}-bin.000001", offset=number)
+            for number, each in enumerate(database.log, start=1)
+            if not position.contains(own := database.position_of(number))
         ]
         return tuple(later[:limit])
 
@@ -105,13 +106,8 @@ class SimulatedServer:
         try:
             self.write_canary(f"fence-{self.name}")
         except WriteRefused:
-            own = seen.position.written_by(*self._identity()) if isinstance(seen.position, MariaDBPosition) else seen.position
-            return FenceProof(server=self.name, position=seen.position, own=own, canary="refused")
+            return FenceProof(server=self.name, position=seen.position, own=self._database.own_position, canary="refused")
         raise StatementFailed(f"{self.name} took a canary write although read_only=1", server=self.name)
-
-    def _identity(self) -> tuple[int, int]:
-        database = self._database
-        return int(database.settings.get("gtid_domain_id", database.server_id)), database.server_id
 
     def write_canary(self, token: str, /) -> None:
         self._read().commit(_canary(token))

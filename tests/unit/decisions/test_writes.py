@@ -9,7 +9,7 @@ import pytest
 from interlock.decisions.evidence import wrote_one_after_the_other
 from interlock.decisions.writes import OtherMaster, is_only_writer, may_open
 from interlock.model.facts import FenceProof, LoggedTransaction, WriteFacts
-from interlock.model.position import MariaDBPosition
+from interlock.model.position import MariaDBPosition, parse_position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Applied, Done, Refuse, Wait
 
@@ -87,5 +87,34 @@ def test_the_logs_show_that_one_wrote_after_the_other(
 ) -> None:
     verdict = wrote_one_after_the_other(
         old=EAST, old_id=1, old_log=old_log, new=WEST, new_id=2, new_log=new_log, standby_was=AT("1-1-8,2-2-3")
+    )
+    assert isinstance(verdict, kind)
+
+
+def of_log(server: str, offset: int, server_id: int) -> LoggedTransaction:
+    return LoggedTransaction(gtid=f"{server}=bin.000001:{offset}", server_id=server_id, file="bin.000001", offset=offset)
+
+
+LOGS_BY_FILES = {
+    "nothing written yet": ([], [of_log("west", 5, 1)], Done),
+    "what was left arrived, then the new one wrote": ([], [of_log("west", 5, 1), of_log("west", 6, 2)], Done),
+    "and it came back": ([of_log("east", 9, 2)], [of_log("west", 5, 1), of_log("west", 6, 2)], Done),
+    "the old one wrote after its fence": ([of_log("east", 9, 1)], [], Refuse),
+    "the new one wrote before it held everything": ([], [of_log("west", 5, 2), of_log("west", 6, 1)], Refuse),
+}
+
+
+@pytest.mark.parametrize(("old_log", "new_log", "kind"), LOGS_BY_FILES.values(), ids=LOGS_BY_FILES.keys())
+def test_without_gtids_the_order_of_the_logs_shows_it(
+    old_log: list[LoggedTransaction], new_log: list[LoggedTransaction], kind: type
+) -> None:
+    verdict = wrote_one_after_the_other(
+        old=EAST,
+        old_id=1,
+        old_log=old_log,
+        new=WEST,
+        new_id=2,
+        new_log=new_log,
+        standby_was=parse_position("east=bin.000001:8,west=bin.000001:4"),
     )
     assert isinstance(verdict, kind)
