@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from faults.certificates import Authority
 from interlock.clock import SystemClock
 from interlock.sandbox import pair as pairs
 from interlock.sandbox import processes
@@ -23,6 +22,7 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import Ended, environment, interlock
 from scenarios.pair_state import eventually, open_sides, pid_of, positions
+from servers.certificates import Authority
 
 BOUND_S = 20.0
 

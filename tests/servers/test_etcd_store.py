@@ -16,7 +16,7 @@ from interlock.errors import LeaseLost, PairBusy, StoreFailed
 from interlock.ports import Lease, Record, Store
 from interlock.stores.etcd import EtcdStore
 from interlock.stores.etcd_url import etcd_place
-from servers.certificates import write_certificates
+from servers.certificates import Authority
 from servers.etcd_lab import Cluster, etcd_cluster
 from servers.odd_proxy import odd_proxy
 from unit.stores.contract import header, holder, record
@@ -244,10 +244,11 @@ def _fill(used: Store) -> None:
 
 def test_tls_and_an_account(tmp_path: Path) -> None:
     network = "127.31.7"
-    ca, certificate, key = write_certificates(tmp_path, f"{network}.1")
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("etcd", f"{network}.1")
     options = ["--cert-file", str(certificate), "--key-file", str(key), "--auth-token", "simple"]
     with etcd_cluster(tmp_path, size=1, options=options, scheme="https", network=network) as guarded:
-        open_ = store(guarded.url("p", f"?ca={ca}"))
+        open_ = store(guarded.url("p", f"?ca={authority.ca}"))
         for path, body in (
             ("auth/user/add", {"name": "root", "password": "s3cret"}),
             ("auth/user/grant", {"user": "root", "role": "root"}),
@@ -258,7 +259,7 @@ def test_tls_and_an_account(tmp_path: Path) -> None:
             open_.runs(None)
         assert "INTERLOCK_ETCD_USER" in nobody.value.hint
         open_.close()
-        environ = {"INTERLOCK_ETCD_USER": "root", "INTERLOCK_ETCD_PASSWORD": "s3cret", "INTERLOCK_ETCD_CA": str(ca)}
+        environ = {"INTERLOCK_ETCD_USER": "root", "INTERLOCK_ETCD_PASSWORD": "s3cret", "INTERLOCK_ETCD_CA": str(authority.ca)}
         known = EtcdStore(etcd_place(guarded.url("p"), environ), CLOCK)
         known.create_run(header("r1"))
         known._client._token = "forgotten.1"  # as by a member that was started again

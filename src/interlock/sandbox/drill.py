@@ -30,8 +30,8 @@ class Switch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillReport:
-    """`errors` counts by kind of client and error, `longest_write_ms` is by kind of client. Keys in `lost`, `duplicated` or `resurrected` are
-    failures of the tool.
+    """`errors` counts by kind of client and error, `longest_write_ms` is by kind of client. Keys in `lost`, `duplicated` or `resurrected`
+    are failures of the tool.
     """
 
     switches: tuple[Switch, ...]
