@@ -11,12 +11,14 @@ from interlock.sandbox.child import child
 
 LEDGERS = Path("/ledgers")
 CURRENT = LEDGERS / "current"
+"""Holds the prefix of the keys that are written now, once every client writes."""
 CLIENTS = 4
 """Of each kind: with a connection each, and with one for each transaction."""
 
 
 def main() -> None:
     clock = SystemClock()
+    CURRENT.unlink(missing_ok=True)
     prefix = secrets.token_hex(4)
     folder = LEDGERS / prefix
     folder.mkdir()
