@@ -20,7 +20,7 @@ _LINE = re.compile(r"\d+: +([^\s@]+)(?:@\S+)? +inet +([0-9.]+)(?: +peer +[0-9.]+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostAddress:
-    """One IPv4 address of a host. `words` are the attributes by name: brd, scope; `label` is the last word of the line."""
+    """One IPv4 address of a host. `words` are the attributes by name, such as brd; `label` is the last word of the line."""
 
     interface: str
     address: IPv4Interface
@@ -66,7 +66,7 @@ def read_held(settings: VipSettings, cluster: ClusterName, text: str) -> Held:
     neighbours = [
         one for one in addresses if one.interface == own.interface and one.address.network == own.address.network and one is not own
     ]
-    raw = {"label": own.label, "broadcast": own.words.get("brd", ""), "scope": own.words.get("scope", "global")}
+    raw = {"label": own.label, "broadcast": own.words.get("brd", "")}
     return Held(cluster=cluster, held=True, raw=raw, takes_others=not own.secondary and any(one.secondary for one in neighbours))
 
 

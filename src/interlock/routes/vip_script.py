@@ -6,6 +6,7 @@ One rule: the address is taken from every other host, and seen to be gone there,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect, RunCommand
 from interlock.model.facts import EndpointState
@@ -14,9 +15,6 @@ from interlock.routes.vip_settings import VipSettings
 
 _FAILED = 2
 """What `ip` ends with when the kernel says no (ip(8), exit status), so also when there is nothing to do. A look tells."""
-
-ANNOUNCED = 2
-"""How many times neighbours are told, a second apart: one frame can be lost, and the first one is sent at once."""
 
 
 def take(settings: VipSettings, cluster: ClusterName) -> RunCommand:
@@ -29,9 +27,14 @@ def give(settings: VipSettings, cluster: ClusterName, more: Iterable[str] = ()) 
 
 
 def announce(settings: VipSettings, cluster: ClusterName) -> RunCommand:
-    """Gratuitous ARP, broadcast (RFC 5227, 3): whoever knows the address by its old station forgets that one."""
-    words = ("arping", "-q", "-U", "-c", str(ANNOUNCED), "-I", settings.interface, str(settings.address.ip))
-    return _command(settings, cluster, *words)
+    """Gratuitous ARP, broadcast (RFC 5227, 3): whoever knows the address by its old station forgets that one.
+
+    The first frame is sent at once; more, because one can be lost. arping(8) waits a second after each, and is waited for: left behind,
+    it would go on to announce a host that has lost the address again.
+    """
+    words = ("arping", "-q", "-U", "-c", str(settings.announce), "-I", settings.interface, str(settings.address.ip))
+    order = _command(settings, cluster, *words)
+    return replace(order, within_s=order.within_s + settings.announce)
 
 
 def look(settings: VipSettings, cluster: ClusterName) -> RunCommand:
@@ -83,8 +86,6 @@ def _words(settings: VipSettings, raw: Mapping[str, str]) -> tuple[str, ...]:
         words += ["broadcast", raw["broadcast"]]
     if raw.get("label", settings.interface) != settings.interface:
         words += ["label", raw["label"]]
-    if raw.get("scope", "global") != "global":
-        words += ["scope", raw["scope"]]
     return tuple(words)
 
 

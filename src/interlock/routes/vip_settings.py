@@ -32,6 +32,10 @@ def _interface_rule(text: str) -> str:
     return "" if _INTERFACE.fullmatch(text) else f"{text[:80]!r} is no name of an interface"
 
 
+def _announce_rule(times: int) -> str:
+    return "" if 1 <= times <= 10 else f"{times} is not between 1 and 10"
+
+
 FIELDS = (
     Field(
         name="address",
@@ -42,6 +46,13 @@ FIELDS = (
     ),
     Field(name="interface", kind=Kind.TEXT, required=True, rule=_interface_rule, doc="The interface that holds it, on both hosts."),
     Field(name="sudo", kind=Kind.FLAG, default=False, doc="Whether `ip` and `arping` are run by `sudo -n` on the hosts."),
+    Field(
+        name="announce",
+        kind=Kind.INTEGER,
+        default=2,
+        rule=_announce_rule,
+        doc="How many times neighbours are told who has the address now, a second apart.",
+    ),
     Field(name="timeout", kind=Kind.DURATION, default=5.0, doc="How long one command on a host may take."),
 )
 
@@ -53,6 +64,7 @@ class VipSettings:
     address: IPv4Interface
     interface: str
     sudo: bool
+    announce: int
     within_s: float
     clusters: tuple[ClusterName, ...]
 
@@ -71,6 +83,7 @@ def read_settings(spec: RouteSpec, topology: Topology) -> VipSettings:
         address=address,
         interface=str(spec.settings["interface"]),
         sudo=spec.settings.get("sudo") is True,
+        announce=int(str(spec.settings.get("announce") or 2)),
         within_s=float(str(spec.settings.get("timeout") or 5.0)),
         clusters=tuple(topology.clusters),
     )
