@@ -19,6 +19,7 @@ from interlock.model.facts import RouteFacts
 from interlock.model.topology import ClusterName
 from interlock.model.verdict import Refuse
 from interlock.ports import Route
+from interlock.routes.contract import ROUTE_RULES, Bench, Rule
 from interlock.sandbox import sql
 from interlock.sandbox.ledger import Entry, Told, acknowledged, balance, outage_ms, percentile
 from interlock.sandbox.load import load
@@ -318,6 +319,11 @@ def test_what_plan_prints_is_what_is_sent(two: Fleet) -> None:
     assert two.table(two.nodes[0]) == by_hand == two.table(two.nodes[1])
 
 
+@pytest.mark.parametrize("rule", ROUTE_RULES, ids=lambda rule: rule.name)
+def test_a_rule_of_the_contract(two: Fleet, rule: Rule) -> None:
+    rule.check(Bench(route=two.route(), here=EAST, there=WEST))
+
+
 # -- a node that goes away -----------------------------------------------------------------------------------------------------------
 
 
@@ -368,7 +374,7 @@ def test_a_node_that_dies_in_a_hold_comes_back_to_the_old_writer_and_is_not_take
     two.stop(two.nodes[1])
     two.start(two.nodes[1])
     seen = writes.facts()
-    assert (seen.leads_to, seen.holding) == ((EAST,), False)
+    assert (seen.leads_to, seen.holding, seen.held_in_part) == ((EAST,), False, True)
     writes.apply(HOLD)
     assert writes.facts().holding
 

@@ -53,7 +53,7 @@ class FlipRoutes:
         return {"to": self.to, "routes": tuple(route.route for route in seen.routes)}
 
     def _pending(self, seen: SeenRoutes) -> tuple[RouteFacts, ...]:
-        return tuple(route for route in seen.routes if route.leads_to != (self.to,) or route.holding)
+        return tuple(route for route in seen.routes if route.leads_to != (self.to,) or route.holding or route.held_in_part)
 
 
 def _where(route: RouteFacts) -> str:

@@ -20,6 +20,11 @@ def _names(routes: tuple[RouteFacts, ...]) -> str:
     return ", ".join(route.route for route in routes)
 
 
+def _keeps_some_waiting(route: RouteFacts) -> bool:
+    """Some of its proxies are enough: their clients would wait for good."""
+    return route.holding or route.held_in_part
+
+
 def _pinned(held: tuple[RouteFacts, ...]) -> tuple[str, ...]:
     """Whom a hold can't hold: a statement of theirs meets the fence."""
     return tuple(
@@ -52,7 +57,7 @@ class HoldRoutes:
         return tuple(Hold(route=route.route) for route in self._pending(seen))
 
     def undo(self, before: SeenRoutes, now: SeenRoutes | None, /) -> tuple[Effect, ...]:
-        still_held = {route.route for route in (now or before).routes if now is None or route.holding}
+        still_held = {route.route for route in (now or before).routes if now is None or _keeps_some_waiting(route)}
         return tuple(
             Release(route=route.route)
             for route in before.routes
@@ -77,11 +82,11 @@ class ReleaseRoutes:
         return look_at_routes(world, self.route)
 
     def decide(self, seen: SeenRoutes, /) -> Verdict:
-        held = tuple(route for route in seen.routes if route.holding)
+        held = tuple(route for route in seen.routes if _keeps_some_waiting(route))
         return Act(f"{_names(held)}: clients wait") if held else Done("no route holds clients")
 
     def effects(self, seen: SeenRoutes, /) -> tuple[Effect, ...]:
-        return tuple(Release(route=route.route) for route in seen.routes if route.holding)
+        return tuple(Release(route=route.route) for route in seen.routes if _keeps_some_waiting(route))
 
     def undo(self, before: SeenRoutes, now: SeenRoutes | None, /) -> tuple[Effect, ...]:
         free = {route.route for route in (now or before).routes if now is None or not route.holding}

@@ -74,7 +74,7 @@ def at_the_end(execution: Execution) -> list[ProblemReport]:
         except DriverError as error:
             problems.append(_problem(error))
             continue
-        if seen.holding:
+        if seen.holding or seen.held_in_part:
             problems.append(ProblemReport(what=f"route {name} still holds clients", hint="end the playbook with route.release"))
         if open_now and seen.provable and seen.leads_to != (execution.world.topology.server(open_now[0]).cluster,):
             where = " and ".join(seen.leads_to) or "nowhere"

@@ -18,13 +18,15 @@ from interlock.model.topology import ClusterName, RouteName, ServerName
 class WriteFacts:
     """Whether a server takes client writes, and where its log stands: read together, in one round trip.
 
-    `position` is what the server holds: all that it logged or applied. `event_scheduler` is `ON`, `OFF` or `DISABLED`.
+    `position` is what the server holds: all that it logged or applied. `event_scheduler` is `ON`, `OFF` or `DISABLED`. `fence` says in the
+    dialect's words how it is fenced, where there are several ways.
     """
 
     server: ServerName
     read_only: bool
     position: Position
     event_scheduler: str
+    fence: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,8 @@ class SessionFacts:
     """A client's session; the server's own threads and Interlock's sessions are left out.
 
     `statement` is what it runs now, or ran last where the server tells, cut to 200 characters. `transaction_s` is the age of its open
-    transaction, None if it has none. `passes_read_only` is None when it could not be found out.
+    transaction, None if it has none. `passes_read_only` is None when it could not be found out. `administrator`: its account would pass a
+    lesser fence than this server has.
     """
 
     id: int
@@ -95,6 +98,7 @@ class SessionFacts:
     transaction_s: float | None = None
     rows_modified: int = 0
     passes_read_only: bool | None = None
+    administrator: bool = False
 
     def __str__(self) -> str:
         doing = self.statement or self.state or self.command
@@ -153,8 +157,8 @@ class EndpointFacts:
 class RouteFacts:
     """Where a route leads. `leads_to` holds every cluster that some proxy of it sends new clients to: more than one is a split route.
 
-    `hold_s` is how long it can keep clients waiting, None if it cannot; `holding` whether it does. `provable` is False when the route
-    can't be read back.
+    `hold_s` is how long it can keep clients waiting, None if it cannot; `holding` whether every proxy of it does, `held_in_part` whether
+    only some do (one was restarted, or did not take the word). `provable` is False when the route can't be read back.
     """
 
     route: RouteName
@@ -163,6 +167,7 @@ class RouteFacts:
     hold_s: float | None
     provable: bool
     endpoints: tuple[EndpointFacts, ...] = ()
+    held_in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

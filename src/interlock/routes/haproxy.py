@@ -20,7 +20,7 @@ from interlock.model.topology import RouteName, RouteSpec
 from interlock.ports import Route
 from interlock.routes.canary import WITHIN_S, send_canary
 from interlock.routes.client import ClientSession
-from interlock.routes.haproxy_facts import is_holding, leads_to, read_endpoints
+from interlock.routes.haproxy_facts import is_held_in_part, is_holding, leads_to, read_endpoints
 from interlock.routes.haproxy_script import commands, reading
 from interlock.routes.haproxy_settings import FIELDS, HAProxySettings, HoldBy, read_settings
 from interlock.routes.haproxy_socket import ProxyAddress, ask, check_level, order
@@ -53,6 +53,7 @@ class HAProxyRoute:
             hold_s=settings.hold_s,
             provable=True,
             endpoints=endpoints,
+            held_in_part=is_held_in_part(settings, endpoints),
         )
 
     def script(self, effect: RouteEffect, /) -> tuple[str, ...]:

@@ -52,14 +52,26 @@ def leads_to(endpoints: Iterable[EndpointFacts], order: Iterable[ClusterName]) -
 
 def is_holding(settings: HAProxySettings, endpoints: Iterable[EndpointFacts]) -> bool:
     """Whether every proxy holds: one that does not lets its clients through to a fenced server."""
-    ours = [endpoint for endpoint in endpoints if endpoint.cluster is not None]
+    held = _held(settings, endpoints)
+    return bool(held) and all(held)
+
+
+def is_held_in_part(settings: HAProxySettings, endpoints: Iterable[EndpointFacts]) -> bool:
+    """Whether some proxy keeps clients waiting, but not all do: one was reloaded, which ends its hold."""
+    held = _held(settings, endpoints)
+    return any(held) and not all(held)
+
+
+def _held(settings: HAProxySettings, endpoints: Iterable[EndpointFacts]) -> tuple[bool, ...]:
+    """For each endpoint of the pair's."""
+    ours = tuple(endpoint for endpoint in endpoints if endpoint.cluster is not None)
     match settings.hold:
         case HoldBy.LUA:
-            return bool(ours) and all(endpoint.raw["hold"] == "1" for endpoint in ours)
+            return tuple(endpoint.raw["hold"] == "1" for endpoint in ours)
         case HoldBy.QUEUE:
-            return bool(ours) and all(endpoint.raw["maxconn"] == "1" for endpoint in ours)
+            return tuple(endpoint.raw["maxconn"] == "1" for endpoint in ours)
         case HoldBy.NONE:
-            return False
+            return ()
 
 
 def _endpoint(settings: HAProxySettings, proxy: str, state: Mapping[str, str], stat: Mapping[str, str], *, held: bool) -> EndpointFacts:

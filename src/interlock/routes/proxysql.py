@@ -23,7 +23,17 @@ from interlock.routes.canary import send_canary
 from interlock.routes.parts import RouteParts, RouteType
 from interlock.routes.proxies import at_once
 from interlock.routes.proxysql_admin import AdminInterface
-from interlock.routes.proxysql_facts import Seen, in_flight, is_holding, leads_to, not_loaded, read_endpoints, reading, still_in_flight
+from interlock.routes.proxysql_facts import (
+    Seen,
+    in_flight,
+    is_held_in_part,
+    is_holding,
+    leads_to,
+    not_loaded,
+    read_endpoints,
+    reading,
+    still_in_flight,
+)
 from interlock.routes.proxysql_script import Statements, statements
 from interlock.routes.proxysql_settings import FIELDS, ProxySQLSettings, read_settings
 
@@ -55,6 +65,7 @@ class ProxySQLRoute:
             hold_s=min(rows.hold_ms for rows in seen.values()) / 1000,
             provable=True,
             endpoints=endpoints,
+            held_in_part=is_held_in_part(endpoints),
         )
 
     def script(self, effect: RouteEffect, /) -> tuple[str, ...]:

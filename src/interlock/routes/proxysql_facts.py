@@ -110,6 +110,11 @@ def is_holding(endpoints: Sequence[EndpointFacts]) -> bool:
     )
 
 
+def is_held_in_part(endpoints: Sequence[EndpointFacts]) -> bool:
+    """Whether some node keeps clients waiting, but not all do."""
+    return any(_is_held(endpoint) for endpoint in endpoints) and not is_holding(endpoints)
+
+
 def still_in_flight(settings: ProxySQLSettings, pool: Iterable[Row], sleepers: Sequence[Row]) -> int:
     """How many connections to the pair's servers are in use, but for those of sessions that keep theirs for good."""
     return sum(

@@ -15,7 +15,7 @@ from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteE
 from interlock.model.facts import EndpointFacts, EndpointState, RouteFacts
 from interlock.model.topology import Access, Account, ClusterName, ClusterSpec, RouteName, RouteSpec, ServerName, ServerSpec, Topology
 from interlock.routes.parts import RouteParts
-from interlock.routes.proxysql_facts import Row, Seen, is_holding, leads_to, not_loaded, read_endpoints, still_in_flight
+from interlock.routes.proxysql_facts import Row, Seen, is_held_in_part, is_holding, leads_to, not_loaded, read_endpoints, still_in_flight
 from interlock.routes.proxysql_script import HELD, NO_COLUMN, statements, text
 from interlock.routes.proxysql_settings import Address, ProxySQLSettings, read_settings
 from interlock.routes.registry import make_route
@@ -83,7 +83,15 @@ def seen(*memory: Row, runtime: tuple[Row, ...] | None = None, **more: tuple[Row
 def facts(*looks: Seen, **said: object) -> RouteFacts:
     endpoints = tuple(e for node, look in zip((NODE, OTHER), looks, strict=False) for e in read_endpoints(settings(**said), node, look))
     leads = leads_to(endpoints, (EAST, WEST))
-    return RouteFacts(route=ROUTE, leads_to=leads, holding=is_holding(endpoints), hold_s=10, provable=True, endpoints=endpoints)
+    return RouteFacts(
+        route=ROUTE,
+        leads_to=leads,
+        holding=is_holding(endpoints),
+        hold_s=10,
+        provable=True,
+        endpoints=endpoints,
+        held_in_part=is_held_in_part(endpoints),
+    )
 
 
 AS_USUAL = seen(row("east"), row("west", "OFFLINE_HARD"))
@@ -227,30 +235,33 @@ def test_a_text_that_sqlite_would_cut_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("looks", "leads", "holding"),
+    ("looks", "leads", "held"),
     [
-        pytest.param([AS_USUAL], ("east",), False, id="as-usual"),
-        pytest.param([seen(row("east", "OFFLINE_HARD"), row("west"))], ("west",), False, id="flipped"),
-        pytest.param([seen(HELD_ROW, row("west", "OFFLINE_HARD"))], ("east",), True, id="held"),
-        pytest.param([seen(row("east", "OFFLINE_SOFT"), row("west", "OFFLINE_HARD"))], (), False, id="put-offline-by-somebody-else"),
-        pytest.param([seen(row("east"), row("west"))], ("east", "west"), False, id="two-writers"),
-        pytest.param([seen(row("east"), row("10.7.0.1"))], ("east", "10.7.0.1:3306"), False, id="a-writer-that-is-none-of-the-pairs"),
-        pytest.param([seen(HELD_ROW, row("10.7.0.1"))], ("east", "10.7.0.1:3306"), False, id="a-hold-that-a-third-server-undermines"),
-        pytest.param([seen(row("east"), row("10.7.0.1", "OFFLINE_SOFT"))], ("east",), False, id="a-third-server-that-is-offline"),
-        pytest.param([seen(row("east", "SHUNNED"))], ("east",), False, id="a-writer-in-trouble"),
-        pytest.param([seen(row("east", weight="0"))], (), False, id="a-writer-of-weight-zero"),
-        pytest.param([seen(row("east", max_connections="0"))], (), False, id="a-writer-that-may-have-no-connection"),
-        pytest.param([AS_USUAL, seen(row("west"))], ("east", "west"), False, id="two-nodes-that-differ"),
-        pytest.param([AS_USUAL, seen(HELD_ROW)], ("east",), False, id="a-hold-on-one-node-of-two"),
-        pytest.param([seen(HELD_ROW), seen(HELD_ROW)], ("east",), True, id="a-hold-on-both-nodes"),
-        pytest.param([seen(HELD_ROW, runtime=(row("east"),))], ("east",), False, id="a-hold-that-was-not-loaded"),
-        pytest.param([seen(row("east"), runtime=(HELD_ROW,))], ("east",), True, id="a-release-that-was-not-loaded"),
-        pytest.param([seen(row("west"), runtime=(row("east"),))], ("east",), False, id="a-flip-that-was-not-loaded"),
+        pytest.param([AS_USUAL], ("east",), "no", id="as-usual"),
+        pytest.param([seen(row("east", "OFFLINE_HARD"), row("west"))], ("west",), "no", id="flipped"),
+        pytest.param([seen(HELD_ROW, row("west", "OFFLINE_HARD"))], ("east",), "yes", id="held"),
+        pytest.param([seen(row("east", "OFFLINE_SOFT"), row("west", "OFFLINE_HARD"))], (), "no", id="put-offline-by-somebody-else"),
+        pytest.param([seen(row("east"), row("west"))], ("east", "west"), "no", id="two-writers"),
+        pytest.param([seen(row("east"), row("10.7.0.1"))], ("east", "10.7.0.1:3306"), "no", id="a-writer-that-is-none-of-the-pairs"),
+        pytest.param([seen(HELD_ROW, row("10.7.0.1"))], ("east", "10.7.0.1:3306"), "in part", id="a-hold-that-a-third-server-undermines"),
+        pytest.param([seen(row("east"), row("10.7.0.1", "OFFLINE_SOFT"))], ("east",), "no", id="a-third-server-that-is-offline"),
+        pytest.param([seen(row("east", "SHUNNED"))], ("east",), "no", id="a-writer-in-trouble"),
+        pytest.param([seen(row("east", weight="0"))], (), "no", id="a-writer-of-weight-zero"),
+        pytest.param([seen(row("east", max_connections="0"))], (), "no", id="a-writer-that-may-have-no-connection"),
+        pytest.param([AS_USUAL, seen(row("west"))], ("east", "west"), "no", id="two-nodes-that-differ"),
+        pytest.param([AS_USUAL, seen(HELD_ROW)], ("east",), "in part", id="a-hold-on-one-node-of-two"),
+        pytest.param([seen(HELD_ROW), seen(HELD_ROW)], ("east",), "yes", id="a-hold-on-both-nodes"),
+        pytest.param([seen(HELD_ROW, runtime=(row("east"),))], ("east",), "no", id="a-hold-that-was-not-loaded"),
+        pytest.param([seen(row("east"), runtime=(HELD_ROW,))], ("east",), "yes", id="a-release-that-was-not-loaded"),
+        pytest.param([seen(row("west"), runtime=(row("east"),))], ("east",), "no", id="a-flip-that-was-not-loaded"),
     ],
 )
-def test_where_a_route_leads_is_what_proxysql_does_at_run_time(looks: list[Seen], leads: tuple[str, ...], holding: bool) -> None:  # noqa: FBT001
+def test_where_a_route_leads_is_what_proxysql_does_at_run_time(looks: list[Seen], leads: tuple[str, ...], held: str) -> None:
     found = facts(*looks)
-    assert (found.leads_to, found.holding) == (leads, holding)
+    assert (found.leads_to, {(True, False): "yes", (False, True): "in part"}.get((found.holding, found.held_in_part), "no")) == (
+        leads,
+        held,
+    )
 
 
 def test_an_endpoint_has_its_state_its_connections_and_its_whole_row() -> None:

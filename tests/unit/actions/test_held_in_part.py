@@ -1,0 +1,62 @@
+"""A route of several proxies that holds on some of them only, and sessions that no hold reaches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from interlock.actions.route_facts import SeenRoutes
+from interlock.actions.route_flip import FlipRoutes
+from interlock.actions.route_hold import HoldRoutes, ReleaseRoutes
+from interlock.model.effects import Hold, PointTo, Release
+from interlock.model.facts import EndpointFacts, EndpointState, RouteFacts
+from interlock.model.topology import ClusterName, RouteName
+from interlock.model.verdict import Act, Done
+
+ROUTE, EAST, WEST = RouteName("writes"), ClusterName("east"), ClusterName("west")
+FREE = RouteFacts(route=ROUTE, leads_to=(EAST,), holding=False, hold_s=10, provable=True)
+IN_PART = replace(FREE, held_in_part=True)
+HELD = replace(FREE, holding=True)
+HOLDS = HoldRoutes(route=(ROUTE,))
+
+
+def seen(route: RouteFacts) -> SeenRoutes:
+    return SeenRoutes(routes=(route,))
+
+
+@pytest.mark.parametrize(("now", "undone"), [(FREE, False), (IN_PART, True), (HELD, True)], ids=["free", "in part", "held"])
+def test_the_undo_of_a_hold_releases_whatever_part_of_it_is_left(now: RouteFacts, undone: bool) -> None:  # noqa: FBT001
+    assert HOLDS.undo(seen(FREE), seen(now)) == ((Release(route=ROUTE),) if undone else ())
+
+
+def test_a_hold_in_part_is_no_hold() -> None:
+    assert isinstance(HOLDS.decide(seen(IN_PART)), Act)
+    assert HOLDS.effects(seen(IN_PART)) == (Hold(route=ROUTE),)
+
+
+def test_a_release_and_a_flip_end_a_hold_in_part() -> None:
+    assert isinstance(ReleaseRoutes(route=(ROUTE,)).decide(seen(IN_PART)), Act)
+    assert ReleaseRoutes(route=(ROUTE,)).effects(seen(IN_PART)) == (Release(route=ROUTE),)
+    flip = FlipRoutes(route=(ROUTE,), to=WEST)
+    there = replace(IN_PART, leads_to=(WEST,))
+    assert isinstance(flip.decide(seen(there)), Act)
+    assert flip.effects(seen(there)) == (PointTo(route=ROUTE, cluster=WEST),)
+
+
+def test_a_session_that_no_hold_reaches_is_named_in_a_warning() -> None:
+    endpoint = EndpointFacts(
+        proxy="p1:6032",
+        endpoint="10.1.0.10:3306",
+        cluster=EAST,
+        state=EndpointState.DRAIN,
+        healthy=None,
+        sessions=1,
+        queued=0,
+        pinned=("session 17 of app@10.9.0.7:4711, idle for 5.1s",),
+    )
+    verdict = HOLDS.decide(seen(replace(HELD, endpoints=(endpoint, replace(endpoint, pinned=())))))
+    assert isinstance(verdict, Done)
+    assert verdict.warnings == (
+        "route writes: p1:6032 can't hold who keeps a connection to 10.1.0.10:3306: session 17 of app@10.9.0.7:4711, idle for 5.1s",
+    )
