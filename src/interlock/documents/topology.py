@@ -30,6 +30,7 @@ from interlock.model.topology import (
     Account,
     ClusterName,
     ClusterSpec,
+    Follow,
     RouteName,
     RouteSpec,
     SecretRef,
@@ -174,8 +175,27 @@ def _server(name: str, cluster: str, node: MapNode, values: dict[str, object], s
         port=port,
         access=access,
         flavor=cast("str | None", values.get("flavor")),
+        follow=Follow(str(values.get("follow") or "master")),
         is_master=name == cluster,
+        others=_others(node, values, port, servers, name),
+        binlog=cast("str | None", values.get("binlog")),
     )
+
+
+def _others(node: MapNode, values: Mapping[str, object], port: int, servers: _Servers, name: str) -> tuple[tuple[str, int], ...]:
+    """More addresses of one server; without a port of their own they have the server's."""
+    found = []
+    for text in cast("tuple[str, ...]", values.get("others") or ()):
+        host, colon, number = text.rpartition(":") if text.count(":") == 1 else (text, "", "")
+        its_port = int(number) if number.isascii() and number.isdigit() else port if not colon else 0
+        if not _HOST.fullmatch(host) or not 1 <= its_port <= 65535:
+            servers.checking.problems.add(node.get("others") or node, f"{shown(text)} is no address", "write a host, or host:port")
+            continue
+        other = servers.addresses.setdefault((host, its_port), f"{name} (others)")
+        if other != f"{name} (others)":
+            servers.checking.problems.add(node.get("others") or node, f"{name} has the address of {other}: {host}:{its_port}")
+        found.append((host, its_port))
+    return tuple(found)
 
 
 def _is_place(node: MapNode, values: Mapping[str, object], problems: Problems) -> bool:

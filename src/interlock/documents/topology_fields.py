@@ -29,10 +29,16 @@ MASTER_FIELDS = (
     Field(name="host", kind=Kind.TEXT, required=True, doc="a name or an address"),
     Field(name="port", kind=Kind.INTEGER, default=3306, doc="the port, 1 to 65535"),
     Field(name="flavor", kind=Kind.TEXT, choices=("mariadb", "mysql", "xpand"), doc="detected if it is left out"),
+    Field(name="others", kind=Kind.TEXTS, default=(), doc="more addresses of the same cluster (Xpand), host or host:port, tried next"),
+    Field(name="binlog", kind=Kind.TEXT, doc="which of its binlogs the pair replicates by (Xpand), where it has several"),
     Field(name="access", kind=Kind.FIELDS, fields=ACCESS_FIELDS, doc="what differs for this server from the topology's `access`"),
     *ACCESS_FIELDS,
 )
-REPLICA_FIELDS = (Field(name="name", kind=Kind.SERVER, required=True, doc="a name of its own"), *MASTER_FIELDS)
+REPLICA_FIELDS = (
+    Field(name="name", kind=Kind.SERVER, required=True, doc="a name of its own"),
+    Field(name="follow", kind=Kind.TEXT, default="master", choices=("master", "writer"), doc="stay behind this side's master, or follow the writer"),
+    *MASTER_FIELDS,
+)
 SSH_FIELDS = (
     Field(name="host", kind=Kind.TEXT, required=True, doc="a name or an address"),
     Field(name="user", kind=Kind.TEXT, required=True, doc="who logs in"),

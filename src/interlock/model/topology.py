@@ -15,6 +15,13 @@ ClusterName = NewType("ClusterName", str)
 RouteName = NewType("RouteName", str)
 
 
+class Follow(StrEnum):
+    """Whom a replica follows: the master of its cluster (so that it is behind a standby after a switchover), or whoever is the writer."""
+
+    MASTER = "master"
+    WRITER = "writer"
+
+
 class SecretSource(StrEnum):
     ENV = "env"
     FILE = "file"
@@ -56,13 +63,23 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSpec:
+    """`others` are more addresses of the same cluster, `binlog` the one of its binlogs that the pair replicates by (Xpand)."""
+
     name: ServerName
     cluster: ClusterName
     host: str
     port: int
     access: Access
     flavor: str | None = None
+    follow: Follow = Follow.MASTER
     is_master: bool = True
+    others: tuple[tuple[str, int], ...] = ()
+    binlog: str | None = None
+
+    @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Every address at which it may answer, in the order to try them."""
+        return ((self.host, self.port), *self.others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +141,9 @@ class Topology:
 
     def servers(self) -> tuple[ServerSpec, ...]:
         return tuple(server for cluster in self.clusters.values() for server in (cluster.master, *cluster.replicas))
+
+    def replicas(self) -> tuple[ServerSpec, ...]:
+        return tuple(server for server in self.servers() if not server.is_master)
 
     def server(self, name: str) -> ServerSpec:
         """A server by its name, or the master of the cluster of that name. KeyError if there is neither."""

@@ -59,8 +59,13 @@ def is_held(pool: Pool, name: str) -> bool:
 
 def release(pool: Pool, name: str) -> None:
     session = pool.known(Purpose.LOCK)
-    if session is not None:
-        session.rows(f"SELECT RELEASE_LOCK({text(lock_name(name))}), RELEASE_ALL_LOCKS()")  # the owner's mark too
+    if session is None:
+        return
+    if not session.setup.releases_all:
+        session.rows(f"SELECT RELEASE_LOCK({text(lock_name(name))}) AS released")
+        session.close()  # its end releases the owner's mark too
+        return
+    session.rows(f"SELECT RELEASE_LOCK({text(lock_name(name))}), RELEASE_ALL_LOCKS()")  # the owner's mark too
 
 
 def lock_name(name: str) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from interlock.clock import Clock
-from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, Unreachable
-from interlock.model.topology import SecretRef, ServerSpec
+from interlock.errors import DriverError, OutcomeUnknown, RefusedButAlive, StatementFailed, Unreachable
+from interlock.model.topology import Account, SecretRef, ServerSpec
 from interlock.servers.orphans import end_orphan
 from interlock.servers.session import IDLE_BEFORE_PING_S, READ_BOUND_S, Result, Row, Session, Setup, open_session, tls_context
 
@@ -36,6 +37,7 @@ class Pool:
         self._sessions: dict[Purpose, Session] = {}
         self._opening = threading.RLock()
         self._tls: ssl.SSLContext | None = None
+        self._place = 0
         self.suspects: set[int] = set()
         """Connections whose last effect may still land: to a hung server it lies unread in a socket, and shows in no process list."""
 
@@ -73,10 +75,10 @@ class Pool:
             raise StatementFailed(
                 f"{self.spec.name}: the topology names no canary account", hint="set access.canary", server=self.spec.name
             )
-        session = open_session(self.spec, account, secrets=self._secrets, clock=self.clock, tls=self._tls, several=several)
+        session = self._connect(account, several=several)
         try:
             setup = self._setup(session.version)  # before the first statement, which only its own flavor understands
-            session.processlist = setup.processlist
+            session.setup = setup
             session.run((settings or setup.first,), bound_s=READ_BOUND_S, doing="set up the session")
         except DriverError:
             session.close()
@@ -125,6 +127,24 @@ class Pool:
         with self._opening:
             for purpose in [one for one in self._sessions if one not in keep]:
                 self._sessions.pop(purpose).close()
+
+    def _connect(self, account: Account, *, several: bool) -> Session:
+        """To the first address that lets us in, from the one that did last: a node that is down is not a cluster that is down."""
+        specs = [replace(self.spec, host=host, port=port) for host, port in self.spec.places]
+        failed: list[str] = []
+        for turn in range(len(specs)):
+            place = (self._place + turn) % len(specs)
+            try:
+                session = open_session(specs[place], account, secrets=self._secrets, clock=self.clock, tls=self._tls, several=several)
+            except (Unreachable, RefusedButAlive) as error:
+                if len(specs) == 1:
+                    raise
+                failed.append(error.message)
+                last = error
+            else:
+                self._place = place
+                return session
+        raise type(last)(f"{self.spec.name}: no address lets us in: {'; '.join(failed)}", hint=last.hint, server=self.spec.name)
 
     def _end(self, orphan: int) -> str:
         try:

@@ -18,7 +18,7 @@ from pymysql.cursors import DictCursor
 from interlock.clock import Clock
 from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable
 from interlock.model.topology import Account, SecretRef, ServerSpec, Tls
-from interlock.servers.translate import GONE_CODES, code_of, is_client_timeout, translated, words_of
+from interlock.servers.translate import GONE_CODES, Number, code_of, is_client_timeout, its_own_number, translated, words_of
 
 READ_BOUND_S = 2.0
 MARGIN_S = 1.0
@@ -32,11 +32,15 @@ Row = Mapping[str, object]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """How a connection begins: its first statement (bounds, time zone, and the sql_mode that `quoting.py` relies on). `processlist` is what
-    stands behind FROM to see every connection, with the columns id, user, host, command, time and info.
+    stands behind FROM to see every connection, with the columns id, user, host, command, time and info. Not `several`: it takes one
+    statement at a time. Not `releases_all`: it has no RELEASE_ALL_LOCKS().
     """
 
     first: str
     processlist: str = "information_schema.processlist"
+    several: bool = True
+    releases_all: bool = True
+    number: Number = its_own_number
 
 
 def text_of(value: object) -> str:
@@ -65,10 +69,14 @@ class Session:
         self._clock = clock
         self._used_at_s = clock.monotonic_s()
         self._turn = threading.Lock()
-        self.processlist = Setup(first="").processlist
+        self.setup = Setup(first="")
 
     def __repr__(self) -> str:
         return f"Session({self.server}, id={self.id})"
+
+    @property
+    def processlist(self) -> str:
+        return self.setup.processlist
 
     @property
     def alive(self) -> bool:
@@ -78,7 +86,8 @@ class Session:
     def run(
         self, statements: Sequence[str], *, bound_s: float, effect: bool = False, doing: str = "", harmless: Collection[int] = ()
     ) -> tuple[Result, ...]:
-        """Send the statements in one round trip; the results in their order. The statements carry the server's own bound of `bound_s`.
+        """Send the statements in one round trip (or one each, to a server that takes no more); the results in their order. The
+        statements carry the server's own bound of `bound_s`.
 
         We wait MARGIN_S longer. With `effect`, a wait that ends without an answer is OutcomeUnknown; otherwise Unreachable. Any error
         reply is translated, but those of `harmless` numbers end quietly with no result; the statements after it were not begun (the
@@ -87,9 +96,9 @@ class Session:
         text = ";\n".join(statements)
         with self._turn:
             try:
-                return self._round_trip(text, bound_s + MARGIN_S)
+                return self._round_trips([text] if self.setup.several else statements, bound_s + MARGIN_S)
             except pymysql.Error as error:
-                if code_of(error) in harmless:
+                if self.setup.number(code_of(error), words_of(error)) in harmless:
                     return ()
                 raise self._judged(error, bound_s=bound_s, effect=effect, doing=doing or _summary(text)) from error
 
@@ -102,11 +111,16 @@ class Session:
 
     def ping(self) -> None:
         """Unreachable if the connection is gone."""
-        self.rows("DO 0", doing="ping")
+        self.rows("SELECT 1", doing="ping")
 
     def close(self) -> None:
         if self._connection.open:
             self._connection.close()
+
+    def _round_trips(self, texts: Sequence[str], patience_s: float) -> tuple[Result, ...]:
+        """All of them within `patience_s`."""
+        end_s = self._clock.monotonic_s() + patience_s
+        return tuple(result for text in texts for result in self._round_trip(text, max(0.001, end_s - self._clock.monotonic_s())))
 
     def _round_trip(self, text: str, patience_s: float) -> tuple[Result, ...]:
         self._connection._read_timeout = patience_s  # type: ignore[attr-defined]  # noqa: SLF001 - no public way to bound one statement
@@ -128,7 +142,7 @@ class Session:
             return OutcomeUnknown(f"{self.server}: {doing}: {patience}", hint="look again before anything is decided", server=self.server)
         if lost and is_client_timeout(error):
             return Unreachable(f"{self.server}: {doing}: {patience}", hint="the server hangs, or the way to it does", server=self.server)
-        return translated(error, server=self.server, doing=doing)
+        return translated(error, server=self.server, doing=doing, number=self.setup.number)
 
 
 def tls_context(tls: Tls, *, server: str) -> ssl.SSLContext:

@@ -6,7 +6,7 @@ Sources: MariaDB KB "Error Codes"; MySQL "Server Error Message Reference". 2xxx 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import pymysql
@@ -20,6 +20,9 @@ from interlock.errors import (
     Unreachable,
     WriteRefused,
 )
+
+Number = Callable[[int, str], int]
+"""The number under which MEANINGS has an error, from the server's own number and words: not every server has MySQL's numbers."""
 
 
 class Meaning(NamedTuple):
@@ -73,7 +76,13 @@ def is_client_timeout(error: pymysql.Error) -> bool:
     return isinstance(error.__context__, TimeoutError)
 
 
-def translated(error: pymysql.Error, *, server: str, doing: str) -> DriverError:
+def its_own_number(number: int, words: str) -> int:
+    """Of a server that numbers its errors as MySQL does."""
+    del words
+    return number
+
+
+def translated(error: pymysql.Error, *, server: str, doing: str, number: Number = its_own_number) -> DriverError:
     """Our error for one of pymysql's; `doing` says what was asked. Raise it `from` the cause."""
     code = code_of(error)
     origin = getattr(error, "original_exception", None)
@@ -82,6 +91,6 @@ def translated(error: pymysql.Error, *, server: str, doing: str) -> DriverError:
     elif code == 0 and isinstance(error, pymysql.err.InterfaceError):
         meaning = _GONE
     else:
-        meaning = MEANINGS.get(code, _OTHER)
-    number = f"{code} " if code else ""
-    return meaning.kind(f"{server}: {doing}: {number}{words_of(error)}", hint=meaning.hint, server=server)
+        meaning = MEANINGS.get(number(code, words_of(error)), _OTHER)
+    shown = f"{code} " if code else ""
+    return meaning.kind(f"{server}: {doing}: {shown}{words_of(error)}", hint=meaning.hint, server=server)
