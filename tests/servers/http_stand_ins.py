@@ -33,16 +33,19 @@ Answer = tuple[int, object]
 
 
 class StandIn:
-    """`handle` judges one request at a time. `seen` has every request; `dies_in` says in which one it ends; `deaf` answers none."""
+    """`handle` judges one request at a time, after `before`. `seen` has every request; `dies_in` says in which one it ends, its effect done
+    and its answer not given, `dies_after` after which; while it is `deaf` it answers none.
+    """
 
     def __init__(self, host: str, port: int, handle: Callable[[Request], Answer]) -> None:
         self.host, self.port = host, port
         self.url = f"http://{host}:{port}"
+        self.handle = handle
+        self.before: Callable[[Request], None] = lambda _: None
         self.seen: list[Request] = []
         self.dies_in: Callable[[Request], bool] = lambda _: False
         self.dies_after: Callable[[Request], bool] = lambda _: False
         self.deaf = threading.Event()
-        self._handle = handle
         self._turn = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
 
@@ -92,11 +95,12 @@ class StandIn:
             while self.deaf.is_set():
                 self.deaf.wait(0.01)
             return
+        self.before(request)
         with self._turn:
             if self._server is None:
                 return
             self.seen.append(request)
-            status, body = self._handle(request)
+            status, body = self.handle(request)
             if self.dies_in(request):
                 self.stop()
                 handler.close_connection = True

@@ -57,7 +57,7 @@ class HAProxyApiRoute:
     backend: str
     servers: Mapping[ClusterName, str]
     park: str
-    last: LastSeen[tuple[EndpointFacts, ...]] = field(default_factory=LastSeen, repr=False, compare=False)
+    last: LastSeen[tuple[EndpointFacts, ...]] = field(default_factory=partial(LastSeen, after_a_miss=True), repr=False, compare=False)
 
     @property
     def name(self) -> RouteName:

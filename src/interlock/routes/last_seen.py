@@ -17,11 +17,17 @@ T = TypeVar("T")
 
 
 class LastSeen(Generic[T]):
-    """By the endpoint's name. Threads may look at different endpoints at the same time."""
+    """By the endpoint's name. Threads may look at different endpoints at the same time.
 
-    def __init__(self) -> None:
+    With `after_a_miss`, a look that found an endpoint out of reach, and raised, puts the route on its way back as a flip that fell short
+    does: whoever looked has failed, and what it does next must not fail for the same reason.
+    """
+
+    def __init__(self, *, after_a_miss: bool = False) -> None:
         self._seen: dict[str, T] = {}
         self._fell_short = False
+        self._after_a_miss = after_a_miss
+        self._missed: set[str] = set()
 
     def look(self, endpoint: str, read: Callable[[], T]) -> T:
         """Read now; what stands, if it is out of reach on the way back; else Unreachable."""
@@ -30,14 +36,16 @@ class LastSeen(Generic[T]):
         except Unreachable:
             standing = self.standing(endpoint)
             if standing is None:
+                self._missed |= {endpoint} if self._after_a_miss else set()
                 raise
             return standing
+        self._missed.discard(endpoint)
         self._seen[endpoint] = found
         return found
 
     def standing(self, endpoint: str) -> T | None:
         """What may be taken for the present state of an endpoint that is out of reach."""
-        return self._seen.get(endpoint) if self._fell_short else None
+        return self._seen.get(endpoint) if self._fell_short or endpoint in self._missed else None
 
     @contextmanager
     def attempt(self) -> Iterator[None]:

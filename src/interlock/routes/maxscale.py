@@ -64,7 +64,7 @@ class MaxScaleRoute:
     listener: str | None
     hold_s: float | None
     settle_s: float
-    last: LastSeen[tuple[EndpointFacts, ...]] = field(default_factory=LastSeen, repr=False, compare=False)
+    last: LastSeen[tuple[EndpointFacts, ...]] = field(default_factory=partial(LastSeen, after_a_miss=True), repr=False, compare=False)
 
     @property
     def name(self) -> RouteName:

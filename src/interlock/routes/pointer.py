@@ -61,7 +61,7 @@ class PointerRoute:
         self._told: tuple[ClusterName, ...] = ()
         self._holding = False
         self._ids: Mapping[int, ServerName] = {}
-        self._last: LastSeen[Seen | None] = LastSeen()
+        self._last: LastSeen[Seen | None] = LastSeen(after_a_miss=True)
 
     @property
     def name(self) -> RouteName:
