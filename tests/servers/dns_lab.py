@@ -5,6 +5,8 @@ BIND listens only on addresses that an interface has, so all are on 127.0.0.1, w
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
 import socket
 import subprocess
@@ -12,7 +14,6 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from os import urandom
 from pathlib import Path
 from random import Random
 
@@ -24,6 +25,7 @@ import dns.tsig
 import dns.update
 
 from interlock.clock import Deadline, SystemClock
+from servers.haproxies import network
 
 CLOCK = SystemClock()
 ZONE, NAME, KEY = "db.test", "writer.db.test.", "upd"
@@ -140,7 +142,7 @@ class Lab:
 @contextmanager
 def name_servers(folder: Path, make: str) -> Iterator[Lab]:
     """`make` of the primary is `bind` or `knot`."""
-    secret = b64encode(urandom(32)).decode()
+    secret = b64encode(os.urandom(32)).decode()
     ports = dict(zip(("primary", "secondary", "cache"), _free_ports(), strict=False))
     with ExitStack() as stack:
         made = {}
@@ -161,6 +163,36 @@ def name_servers(folder: Path, make: str) -> Iterator[Lab]:
         lab = Lab(**made, secret=secret)
         await_same(lab)
         yield lab
+
+
+@contextmanager
+def name_server_of_a_machine(folder: Path) -> Iterator[Lab]:
+    """One Knot alone, on the port that a resolv.conf can name; it is its own secondary and cache."""
+    secret, place = b64encode(os.urandom(32)).decode(), (f"{network()}.53", 53)
+    folder.mkdir(parents=True)
+    (folder / "zone").write_text(_ZONE_FILE)
+    (folder / "conf").write_text(knot_configuration(folder, place, secret, notified=place))
+    (folder / "resolv.conf").write_text(f"nameserver {place[0]}\noptions timeout:1 attempts:2\n")
+    server = NameServer(argv=["knotd", "-c", str(folder / "conf")], host=place[0], port=place[1], log=folder / "log")
+    server.start()
+    try:
+        yield Lab(primary=server, secondary=server, cache=server, secret=secret)
+    finally:
+        server.kill()
+
+
+def resolve_by(resolv_conf: Path) -> None:
+    """From now on this thread, and what it starts, has another /etc/resolv.conf: its own view of the file system (unshare(2), mount(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    new_mounts, bind, private = 0x20000, 0x1000, 0x44000  # CLONE_NEWNS; MS_BIND; MS_PRIVATE and MS_REC
+    done = (
+        libc.unshare(new_mounts),
+        libc.mount(None, b"/", None, private, None),
+        libc.mount(str(resolv_conf).encode(), b"/etc/resolv.conf", None, bind, None),
+    )
+    if any(done):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 def knot_configuration(folder: Path, place: tuple[str, int], secret: str, *, notified: tuple[str, int]) -> str:
