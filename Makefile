@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 
-.PHONY: help setup system demo test faults soak seeded-bugs endurance-switchovers endurance-races check bench endurance drill-crashes docs requirements clean
+.PHONY: help setup system demo test containers faults soak seeded-bugs endurance-switchovers endurance-races check bench endurance drill-crashes docs requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -21,7 +21,10 @@ demo: system .venv/run.done ## a private pair, a load, a switchover there and ba
 	$(BIN)/interlock demo
 
 test: setup ## the tests, on real servers; those that cut networks apart have a target of their own
-	$(BIN)/pytest --ignore=tests/faults
+	$(BIN)/pytest --ignore=tests/containers --ignore=tests/faults
+
+containers: setup ## the pair of docker-compose.yml and its cut links, in containers (installs an engine where there is none; minutes)
+	trap 'requirements/containers.sh stop' EXIT; requirements/containers.sh; time $(BIN)/pytest --durations=10 tests/containers
 
 check: setup ## lint, format, types, layers, stale generated files
 	$(BIN)/ruff check
