@@ -42,7 +42,7 @@ class FenceServer:
 
     def undo(self, before: WriteFacts, now: WriteFacts | None, /) -> tuple[Effect, ...]:
         closed = now is None or now.read_only
-        opening = (Open(server=self.server),) if closed and not before.read_only else ()
+        opening = (Open(server=self.server, as_was=before.fence),) if closed and not before.read_only else ()
         stopped = now is None or now.event_scheduler == "OFF"
         events = (SetEventScheduler(server=self.server, on=True),) if stopped and before.event_scheduler == "ON" else ()
         return (*opening, *events)

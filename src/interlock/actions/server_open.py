@@ -33,7 +33,7 @@ class OpenServer:
 
     def undo(self, before: WriteFacts, now: WriteFacts | None, /) -> tuple[Effect, ...]:
         is_open = now is None or not now.read_only
-        return (Fence(server=self.server, within_s=self.within_s),) if before.read_only and is_open else ()
+        return (Fence(server=self.server, within_s=self.within_s, as_was=before.fence),) if before.read_only and is_open else ()
 
     def outputs(self, seen: WriteFacts, /) -> Mapping[str, object]:
         return {"position": seen.position}

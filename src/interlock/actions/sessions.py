@@ -133,7 +133,8 @@ class KillClientSessions:
         return {"killed": len(seen.sessions)}
 
     def _stays(self, session: SessionFacts) -> bool:
-        return session.user in self.keep or (self.administrators == "keep" and session.passes_read_only is True)
+        is_administrator = session.passes_read_only is True or session.administrator
+        return session.user in self.keep or (self.administrators == "keep" and is_administrator)
 
 
 SPECS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from interlock.model.facts import LoggedTransaction
-from interlock.model.position import FilePosition, Position, parse_position
+from interlock.model.position import FilePosition, MySQLPosition, Position, parse_position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Done, Refuse, Verdict
 
@@ -41,7 +41,7 @@ def wrote_one_after_the_other(
             f"{new} wrote before it held everything: its first write is {first.gtid}, and {late.gtid} of {old} came after it",
             f"find who wrote on {new} through read_only; compare the data of both sides",
         )
-    if not by_files and standby_was.behind(parse_position(first.gtid)) != 1:
+    if not by_files and steps_to(standby_was, first.gtid) != 1:
         return Refuse(
             f"{new} wrote before it was opened: its first write after the fence is {first.gtid}, and as a standby it was at {standby_was}",
             f"find who wrote on {new} through read_only; compare the data of both sides",
@@ -49,6 +49,20 @@ def wrote_one_after_the_other(
     return Done(
         f"{old} wrote nothing after its fence, and {new} nothing before: its first write is {first.gtid} at {first.file}:{first.offset}"
     )
+
+
+def steps_to(position: Position, gtid: str) -> int:
+    """How many transactions of its source a server at `position` lacks until it holds this one.
+
+    A MySQL GTID stands for itself alone, so its number is compared with the highest that is held of the same source and tag. (A number
+    below that fills a hole: servers do so after a restart.)
+    """
+    target = parse_position(gtid)
+    if not isinstance(target, MySQLPosition) or not isinstance(position, MySQLPosition):
+        return position.behind(target)
+    ((source, intervals),) = target.sets
+    held = position.intervals(source)
+    return max(1, intervals[-1][1] - (held[-1][1] if held else 0))
 
 
 def first_of(server_id: int, log: Sequence[LoggedTransaction]) -> LoggedTransaction | None:

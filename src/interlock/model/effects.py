@@ -16,18 +16,23 @@ from interlock.model.topology import ClusterName, RouteName, ServerName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fence:
-    """Make a server refuse client writes. The server itself gives up after `within_s` seconds."""
+    """Make a server refuse client writes. The server itself gives up after `within_s` seconds.
+
+    `as_was` is a `WriteFacts.fence` that was seen, to be put back exactly; empty for the closest fence that the server has.
+    """
 
     server: ServerName
     within_s: float
+    as_was: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """Let a server take client writes. Only the interlock lets this through."""
+    """Let a server take client writes. Only the interlock lets this through. `as_was`: see Fence."""
 
     server: ServerName
     within_s: float = 2.0
+    as_was: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

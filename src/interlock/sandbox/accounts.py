@@ -6,33 +6,30 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from interlock.sandbox.kinds import Kind
 from interlock.servers.grants import grants_sql
 
 TOOL, CANARY, REPLICATION, CLIENT, ADMIN, WATCH = "interlock", "interlock_canary", "repl", "app", "admin", "watch"
 
-# What the tool and its canary may do is not said here: they get what `interlock grants` prints, and nothing else.
-GRANTS: Mapping[str, str] = {
-    REPLICATION: "REPLICATION SLAVE, REPLICATION SLAVE ADMIN, SLAVE MONITOR, BINLOG MONITOR ON *.*",
-    CLIENT: "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, LOCK TABLES, EVENT, TRIGGER, EXECUTE ON app.*",
-    ADMIN: "ALL ON *.*",
-    WATCH: "USAGE ON *.*",
-}
 # no unique key on k: a row that arrives twice shall be seen, not refused
 LEDGER = (
     "CREATE TABLE app.ledger (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, k VARCHAR(64) NOT NULL, "
     "server_id INT UNSIGNED NOT NULL, KEY k (k)) ENGINE=InnoDB"
 )
-ACCOUNTS = (TOOL, CANARY, *GRANTS)
+ACCOUNTS = (TOOL, CANARY, REPLICATION, CLIENT, ADMIN, WATCH)
 
 
-def statements() -> tuple[str, ...]:
-    """What makes the accounts and the schemas, without a password: nobody can log in until `passwords_sql` was run."""
+def statements(kind: Kind) -> tuple[str, ...]:
+    """What makes the accounts and the schemas, without a password: nobody can log in until `passwords_sql` was run.
+
+    The tool and its canary get what `interlock grants` prints, and nothing else.
+    """
     return (
         "FLUSH PRIVILEGES",
-        *(f"CREATE USER {user}@'%' IDENTIFIED VIA mysql_native_password USING 'invalid'" for user in ACCOUNTS),
+        *(kind.new_account.format(user=user) for user in ACCOUNTS),
         "CREATE DATABASE app",
-        *(f"GRANT {grant} TO {user}@'%'" for user, grant in GRANTS.items()),
-        *(line.partition(";")[0] for line in grants_sql("mariadb", TOOL, CANARY).splitlines()),
+        *(f"GRANT {grant} TO {user}@'%'" for user, grant in kind.grants.items()),
+        *(line.partition(";")[0] for line in grants_sql(kind.flavor, TOOL, CANARY).splitlines()),
     )
 
 

@@ -1,4 +1,4 @@
-"""A private pair on this machine: two MariaDB servers that replicate to each other, and an HAProxy in front, as ordinary processes.
+"""A private pair on this machine: two servers that replicate to each other, and an HAProxy in front, as ordinary processes.
 
 Everything is in one folder. `down` ends the processes and removes the folder, whatever state `up` left them in.
 """
@@ -18,11 +18,11 @@ import pymysql
 from interlock.clock import Clock, Deadline
 from interlock.errors import StatementFailed, Unreachable, UsageError
 from interlock.sandbox import accounts, places, processes, settings, sql
+from interlock.sandbox.kinds import Kind, kind_named, user_cache
 from interlock.sandbox.places import LOOPBACK, Member, Network, Sandbox
 from interlock.sandbox.processes import Process
-from interlock.sandbox.template import clone, template, user_cache
+from interlock.sandbox.template import clone, template
 
-_PROGRAMS = ("mariadbd", "mariadb-install-db", "haproxy")
 _START_S = 30.0
 _PAUSE_S = 0.005
 
@@ -34,23 +34,27 @@ def up(
     options: Mapping[str, str] | None = None,
     only: Mapping[str, Mapping[str, str]] | None = None,
     network: Network = LOOPBACK,
+    kind: str = "mariadb",
 ) -> Sandbox:
     """Start a pair in `directory`, which must not exist or be empty, and write its topology file there. East is open, west is fenced.
 
-    `options` are server options for both, `only` those for one of them by its name. What a start that failed had made is removed.
+    `kind` names the servers (`kinds.py`). `options` are server options for both, `only` those for one of them by its name. What a start
+    that failed had made is removed.
     UsageError: a program is missing, or the folder is in use. StatementFailed: a program ended, with the end of its log.
     """
     directory = directory.absolute()
-    paths = processes.programs(_PROGRAMS)
-    sandbox = places.plan(directory, network)
+    servers = kind_named(kind)
+    program = servers.program_path(servers.program, "mariadb-server-core")
+    proxy = processes.programs(["haproxy"])["haproxy"]
+    sandbox = places.plan(directory, network, kind)
     _take(directory)
     with ExitStack() as on_failure:
         on_failure.callback(down, directory)
         places.write(sandbox)
         passwords = accounts.write_passwords(directory / "secrets")
         given = {name: {**(options or {}), **(only or {}).get(name, {})} for name in sandbox.members}
-        _write_files(sandbox, passwords, given)
-        _start(sandbox, paths, clock, network)
+        _write_files(sandbox, servers, passwords, given)
+        _start(sandbox, servers, (program, proxy), clock, network)
         sandbox = replace(sandbox, state="running", processes=processes.running(directory))
         places.write(sandbox)
         on_failure.pop_all()
@@ -90,8 +94,9 @@ def restart(sandbox: Sandbox, server: str, *, clock: Clock, network: Network = L
     `wrapper` are words before the program's own, of a program that becomes the server, such as `/usr/bin/env NAME=VALUE`.
     """
     member = sandbox.members[server]
+    kind = kind_named(sandbox.kind)
     with network.inside(server):
-        program = processes.programs(["mariadbd"])["mariadbd"]
+        program = kind.program_path(kind.program, "mariadb-server-core")
         pid = processes.spawn([*wrapper, program, f"--defaults-file={member.options}"], Path(member.log))
     _await_server(sandbox, member, pid, Deadline.after(clock, _START_S))
 
@@ -109,46 +114,46 @@ def _take(directory: Path) -> None:
     directory.chmod(0o700)
 
 
-def _write_files(sandbox: Sandbox, passwords: Mapping[str, str], options: Mapping[str, Mapping[str, str]]) -> None:
+def _write_files(sandbox: Sandbox, kind: Kind, passwords: Mapping[str, str], options: Mapping[str, Mapping[str, str]]) -> None:
     directory = Path(sandbox.directory)
     accounts.write_private(directory / "secrets" / "init.sql", accounts.passwords_sql(passwords))
     for name, member in sandbox.members.items():
-        Path(member.options).write_text(settings.option_file(member, options[name]))
+        Path(member.options).write_text(settings.option_file(member, kind, options[name]))
     lua = directory / "hold.lua"
     lua.write_text(settings.hold_lua(settings.gate_of(sandbox)))
     Path(sandbox.proxy.config).write_text(settings.haproxy_config(sandbox, str(lua)))
     Path(sandbox.topology).write_text(settings.topology(sandbox))
 
 
-def _start(sandbox: Sandbox, paths: Mapping[str, str], clock: Clock, network: Network) -> None:
-    source = template(paths, user_cache())
+def _start(sandbox: Sandbox, kind: Kind, programs: tuple[str, str], clock: Clock, network: Network) -> None:
+    source = template(kind, user_cache())
     passwords = Path(sandbox.directory) / "secrets" / "init.sql"
     deadline = Deadline.after(clock, _START_S)
     pids = {}
     for member in sandbox.members.values():
         clone(source, Path(member.data))
-        argv = [paths["mariadbd"], f"--defaults-file={member.options}", f"--init-file={passwords}"]
+        argv = [programs[0], f"--defaults-file={member.options}", f"--init-file={passwords}"]
         with network.inside(member.name):
             pids[member.name] = processes.spawn(argv, Path(member.log))
     with network.inside("proxy"):
-        proxy = processes.spawn([paths["haproxy"], "-f", sandbox.proxy.config, "-db"], Path(sandbox.proxy.log))
+        proxy = processes.spawn([programs[1], "-f", sandbox.proxy.config, "-db"], Path(sandbox.proxy.log))
     for member in sandbox.members.values():
         _await_server(sandbox, member, pids[member.name], deadline)
     passwords.unlink()
     with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(lambda name: _replicate(sandbox, name, deadline), sandbox.members))
-    _open_east(sandbox)
+        list(pool.map(lambda name: _replicate(sandbox, kind, name, deadline), sandbox.members))
+    _open_east(sandbox, kind)
     with network.inside("proxy"):
         _await_proxy(sandbox, proxy, deadline)
 
 
-def _open_east(sandbox: Sandbox) -> None:
+def _open_east(sandbox: Sandbox, kind: Kind) -> None:
     """Open it and make the ledger's table there: the first transaction of the pair, and once west has it, replication is proved."""
     with closing(sql.connect(sandbox, "east")) as east, closing(sql.connect(sandbox, "west")) as west:
         sql.rows(east, "SET GLOBAL read_only=0")
         sql.rows(east, accounts.LEDGER)
-        position = sql.value(east, "SELECT @@gtid_binlog_pos")
-        if sql.value(west, "SELECT MASTER_GTID_WAIT(%s, 10)", position) != 0:
+        position = sql.value(east, kind.position)
+        if sql.value(west, kind.wait, position, 10) != 0:
             raise StatementFailed(f"west does not hold {position} of east after 10s", server="west")
 
 
@@ -198,23 +203,18 @@ def _tail(log: Path) -> str:
     return log.read_text(errors="replace")[-2000:] if log.exists() else ""
 
 
-def _replicate(sandbox: Sandbox, name: str, deadline: Deadline) -> None:
+def _replicate(sandbox: Sandbox, kind: Kind, name: str, deadline: Deadline) -> None:
     source = next(member for member in sandbox.members.values() if member.name != name)
     with closing(sql.connect(sandbox, name)) as connection:
-        sql.rows(
-            connection,
-            "CHANGE MASTER TO MASTER_HOST=%s, MASTER_PORT=%s, MASTER_USER='repl', MASTER_PASSWORD=%s, MASTER_USE_GTID=slave_pos, "
-            "MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1",
-            source.host,
-            source.port,
-            sandbox.password("repl"),
-        )
-        sql.rows(connection, "START SLAVE")
+        sql.rows(connection, kind.follow, source.host, source.port, sandbox.password("repl"))
+        sql.rows(connection, kind.start)
         while True:
-            (channel,) = sql.rows(connection, "SHOW SLAVE STATUS")
-            if channel["Slave_IO_Running"] == channel["Slave_SQL_Running"] == "Yes":
+            (channel,) = sql.rows(connection, kind.channel)
+            if all(channel[thread] == "Yes" for thread in kind.runs):
                 return
-            if deadline.is_over() or channel["Last_SQL_Error"]:
-                said = channel["Last_SQL_Error"] or channel["Last_IO_Error"] or "no reason given"
-                raise StatementFailed(f"{name} does not replicate from {source.name}: {said}", server=name)
+            failed, refused = (channel[column] for column in kind.errors)
+            if deadline.is_over() or failed:
+                raise StatementFailed(
+                    f"{name} does not replicate from {source.name}: {failed or refused or 'no reason given'}", server=name
+                )
             deadline.clock.sleep(_PAUSE_S)

@@ -25,7 +25,7 @@ LONGEST_FOLDER = 80  # a unix socket's path has 107 bytes at the most (unix(7)),
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One server. `options` is its option file: `mariadbd --defaults-file=OPTIONS` starts it again, fenced."""
+    """One server. `options` is its option file: its program with `--defaults-file=OPTIONS` starts it again, fenced."""
 
     name: str
     server_id: int
@@ -65,7 +65,9 @@ LOOPBACK = Network()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
-    """Everything about a private pair. `state` is `starting` until `up` is through; passwords are in `secrets/ACCOUNT`."""
+    """Everything about a private pair. `state` is `starting` until `up` is through; passwords are in `secrets/ACCOUNT`; `kind` names the
+    kind of servers (`kinds.py`).
+    """
 
     directory: str
     state: str
@@ -73,6 +75,7 @@ class Sandbox:
     proxy: Proxy
     topology: str
     processes: tuple[Process, ...] = ()
+    kind: str = "mariadb"
 
     def password(self, account: str) -> str:
         return self.password_file(account).read_text().rstrip("\n")
@@ -81,7 +84,7 @@ class Sandbox:
         return Path(self.directory) / "secrets" / account
 
 
-def plan(directory: Path, network: Network = LOOPBACK) -> Sandbox:
+def plan(directory: Path, network: Network = LOOPBACK, kind: str = "mariadb") -> Sandbox:
     """The addresses of a sandbox in `directory`. UsageError if its path is too long."""
     if len(os.fsencode(directory)) > LONGEST_FOLDER:
         raise UsageError(
@@ -110,7 +113,9 @@ def plan(directory: Path, network: Network = LOOPBACK) -> Sandbox:
         config=str(directory / "haproxy.cfg"),
         log=str(directory / "haproxy.log"),
     )
-    return Sandbox(directory=str(directory), state="starting", members=members, proxy=proxy, topology=str(directory / "topology.yaml"))
+    return Sandbox(
+        directory=str(directory), state="starting", members=members, proxy=proxy, topology=str(directory / "topology.yaml"), kind=kind
+    )
 
 
 def _free_hosts() -> Mapping[str, str]:

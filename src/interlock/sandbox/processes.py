@@ -21,7 +21,9 @@ PACKAGES = {
     "mariadb-install-db": "mariadb-server-core",
     "haproxy": "haproxy",
 }
-_RUN = {"mariadbd", "haproxy"}
+_RUN = {"mariadbd", "mysqld", "haproxy"}
+_LOADER_WORDS = 5
+"""A program in a folder of its own runs as `LOADER --library-path FOLDERS --argv0 PROGRAM PROGRAM …` (requirements/servers.sh)."""
 _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 
@@ -89,6 +91,8 @@ def _ours(pid: int, directory: Path) -> str | None:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
+    if Path(arguments[0]).name.startswith("ld-linux"):
+        arguments = arguments[_LOADER_WORDS:] or [""]
     if Path(arguments[0]).name not in _RUN:  # an editor has the file's name among its arguments too
         return None
     for argument in arguments[1:3]:

@@ -6,48 +6,8 @@ import json
 import os
 from collections.abc import Mapping
 
+from interlock.sandbox.kinds import Kind
 from interlock.sandbox.places import Member, Sandbox
-
-_SAFE = {
-    "skip-name-resolve": "1",
-    "gtid_strict_mode": "1",
-    "log_slave_updates": "1",
-    "relay_log": "relay",
-    "binlog_format": "ROW",
-    "binlog_row_image": "FULL",
-    "binlog_row_metadata": "FULL",
-    "auto_increment_increment": "2",
-    "slave_net_timeout": "5",
-    "max_connections": "200",
-    "read_only": "1",  # a server that starts again is fenced until somebody opens it
-}
-_QUICK = {
-    # what it holds is thrown away: nothing waits for the disk
-    "innodb_flush_log_at_trx_commit": "2",
-    "innodb_doublewrite": "0",
-    "sync_binlog": "0",
-    "innodb_buffer_pool_dump_at_shutdown": "0",
-    "innodb_buffer_pool_load_at_startup": "0",
-    "innodb_stats_persistent": "0",
-    "innodb_use_native_aio": "0",
-    # and it is small
-    "innodb_buffer_pool_size": "16M",
-    "innodb_log_file_size": "4M",
-    "innodb_log_buffer_size": "2M",
-    "innodb_autoextend_increment": "1",
-    "innodb_temp_data_file_path": "ibtmp1:4M:autoextend",
-    "innodb_read_io_threads": "1",
-    "innodb_write_io_threads": "2",
-    "innodb_purge_threads": "1",
-    "key_buffer_size": "64K",
-    "aria_pagecache_buffer_size": "1M",
-    "query_cache_type": "0",
-    "query_cache_size": "0",
-    "table_open_cache": "64",
-    "table_definition_cache": "400",
-    "thread_cache_size": "32",
-    "performance_schema": "0",
-}
 
 _HOLD_LUA = """\
 -- Keeps a new client waiting while the variable proc.hold is 1, until inspect-delay is over at the most. Set on the admin socket:
@@ -92,25 +52,26 @@ frontend gate
 """
 
 
-def option_file(member: Member, options: Mapping[str, str]) -> str:
+def option_file(member: Member, kind: Kind, options: Mapping[str, str]) -> str:
     """`options` come last, so that a test's own setting wins."""
     place = {
         "datadir": member.data,
         "socket": member.socket,
-        "pid-file": f"{member.data}/mariadbd.pid",
+        "pid-file": f"{member.data}/{kind.program}.pid",
         "log-error": member.log,
         "bind-address": member.host,
         "port": str(member.port),
         "report_host": member.host,
         "report_port": str(member.port),
         "server_id": str(member.server_id),
-        "gtid_domain_id": str(member.server_id),
         "auto_increment_offset": str(member.server_id),
         "log_bin": f"{member.data}/binlog",
     }
+    if kind.flavor == "mariadb":
+        place["gtid_domain_id"] = str(member.server_id)
     if os.geteuid() == 0:
         place["user"] = "root"  # the server refuses to run as root unless it is told to
-    return "[mysqld]\n" + "".join(f"{name}={value}\n" for name, value in {**place, **_SAFE, **_QUICK, **options}.items())
+    return "[mysqld]\n" + "".join(f"{name}={value}\n" for name, value in {**kind.paths(), **place, **kind.options, **options}.items())
 
 
 def gate_of(sandbox: Sandbox) -> str:

@@ -12,20 +12,24 @@ AccountName = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
-    """`passing` holds user and host pattern of each account with the right, by itself or through any role it may take on."""
+    """`passing` holds each account that passes a fence, `administrators` those that would pass a lesser one: by themselves, or through any
+    role that they may take on.
+    """
 
     known: frozenset[AccountName] = frozenset()
     passing: frozenset[AccountName] = frozenset()
+    administrators: frozenset[AccountName] = frozenset()
     readable: bool = True
 
     def passes(self, user: str, host: str) -> bool | None:
         """Whether a session of `user` from `host` may pass. A session does not say which account it logged in as: any that fits counts.
         None if the tables can't be read, or no account fits.
         """
-        if not self.readable:
-            return None
-        fitting = [one for one in self.known if one[0] in {user, ""} and _fits(one[1], host)]
-        return any(one in self.passing for one in fitting) if fitting else None
+        fitting = self._fitting(user, host)
+        return any(one in self.passing for one in fitting) if self.readable and fitting else None
+
+    def is_administrator(self, user: str, host: str) -> bool:
+        return any(one in self.administrators for one in self._fitting(user, host))
 
     def definer_passes(self, definer: str) -> bool | None:
         """Of `user@host` as events name their definer: exactly that account."""
@@ -34,8 +38,11 @@ class Accounts:
             return None
         return (user, host) in self.passing
 
+    def _fitting(self, user: str, host: str) -> list[AccountName]:
+        return [one for one in self.known if one[0] in {user, ""} and _fits(one[1], host)]
 
-def passing(
+
+def reaching(
     every: frozenset[AccountName], granted: Mapping[AccountName, Collection[AccountName]], direct: Collection[AccountName]
 ) -> frozenset[AccountName]:
     """Those of `every` that have the right by themselves (`direct`) or through any role, however far (`granted`)."""

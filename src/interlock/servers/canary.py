@@ -25,7 +25,7 @@ def upsert(server: ServerName, token: str) -> str:
     """For an account that does not pass read_only: a read-only server refuses it with 1290, before it looks for the table."""
     return (
         f"INSERT INTO `interlock`.`canary` (`token`, `server`) VALUES ({text(token)}, {text(server)}) "
-        "ON DUPLICATE KEY UPDATE `server`=VALUES(`server`), `at`=CURRENT_TIMESTAMP(6)"
+        f"ON DUPLICATE KEY UPDATE `server`={text(server)}, `at`=CURRENT_TIMESTAMP(6)"
     )
 
 
@@ -33,7 +33,7 @@ def upsert_if_writable(server: ServerName, token: str) -> str:
     """For Interlock's own account, which passes read_only: the statement itself looks, and writes nothing on a read-only server."""
     return (
         f"INSERT INTO `interlock`.`canary` (`token`, `server`) SELECT {text(token)}, {text(server)} FROM DUAL WHERE {_WRITABLE} "
-        "ON DUPLICATE KEY UPDATE `server`=VALUES(`server`), `at`=CURRENT_TIMESTAMP(6)"
+        f"ON DUPLICATE KEY UPDATE `server`={text(server)}, `at`=CURRENT_TIMESTAMP(6)"
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from interlock.model.facts import SessionFacts
+from interlock.servers.accounts import Accounts
 from interlock.servers.session import Row, text_of
 
 _NOT_CLIENTS = frozenset({"Binlog Dump", "Binlog Dump GTID", "Daemon", "Slave_IO", "Slave_SQL", "Slave_worker"})
@@ -28,21 +29,22 @@ def is_client(row: Row, *, ours: Collection[int], our_users: Collection[str]) ->
     )
 
 
-def as_facts(row: Row, *, passes_read_only: bool | None, last: Mapping[int, str]) -> SessionFacts:
+def as_facts(row: Row, *, known: Accounts, last: Mapping[int, str]) -> SessionFacts:
     """One connection. `last` holds the last statement of each session where the server tells."""
-    number = int(text_of(row["id"]))
+    number, user, host = int(text_of(row["id"])), text_of(row["user"]), text_of(row["host"])
     age = row["transaction_s"]
     return SessionFacts(
         id=number,
-        user=text_of(row["user"]),
-        host=text_of(row["host"]),
+        user=user,
+        host=host,
         command=text_of(row["command"]),
         state=text_of(row["state"]),
         time_s=max(0.0, float(text_of(row["time_s"]) or 0)),
         statement=(text_of(row["statement"]) or last.get(number, ""))[:200],
         transaction_s=None if age is None else max(0.0, float(text_of(age))),
         rows_modified=int(text_of(row["rows_modified"]) or 0),
-        passes_read_only=passes_read_only,
+        passes_read_only=known.passes(user, host),
+        administrator=known.is_administrator(user, host),
     )
 
 

@@ -77,7 +77,7 @@ class Dialect(Protocol):
         """From what `look` gave."""
         ...
 
-    def written_here(self, position: Position) -> Position:
+    def written_here(self, server: ServerName, position: Position) -> Position:
         """The part of its position that this server wrote itself."""
         ...
 

@@ -48,11 +48,10 @@ def wait_by_polling(
 def logged_since(
     session: Session, position: Position, limit: int, *, deadline: Deadline, begins: Callable[[Row], bool]
 ) -> tuple[LoggedTransaction, ...]:
-    """The server's *own* transactions after its own point in `position`; `begins` tells the event that begins one.
+    """The transactions after the server's own point in `position`, whoever wrote them; `begins` tells the event that begins one.
 
-    Others' are left out: where one stands in this log does not say where it stands in theirs. A transaction is named by where it begins.
+    A transaction is named by the point in this log past its first byte: a position holds it once it is past that.
     """
-    own_id = int(text_of(session.rows("SELECT @@GLOBAL.server_id AS id")[0]["id"]))
     start = position.of_server(session.server) if isinstance(position, FilePosition) else None
     files = [text_of(row["Log_name"]) for row in session.rows("SHOW BINARY LOGS")]
     if start is not None and start.file not in files:
@@ -63,10 +62,10 @@ def logged_since(
     for file in files[files.index(start.file) if start is not None else 0 :]:
         offset = start.offset if start is not None and file == start.file else 4
         for row in events(session, file, offset, deadline):
-            if begins(row) and int(text_of(row["Server_id"])) == own_id:
+            if begins(row):
                 at = int(text_of(row["Pos"]))
-                name = FilePosition.of({session.server: LogPoint.of(file, at + 1)})  # held once it is passed
-                found.append(LoggedTransaction(gtid=str(name), server_id=own_id, file=file, offset=at))
+                name = FilePosition.of({session.server: LogPoint.of(file, at + 1)})
+                found.append(LoggedTransaction(gtid=str(name), server_id=int(text_of(row["Server_id"])), file=file, offset=at))
                 if len(found) >= limit:
                     return tuple(found)
     return tuple(found)

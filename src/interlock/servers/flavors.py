@@ -9,8 +9,9 @@ from importlib.metadata import entry_points
 from interlock.errors import StatementFailed, UsageError
 from interlock.servers.dialect import Dialect, Flavor
 from interlock.servers.mariadb import MARIADB
+from interlock.servers.mysql import MYSQL
 
-FLAVORS: Mapping[str, Flavor] = {one.name: one for one in (MARIADB,)}
+FLAVORS: Mapping[str, Flavor] = {one.name: one for one in (MARIADB, MYSQL)}
 """In the order in which a greeting is tried on them: MySQL's says nothing of its flavor, so it comes last."""
 
 GROUP = "interlock.servers"

@@ -15,6 +15,7 @@ from interlock.servers.quoting import text
 
 CANARY_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "CREATE")
 CANARY_ACCOUNT_PRIVILEGES = ("SELECT", "INSERT", "UPDATE")
+# MariaDB answers with the newer of two names, and takes MySQL's for its own
 _ALIASES = {"READ ONLY ADMIN": "READ_ONLY ADMIN", "REPLICA MONITOR": "SLAVE MONITOR", "REPLICATION CLIENT": "BINLOG MONITOR"}
 
 
@@ -51,7 +52,8 @@ def missing(grants: Iterable[str], needs: Sequence[Need], *, account: str) -> tu
             in_schema |= privileges
     if "ALL PRIVILEGES" in everywhere:
         return ()
-    lines = [f"GRANT {need.privilege} ON *.* TO {account}" for need in needs if need.privilege not in everywhere]
+    lacks = [need.privilege for need in needs if _ALIASES.get(need.privilege, need.privilege) not in everywhere]
+    lines = [f"GRANT {privilege} ON *.* TO {account}" for privilege in lacks]
     lines += _missing_in_schema(everywhere | in_schema, account)
     return tuple(lines)
 

@@ -14,12 +14,13 @@ from interlock.model.topology import ServerName, ServerSpec
 from interlock.servers import file_positions, mariadb_facts, mariadb_log
 from interlock.servers.accounts import Accounts
 from interlock.servers.dialect import Bookmark, Flavor, Need
+from interlock.servers.last_statements import last_statements
 from interlock.servers.mariadb_accounts import accounts
 from interlock.servers.mariadb_locks import lock_holders
 from interlock.servers.mariadb_script import SETUP, WRITE_STATE, script, session_bounds
 from interlock.servers.pool import Pool, Purpose
 from interlock.servers.quoting import seconds, text
-from interlock.servers.session import MARGIN_S, READ_BOUND_S, Result, Row, Setup, text_of
+from interlock.servers.session import MARGIN_S, Result, Row, Setup, text_of
 from interlock.servers.versions import Version, version_of
 
 OWN_LOG, CHANNELS = "SHOW MASTER STATUS", "SHOW ALL SLAVES STATUS"
@@ -90,10 +91,12 @@ class MariaDB:
             event_scheduler=text_of(row["event_scheduler"]),
         )
 
-    def written_here(self, position: Position) -> Position:
+    def written_here(self, server: ServerName, position: Position) -> Position:
         match position:
             case MariaDBPosition():
                 return position.written_by(self.domain, self.server_id)
+            case FilePosition():
+                return position.only(server)
             case _:
                 return position
 
@@ -116,11 +119,7 @@ class MariaDB:
         return pool.rows(mariadb_facts.SESSIONS)
 
     def last_statements(self, pool: Pool) -> Mapping[int, str]:
-        """Only performance_schema knows, and MariaDB starts without it."""
-        results = pool.session(Purpose.WITNESS).run(
-            (mariadb_facts.LAST_STATEMENTS,), bound_s=READ_BOUND_S, harmless=mariadb_facts.NO_PERFORMANCE_SCHEMA
-        )
-        return {int(text_of(row["id"])): text_of(row["statement"]) for result in results for row in result.rows}
+        return last_statements(pool)
 
     def lock_holders(self, pool: Pool) -> tuple[str, ...]:
         return lock_holders(pool.session(Purpose.WITNESS))

@@ -7,7 +7,7 @@ The bits were read off a 10.11 server, GRANT by GRANT.
 from __future__ import annotations
 
 from interlock.errors import NotPermitted
-from interlock.servers.accounts import AccountName, Accounts, passing
+from interlock.servers.accounts import AccountName, Accounts, reaching
 from interlock.servers.session import Session, text_of
 from interlock.servers.versions import Version
 
@@ -29,4 +29,4 @@ def accounts(session: Session, version: Version) -> Accounts:
         granted.setdefault((text_of(row["user"]), text_of(row["host"])), set()).add((text_of(row["role"]), ""))
     direct = {(text_of(row["user"]), text_of(row["host"])) for row in rows if int(text_of(row["access"]) or 0) & bits}
     every = frozenset((text_of(row["user"]), text_of(row["host"])) for row in rows)
-    return Accounts(known=every, passing=passing(every, granted, direct))
+    return Accounts(known=every, passing=reaching(every, granted, direct))

@@ -26,13 +26,6 @@ SESSIONS = (
 )
 """`trx_started` is in the session's time zone; ours is +00:00 and so is SYSDATE() then."""
 
-LAST_STATEMENTS = (
-    "SELECT t.processlist_id AS id, LEFT(s.sql_text, 200) AS statement FROM performance_schema.threads t "
-    "JOIN performance_schema.events_statements_current s ON s.thread_id = t.thread_id WHERE t.processlist_id IS NOT NULL"
-)
-NO_PERFORMANCE_SCHEMA = frozenset({1142, 1146, 1683})
-"""Not readable, not there, or built without it: then the last statement is not known, which stops nothing."""
-
 _CHANNEL_FILTERS = (
     "Replicate_Do_DB",
     "Replicate_Ignore_DB",

@@ -1,10 +1,6 @@
 """Who holds table or global read locks, on a server that may have no instruments for it.
 
-With the plugin METADATA_LOCK_INFO (ships with MariaDB, not installed by default) the holder itself is named. Without it:
-
-- a table that stays `In_use` and can't be opened for reading at once is locked by LOCK TABLES … WRITE (or by DDL): that is what holds up a
-  fence, but the holder's session is not told;
-- the canary table can't be locked for writing at once: FLUSH TABLES WITH READ LOCK.
+With the plugin METADATA_LOCK_INFO (ships with MariaDB, not installed by default) the holder itself is named. Without it, `lock_probes.py`.
 
 Not seen without it: LOCK TABLES … READ and BACKUP STAGE up to BLOCK_DDL, neither of which delays SET GLOBAL read_only=1 (tried on 10.11),
 and locks on tables that the account may not read. Nothing here waits for a lock, nor keeps one.
@@ -12,8 +8,7 @@ and locks on tables that the account may not read. Nothing here waits for a lock
 
 from __future__ import annotations
 
-from interlock.errors import BoundReached, NotPermitted, StatementFailed
-from interlock.servers.quoting import name
+from interlock.servers.lock_probes import locks_found_by_trying
 from interlock.servers.session import Session, text_of
 
 _PLUGIN = "SELECT 1 FROM information_schema.plugins WHERE plugin_name='METADATA_LOCK_INFO' AND plugin_status='ACTIVE'"
@@ -23,7 +18,6 @@ _HELD = (
     "('MDL_SHARED_NO_WRITE', 'MDL_SHARED_NO_READ_WRITE', 'MDL_SHARED_READ_ONLY', 'MDL_EXCLUSIVE', 'MDL_BACKUP_FTWRL1', "
     "'MDL_BACKUP_FTWRL2', 'MDL_BACKUP_WAIT_FLUSH', 'MDL_BACKUP_WAIT_DDL', 'MDL_BACKUP_WAIT_COMMIT', 'MDL_BACKUP_BLOCK_DDL')"
 )
-_IN_USE = "SHOW OPEN TABLES WHERE In_use > 0"
 _AT_ONCE = "SET STATEMENT lock_wait_timeout=0 FOR "
 _PROBED_AT_MOST = 50
 
@@ -36,20 +30,4 @@ def lock_holders(session: Session) -> tuple[str, ...]:
             + (f" on {text_of(row['table_schema'])}.{text_of(row['table_name'])}" if text_of(row["table_name"]) else " on the whole server")
             for row in session.rows(_HELD)
         )
-    tables = [(text_of(row["Database"]), text_of(row["Table"])) for row in session.rows(_IN_USE)]
-    locked = [table for table in tables[:_PROBED_AT_MOST] if _is_closed(session, f"SELECT 1 FROM {name(*table)} LIMIT 0")]
-    sentences = [f"table {schema}.{table} is locked by a session (LOCK TABLES or DDL)" for schema, table in locked]
-    if ("interlock", "canary") not in locked and _is_closed(session, "SELECT 1 FROM `interlock`.`canary` WHERE 1=0 FOR UPDATE"):
-        sentences.append("a session holds FLUSH TABLES WITH READ LOCK")
-    return tuple(sentences)
-
-
-def _is_closed(session: Session, read: str) -> bool:
-    """Whether an empty read would have to wait for a metadata lock. A table that is gone or not ours to read is not closed."""
-    try:
-        session.run((_AT_ONCE + read,), bound_s=1.0)
-    except BoundReached:
-        return True
-    except (NotPermitted, StatementFailed):
-        return False
-    return False
+    return locks_found_by_trying(session, at_once=_AT_ONCE, within_s=1.0, at_most=_PROBED_AT_MOST)

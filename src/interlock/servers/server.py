@@ -143,7 +143,7 @@ class SqlServer:
         seen = self.write_facts()
         if not seen.read_only:
             raise StatementFailed(f"{self.name} takes writes: read_only=0", hint="fence it first", server=self.name)
-        own = self._dialect.written_here(seen.position)
+        own = self._dialect.written_here(self.name, seen.position)
         if self._spec.access.canary is None:
             return FenceProof(server=self.name, position=seen.position, own=own, canary="not tried: the topology names no canary account")
         try:
@@ -277,10 +277,7 @@ class SqlServer:
         if not rows:
             return ()
         known, last = self._known_accounts(), self._dialect.last_statements(self._pool)
-        return tuple(
-            client_sessions.as_facts(row, passes_read_only=known.passes(text_of(row["user"]), text_of(row["host"])), last=last)
-            for row in rows
-        )
+        return tuple(client_sessions.as_facts(row, known=known, last=last) for row in rows)
 
     def _set_read_only(self, effect: Fence | Open, statements: tuple[str, ...], within_s: float) -> Mapping[str, object]:
         dialect = self._dialect

@@ -1,0 +1,121 @@
+"""Rows of MySQL as facts: pure. NULL stays None, for no decision may take it for healthy.
+
+Rows of SHOW SLAVE STATUS are read by the newer names (`modern`), so that a version's words stand in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from interlock.model.facts import ChannelFacts, ServerFacts
+from interlock.model.position import LogPoint
+from interlock.model.topology import ServerName, ServerSpec
+from interlock.servers.mysql_script import PERSISTED
+from interlock.servers.mysql_words import Words
+from interlock.servers.session import Row, text_of
+
+SESSIONS = (
+    "SELECT p.id AS id, p.user AS user, p.host AS host, p.command AS command, p.state AS state, p.time AS time_s, "
+    "LEFT(p.info, 200) AS statement, t.trx_rows_modified AS rows_modified, "
+    "TIMESTAMPDIFF(MICROSECOND, CONVERT_TZ(t.trx_started, 'SYSTEM', '+00:00'), SYSDATE(6)) / 1e6 AS transaction_s "
+    "FROM information_schema.processlist p "
+    "LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id AND t.trx_mysql_thread_id <> 0"
+)
+"""`trx_started` is in the *server's* time zone, whatever the session's is (tried on 9.7; MariaDB's is in the session's)."""
+
+EVENTS = (
+    "SELECT event_schema AS db, event_name AS name, definer AS definer FROM information_schema.events "
+    "WHERE status = 'ENABLED' ORDER BY event_schema, event_name"
+)
+WORKER_ERRORS = (
+    "SELECT channel_name AS channel, worker_id AS worker, last_error_number AS number, last_error_message AS message "
+    "FROM performance_schema.replication_applier_status_by_worker WHERE last_error_number <> 0 ORDER BY worker_id"
+)
+_FILTERS = (
+    "Replicate_Do_DB",
+    "Replicate_Ignore_DB",
+    "Replicate_Do_Table",
+    "Replicate_Ignore_Table",
+    "Replicate_Wild_Do_Table",
+    "Replicate_Wild_Ignore_Table",
+    "Replicate_Rewrite_DB",
+)
+
+
+def settings(words: Words) -> str:
+    return (
+        "SELECT @@GLOBAL.server_id AS server_id, @@GLOBAL.log_bin AS log_bin, "
+        f"@@GLOBAL.{words.log_updates} AS log_updates, @@GLOBAL.binlog_format AS binlog_format, "
+        "@@GLOBAL.auto_increment_increment AS auto_increment_increment, @@GLOBAL.auto_increment_offset AS auto_increment_offset, "
+        "@@GLOBAL.version AS version, UNIX_TIMESTAMP(SYSDATE(6)) AS clock"
+    )
+
+
+def modern(row: Row) -> Row:
+    """The names of 8.0.22 and newer: Source for Master, Replica for Slave."""
+    return {key.replace("Master", "Source").replace("Slave", "Replica"): value for key, value in row.items()}
+
+
+def is_on(value: object) -> bool:
+    return text_of(value) not in {"0", "OFF", ""}
+
+
+def fence_of(row: Row) -> str:
+    """How it is fenced, from `look`: `super_read_only`, `read_only`, each perhaps `+persisted`; `persisted` alone if it is open now and
+    would start fenced; empty if it is open.
+    """
+    closed = "super_read_only" if is_on(row["super_read_only"]) else "read_only" if is_on(row["read_only"]) else ""
+    return "+".join(filter(None, [closed, PERSISTED if is_on(row.get("persisted")) else ""]))
+
+
+def server_facts(server: ServerName, row: Row, *, log: Sequence[Row], channels: Sequence[Row], our_clock_s: float) -> ServerFacts:
+    """`row` of `settings`. Replication filters are only told by the channels, those of the log only by the log's own status."""
+    filters = {key.lower(): text_of(channel[key]) for channel in channels for key in _FILTERS if channel.get(key)}
+    filters |= {key.lower(): text_of(one[key]) for one in log for key in ("Binlog_Do_DB", "Binlog_Ignore_DB") if one.get(key)}
+    return ServerFacts(
+        server=server,
+        flavor="mysql",
+        version=text_of(row["version"]),
+        server_id=int(text_of(row["server_id"])),
+        gtid_domain_id=None,
+        log_bin=is_on(row["log_bin"]),
+        log_slave_updates=is_on(row["log_updates"]),
+        binlog_format=text_of(row["binlog_format"]),
+        auto_increment_increment=int(text_of(row["auto_increment_increment"])),
+        auto_increment_offset=int(text_of(row["auto_increment_offset"])),
+        clock_offset_s=float(text_of(row["clock"])) - our_clock_s,
+        filters=filters,
+    )
+
+
+def address_of(row: Row) -> str:
+    return f"{text_of(row['Source_Host'])}:{text_of(row['Source_Port'])}"
+
+
+def applied_point(row: Row) -> LogPoint | None:
+    """How far the source's log is applied; None before the first event."""
+    file = text_of(row["Relay_Source_Log_File"])
+    return LogPoint.of(file, int(text_of(row["Exec_Source_Log_Pos"]))) if file else None
+
+
+def uses_gtids(row: Row) -> bool:
+    return is_on(row["Auto_Position"])
+
+
+def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers: Sequence[Row]) -> ChannelFacts:
+    """One modern row. A receiver's error stands before an applier's; the coordinator's words only point to its workers', which follow."""
+    address, name = address_of(row), text_of(row["Channel_Name"])
+    lag = row["Seconds_Behind_Source"]
+    errors = [text_of(row[key]) for key in ("Last_IO_Error", "Last_SQL_Error") if row.get(key)]
+    said = [text_of(worker["message"]) for worker in workers if text_of(worker["channel"]) == name]
+    return ChannelFacts(
+        server=server,
+        name=name,
+        source=next((one.name for one in pair if f"{one.host}:{one.port}" == address), None),
+        source_address=address,
+        receiver=text_of(row["Replica_IO_Running"]),
+        applier=text_of(row["Replica_SQL_Running"]) == "Yes",
+        lag_s=None if lag is None else int(text_of(lag)),
+        error="; ".join([*errors, *(one for one in said if one and not any(one in error for error in errors))]),
+        filters={key.lower(): text_of(row[key]) for key in _FILTERS if row.get(key)},
+    )
