@@ -24,7 +24,7 @@ test: setup ## the tests, on real servers; those that cut networks apart have a 
 	$(BIN)/pytest --ignore=tests/containers --ignore=tests/faults
 
 containers: setup ## the pair of docker-compose.yml and its cut links, in containers (installs an engine where there is none; minutes)
-	trap 'requirements/containers.sh stop' EXIT; requirements/containers.sh; time $(BIN)/pytest --durations=10 tests/containers
+	time requirements/containers.sh run $(BIN)/pytest --durations=10 tests/containers
 
 check: setup ## lint, format, types, layers, stale generated files
 	$(BIN)/ruff check

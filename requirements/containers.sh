@@ -1,6 +1,7 @@
 #!/bin/bash
 # A container engine with compose v2, where there is none: installed from Debian, and started if it does not answer.
 #   containers.sh         install what is missing, start the engine if it is down, make the base image if it can't be pulled
+#   containers.sh run …   the same, then a command; an engine that this call started is ended with it
 #   containers.sh stop    end the engine that this script started, and nothing else
 set -euo pipefail
 
@@ -55,6 +56,7 @@ start_engine() {
     as_root mkdir -p "$state"
     # an engine that turns forwarding on itself also drops all that it does not know, such as other network namespaces of this machine
     echo 1 | as_root tee /proc/sys/net/ipv4/ip_forward >/dev/null
+    started=yes
     as_root sh -c "setsid dockerd >'$state/log' 2>&1 </dev/null & echo \$! >'$state/pid'"
     for _ in $(seq 150); do
         if answers; then return; fi
@@ -100,8 +102,16 @@ make_base() {
     as_root rm -rf "$folder"
 }
 
-if [ "${1:-}" = stop ]; then stop; exit 0; fi
+started=
+case "${1:-}" in
+stop)
+    stop
+    exit 0
+    ;;
+run) trap '[ -z "$started" ] || stop' EXIT ;;
+esac
 installed dockerd || answers || install_engine
 answers || start_engine
 docker compose version >/dev/null 2>&1 && docker buildx version >/dev/null 2>&1 || install_plugins
 docker image inspect "$base" >/dev/null 2>&1 || docker pull -q "$base" 2>/dev/null || make_base
+if [ "${1:-}" = run ]; then "${@:2}"; fi
