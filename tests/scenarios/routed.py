@@ -6,6 +6,7 @@ Behind a key or a service there is a follower (`servers/follower.py`), which goe
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -242,9 +243,8 @@ def by_command(sandbox: Sandbox) -> Iterator[Moved]:
 
 @contextmanager
 def by_ssh(sandbox: Sandbox) -> Iterator[Moved]:
-    folder = Path(sandbox.directory) / "sshd"
-    folder.mkdir()
-    with _following(sandbox) as follows, sshd(folder) as host:
+    folder = tempfile.mkdtemp(prefix="sshd-", dir=sandbox.directory)
+    with _following(sandbox) as follows, sshd(Path(folder)) as host:
         spec = host.spec
         ssh = {"host": spec.host, "port": spec.port, "user": spec.user, "key": spec.key, "known_hosts": spec.known_hosts}
         settings = {"type": "command", "on": "east", **_programs(follows)}
