@@ -7,15 +7,18 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 
-.PHONY: help setup system demo test containers faults soak seeded-bugs endurance-switchovers endurance-races check bench endurance drill-crashes docs requirements clean
+.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-races check bench endurance drill-crashes docs requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
-setup: system .venv/dev.done ## the servers' programs, and .venv with all that the tests and checks need
+setup: system servers .venv/dev.done ## the servers' programs, and .venv with all that the tests and checks need
 
 system:
 	@requirements/system.sh
+
+servers: system
+	@requirements/servers.sh mysql-9.7 mariadb-11.8
 
 demo: system .venv/run.done ## a private pair, a load, a switchover there and back, and one that is rolled back
 	$(BIN)/interlock demo

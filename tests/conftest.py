@@ -17,10 +17,10 @@ from servers.etcd_lab import Cluster, etcd_cluster
 
 
 @contextmanager
-def _sandbox() -> Iterator[Sandbox]:
+def _sandbox(kind: str = "mariadb") -> Iterator[Sandbox]:
     folder = Path(tempfile.mkdtemp(prefix="interlock-"))  # pytest's own folders have paths too long for unix sockets
     try:
-        sandbox = pairs.up(folder / "pair", clock=SystemClock())
+        sandbox = pairs.up(folder / "pair", clock=SystemClock(), kind=kind)
         try:
             yield sandbox
         finally:
@@ -38,6 +38,13 @@ def clock() -> SystemClock:
 def pair() -> Iterator[Sandbox]:
     """One pair for the tests of a file: east open, west fenced at its beginning. A test that breaks it has its own."""
     with _sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def mysql_pair() -> Iterator[Sandbox]:
+    """The same of MySQL 9.7, in some four seconds."""
+    with _sandbox("mysql") as sandbox:
         yield sandbox
 
 

@@ -15,6 +15,7 @@ import pytest
 from interlock.clock import Clock, Deadline, SystemClock
 from interlock.errors import StatementFailed, UsageError
 from interlock.sandbox import accounts, pair, places, processes, sql
+from interlock.sandbox.kinds import MARIADB
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from interlock.sandbox.template import template
@@ -146,18 +147,16 @@ def test_passwords_are_private_and_on_no_command_line(pair: Sandbox) -> None:
 
 
 def test_two_that_make_the_template_at_once_make_it_once(tmp_path: Path) -> None:
-    paths = processes.programs(["mariadbd", "mariadb-install-db"])
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda _: template(paths, cache=tmp_path), range(2))
+        first, second = pool.map(lambda _: template(MARIADB, cache=tmp_path), range(2))
     assert first == second
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [first.name, f"{first.name}.lock"]
 
 
 def test_what_a_crash_left_of_a_template_is_removed(tmp_path: Path) -> None:
-    paths = processes.programs(["mariadbd", "mariadb-install-db"])
-    key = template(paths, cache=tmp_path)
+    key = template(MARIADB, cache=tmp_path)
     key.rename(tmp_path / f"{key.name}.making-crashed")
-    assert (template(paths, cache=tmp_path) / "mysql").is_dir()
+    assert (template(MARIADB, cache=tmp_path) / "mysql").is_dir()
     assert not list(tmp_path.glob("*.making-*"))
 
 

@@ -62,7 +62,12 @@ class DistinctIdentities(NoOutputs):
                 f"the masters share the GTID domain {domains[0]}",
                 "give each its own gtid_domain_id: with one domain, what each wrote can't be told apart",
             )
-        return Done(", ".join(f"{m.server}: server id {m.server_id}, GTID domain {m.gtid_domain_id}" for m in seen.masters))
+        return Done(", ".join(map(_identity, seen.masters)))
+
+
+def _identity(master: ServerFacts) -> str:
+    domain = f", GTID domain {master.gtid_domain_id}" if master.gtid_domain_id is not None else ""
+    return f"{master.server}: server id {master.server_id}{domain}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

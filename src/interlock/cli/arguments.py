@@ -196,8 +196,10 @@ def _add_sandbox(commands: Any) -> None:
     sandbox = _command(commands, "sandbox", "", "a private pair on this machine: servers, replication, proxy, topology file")
     inner = sandbox.add_subparsers(metavar="COMMAND", title="commands", required=True, dest="inner_name")
     drill = _command(commands, "drill", "drill:drill", "rehearse switchovers there and back on the sandbox, under load, and report")
+    up = _command(inner, "up", "sandbox:up", "start a pair in a folder of its own")
+    up.add_argument("--flavor", default="mariadb", metavar="FLAVOR", help="mariadb (default), mariadb-11.8 or mysql")
     for each in (
-        _command(inner, "up", "sandbox:up", "start a pair in a folder of its own"),
+        up,
         _command(inner, "status", "sandbox:status", "say what of it runs"),
         _command(inner, "down", "sandbox:down", "end its processes and remove its folder"),
         drill,

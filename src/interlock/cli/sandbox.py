@@ -33,7 +33,7 @@ def up(context: Context) -> Answer:
     """Start it and say how to use it."""
     directory = folder(context)
     try:
-        sandbox = pair.up(directory, clock=SystemClock())
+        sandbox = pair.up(directory, clock=SystemClock(), kind=context.options.flavor)
     except OSError as error:
         raise UsageError(f"{directory} can't hold a sandbox: {error}", hint="choose another folder with --dir") from error
     plain = {**_plain(sandbox), "writer": next(iter(sandbox.members))}
@@ -74,7 +74,8 @@ def _plain(sandbox: Sandbox) -> dict[str, object]:
 
 def _how_to_use(sandbox: Sandbox) -> str:
     servers = "\n".join(f"  {name}     {member.host}:{member.port}" for name, member in sandbox.members.items())
-    client = f"mariadb -h{sandbox.proxy.host} -P{sandbox.proxy.port} -uapp -p$(cat {sandbox.password_file('app')}) app"
+    program = "mysql" if sandbox.kind == "mysql" else "mariadb"
+    client = f"{program} -h{sandbox.proxy.host} -P{sandbox.proxy.port} -uapp -p$(cat {sandbox.password_file('app')}) app"
     return f"""\
 two servers that replicate to each other, and a proxy in front:
 {servers}

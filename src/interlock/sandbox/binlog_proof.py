@@ -10,17 +10,19 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from pathlib import Path
 
 from interlock.errors import StatementFailed
 from interlock.model.position import Gtid
+from interlock.sandbox.kinds import MARIADB, Kind, kind_named
 from interlock.sandbox.places import Member, Sandbox
-from interlock.sandbox.processes import programs
 
-_EVENT = re.compile(rb"^#\d{6}\s.*\tGTID (\d+)-(\d+)-(\d+)")
+_MARIADB_EVENT = re.compile(rb"^#\d{6}\s.*\tGTID (\d+)-(\d+)-(\d+)")
+_MYSQL_EVENT = re.compile(rb"^#\d{6}\s.* server id (\d+)\s.*\tGTID\t")
+_MYSQL_GTID = re.compile(rb"^SET @@SESSION.GTID_NEXT\s*=\s*'[0-9a-f-]{36}:(?:\w+:)?(\d+)'")
 _WITHIN_S = 600
 
 
@@ -73,22 +75,41 @@ def _twice(log: Iterable[Gtid]) -> list[tuple[Gtid, int]]:
 def prove(sandbox: Sandbox) -> BinlogProof:
     """Read both servers' logs whole, from their files: a server that is down is read all the same. StatementFailed if one can't be read."""
     east, west = sandbox.members.values()
-    return compare((east.name, west.name), logged(east), logged(west))
+    kind = kind_named(sandbox.kind)
+    return compare((east.name, west.name), logged(east, kind), logged(west, kind))
 
 
-def logged(member: Member) -> tuple[Gtid, ...]:
-    """Every transaction in a server's binary log, in its order, whichever server wrote it."""
+def logged(member: Member, kind: Kind = MARIADB) -> tuple[Gtid, ...]:
+    """Every transaction in a server's binary log, in its order, whichever server wrote it. A MySQL server's UUID tells no more than its
+    server id, which stands for the domain.
+    """
     index = Path(member.data) / "binlog.index"
     files = [str(Path(member.data) / Path(line).name) for line in index.read_text().split()]
-    program = programs(["mariadb-binlog"], {"mariadb-binlog": "mariadb-client"})["mariadb-binlog"]
+    program = kind.program_path(kind.log_reader, "mariadb-client")
     argv = [program, "--no-defaults", "--base64-output=decode-rows", *files]  # without --verbose: no row is printed
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:  # noqa: S603 - our own words
         assert reading.stdout is not None  # noqa: S101 - for the type checker: PIPE was asked for
         assert reading.stderr is not None  # noqa: S101 - as above
-        matches = map(_EVENT.match, reading.stdout)
-        found = tuple(Gtid(*(int(number) for number in matched.groups())) for matched in matches if matched is not None)
+        found = tuple(_of_mysql(reading.stdout) if kind.flavor == "mysql" else _of_mariadb(reading.stdout))
         said = reading.stderr.read().decode(errors="replace").strip()
         code = reading.wait(_WITHIN_S)
     if code != 0:
-        raise StatementFailed(f"mariadb-binlog on {member.name}'s log ended with exit code {code}: {said[-500:]}", server=member.name)
+        raise StatementFailed(f"{kind.log_reader} on {member.name}'s log ended with exit code {code}: {said[-500:]}", server=member.name)
     return found
+
+
+def _of_mariadb(lines: Iterable[bytes]) -> Iterator[Gtid]:
+    for matched in map(_MARIADB_EVENT.match, lines):
+        if matched is not None:
+            yield Gtid(*(int(number) for number in matched.groups()))
+
+
+def _of_mysql(lines: Iterable[bytes]) -> Iterator[Gtid]:
+    """The event's first line says the server, a later one the GTID."""
+    server_id = 0
+    for line in lines:
+        event, gtid = _MYSQL_EVENT.match(line), _MYSQL_GTID.match(line)
+        if event is not None:
+            server_id = int(event[1])
+        elif gtid is not None:
+            yield Gtid(server_id, server_id, int(gtid[1]))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from interlock.clock import Clock
 from interlock.errors import StatementFailed
 from interlock.sandbox import ledger, sql
+from interlock.sandbox.kinds import kind_named
 from interlock.sandbox.ledger import Entry
 from interlock.sandbox.load import POOLED, load
 from interlock.sandbox.places import Sandbox
@@ -100,12 +101,12 @@ def standby_of(sandbox: Sandbox) -> str:
 
 def _keys(sandbox: Sandbox, prefix: str) -> list[list[str]]:
     """The keys on each server, once it holds all that the other logged."""
-    found = []
+    kind, found = kind_named(sandbox.kind), []
     for name in sandbox.members:
         (other,) = (member for member in sandbox.members if member != name)
-        position = sql.query(sandbox, other, "SELECT @@gtid_binlog_pos AS position")[0]["position"]
+        position = next(iter(sql.query(sandbox, other, kind.position)[0].values()))
         with closing(sql.connect(sandbox, name, read_timeout_s=_CATCH_UP_S + 5)) as connection:
-            if sql.value(connection, "SELECT MASTER_GTID_WAIT(%s, %s)", position, _CATCH_UP_S) != 0:
+            if sql.value(connection, kind.wait, position, _CATCH_UP_S) != 0:
                 raise StatementFailed(f"{name} does not hold {position} of {other} after {_CATCH_UP_S}s", hint="interlock status")
             found.append([row["k"] for row in sql.rows(connection, "SELECT k FROM app.ledger WHERE k LIKE %s", f"{prefix}-%")])
     return found
