@@ -19,6 +19,7 @@ from interlock.model.effects import Hold, PointTo, Release, RestoreRoute
 from interlock.model.facts import RouteFacts
 from interlock.model.topology import ClusterName, RouteName, RouteSpec, SecretRef, SecretSource, Topology
 from interlock.ports import Route
+from interlock.routes.contract import ROUTE_RULES, Bench, Rule
 from interlock.routes.parts import RouteParts
 from interlock.routes.registry import make_route
 from servers.dns_lab import EAST, KEY, NAME, WEST, ZONE, Lab, NameServer, ask, await_same, name_servers, put, serial
@@ -76,6 +77,11 @@ def route(lab: Lab, *, secret: str | None = None, resolvers: Sequence[NameServer
         secrets=lambda _: lab.secret if secret is None else secret,
     )
     return make_route(RouteSpec(name=ROUTE, kind="dns", settings=said), parts)
+
+
+@pytest.mark.parametrize("rule", ROUTE_RULES, ids=lambda rule: rule.name)
+def test_it_keeps_the_contract_of_routes(lab: Lab, rule: Rule) -> None:
+    rule.check(Bench(route=route(lab), here=ClusterName("east"), there=ClusterName("west")))
 
 
 def test_a_flip_moves_the_record_there_and_back_with_the_ttl_of_the_topology(lab: Lab) -> None:
