@@ -9,6 +9,7 @@ from threading import Event, Thread
 
 import pytest
 
+from interlock.routes.proxysql_script import HELD
 from interlock.sandbox import sql
 from interlock.sandbox.ledger import Told, balance
 from interlock.sandbox.load import load
@@ -122,6 +123,18 @@ def test_with_a_node_killed_around_its_flip_all_nodes_lead_to_the_one_writer(two
         ended = run(two, tmp_path, with_step(tmp_path, phase, kill))
     assert ended.document["outcome"] in {"succeeded", "rolled_back"}, ended
     assert led_to(two) == [[writer(two)], [writer(two)]]
+
+
+@pytest.mark.parametrize("phase", ["flip", "verify"], ids=["just before its flip", "just after its flip"])
+def test_a_node_that_stays_dead_keeps_nobody_from_going_back_or_on(two: Fleet, tmp_path: Path, phase: str) -> None:
+    first, second = two.nodes
+    kill = f"- {{check: command, with: {{run: [kill, '-9', '{two.process(second).pid}']}}}}"
+    ended = run(two, tmp_path, with_step(tmp_path, phase, kill), lost_after="1s")
+    assert ended.document["outcome"] == {"flip": "rolled_back", "verify": "succeeded"}[phase], ended
+    assert any(second.admin in problem["what"] for problem in ended.document["problems"]), ended
+    assert led_to(two.of(1)) == [[writer(two)]]
+    assert HELD not in str(two.table(first))
+    two.stop(second)
 
 
 def test_with_a_reply_lost_in_a_flip_all_nodes_lead_to_the_one_writer(two: Fleet, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ class Fleet:
             "user": nodes.ADMIN,
             "password": f"{{file: {self.nodes[0].password_file}}}",
             "writer_hostgroup": str(nodes.HOSTGROUP),
-            "timeout": "1s",
+            "timeout": "5s",
             "clients": f'"{self.nodes[0].host}:{self.nodes[0].port}"',
             **settings,
         }

@@ -12,12 +12,13 @@ import pymysql
 import pytest
 
 from interlock.actions.route_facts import SeenRoutes, lead_to
+from interlock.actions.route_flip import FlipRoutes
 from interlock.errors import NotPermitted, OutcomeUnknown, RefusedButAlive, StatementFailed, Unreachable
 from interlock.model.codec import from_plain, to_plain
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect
 from interlock.model.facts import RouteFacts
 from interlock.model.topology import ClusterName
-from interlock.model.verdict import Refuse
+from interlock.model.verdict import Done, Refuse
 from interlock.ports import Route
 from interlock.routes.contract import ROUTE_RULES, Bench, Rule
 from interlock.sandbox import sql
@@ -358,7 +359,7 @@ def test_with_a_node_down_before_its_flip_the_error_names_it_and_the_way_back_le
 
 @pytest.mark.parametrize("forward", [True, False], ids=["finished", "rolled back"])
 def test_a_node_that_hangs_in_its_flip_leaves_an_unknown_outcome_and_is_led_either_way(two: Fleet, forward: bool) -> None:  # noqa: FBT001
-    writes = two.route()
+    writes = two.route(timeout="1s")
     seen = writes.facts()
     with hung(two, 1), pytest.raises(OutcomeUnknown, match=rf"{two.nodes[1].admin} did not answer within 1s"):
         writes.apply(TO_WEST)
@@ -369,6 +370,39 @@ def test_a_node_that_hangs_in_its_flip_leaves_an_unknown_outcome_and_is_led_eith
     else:
         writes.apply(RestoreRoute(route=ROUTE, seen=seen))
         assert writes.facts() == seen
+
+
+def test_a_node_that_stays_silent_is_waited_for_then_left_out_and_named(two: Fleet) -> None:
+    """So that one that is dead does not keep the others from going back, or on."""
+    first, second = two.nodes
+    writes = two.route(lost_after="600ms", timeout="300ms")
+    writes.apply(HOLD)
+    seen = writes.facts()
+    two.stop(second)
+    with pytest.raises(Unreachable, match=second.admin):
+        writes.facts()
+    CLOCK.sleep(0.7)
+    held = writes.facts()
+    assert (held.lost, held.holding, held.leads_to) == ((second.admin,), True, (EAST,))
+    writes.apply(TO_WEST)
+    flipped = writes.facts()
+    assert (flipped.lost, flipped.holding, flipped.leads_to) == ((second.admin,), False, (WEST,))
+    verdict = lead_to(SeenRoutes(routes=(flipped,)), WEST)
+    assert isinstance(verdict, Done)
+    assert f"{second.admin} does not answer and was left out" in verdict.warnings[0]
+    assert FlipRoutes(route=(ROUTE,), to=WEST).undo(SeenRoutes(routes=(seen,)), SeenRoutes(routes=(flipped,))) != ()
+    writes.apply(RestoreRoute(route=ROUTE, seen=seen))
+    assert FlipRoutes(route=(ROUTE,), to=WEST).undo(SeenRoutes(routes=(seen,)), SeenRoutes(routes=(writes.facts(),))) == ()
+    with pytest.raises(Unreachable, match=second.admin):
+        writes.warm_up()  # a run does not begin without it
+    two.start(second)
+    assert writes.facts().lost == ()
+    two.stop(first)
+    two.stop(second)
+    CLOCK.sleep(0.7)
+    for _ in range(2):
+        with pytest.raises(Unreachable, match="2 of 2 proxies failed"):
+            writes.facts()
 
 
 def test_a_node_that_dies_after_its_flip_comes_back_flipped(two: Fleet) -> None:

@@ -59,4 +59,13 @@ def lead_to(seen: SeenRoutes, cluster: ClusterName) -> Verdict:
     unproved = tuple(f"route {route.route} can't be read back: it is taken at its word" for route in routes if not route.provable)
     if not routes:
         return Done("there is no route to look at", ("the topology has no routes: clients are moved by other means",))
-    return Done(f"{', '.join(route.route for route in routes)}: to {cluster}", unproved)
+    return Done(f"{', '.join(route.route for route in routes)}: to {cluster}", (*unproved, *_lost(routes)))
+
+
+def _lost(routes: Sequence[RouteFacts]) -> tuple[str, ...]:
+    """The proxies that were left out because they do not answer: who comes back may lead to where it led before."""
+    return tuple(
+        f"route {route.route}: {proxy} does not answer and was left out; see where it leads before it gets clients again"
+        for route in routes
+        for proxy in route.lost
+    )

@@ -65,11 +65,14 @@ def _taken_to_lead(route: RouteFacts, came_from: ClusterName | None) -> RouteFac
 
 
 def _differs(before: RouteFacts, now: RouteFacts | None) -> bool:
-    """Counts of sessions move by themselves; what is to be put back is what the driver keeps in `raw`, the states and the hold."""
+    """Counts of sessions move by themselves; what is to be put back is what the driver keeps in `raw`, the states and the hold.
+
+    A proxy that was lost meanwhile can't be put back.
+    """
     if now is None:
         return True
-    shape = [(e.proxy, e.endpoint, e.state, dict(e.raw)) for e in before.endpoints]
-    shape_now = [(e.proxy, e.endpoint, e.state, dict(e.raw)) for e in now.endpoints]
+    shape = [(e.proxy, e.endpoint, e.state, dict(e.raw)) for e in before.endpoints if e.proxy not in now.lost]
+    shape_now = [(e.proxy, e.endpoint, e.state, dict(e.raw)) for e in now.endpoints if e.proxy not in now.lost]
     return shape != shape_now or before.leads_to != now.leads_to or before.holding != now.holding
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from interlock.model.position import Position
+from interlock.model.position import LogPoint, Position
 from interlock.model.topology import ClusterName, RouteName, ServerName
 
 
@@ -66,6 +66,8 @@ class ChannelFacts:
     """Replication into `server`. `source` is the pair's server it comes from, None if its address is not in the topology.
 
     `receiver` is the dialect's word (`Yes`, `No`, `Connecting`); `lag_s` is the server's own figure, None when it does not know.
+    `using` is the dialect's word for how it finds its place at its source (`slave_pos`, `current_pos`, `auto_position`, `position`), empty
+    if it is not known; `applied` is how far it is in the source's log.
     """
 
     server: ServerName
@@ -77,6 +79,37 @@ class ChannelFacts:
     lag_s: int | None
     error: str
     filters: Mapping[str, str] = field(default_factory=dict)
+    using: str = ""
+    applied: LogPoint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaFacts:
+    """A replica of the topology: what it holds and by which channels. `error` says why it could not be looked at: then it holds nothing
+    that is known.
+    """
+
+    server: ServerName
+    position: Position | None = None
+    channels: tuple[ChannelFacts, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SemiSyncFacts:
+    """Semi-synchronous replication at one server. `words` is the dialect's name for the sides (`master/slave`, `source/replica`), empty if
+    the server has none of it: then nothing else counts.
+
+    `waits`: its commits wait for an acknowledgement, `timeout_ms` at the most. `acknowledges`: so do others' commits for this server's,
+    once its receiver has connected anew. `clients` are the servers connected here that acknowledge.
+    """
+
+    server: ServerName
+    words: str
+    waits: bool = False
+    acknowledges: bool = False
+    clients: int = 0
+    timeout_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +191,8 @@ class RouteFacts:
     """Where a route leads. `leads_to` holds every cluster that some proxy of it sends new clients to: more than one is a split route.
 
     `hold_s` is how long it can keep clients waiting, None if it cannot; `holding` whether every proxy of it does, `held_in_part` whether
-    only some do (one was restarted, or did not take the word). `provable` is False when the route can't be read back.
+    only some do (one was restarted, or did not take the word). `provable` is False when the route can't be read back. `lost` are proxies
+    that were left out because they have not answered for so long that the others must not wait for them.
     """
 
     route: RouteName
@@ -168,6 +202,7 @@ class RouteFacts:
     provable: bool
     endpoints: tuple[EndpointFacts, ...] = ()
     held_in_part: bool = False
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

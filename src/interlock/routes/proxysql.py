@@ -11,17 +11,19 @@ the hostgroup a hold is on, and takes both servers for writers if both can be wr
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
 from interlock.clock import Deadline
-from interlock.errors import StatementFailed
+from interlock.errors import StatementFailed, Unreachable
 from interlock.model.effects import Hold, RouteEffect
 from interlock.model.facts import CanaryFacts, RouteFacts
 from interlock.model.topology import RouteName, RouteSpec
 from interlock.ports import Route
 from interlock.routes.canary import send_canary
 from interlock.routes.parts import RouteParts, RouteType
-from interlock.routes.proxies import at_once
+from interlock.routes.proxies import at_once, combined
 from interlock.routes.proxysql_admin import AdminInterface
 from interlock.routes.proxysql_facts import (
     Seen,
@@ -29,6 +31,7 @@ from interlock.routes.proxysql_facts import (
     is_held_in_part,
     is_holding,
     leads_to,
+    lost_endpoints,
     not_loaded,
     read_endpoints,
     reading,
@@ -36,6 +39,8 @@ from interlock.routes.proxysql_facts import (
 )
 from interlock.routes.proxysql_script import Statements, statements
 from interlock.routes.proxysql_settings import FIELDS, ProxySQLSettings, read_settings
+
+R = TypeVar("R")
 
 _PAUSE_S = 0.002
 _TABLE = "SELECT * FROM {} ORDER BY hostgroup_id, hostname, port"
@@ -49,6 +54,7 @@ class ProxySQLRoute:
         self._settings = settings
         self._parts = parts
         self._made: dict[str, AdminInterface] = {}
+        self._silent_since_s: dict[str, float] = {}
 
     @property
     def name(self) -> RouteName:
@@ -56,16 +62,21 @@ class ProxySQLRoute:
 
     def facts(self) -> RouteFacts:
         settings = self._settings
-        seen = at_once({name: partial(self._read, node) for name, node in self._nodes().items()})
-        endpoints = tuple(endpoint for name, rows in seen.items() for endpoint in read_endpoints(settings, name, rows))
+        seen = self._of_each({name: partial(self._read, node) for name, node in self._nodes().items()})
+        endpoints = tuple(
+            endpoint
+            for name, rows in seen.items()
+            for endpoint in (lost_endpoints(settings, name) if rows is None else read_endpoints(settings, name, rows))
+        )
         return RouteFacts(
             route=self.name,
             leads_to=leads_to(endpoints, settings.servers),
             holding=is_holding(endpoints),
-            hold_s=min(rows.hold_ms for rows in seen.values()) / 1000,
+            hold_s=min(rows.hold_ms for rows in seen.values() if rows is not None) / 1000,
             provable=True,
             endpoints=endpoints,
             held_in_part=is_held_in_part(endpoints),
+            lost=tuple(name for name, rows in seen.items() if rows is None),
         )
 
     def script(self, effect: RouteEffect, /) -> tuple[str, ...]:
@@ -73,23 +84,46 @@ class ProxySQLRoute:
         return tuple(f"proxysql {node}: {'; '.join(lines)}" for node, lines in statements(self._settings, effect).items())
 
     def apply(self, effect: RouteEffect, /) -> None:
-        """A hold ends once nothing is in flight on any node, or `drain` after it began."""
+        """A hold is done once nothing is in flight on any node, or `drain` after it began. A node that is lost is told nothing."""
         orders = statements(self._settings, effect)
         drains = isinstance(effect, Hold)
         calls = {name: partial(self._order, node, orders[name], drains=drains) for name, node in self._nodes().items() if name in orders}
         if calls:
-            at_once(calls)
+            self._of_each(calls)
 
     def canary(self, token: str, /) -> CanaryFacts:
         return send_canary(self._spec, self._parts.connect, self._parts.server_ids, token)
 
     def warm_up(self) -> None:
-        """Connect, and see that a flip would load and save its own changes only, not what somebody else has left half done."""
+        """Connect to every node, and see that a flip would load and save its own changes only, not what somebody else left half done."""
         at_once({name: partial(self._check_tables, node) for name, node in self._nodes().items()})
 
     def close(self) -> None:
         for node in self._made.values():
             node.close()
+
+    def _of_each(self, calls: Mapping[str, Callable[[], R]]) -> dict[str, R | None]:
+        """Results by node, None of one that is lost: it has not answered for `lost_after`, and another one does.
+
+        Before that its silence is an error, so that a node that is only restarted is waited for on the way back, by who asks again. Past
+        it, the other nodes' clients must not wait for good. Whatever the lost one does with its own, the interlock holds.
+        """
+        answers = at_once({name: partial(self._heard, name, call) for name, call in calls.items()})
+        silent = [answer for answer in answers.values() if isinstance(answer, Unreachable)]
+        if len(silent) == len(answers):
+            raise combined(silent, of=len(silent)) from silent[0]
+        return {name: None if isinstance(answer, Unreachable) else answer for name, answer in answers.items()}
+
+    def _heard(self, name: str, call: Callable[[], R]) -> R | Unreachable:
+        try:
+            answer = call()
+        except Unreachable as error:
+            now_s = self._parts.clock.monotonic_s()
+            if now_s - self._silent_since_s.setdefault(name, now_s) < self._settings.lost_after_s:
+                raise
+            return error
+        self._silent_since_s.pop(name, None)
+        return answer
 
     def _nodes(self) -> dict[str, AdminInterface]:
         if not self._made:

@@ -91,6 +91,14 @@ def read_endpoints(settings: ProxySQLSettings, node: str, seen: Seen) -> tuple[E
     )
 
 
+def lost_endpoints(settings: ProxySQLSettings, node: str) -> tuple[EndpointFacts, ...]:
+    """Of a node that does not answer. An undo passes over them."""
+    return tuple(
+        EndpointFacts(proxy=node, endpoint=str(address), cluster=cluster, state=EndpointState.UNKNOWN, healthy=None, sessions=0, queued=0)
+        for cluster, address in settings.servers.items()
+    )
+
+
 def leads_to(endpoints: Iterable[EndpointFacts], order: Iterable[ClusterName]) -> tuple[ClusterName, ...]:
     """The clusters that some node sends clients to, or will once it lets them go. A server that is none of the pair's stands there by its
     address: clients may be sent to it, which no cluster's name could say.
@@ -101,10 +109,11 @@ def leads_to(endpoints: Iterable[EndpointFacts], order: Iterable[ClusterName]) -
 
 
 def is_holding(endpoints: Sequence[EndpointFacts]) -> bool:
-    """Whether every node holds: one that does not lets its clients through to a fenced server."""
+    """Whether every node that answers holds: one that does not lets its clients through to a fenced server."""
     by_node: dict[str, list[EndpointFacts]] = {}
     for endpoint in endpoints:
-        by_node.setdefault(endpoint.proxy, []).append(endpoint)
+        if endpoint.state is not EndpointState.UNKNOWN:
+            by_node.setdefault(endpoint.proxy, []).append(endpoint)
     return bool(by_node) and all(
         any(_is_held(e) for e in rows) and not any(e.state is EndpointState.READY for e in rows) for rows in by_node.values()
     )
@@ -160,7 +169,7 @@ def _state(status: str, running: Row) -> EndpointState:
 
 
 def _is_held(endpoint: EndpointFacts) -> bool:
-    return endpoint.raw[NO_COLUMN] == "1" and endpoint.state is EndpointState.DRAIN
+    return endpoint.state is EndpointState.DRAIN and endpoint.raw[NO_COLUMN] == "1"
 
 
 def _pinned(address: Address, sleepers: Iterable[Row]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect
-from interlock.model.facts import EndpointFacts
+from interlock.model.facts import EndpointFacts, EndpointState
 from interlock.model.topology import ClusterName
 from interlock.routes.proxysql_settings import Address, ProxySQLSettings
 
@@ -46,7 +46,8 @@ def statements(settings: ProxySQLSettings, effect: RouteEffect) -> dict[str, Sta
         case PointTo(cluster=cluster):
             return dict.fromkeys(nodes, _kept(settings, _point_to(settings, cluster)))
         case RestoreRoute(seen=seen):
-            rows = {node: tuple(e for e in seen.endpoints if e.proxy == node and e.cluster in settings.servers) for node in nodes}
+            known = tuple(e for e in seen.endpoints if e.cluster in settings.servers and e.state is not EndpointState.UNKNOWN)
+            rows = {node: tuple(e for e in known if e.proxy == node) for node in nodes}
             return {node: _kept(settings, _restore(settings, seen_rows)) for node, seen_rows in rows.items() if seen_rows}
 
 

@@ -36,6 +36,12 @@ FIELDS = (
     ),
     Field(name="drain", kind=Kind.DURATION, default=0.5, doc="How long a hold waits for what is in flight; clients wait too."),
     Field(name="save", kind=Kind.FLAG, default=True, doc="false: a flip is not saved to disk, and lost when ProxySQL restarts."),
+    Field(
+        name="lost_after",
+        kind=Kind.DURATION,
+        default=5.0,
+        doc="A node of several that has not answered for so long in the middle of a run is left out, and named.",
+    ),
     Field(name="timeout", kind=Kind.DURATION, default=2.0, doc="How long the admin interface may take to answer."),
 )
 
@@ -66,6 +72,7 @@ class ProxySQLSettings:
     park: str
     drain_s: float
     save: bool
+    lost_after_s: float
     timeout_s: float
 
     def cluster_of(self, server: Address) -> ClusterName | None:
@@ -96,6 +103,7 @@ def read_settings(spec: RouteSpec, topology: Topology) -> ProxySQLSettings:
         park=str(said.get("park") or "OFFLINE_HARD"),
         drain_s=_seconds(said.get("drain"), 0.5),
         save=said.get("save") is not False,
+        lost_after_s=_seconds(said.get("lost_after"), 5.0),
         timeout_s=_seconds(said.get("timeout"), 2.0),
     )
 
