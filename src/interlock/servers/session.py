@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pymysql
@@ -105,6 +105,22 @@ class Session:
     def rows(self, statement: str, *, bound_s: float = READ_BOUND_S, doing: str = "") -> tuple[Row, ...]:
         """The rows of one read."""
         return self.run((statement,), bound_s=bound_s, doing=doing)[0].rows
+
+    def packets(self, command: int, payload: bytes, *, doing: str, bound_s: float = READ_BOUND_S) -> Iterator[bytes]:
+        """What answers a command of the protocol other than a statement, packet by packet without the leading OK byte, until its end; each
+        within `bound_s`. Nothing else can be asked of this connection meanwhile.
+        """
+        with self._turn:
+            try:
+                self._connection._read_timeout = bound_s + MARGIN_S  # type: ignore[attr-defined]  # noqa: SLF001 - as in _round_trip
+                self._connection._execute_command(command, payload)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+                while True:
+                    packet = self._connection._read_packet()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+                    if packet.is_eof_packet():
+                        return
+                    yield packet.get_all_data()[1:]
+            except pymysql.Error as error:
+                raise self._judged(error, bound_s=bound_s, effect=False, doing=doing) from error
 
     def idle_s(self) -> float:
         return self._clock.monotonic_s() - self._used_at_s

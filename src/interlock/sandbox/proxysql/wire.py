@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 QUIT, INIT_DB, QUERY, PING = 0x01, 0x02, 0x03, 0x0E
 IN_TRANSACTION, AUTOCOMMIT, MORE_RESULTS = 0x0001, 0x0002, 0x0008
+INTEGER, DOUBLE, TEXT = 0x08, 0x05, 0xFD
 _PLUGIN = b"mysql_native_password"
 # long password, long flag, connect with db, protocol 41, transactions, secure connection, several statements and results, plugin auth
 _CAPABILITIES = 0x1 | 0x4 | 0x8 | 0x200 | 0x2000 | 0x8000 | 0x10000 | 0x20000 | 0x80000
@@ -135,12 +136,12 @@ def error(code: int, words: str, state: str = "HY000") -> bytes:
     return b"\xff" + struct.pack("<H", code) + b"#" + state.encode() + words.encode()
 
 
-def resultset(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[bytes]:
-    """Every column a VARCHAR, as ProxySQL's admin interface has it."""
+def resultset(names: Sequence[str], rows: Sequence[Sequence[object]], *, kinds: Sequence[int] = ()) -> Iterator[bytes]:
+    """Every column a VARCHAR, as ProxySQL's admin interface has it, unless its type is among `kinds`."""
     end = b"\xfe" + struct.pack("<HH", 0, AUTOCOMMIT)
     yield _number(len(names))
-    for name in names:
-        yield _text("def") + _text("") * 3 + _text(name) * 2 + b"\x0c" + struct.pack("<HIBHB", _UTF8MB4, 1024, 0xFD, 0, 0) + bytes(2)
+    for name, kind in zip(names, kinds or [TEXT] * len(names), strict=True):
+        yield _text("def") + _text("") * 3 + _text(name) * 2 + b"\x0c" + struct.pack("<HIBHB", _UTF8MB4, 1024, kind, 0, 0) + bytes(2)
     yield end
     for row in rows:
         yield b"".join(b"\xfb" if value is None else _text(str(value)) for value in row)
