@@ -10,8 +10,9 @@ from interlock.errors import StatementFailed, UsageError
 from interlock.servers.dialect import Dialect, Flavor
 from interlock.servers.mariadb import MARIADB
 from interlock.servers.mysql import MYSQL
+from interlock.servers.xpand import XPAND
 
-FLAVORS: Mapping[str, Flavor] = {one.name: one for one in (MARIADB, MYSQL)}
+FLAVORS: Mapping[str, Flavor] = {one.name: one for one in (MARIADB, XPAND, MYSQL)}
 """In the order in which a greeting is tried on them: MySQL's says nothing of its flavor, so it comes last."""
 
 GROUP = "interlock.servers"
