@@ -23,7 +23,7 @@ installed() {
 }
 
 stop() {
-    [ -e "$state/pid" ] || exit 0
+    [ -e "$state/pid" ] || return 0
     local pid
     pid=$(cat "$state/pid")
     # the number may be another's by now

@@ -11,6 +11,7 @@ from pymysql.cursors import DictCursor
 from demo.servers import PAUSE_S, await_server, connected, rows, value
 from interlock.clock import Deadline, SystemClock
 from interlock.sandbox import accounts
+from interlock.sandbox.kinds import MARIADB, MYSQL, Kind
 
 ACCOUNTS = Path("/secrets/setup/accounts")
 WITHIN_S = 60.0
@@ -23,34 +24,30 @@ def main() -> None:
         await_server(side, accounts.ADMIN, admin, deadline)
     with ExitStack() as stack:
         east, west = (stack.enter_context(connected(side, accounts.ADMIN, admin)) for side in ("east", "west"))
-        replicate(east, "west", deadline)
-        replicate(west, "east", deadline)
+        kind = MARIADB if "MariaDB" in value(east, "SELECT VERSION()") else MYSQL
+        replicate(east, kind, "west", deadline)
+        replicate(west, kind, "east", deadline)
         if fenced(east) and fenced(west):
-            hold_the_same(east, west)
+            hold_the_same(east, west, kind)
             rows(east, "SET GLOBAL read_only=0")
         if fenced(west) and not rows(east, "SHOW TABLES FROM app LIKE 'ledger'"):
             rows(east, accounts.LEDGER)
     await_server("proxy", accounts.CLIENT, ACCOUNTS / accounts.CLIENT, deadline)
 
 
-def replicate(server: Connection[DictCursor], source: str, deadline: Deadline) -> None:
+def replicate(server: Connection[DictCursor], kind: Kind, source: str, deadline: Deadline) -> None:
     """Wait until it runs. SystemExit with the server's own words if it does not."""
-    if not rows(server, "SHOW SLAVE STATUS"):
-        rows(
-            server,
-            "CHANGE MASTER TO MASTER_HOST=%s, MASTER_USER=%s, MASTER_PASSWORD=%s, MASTER_USE_GTID=slave_pos, "
-            "MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1",
-            source,
-            accounts.REPLICATION,
-            (ACCOUNTS / accounts.REPLICATION).read_text().rstrip("\n"),
-        )
-        rows(server, "START SLAVE")
+    if not rows(server, kind.channel):
+        password = (ACCOUNTS / accounts.REPLICATION).read_text().rstrip("\n")
+        rows(server, kind.follow, source, 3306, password)
+        rows(server, kind.start)
     while True:
-        (channel,) = rows(server, "SHOW SLAVE STATUS")
-        if channel["Slave_IO_Running"] == channel["Slave_SQL_Running"] == "Yes":
+        (channel,) = rows(server, kind.channel)
+        if all(channel[thread] == "Yes" for thread in kind.runs):
             return
-        if deadline.is_over() or channel["Last_SQL_Error"]:
-            raise SystemExit(f"no replication from {source}: {channel['Last_SQL_Error'] or channel['Last_IO_Error']}")
+        failed, refused = (channel[column] for column in kind.errors)
+        if deadline.is_over() or failed:
+            raise SystemExit(f"no replication from {source}: {failed or refused}")
         deadline.clock.sleep(PAUSE_S)
 
 
@@ -58,11 +55,11 @@ def fenced(server: Connection[DictCursor]) -> bool:
     return bool(value(server, "SELECT @@read_only"))
 
 
-def hold_the_same(east: Connection[DictCursor], west: Connection[DictCursor]) -> None:
+def hold_the_same(east: Connection[DictCursor], west: Connection[DictCursor], kind: Kind) -> None:
     """After a restart both are fenced: neither may be opened that lacks what the other has."""
     for server, other in ((east, west), (west, east)):
-        position = value(other, "SELECT @@gtid_binlog_pos")
-        if position and value(server, "SELECT MASTER_GTID_WAIT(%s, 10)", position) != 0:
+        position = value(other, kind.position)
+        if position and value(server, kind.wait, position, 10) != 0:
             raise SystemExit(f"one server does not hold {position} of the other after 10s: it is for a person to decide")
 
 
