@@ -46,12 +46,13 @@ class Moved:
     ssh: Mapping[str, object] | None = None
 
 
-def sandbox_with(sandbox: Sandbox, routes: Mapping[str, Moved], **more: object) -> Sandbox:
+def sandbox_with(sandbox: Sandbox, routes: Mapping[str, Moved], *, tell_clients: bool = True, **more: object) -> Sandbox:
     """The same pair with a topology file of its own; the load's clients take the first of `routes`. JSON is YAML."""
     text = Path(sandbox.topology).read_text().partition("routes:\n")[0]
     for ssh in (moved.ssh for moved in routes.values() if moved.ssh is not None):
         text = text.replace("  east:\n", f"  east:\n    ssh: {json.dumps(ssh)}\n", 1)
-    said = {name: {**moved.settings, "clients": ":".join(map(str, moved.clients)), **more} for name, moved in routes.items()}
+    clients = {name: {"clients": ":".join(map(str, moved.clients))} if tell_clients else {} for name, moved in routes.items()}
+    said = {name: {**moved.settings, **clients[name], **more} for name, moved in routes.items()}
     path = Path(sandbox.directory) / f"{'-'.join(routes)}.yaml"
     path.write_text(text + f"routes: {json.dumps(said)}\n")
     host, port = next(iter(routes.values())).clients
@@ -312,8 +313,8 @@ KINDS: Mapping[str, Kind] = {
 
 
 @contextmanager
-def routed(sandbox: Sandbox, kinds: Mapping[str, Any], **more: object) -> Iterator[tuple[Sandbox, dict[str, Moved]]]:
+def routed(sandbox: Sandbox, kinds: Mapping[str, Any]) -> Iterator[tuple[Sandbox, dict[str, Moved]]]:
     """The pair with one route of each kind, by the kind's name."""
     with ExitStack() as stack:
         routes = {name: stack.enter_context(kind) for name, kind in kinds.items()}
-        yield sandbox_with(sandbox, routes, **more), routes
+        yield sandbox_with(sandbox, routes), routes

@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from interlock.clock import Deadline, SystemClock
-
 _LOOK_EVERY_S = 0.003
 
 Address = tuple[str, int]
@@ -50,17 +48,9 @@ def follower(folder: Path, clients: Address, targets: Mapping[str, Address], fir
             process.kill()
 
 
-def move(following: Follower) -> str:
-    """The cluster that the file names."""
-    return following.file.read_text().split()[0]
-
-
-def await_word(following: Follower, cluster: str, within_s: float = 5.0) -> None:
-    clock = SystemClock()
-    deadline = Deadline.after(clock, within_s)
-    while move(following) != cluster:
-        assert not deadline.is_over(), f"{following.file} says {following.file.read_text()!r}"
-        clock.sleep(0.01)
+def lead(file: Path) -> str:
+    """The cluster that a follower's file names."""
+    return file.read_text().split()[0]
 
 
 class _Proxy:

@@ -175,6 +175,25 @@ def test_a_body_with_braces_reaches_the_service_whole_and_its_no_is_repeated() -
             behind.route.apply(TO_WEST)
 
 
+def test_a_service_that_takes_its_time_is_asked_again_and_not_told_again() -> None:
+    with webhook() as behind:
+        judge = stand_in_of(behind).handle
+        held: list[Request] = []
+
+        def late(request: Request) -> tuple[int, object]:
+            if request.path != "/switch":
+                if held and sum(each.path == "/state" for each in stand_in_of(behind).seen) > 4:
+                    judge(held.pop())
+                return judge(request)
+            held.append(request)
+            return 202, {"ok": "soon"}
+
+        stand_in_of(behind).handle = late
+        behind.route.apply(TO_WEST)
+        assert behind.route.facts().leads_to == (WEST,)
+        assert sum(request.path == "/switch" for request in stand_in_of(behind).seen) == 1
+
+
 @pytest.mark.parametrize("answer", ["", "pool-north", '{"pools": []}', "[]"])
 def test_a_service_must_name_a_cluster(answer: str) -> None:
     with webhook() as behind:

@@ -10,16 +10,20 @@ Where it leads is known in one of three ways, the first that can be had:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from interlock.errors import StatementFailed
+from interlock.clock import Deadline
+from interlock.errors import DriverError, StatementFailed
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect
 from interlock.model.facts import CanaryFacts, EndpointFacts, EndpointState, RouteFacts
 from interlock.model.topology import ClusterName, RouteName, RouteSpec, ServerName
 from interlock.routes.canary import WITHIN_S, send_canary
 from interlock.routes.last_seen import LastSeen
 from interlock.routes.parts import RouteParts
+
+_SETTLE_S, _PAUSE_S = 1.0, 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,7 @@ class PointerRoute:
                 self._holding = False
             case PointTo(cluster=cluster):
                 self._told, self._holding = (cluster,), False
+                self._let_settle(cluster)
             case RestoreRoute(seen=seen):
                 self._told, self._holding = seen.leads_to, seen.holding
 
@@ -119,6 +124,13 @@ class PointerRoute:
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+    def _let_settle(self, cluster: ClusterName) -> None:
+        """A place may take its word before it has carried it out: it is looked at for a moment before anybody tells it again."""
+        deadline = Deadline.after(self._parts.clock, _SETTLE_S)
+        with suppress(DriverError):  # the next look says so
+            while self.facts().leads_to != (cluster,) and not deadline.is_over():
+                self._parts.clock.sleep(_PAUSE_S)
 
     def _can_be_tried(self) -> bool:
         """Not where clients are kept waiting: the one that looks would wait with them."""
