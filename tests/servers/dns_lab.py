@@ -74,6 +74,9 @@ acl:
   - id: update
     key: {key}
     action: update
+    update-owner: name
+    update-owner-name: [writer]
+    update-owner-match: equal
   - id: transfer
     address: 127.0.0.0/8
     action: transfer
@@ -207,7 +210,7 @@ def _bind(name: str, folder: Path, ports: Mapping[str, int], secret: str) -> str
             rest = (
                 f'key "{KEY}" {{ algorithm hmac-sha256; secret "{secret}"; }};\n'
                 f'key "other" {{ algorithm hmac-sha256; secret "{secret}"; }};\n'
-                f'zone "{ZONE}" {{ type primary; file "zone"; allow-update {{ key "{KEY}"; }}; }};\n'
+                f'zone "{ZONE}" {{ type primary; file "zone"; update-policy {{ grant {KEY} name {NAME} A AAAA CNAME; }}; }};\n'
             )
         case "secondary":
             more = "recursion no; notify no; allow-transfer { none; };"
