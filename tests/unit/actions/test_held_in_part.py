@@ -1,4 +1,4 @@
-"""A route of several proxies that holds on some of them only, and sessions that no hold reaches."""
+"""A route of several proxies that holds on some of them only or has lost one, and sessions that no hold reaches."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from interlock.actions.route_facts import SeenRoutes
+from interlock.actions.route_facts import SeenRoutes, lead_to
 from interlock.actions.route_flip import FlipRoutes
 from interlock.actions.route_hold import HoldRoutes, ReleaseRoutes
-from interlock.model.effects import Hold, PointTo, Release
+from interlock.model.effects import Hold, PointTo, Release, RestoreRoute
 from interlock.model.facts import EndpointFacts, EndpointState, RouteFacts
 from interlock.model.topology import ClusterName, RouteName
 from interlock.model.verdict import Act, Done
@@ -60,3 +60,29 @@ def test_a_session_that_no_hold_reaches_is_named_in_a_warning() -> None:
     assert verdict.warnings == (
         "route writes: p1:6032 can't hold who keeps a connection to 10.1.0.10:3306: session 17 of app@10.9.0.7:4711, idle for 5.1s",
     )
+
+
+def endpoint(proxy: str, state: EndpointState) -> EndpointFacts:
+    return EndpointFacts(proxy=proxy, endpoint="e", cluster=EAST, state=state, healthy=None, sessions=0, queued=0)
+
+
+@pytest.mark.parametrize(
+    ("first", "lost", "restored"),
+    [
+        (EndpointState.READY, ("p2",), False),
+        (EndpointState.MAINTENANCE, ("p2",), True),
+        (EndpointState.READY, (), True),
+    ],
+    ids=["the other one is as it was", "the other one is not", "none is lost"],
+)
+def test_an_undo_passes_over_a_proxy_that_was_lost(first: EndpointState, lost: tuple[str, ...], restored: bool) -> None:  # noqa: FBT001
+    before = replace(FREE, endpoints=(endpoint("p1", EndpointState.READY), endpoint("p2", EndpointState.READY)))
+    now = replace(FREE, endpoints=(endpoint("p1", first), endpoint("p2", EndpointState.UNKNOWN)), lost=lost)
+    undo = FlipRoutes(route=(ROUTE,), to=WEST).undo(seen(before), seen(now))
+    assert undo == ((RestoreRoute(route=ROUTE, seen=before),) if restored else ())
+
+
+def test_a_proxy_that_was_lost_is_named_in_a_warning() -> None:
+    verdict = lead_to(seen(replace(FREE, lost=("p2",))), EAST)
+    assert isinstance(verdict, Done)
+    assert verdict.warnings == ("route writes: p2 does not answer and was left out; see where it leads before it gets clients again",)
