@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from interlock.bootstrap import RealWorld, read_topology
-from interlock.clock import Clock, SystemClock
+from interlock.clock import Clock, Deadline, SystemClock
 from interlock.hosts.secrets import Secrets
 from interlock.ports import World
 from interlock.sandbox import sql
+from interlock.sandbox.kinds import kind_named
 from interlock.sandbox.places import Sandbox
 from interlock.simulated.pair import simulated_pair
 from interlock.simulated.process import SimulatedProcess
@@ -94,9 +95,10 @@ class RealBench:
 
     @contextmanager
     def applier_stopped(self, server: str) -> Iterator[None]:
-        sql.query(self.sandbox, server, "STOP ALL SLAVES")
+        stop, start = ("STOP REPLICA", "START REPLICA") if self.sandbox.kind == "mysql" else ("STOP SLAVE", "START SLAVE")
+        sql.query(self.sandbox, server, stop)
         yield
-        sql.query(self.sandbox, server, "START ALL SLAVES")
+        sql.query(self.sandbox, server, start)
 
     def put_back(self) -> None:
         for name, read_only in (("west", 1), ("east", 0)):
@@ -104,3 +106,34 @@ class RealBench:
             sql.query(self.sandbox, name, "SET GLOBAL event_scheduler=OFF")
         for world in self._worlds:
             world.close()
+
+
+@contextmanager
+def without_gtids(sandbox: Sandbox) -> Iterator[None]:
+    """Both channels by file and offset, from where they stand, and by GTID again afterwards."""
+    values: tuple[object, object]
+    if sandbox.kind == "mysql":
+        words = ("STOP REPLICA", "CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION={:d}", "START REPLICA")
+        values = (0, 1)
+    else:
+        words, values = ("STOP SLAVE", "CHANGE MASTER TO MASTER_USE_GTID={}", "START SLAVE"), ("no", "slave_pos")
+    try:
+        _say(sandbox, words, values[0])
+        yield
+    finally:
+        _say(sandbox, words, values[1])
+
+
+def _say(sandbox: Sandbox, words: tuple[str, ...], value: object) -> None:
+    for name in sandbox.members:
+        for word in words:
+            sql.query(sandbox, name, word.format(value))
+    for name in sandbox.members:
+        _await_channel(sandbox, name)
+
+
+def _await_channel(sandbox: Sandbox, name: str) -> None:
+    kind, deadline = kind_named(sandbox.kind), Deadline.after(SystemClock(), 10)
+    while not all(sql.query(sandbox, name, kind.channel)[0][thread] == "Yes" for thread in kind.runs):
+        assert not deadline.is_over(), f"{name} does not replicate"
+        deadline.clock.sleep(0.01)
