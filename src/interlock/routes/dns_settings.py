@@ -20,8 +20,8 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _LONGEST_NAME = 253
 LONGEST_TTL_S = 86400
-LONGEST_WAIT_S = 60
-"""How long old answers are waited out: the run's lease, the operator and a way back wait meanwhile."""
+LONGEST_WAIT_S = 15
+"""How long old answers are waited out. Nothing renews the run's lease meanwhile, of which 20 s are left at the least."""
 
 
 class RecordKind(StrEnum):

@@ -118,7 +118,7 @@ def test_a_hostile_value_is_refused_when_the_file_is_read_with_its_line(old: str
             "the zone's own name can't be an alias",
         ),
         ("record: db", f"record: {'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 60}", NAME, "is longer than a name may be: 253"),
-        ("record: db", "record: db\n    ttl: 61\n    resolvers: [10.0.0.54]", NAME, "a ttl of 61s can't be waited out, 60s can"),
+        ("record: db", "record: db\n    ttl: 16\n    resolvers: [10.0.0.54]", NAME, "a ttl of 16s can't be waited out, 15s can"),
         (", ssh: {host: 10.2.0.10, user: ops}", "", ADDRESS, "cluster west has no host to log in to"),
         ("10.0.0.100/24", "10.1.0.10/24", ADDRESS, "would move the address by which cluster east itself is reached: 10.1.0.10"),
     ],
