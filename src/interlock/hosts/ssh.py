@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Timer
 
 import paramiko
 
@@ -20,6 +20,7 @@ from interlock.model.facts import CommandResult
 from interlock.model.topology import SshSpec
 
 _CONNECT_S = 10.0
+_MARGIN_S = 0.5
 # A kept connection that answers nothing for so long is taken for dead, and another one is made.
 _KEPT_S = 2.0
 _LOOK_EVERY_S = 0.02
@@ -52,6 +53,10 @@ class HostConnection:
         """How the program ended. Unreachable and NotPermitted: it was not started. OutcomeUnknown: it may have been, and may still run."""
         deadline = Deadline.after(self._clock, effect.within_s)
         channel = self._channel(deadline)
+        # paramiko waits for the answer to `exec` without a bound: the end of the connection ends that wait, too
+        last_resort = Timer(deadline.left_s() + _MARGIN_S, self.close)
+        last_resort.daemon = True
+        last_resort.start()
         try:
             channel.exec_command(_words(effect))
             channel.shutdown_write()
@@ -60,6 +65,7 @@ class HostConnection:
             self.close()
             raise OutcomeUnknown(f"{_name(self._spec)}: the connection broke while {effect.argv[0]} ran: {error}") from error
         finally:
+            last_resort.cancel()
             channel.close()
 
     def close(self) -> None:
