@@ -6,10 +6,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from interlock.clock import Deadline, SystemClock
@@ -124,3 +126,55 @@ def test_neither_an_unknown_host_nor_a_wrong_key_gets_through(
 def test_nobody_listening_is_unreachable(sshd: Sshd) -> None:
     with pytest.raises(Unreachable, match=r"can't be reached"):
         run(replace(sshd.spec, port=2223), "true")
+
+
+class _Deaf(paramiko.ServerInterface):
+    """Lets everybody in, and never answers what it is asked to run: as a host that hangs in that moment."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def get_allowed_auths(self, username: str) -> str:
+        assert username
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        assert username
+        assert key is not None
+        return paramiko.common.AUTH_SUCCESSFUL
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        assert chanid >= 0
+        assert kind == "session"
+        return paramiko.common.OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        assert channel is not None
+        assert command
+        self.over.wait(20)
+        return False
+
+
+def test_a_host_that_takes_a_session_and_then_says_nothing_is_not_waited_for(sshd: Sshd) -> None:
+    """A stand-in, as no real host can be made to hang between the two."""
+    deaf = _Deaf()
+    with socket.create_server((sshd.spec.host, 2224)) as listener:
+
+        def answer() -> None:
+            peer, _ = listener.accept()
+            transport = paramiko.Transport(peer)
+            transport.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(sshd.folder / "host")))
+            transport.start_server(server=deaf)
+            deaf.over.wait(20)
+            transport.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        kind, public, _ = (sshd.folder / "host.pub").read_text().split()
+        (sshd.folder / "deaf_hosts").write_text(f"[{sshd.spec.host}]:2224 {kind} {public}\n")
+        began = CLOCK.monotonic_s()
+        with pytest.raises(OutcomeUnknown, match="the connection broke while true ran"):
+            run(replace(sshd.spec, port=2224, known_hosts=str(sshd.folder / "deaf_hosts")), "true", within_s=2)
+        assert CLOCK.monotonic_s() - began < 4
+        deaf.over.set()
+        thread.join()
