@@ -18,7 +18,8 @@ from interlock.sandbox.settings import option_file
 
 VOLUMES = Path("/secrets")
 SIDES = ("east", "west")
-_QUIET = {"mariadb": {"log_warnings": "1"}, "mysql": {"log_error_verbosity": "1"}}
+_LOG = {"mariadb": "/dev/stderr", "mysql": "stderr"}
+_OWN = {"mariadb": {"log_warnings": "1"}, "mysql": {"log_error_verbosity": "1", "innodb_numa_interleave": "0"}}
 
 
 def main() -> None:
@@ -64,9 +65,9 @@ def options(side: str, number: int, kind: Kind) -> str:
         socket="/tmp/server.sock",  # noqa: S108 - the container's own
         options=f"/secrets/{kind.name}/{side}.cnf",
         data="/var/lib/mysql",
-        log="/dev/stderr",
+        log=_LOG[kind.flavor],
     )
-    return option_file(member, kind, {"bind_address": "*", **_QUIET[kind.flavor]})
+    return option_file(member, kind, {"bind_address": "*", **_OWN[kind.flavor]})
 
 
 if __name__ == "__main__":

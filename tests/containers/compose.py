@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,8 +99,9 @@ class Demo:
             CLOCK.sleep(0.5)
 
 
-def docker(*words: str, within_s: float = 120) -> Ended:
-    done = subprocess.run(["docker", *words], cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=within_s, check=False)
+def docker(*words: str, env: Mapping[str, str] | None = None, within_s: float = 120) -> Ended:
+    environment = {**_environment(), **(env or {})}
+    done = subprocess.run(["docker", *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=within_s, check=False)
     return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
