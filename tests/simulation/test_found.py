@@ -43,6 +43,10 @@ FOUND = {
         ),
         recoveries=(Recovery.RESUME,),
     ),
+    # The writer hung as a team's own step began, and answered as it ended: it was taken for opened by that step, and fenced.
+    "a writer that did not answer before a team's own step is not fenced after it": Schedule(
+        playbook="in-parallel", faults=(Fault(kind=FaultKind.HANG, place=("east",), at_move=44, for_s=4.65),)
+    ),
 }
 
 

@@ -115,24 +115,28 @@ def _opening(execution: Execution, sending: Callable[[], None]) -> Callable[[], 
 
 def open_masters(world: World, besides: Collection[ServerName] = ()) -> tuple[ServerName, ...]:
     """The masters that are seen to take writes. One that does not answer is not among them; those of `besides` are not asked."""
+    return writers(_seen_masters(world, besides))
+
+
+def _seen_masters(world: World, besides: Collection[ServerName] = ()) -> list[WriteFacts]:
     seen: list[WriteFacts] = []
     for master in (each for each in world.topology.masters() if each.name not in besides):
         with suppress(DriverError):  # it is not seen to take writes; whoever must know that it does not, proves it
             seen.append(world.server(master.name).write_facts())
-    return writers(seen)
+    return seen
 
 
 @contextmanager
 def _opening_nothing(execution: Execution, deadline: Deadline) -> Iterator[None]:
     """A team's own step must not open a server behind the interlock's back; its text tells nothing of what it does.
 
-    What it opened is fenced again at once, and StepFailed names it.
+    What it opened is fenced again at once, and StepFailed names it. One that did not answer before may have been the writer all along.
     """
-    before = open_masters(execution.world)
+    closed = {seen.server for seen in _seen_masters(execution.world) if seen.read_only}
     try:
         yield
     finally:
-        opened = [name for name in open_masters(execution.world) if name not in before]
+        opened = [name for name in open_masters(execution.world) if name in closed]
         for name in opened:
             _one(execution, Fence(server=name, within_s=_CLOSE_WITHIN_S), deadline, lambda: None)
     if opened:
