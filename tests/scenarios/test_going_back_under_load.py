@@ -105,15 +105,22 @@ def test_a_lock_that_is_seen_is_refused_and_the_writer_is_writable_once_it_goes(
         assert_writable_soon(fresh_pair)
 
 
-@pytest.mark.parametrize("leave_out", [(), ("server.no_table_locks",)], ids=["shipped", "without the check"])
+@pytest.mark.parametrize(
+    ("lock", "leave_out"),
+    [
+        pytest.param("LOCK TABLES app.ledger WRITE", (), id="a table lock"),
+        pytest.param("LOCK TABLES app.ledger WRITE", ("server.no_table_locks",) * 2, id="a table lock, without the checks"),
+        pytest.param("FLUSH TABLES WITH READ LOCK", (), id="a global read lock"),
+    ],
+)
 def test_a_table_lock_that_is_taken_after_the_preflight_ends_the_run_in_its_bound(
-    fresh_pair: Sandbox, tmp_path: Path, leave_out: tuple[str, ...]
+    fresh_pair: Sandbox, tmp_path: Path, lock: str, leave_out: tuple[str, ...]
 ) -> None:
-    """The fence waits two seconds for it at the most, and takes what it did back."""
+    """It is seen right before the fence, which would wait two seconds for it at the most; and what was done is taken back."""
     before = state_of(fresh_pair)
     with rendezvous(tmp_path) as met, closing(sql.connect(fresh_pair, "east")) as holder:
         playbook = switchover_with(tmp_path / "meets.yaml", put={"drain": met.step}, leave_out=leave_out)
-        ended, took_s = _run_to(met, playbook, environment(fresh_pair, tmp_path), lambda: sql.rows(holder, "LOCK TABLES app.ledger WRITE"))
+        ended, took_s = _run_to(met, playbook, environment(fresh_pair, tmp_path), lambda: sql.rows(holder, lock))
         assert ended.code in {3, 4}, ended
         assert took_s < 12
         assert open_sides(fresh_pair) == ["east"]
