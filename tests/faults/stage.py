@@ -153,7 +153,8 @@ def strike_during(lab: Lab, fault: Fault, moment: Moment, folder: Path, *, heale
             process = stage.command = stack.enter_context(start(*words, env=env))
         stack.callback(process.kill)
         if moment is not Moment.BEFORE:
-            met.await_run()
+            met.await_run(process)
+            began_s = CLOCK.monotonic_s()
             fault.strike(stage)
             met.let_go()
         if healed:

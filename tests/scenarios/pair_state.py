@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -143,13 +144,19 @@ class Rendezvous:
     @property
     def step(self) -> str:
         loop = f"touch {self.here}; while [ ! -e {self.go_on} ]; do sleep 0.01; done"
-        return f"- check: command\n    with: {{run: [sh, -c, '{loop}'], within: 20s}}"
+        return f"- check: command\n    with: {{run: [sh, -c, '{loop}'], within: 60s}}"
 
-    def await_run(self) -> None:
-        assert eventually(self.here.exists, 20.0), "the run never came to the step"
+    def await_run(self, run: subprocess.Popen[str] | None = None) -> None:
+        """A busy machine takes its time; a `run` that has ended will not come any more."""
+        eventually(lambda: self.here.exists() or _has_ended(run), 60.0)
+        assert self.here.exists(), f"the run never came to the step{f': {run.communicate()}' if run and _has_ended(run) else ''}"
 
     def let_go(self) -> None:
         self.go_on.touch()
+
+
+def _has_ended(run: subprocess.Popen[str] | None) -> bool:
+    return run is not None and run.poll() is not None
 
 
 @contextmanager
