@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from interlock.model.effects import OutsideEffect, RouteEffect, ServerEffect
+from interlock.model.effects import ChannelEffect, OutsideEffect, RouteEffect, ServerEffect
 from interlock.model.facts import (
     CanaryFacts,
     ChannelFacts,
@@ -23,6 +23,7 @@ from interlock.model.facts import (
     LoggedTransaction,
     OutageFacts,
     RouteFacts,
+    SemiSyncFacts,
     ServerFacts,
     SessionFacts,
     WriteFacts,
@@ -48,6 +49,7 @@ class Server(Protocol):
         ...
 
     def channels(self) -> tuple[ChannelFacts, ...]: ...
+    def semi_sync(self) -> SemiSyncFacts: ...
     def sessions(self) -> tuple[SessionFacts, ...]:
         """Every client session with its open transaction, if it has one. Not replication's, not the server's own, not Interlock's."""
         ...
@@ -91,8 +93,8 @@ class Server(Protocol):
         ...
 
     # -- effects
-    def script(self, effect: ServerEffect, /) -> tuple[str, ...]: ...
-    def apply(self, effect: ServerEffect, /, mark: str) -> Mapping[str, object]:
+    def script(self, effect: ServerEffect | ChannelEffect, /) -> tuple[str, ...]: ...
+    def apply(self, effect: ServerEffect | ChannelEffect, /, mark: str) -> Mapping[str, object]:
         """Carry it out; returns outputs (`rows` of RunSql…). `mark` is put into a comment of each statement, for the process list."""
         ...
 

@@ -6,10 +6,12 @@ from importlib.metadata import entry_points
 
 from interlock.actions import (
     activity_checks,
+    appliers,
     custom,
     events_hand_over,
     evidence,
     pair_checks,
+    replicas,
     replication_checks,
     replication_wait,
     route_checks,
@@ -28,6 +30,8 @@ OWN: tuple[ActionSpec, ...] = (
     server_open.SPEC,
     *sessions.SPECS,
     events_hand_over.SPEC,
+    *replicas.SPECS,
+    *appliers.SPECS,
     replication_wait.SPEC,
     *route_hold.SPECS,
     route_flip.SPEC,

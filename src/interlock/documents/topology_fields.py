@@ -36,7 +36,13 @@ MASTER_FIELDS = (
 )
 REPLICA_FIELDS = (
     Field(name="name", kind=Kind.SERVER, required=True, doc="a name of its own"),
-    Field(name="follow", kind=Kind.TEXT, default="master", choices=("master", "writer"), doc="stay behind this side's master, or follow the writer"),
+    Field(
+        name="follow",
+        kind=Kind.TEXT,
+        default="master",
+        choices=("master", "writer"),
+        doc="stay behind this side's master, or follow the writer",
+    ),
     *MASTER_FIELDS,
 )
 SSH_FIELDS = (

@@ -12,6 +12,7 @@ from interlock.engine.states import Event, State
 from interlock.errors import DriverError, StepFailed
 from interlock.model.effects import (
     CallHttp,
+    ChannelEffect,
     Effect,
     Fence,
     Hold,
@@ -19,10 +20,15 @@ from interlock.model.effects import (
     Open,
     PointTo,
     Release,
+    Repoint,
     RestoreRoute,
     RunCommand,
     RunSql,
+    ServerEffect,
     SetEventScheduler,
+    SetSemiSync,
+    StartApplier,
+    StopApplier,
     target_of,
 )
 from interlock.model.facts import WriteFacts
@@ -39,6 +45,8 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
         match effect:
             case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
+            case Repoint() | StopApplier() | StartApplier() | SetSemiSync():
+                lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
             case Hold() | Release() | PointTo() | RestoreRoute():
                 lines += [f"{effect.route}: {line}" for line in world.route(effect.route).script(effect)]
             case RunCommand() | CallHttp():
@@ -47,20 +55,22 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
 
 
 def touched_servers(effects: Sequence[Effect]) -> set[ServerName]:
-    return {e.server for e in effects if isinstance(e, Fence | Open | SetEventScheduler | KillSessions | RunSql)}
+    return {e.server for e in effects if isinstance(e, ServerEffect | ChannelEffect)}
 
 
 def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadline, sending: Callable[[], None] = lambda: None) -> None:
-    """In order on one target, at the same time on different routes. Errors are the drivers' and the interlock's.
+    """In order on one target, at the same time on different routes or replicas. Errors are the drivers' and the interlock's.
 
     `sending` is called when lease, locks and interlock have let an effect through, right before it is sent: what fails earlier needs
     no undo.
     """
-    execution.guard.check(touched_servers(effects) & {master.name for master in execution.world.topology.masters()})
+    masters = {master.name for master in execution.world.topology.masters()}
+    execution.guard.check(touched_servers(effects) & masters)
     targets: dict[str, list[Effect]] = {}
     for effect in effects:
         targets.setdefault(target_of(effect), []).append(effect)
-    if len(targets) > 1 and all(target.startswith("route ") for target in targets):
+    apart = {f"server {server.name}" for server in execution.world.topology.replicas()}
+    if len(targets) > 1 and all(target.startswith("route ") or target in apart for target in targets):
         execution.world.gather([_in_order(execution, group, deadline, sending) for group in targets.values()])
     else:
         for effect in effects:
@@ -85,7 +95,7 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, sending: Call
             sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
             execution.interlock.prove_fenced(effect.server)
-        case SetEventScheduler() | KillSessions():
+        case SetEventScheduler() | KillSessions() | Repoint() | StopApplier() | StartApplier() | SetSemiSync():
             sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
         case RunSql():

@@ -43,9 +43,31 @@ def go_back(execution: Execution) -> None:
     if execution.taken_over:
         _look_again_at_fences(execution)
     for intent in reversed(list(execution.intents.values())):
-        if intent.undone or not (intent.begun or execution.taken_over):
+        if intent.undone or not (intent.begun or execution.taken_over) or _follows(bounds[intent.step]):
             continue
         _undo(execution, intent, bounds[intent.step], deadline)
+
+
+def put_followers_back(execution: Execution) -> list[UndoFailed]:
+    """What follows the pair goes back last: only once the old writer takes writes again is it sure to hold all that a replica holds.
+
+    What can't be put back stays where it is, and is told; the pair itself is as it was.
+    """
+    deadline = Deadline.after(execution.clock, execution.playbook.rollback_within_s)
+    bounds = bound_intents(execution)
+    failed: list[UndoFailed] = []
+    for intent in reversed(list(execution.intents.values())):
+        if intent.undone or not (intent.begun or execution.taken_over) or not _follows(bounds[intent.step]):
+            continue
+        try:
+            _undo(execution, intent, bounds[intent.step], deadline)
+        except UndoFailed as error:
+            failed.append(error)
+    return failed
+
+
+def _follows(bound: BoundStep) -> bool:
+    return bound.step.spec.role is Role.FOLLOWS
 
 
 def _look_again_at_fences(execution: Execution) -> None:
@@ -92,7 +114,7 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
             script = scripts(execution.world, effects)
             execution.journal.write(RecordKind.UNDOING, durable=True, step=intent.step, script=script)
             execution.observe(UndoBegan(step=intent.step, script=script))
-            for server in touched_servers(effects):
+            for server in touched_servers(effects) & {master.name for master in execution.world.topology.masters()}:
                 execution.guard.recover(server)
             took_hold = False
             carry_out(execution, effects, deadline)

@@ -192,13 +192,20 @@ def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
                     execution.clock.sleep(min(_POLL_S, bound.limit_s / _POLLS, deadline.left_s()))
                 else:
                     _guarded(lambda: execution.world.server(until.server).wait_applied(until.position, min(_SLICE_S, deadline.left_s())))
-            case Act(why, once):
+            case Act(why, once, otherwise):
                 if bound.step.spec.verb is not Verb.DO:
                     raise StepFailed(why, step=bound.key)
                 if acted and deadline.is_over():
+                    if otherwise is not None:
+                        return otherwise, seen
                     raise StepFailed(f"it did not take hold within {bound.limit_s:g}s: {why}", step=bound.key)
                 effects = cast("Action[Any]", action).effects(seen)
-                _act(execution, bound, seen, why=why, effects=effects, deadline=deadline)
+                try:
+                    _act(execution, bound, seen, why=why, effects=effects, deadline=deadline)
+                except StepFailed:
+                    if otherwise is None:
+                        raise
+                    execution.clock.sleep(min(_POLL_S, deadline.left_s()))  # the next look says what came of it
                 acted = True
                 if once:
                     return Done(why), seen

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from interlock.model.facts import RouteFacts
+from interlock.model.position import LogPoint
 from interlock.model.topology import ClusterName, RouteName, ServerName
 
 
@@ -58,6 +59,57 @@ class RunSql:
     server: ServerName
     statements: tuple[str, ...]
     within_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repoint:
+    """Let a channel of a replica lead from another server, account and options as they are.
+
+    `using` is the dialect's word for how it finds its place there; `at` is that place where it is told one, in the new source's log.
+    """
+
+    server: ServerName
+    channel: str
+    source: ServerName
+    host: str
+    port: int
+    using: str
+    at: LogPoint | None = None
+    within_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopApplier:
+    """Let a channel apply nothing more. Its receiver goes on."""
+
+    server: ServerName
+    channel: str
+    within_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartApplier:
+    """Let it apply again."""
+
+    server: ServerName
+    channel: str
+    within_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSemiSync:
+    """Whether the server's commits wait for an acknowledgement, and whether it acknowledges others'; None leaves it as it is.
+
+    `words` are the dialect's names for the two sides. `channels` are its receivers that connect anew: else what it acknowledges does not
+    change.
+    """
+
+    server: ServerName
+    words: str
+    waits: bool | None = None
+    acknowledges: bool | None = None
+    channels: tuple[str, ...] = ()
+    within_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,15 +167,19 @@ class CallHttp:
 
 
 ServerEffect = Fence | Open | SetEventScheduler | KillSessions | RunSql
+ChannelEffect = Repoint | StopApplier | StartApplier | SetSemiSync
+"""On replication at a server. None of them lets it take writes."""
 RouteEffect = Hold | Release | PointTo | RestoreRoute
 OutsideEffect = RunCommand | CallHttp
-Effect = ServerEffect | RouteEffect | OutsideEffect
+Effect = ServerEffect | ChannelEffect | RouteEffect | OutsideEffect
 
 
 def target_of(effect: Effect) -> str:
     """What an effect touches; effects on different targets may be carried out at the same time."""
     match effect:
         case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql():
+            return f"server {effect.server}"
+        case Repoint() | StopApplier() | StartApplier() | SetSemiSync():
             return f"server {effect.server}"
         case Hold() | Release() | PointTo() | RestoreRoute():
             return f"route {effect.route}"

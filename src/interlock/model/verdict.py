@@ -26,10 +26,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The effects are to be carried out. `once`: what they did can't be looked at, so a success is taken for done."""
+    """The effects are to be carried out. `once`: what they did can't be looked at, so a success is taken for done.
+
+    If an effect fails, or has not taken hold when the step's time is over, the step has failed, unless `otherwise` says what it is then.
+    """
 
     why: str
     once: bool = False
+    otherwise: Done | None = None
 
 
 @dataclass(frozen=True, slots=True)

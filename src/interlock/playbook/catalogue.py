@@ -26,6 +26,7 @@ class Role(StrEnum):
     CATCHES_UP = "catches_up"  # its `server` holds its `position` afterwards
     OPENS = "opens"  # its `server` takes writes afterwards
     FLIPS = "flips"  # ends the outage
+    FOLLOWS = "follows"  # moves servers that are behind the pair: they are put back last, and never fail the way back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

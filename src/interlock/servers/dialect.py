@@ -16,8 +16,10 @@ from interlock.model.facts import ChannelFacts, LoggedTransaction, ServerFacts, 
 from interlock.model.position import LogPoint, Position
 from interlock.model.topology import ServerName, ServerSpec
 from interlock.servers.accounts import Accounts
+from interlock.servers.channel_words import ChannelWords
 from interlock.servers.pool import Pool
 from interlock.servers.session import Result, Row, Setup
+from interlock.servers.versions import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,10 +126,12 @@ class Dialect(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flavor:
     """One flavor of server. `greets` tells whether a version is of this flavor; `speaks` is its dialect at a version, for the server of
-    this name; StatementFailed if that version is not driven.
+    this name; StatementFailed if that version is not driven. `channels` are its words for replication at a version, None if Interlock
+    changes nothing there.
     """
 
     name: str
     greets: Callable[[str], bool]
     speaks: Callable[[str, str], Dialect]
     newest: Dialect
+    channels: Callable[[Version], ChannelWords] | None = None

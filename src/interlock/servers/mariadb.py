@@ -11,7 +11,7 @@ from interlock.model.effects import ServerEffect
 from interlock.model.facts import ChannelFacts, LoggedTransaction, ServerFacts, WriteFacts
 from interlock.model.position import FilePosition, LogPoint, MariaDBPosition, Position
 from interlock.model.topology import ServerName, ServerSpec
-from interlock.servers import file_positions, mariadb_facts, mariadb_log
+from interlock.servers import channel_words, file_positions, mariadb_facts, mariadb_log
 from interlock.servers.accounts import Accounts
 from interlock.servers.dialect import Bookmark, Flavor, Need
 from interlock.servers.last_statements import last_statements
@@ -184,4 +184,5 @@ MARIADB = Flavor(
     greets=lambda version: "mariadb" in version.lower(),
     speaks=_speaks,
     newest=MariaDB(version=(12, 0, 0)),
+    channels=channel_words.mariadb,
 )

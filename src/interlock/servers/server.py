@@ -12,30 +12,47 @@ from collections.abc import Callable, Mapping
 from interlock.clock import Clock, Deadline
 from interlock.errors import BoundReached, DriverError, OutcomeUnknown, StatementFailed, WriteRefused
 from interlock.model.codec import fields_of, from_plain
-from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
+from interlock.model.effects import (
+    ChannelEffect,
+    Fence,
+    KillSessions,
+    Open,
+    Repoint,
+    RunSql,
+    ServerEffect,
+    SetEventScheduler,
+    SetSemiSync,
+    StartApplier,
+    StopApplier,
+)
 from interlock.model.facts import (
     ChannelFacts,
     EventFacts,
     FenceProof,
     LoggedTransaction,
+    SemiSyncFacts,
     ServerFacts,
     SessionFacts,
     WriteFacts,
 )
 from interlock.model.position import Position
 from interlock.model.topology import SecretRef, ServerName, ServerSpec
-from interlock.servers import canary_writes, client_sessions, grants, operator_lock
+from interlock.servers import canary_writes, client_sessions, grants, operator_lock, semi_sync
 from interlock.servers.accounts import Accounts
 from interlock.servers.dialect import Bookmark, Dialect
+from interlock.servers.channel_words import ChannelWords
 from interlock.servers.effects import all_marked, kill_sessions, run_sql
+from interlock.servers.flavors import flavor_named
 from interlock.servers.orphans import kill_and_prove_gone
 from interlock.servers.pool import Pool, Purpose
 from interlock.servers.quoting import MARK_PATTERN, text
 from interlock.servers.session import Row, Session, Setup, text_of
+from interlock.servers.versions import version_of
 
 LOG_BOUND_S = 30.0
 SCHEDULER_BOUND_S = 5.0
 _ACCOUNTS_FOR_S = 10.0
+_NEWEST = (99, 0, 0)
 
 
 class SqlServer:
@@ -85,6 +102,9 @@ class SqlServer:
 
     def channels(self) -> tuple[ChannelFacts, ...]:
         return self._dialect.channels(self._pool, self._pair)
+
+    def semi_sync(self) -> SemiSyncFacts:
+        return semi_sync.facts(self.name, self._pool.read(semi_sync.LOOK))
 
     def sessions(self) -> tuple[SessionFacts, ...]:
         """The canary account is Interlock's alone, and left out by its name; see `is_client` for Interlock's other one."""
@@ -172,17 +192,21 @@ class SqlServer:
 
     # -- effects
 
-    def script(self, effect: ServerEffect, /) -> tuple[str, ...]:
+    def script(self, effect: ServerEffect | ChannelEffect, /) -> tuple[str, ...]:
         """What `apply` sends. Of a server that never answered, the words of what it is supposed to be."""
         try:
-            return self._dialect.script(effect)
+            return self._words_of(effect, self._dialect)
         except DriverError:
-            return self._supposed.script(effect)
+            return self._words_of(effect, self._supposed)
 
-    def apply(self, effect: ServerEffect, /, mark: str) -> Mapping[str, object]:
+    def apply(self, effect: ServerEffect | ChannelEffect, /, mark: str) -> Mapping[str, object]:
         """Fence and Open return the `position` right after; a Fence or Open that holds already has no effect in the server itself."""
-        statements = all_marked(self._dialect.script(effect), mark)
+        statements = all_marked(self._words_of(effect, self._dialect), mark)
         match effect:
+            case Repoint() | StopApplier() | StartApplier() | SetSemiSync():
+                self._pool.act(statements, bound_s=effect.within_s, doing="replication")
+                self._attuned = None  # its channels may use another kind of position now
+                return {}
             case Fence(within_s=within_s) | Open(within_s=within_s):
                 return self._set_read_only(effect, statements, within_s)
             case SetEventScheduler():
@@ -257,6 +281,23 @@ class SqlServer:
         version = self._pool.session(Purpose.WITNESS).version
         self._attuned = self._recognise(version).attuned(self._pool, self._pair)
         return self._attuned
+
+    def _words_of(self, effect: ServerEffect | ChannelEffect, dialect: Dialect) -> tuple[str, ...]:
+        match effect:
+            case Repoint() | StopApplier() | StartApplier() | SetSemiSync():
+                return self._channel_words(dialect).script(effect)
+            case _:
+                return dialect.script(effect)
+
+    def _channel_words(self, dialect: Dialect) -> ChannelWords:
+        """Of the newest version there is, while the server has not told its own. StatementFailed if its flavor has none."""
+        words = flavor_named(dialect.flavor).channels
+        if words is None:
+            raise StatementFailed(
+                f"{self.name}: the replication of {dialect.flavor} is not changed by Interlock", hint="change it by hand", server=self.name
+            )
+        known = self._pool.known(Purpose.WITNESS)
+        return words(version_of(known.version) if known is not None else _NEWEST)
 
     def _speaking_of(self, position: Position) -> Dialect:
         if not self._dialect.speaks(position):

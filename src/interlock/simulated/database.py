@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from interlock.errors import BoundReached, OutcomeUnknown, RefusedButAlive, StatementFailed, Unreachable, WriteRefused
-from interlock.model.effects import Effect
+from interlock.model.effects import ChannelEffect, Effect
 from interlock.model.facts import ChannelFacts, EventFacts
 from interlock.model.position import FilePosition, Gtid, GtidSource, LogPoint, MariaDBPosition, MySQLPosition, Position
 from interlock.model.topology import ServerName
@@ -81,6 +81,10 @@ class Faults:
     land_late: dict[type[Effect], float] = field(default_factory=dict)
 
 
+def _no_channel(effect: ChannelEffect) -> None:
+    raise StatementFailed(f"{effect.server} has no channel", server=effect.server)
+
+
 @dataclass(slots=True, kw_only=True)
 class Database:
     """`on_turn` is called whenever it begins or ends to take writes, or to answer. `settings` is what a team's own SQL reads and sets.
@@ -106,6 +110,8 @@ class Database:
     pending_of_clients: list[tuple[int, str]] = field(default_factory=list)
     channels: Callable[[], tuple[ChannelFacts, ...]] = tuple
     sources: dict[ServerName, Callable[[], int]] = field(default_factory=dict)
+    change_channel: Callable[[ChannelEffect], None] = _no_channel
+    acknowledging: list[Callable[[], bool]] = field(default_factory=list)
     on_log: list[Callable[[Transaction], None]] = field(default_factory=list)
     on_turn: list[Callable[[], None]] = field(default_factory=list)
     sessions_made: int = 0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from interlock.model.effects import RouteEffect, ServerEffect
+from interlock.model.effects import ChannelEffect, RouteEffect, ServerEffect
 from interlock.model.topology import (
     Access,
     Account,
@@ -37,7 +37,7 @@ class Sent:
 
     at_s: float
     process: str
-    effect: ServerEffect | RouteEffect
+    effect: ServerEffect | ChannelEffect | RouteEffect
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,6 +60,8 @@ class SimulatedPair:
     on_sent: list[Callable[[Sent], None]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     excused: set[str] = field(default_factory=set)
+    replicas: dict[str, Database] = field(default_factory=dict)
+    """Servers behind the pair (`replicas.py`): clients never reach them."""
 
     def note(self, sent: Sent) -> None:
         """An effect is about to be sent."""
@@ -68,7 +70,7 @@ class SimulatedPair:
             tell(sent)
 
     def database(self, name: str) -> Database:
-        return {"east": self.east, "west": self.west}[name]
+        return {"east": self.east, "west": self.west, **self.replicas}[name]
 
     def writers(self) -> tuple[ServerName, ...]:
         return tuple(each.name for each in (self.east, self.west) if each.takes_writes)

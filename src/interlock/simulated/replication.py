@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from interlock.errors import StatementFailed
+from interlock.model.effects import ChannelEffect, Repoint, SetSemiSync, StartApplier, StopApplier
 from interlock.model.facts import ChannelFacts
 from interlock.simulated.database import Database, Transaction
 
@@ -19,9 +22,14 @@ class Channel:
     error: str = ""
     lag_known: bool = True
     applied: int = 0
+    neighbour: Callable[[str], Database] | None = None
+    """Who can be its source, by name; None for a channel between the masters, which nobody leads elsewhere."""
 
     def connect(self) -> None:
         """Begin to follow the source's log."""
+        source = self.source
+        source.acknowledging.append(lambda: self.source is source and self.target.settings.get("semi_sync_acknowledges") == "1")
+        self.target.change_channel = self.change
         self.source.on_log.append(self._logged)
         self.source.on_turn.append(self.pump)
         self.target.on_turn.append(self.pump)
@@ -35,6 +43,32 @@ class Channel:
     def start(self) -> None:
         self.running, self.error = True, ""
         self.pump()
+
+    def change(self, effect: ChannelEffect) -> None:
+        match effect:
+            case StopApplier():
+                self.stop()
+            case StartApplier():
+                self.start()
+            case Repoint(source=source) if self.neighbour is not None:
+                self._lead_from(self.neighbour(source))
+            case Repoint():
+                raise StatementFailed(f"{self.target.name} is led from {self.source.name} and nowhere else", server=self.target.name)
+            case SetSemiSync(waits=waits, acknowledges=acknowledges):
+                for key, value in (("semi_sync_waits", waits), ("semi_sync_acknowledges", acknowledges)):
+                    if value is not None:
+                        self.target.settings[key] = f"{value:d}"
+
+    def _lead_from(self, source: Database) -> None:
+        """By GTID: from the first transaction of its log that is missing here. A source that lacks one that is here is error 1236."""
+        missing = [gtid for gtid in self.target.held.values() if source.held.get(gtid.domain, gtid).sequence < gtid.sequence]
+        self.source, self.applied = source, 0
+        self.target.sources.clear()
+        self.connect()
+        if missing:
+            self.stop(f"1236 {missing[0]} is not in the log of {source.name}")
+        else:
+            self.start()
 
     def pump(self) -> None:
         """Apply all that is due and can be applied."""
@@ -66,6 +100,7 @@ class Channel:
                 applier=self.running,
                 lag_s=lag_s if self.lag_known and self.running and not self.source.faults.down else None,
                 error=self.error,
+                using="slave_pos",
             ),
         )
 

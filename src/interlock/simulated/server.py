@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from interlock.errors import PairBusy, StatementFailed, Unreachable, WriteRefused
-from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
+from interlock.model.effects import (
+    ChannelEffect,
+    Fence,
+    KillSessions,
+    Open,
+    Repoint,
+    RunSql,
+    ServerEffect,
+    SetEventScheduler,
+    SetSemiSync,
+    StartApplier,
+    StopApplier,
+)
 from interlock.model.facts import (
     ChannelFacts,
     EventFacts,
     FenceProof,
     LoggedTransaction,
+    SemiSyncFacts,
     ServerFacts,
     SessionFacts,
     WriteFacts,
@@ -27,7 +40,9 @@ _LATER_S = 1.0
 class SimulatedServer:
     """`done` gets every effect that is sent, with the process that sent it."""
 
-    def __init__(self, spec: ServerSpec, database: Database, process: SimulatedProcess, done: Callable[[ServerEffect], None]) -> None:
+    def __init__(
+        self, spec: ServerSpec, database: Database, process: SimulatedProcess, done: Callable[[ServerEffect | ChannelEffect], None]
+    ) -> None:
         self._spec = spec
         self._database = database
         self._process = process
@@ -67,6 +82,19 @@ class SimulatedServer:
 
     def channels(self) -> tuple[ChannelFacts, ...]:
         return self._read().channels()
+
+    def semi_sync(self) -> SemiSyncFacts:
+        """Each side as a setting of its name, `1` or `0`; without one the server has none of it. A peer that acknowledges is a client."""
+        settings = self._read().settings
+        words = "master/slave" if "semi_sync_waits" in settings or "semi_sync_acknowledges" in settings else ""
+        return SemiSyncFacts(
+            server=self.name,
+            words=words,
+            waits=settings.get("semi_sync_waits") == "1",
+            acknowledges=settings.get("semi_sync_acknowledges") == "1",
+            clients=sum(each() for each in self._database.acknowledging),
+            timeout_ms=10_000,
+        )
 
     def sessions(self) -> tuple[SessionFacts, ...]:
         database = self._read()
@@ -125,7 +153,7 @@ class SimulatedServer:
 
     # -- effects
 
-    def script(self, effect: ServerEffect, /) -> tuple[str, ...]:
+    def script(self, effect: ServerEffect | ChannelEffect, /) -> tuple[str, ...]:
         match effect:
             case Fence():
                 return ("SET GLOBAL read_only=1",)
@@ -137,8 +165,16 @@ class SimulatedServer:
                 return tuple(f"KILL {one}" for one in ids)
             case RunSql(statements=statements):
                 return statements
+            case Repoint(source=source):
+                return (f"follow {source}",)
+            case StopApplier():
+                return ("stop applying",)
+            case StartApplier():
+                return ("apply",)
+            case SetSemiSync(waits=waits, acknowledges=acknowledges):
+                return (f"semi-sync: waits {waits}, acknowledges {acknowledges}",)
 
-    def apply(self, effect: ServerEffect, /, mark: str) -> Mapping[str, object]:
+    def apply(self, effect: ServerEffect | ChannelEffect, /, mark: str) -> Mapping[str, object]:
         del mark
         self._process.move()
         self._must_be_connected()
@@ -156,6 +192,8 @@ class SimulatedServer:
                 database.carry_out(Open, lambda: database.set_read_only(on=False), within_s + _LATER_S)
             case SetEventScheduler(on=on):
                 database.carry_out(SetEventScheduler, lambda: setattr(database, "scheduler", "ON" if on else "OFF"), BOUND_S)
+            case Repoint() | StopApplier() | StartApplier() | SetSemiSync():
+                database.carry_out(type(effect), lambda: database.change_channel(effect), effect.within_s + _LATER_S)
             case KillSessions(ids=ids):
                 database.carry_out(KillSessions, lambda: _end(database, ids), BOUND_S)
             case RunSql(statements=statements, within_s=within_s):

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from interlock.errors import InterlockError
-from interlock.model.effects import RouteEffect, ServerEffect
+from interlock.model.effects import ChannelEffect, RouteEffect, ServerEffect
 from interlock.model.topology import RouteName, ServerName, Topology
 from interlock.ports import Outside, Prober, Route, Server, Store
 from interlock.simulated.clients import SimulatedProber
@@ -69,5 +69,5 @@ class SimulatedWorld:
         runs = self._store.runs(self.topology.name)
         return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
 
-    def _note(self, effect: ServerEffect | RouteEffect) -> None:
+    def _note(self, effect: ServerEffect | ChannelEffect | RouteEffect) -> None:
         self._pair.note(Sent(at_s=self._pair.clock.monotonic_s(), process=self._process.name, effect=effect))

@@ -14,6 +14,8 @@ from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.catalogue import Verb
 from interlock.simulated.pair import SimulatedPair, simulated_pair
 from interlock.simulated.process import SimulatedProcess
+from interlock.simulated.replicas import with_replica
+from interlock.simulated.replication import Channel
 from interlock.simulated.store import MemoryStore
 from interlock.simulated.world import SimulatedWorld
 
@@ -33,6 +35,7 @@ class Table:
         self.pair: SimulatedPair = simulated_pair(clients=0)
         self.world = SimulatedWorld(self.pair, SimulatedProcess("test"), MemoryStore(self.pair.clock))
         self.flag = "0"
+        self.replicas: list[Channel] = []
         self.pair.programs.known |= {
             "flag": self._flag,
             "http://flag/set": self._set,
@@ -53,7 +56,8 @@ class Table:
     def shape(self) -> object:
         pair = self.pair
         databases = [(d.read_only, d.scheduler, dict(d.settings)) for d in (pair.east, pair.west)]
-        return databases, pair.proxy.leads_to, pair.proxy.holding, dict(pair.proxy.weights), self.flag
+        channels = [(c.source.name, c.running) for c in (pair.to_west, pair.to_east, *self.replicas)]
+        return databases, pair.proxy.leads_to, pair.proxy.holding, dict(pair.proxy.weights), self.flag, channels
 
     def _flag(self, argv: Sequence[str]) -> tuple[int, str]:
         self.flag = {"set": "1", "unset": "0"}.get(argv[0], self.flag)
@@ -82,6 +86,11 @@ def holding(table: Table) -> None:
     table.pair.proxy.holding = True
 
 
+def a_replica(table: Table) -> None:
+    table.replicas.append(with_replica(table.pair, "east-r1"))
+    table.world = SimulatedWorld(table.pair, SimulatedProcess("test"), MemoryStore(table.pair.clock))
+
+
 def nothing(table: Table) -> None:
     del table
 
@@ -98,6 +107,8 @@ LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] =
     "flip": ("route.flip", {"route": ROUTES, "to": ClusterName("west")}, nothing),
     "flip, held": ("route.flip", {"route": ROUTES, "to": ClusterName("west")}, holding),
     "events": ("events.hand_over", {"server": WEST, "was": "ON"}, nothing),
+    "applier": ("applier.pause", {"server": WEST, "source": EAST}, nothing),
+    "replica": ("replicas.follow", {"writer": WEST}, a_replica),
     "command": ("command", COMMAND, nothing),
     "http": ("http", HTTP, nothing),
     "sql": ("sql", SQL, lambda table: table.pair.west.settings.update(x="")),
@@ -227,5 +238,5 @@ def test_newcomers_are_waited_for_and_known_sessions_are_not(table: Table) -> No
 
 
 def test_every_action_that_changes_something_is_in_these_tables() -> None:
-    tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.kill", "ssh"}  # ssh is a command elsewhere
+    tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.kill", "ssh", "applier.continue"}  # ssh is a command elsewhere
     assert {spec.name for spec in OWN if spec.verb is Verb.DO} == tested | WAITS

@@ -1,0 +1,83 @@
+"""`applier.*`: a standby that applies nothing for a moment, so that its own log's end and its place in the writer's log are one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from interlock.actions.action import describe, param
+from interlock.actions.check import NoOutputs
+from interlock.documents.fields import Kind
+from interlock.model.effects import Effect, StartApplier, StopApplier
+from interlock.model.facts import ChannelFacts
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Act, Done, Refuse, Verdict
+from interlock.playbook.catalogue import Verb
+from interlock.ports import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenChannel:
+    channel: ChannelFacts | None
+
+
+def _look(world: World, server: ServerName, source: ServerName) -> SeenChannel:
+    return SeenChannel(channel=next((one for one in world.server(server).channels() if one.source == source), None))
+
+
+def _missing(server: ServerName, source: ServerName) -> Refuse:
+    return Refuse(f"{server} does not replicate from {source}", f"point {server} at {source}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseApplier(NoOutputs):
+    """Let a standby apply nothing from the writer for a moment; its receiver goes on, so nothing is lost meanwhile."""
+
+    server: ServerName = param(Kind.SERVER, "the standby")
+    source: ServerName = param(Kind.SERVER, "the writer that it replicates from")
+
+    def look(self, world: World, /) -> SeenChannel:
+        return _look(world, self.server, self.source)
+
+    def decide(self, seen: SeenChannel, /) -> Verdict:
+        if seen.channel is None:
+            return _missing(self.server, self.source)
+        if seen.channel.applier:
+            return Act(f"{self.server} applies what {self.source} writes")
+        return Done(f"the applier of {self.server} is stopped")
+
+    def effects(self, seen: SeenChannel, /) -> tuple[Effect, ...]:
+        return (StopApplier(server=self.server, channel=seen.channel.name),) if seen.channel is not None and seen.channel.applier else ()
+
+    def undo(self, before: SeenChannel, now: SeenChannel | None, /) -> tuple[Effect, ...]:
+        stopped = now is None or (now.channel is not None and not now.channel.applier)
+        if before.channel is None or not before.channel.applier or not stopped:
+            return ()
+        return (StartApplier(server=self.server, channel=before.channel.name),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContinueApplier(NoOutputs):
+    """Let a standby apply again what the writer wrote meanwhile. What undoes the pause undoes this too."""
+
+    server: ServerName = param(Kind.SERVER, "the standby")
+    source: ServerName = param(Kind.SERVER, "the writer that it replicates from")
+
+    def look(self, world: World, /) -> SeenChannel:
+        return _look(world, self.server, self.source)
+
+    def decide(self, seen: SeenChannel, /) -> Verdict:
+        if seen.channel is None:
+            return _missing(self.server, self.source)
+        if not seen.channel.applier and not seen.channel.error:
+            return Act(f"the applier of {self.server} is stopped")
+        return Done(f"{self.server} applies what {self.source} writes")
+
+    def effects(self, seen: SeenChannel, /) -> tuple[Effect, ...]:
+        return (StartApplier(server=self.server, channel=seen.channel.name),) if seen.channel is not None else ()
+
+    def undo(self, before: SeenChannel, now: SeenChannel | None, /) -> tuple[Effect, ...]:
+        del before, now
+        return ()
+
+
+SPECS = (describe(PauseApplier, "applier.pause", Verb.DO), describe(ContinueApplier, "applier.continue", Verb.DO))
