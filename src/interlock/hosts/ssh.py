@@ -161,7 +161,10 @@ def _result(channel: paramiko.Channel, spec: SshSpec, effect: RunCommand, deadli
             clock.sleep(_LOOK_EVERY_S)
     code = channel.recv_exit_status()
     if code == -1:
-        raise StatementFailed(f"{_name(spec)}: {effect.argv[0]} ended without an exit code: by a signal, or the connection broke")
+        clock.sleep(_LOOK_EVERY_S)  # paramiko tells its channels of a broken connection before it knows itself
+        if not channel.get_transport().is_active():
+            raise OutcomeUnknown(f"{_name(spec)}: the connection broke while {effect.argv[0]} ran", hint="it may still run there: look")
+        raise StatementFailed(f"{_name(spec)}: {effect.argv[0]} was ended by a signal")
     return CommandResult(argv=effect.argv, exit_code=code, stdout=text_of(bytes(out)), stderr=text_of(bytes(err)))
 
 

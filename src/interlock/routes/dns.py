@@ -34,7 +34,7 @@ class DnsRoute:
         self._spec = spec
         self._settings = settings
         self._parts = parts
-        self._last: LastSeen[Endpoints] = LastSeen()
+        self._last: LastSeen[Endpoints] = LastSeen(after_a_miss=True)
         self._ttl_before_s = settings.ttl_s
 
     @property

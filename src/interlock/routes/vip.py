@@ -30,7 +30,7 @@ class VipRoute:
         self._spec = spec
         self._settings = settings
         self._parts = parts
-        self._last: LastSeen[Held] = LastSeen()
+        self._last: LastSeen[Held] = LastSeen(after_a_miss=True)
 
     @property
     def name(self) -> RouteName:
