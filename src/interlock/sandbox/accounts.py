@@ -30,6 +30,7 @@ def statements(kind: Kind) -> tuple[str, ...]:
         "CREATE DATABASE app",
         *(f"GRANT {grant} TO {user}@'%'" for user, grant in kind.grants.items()),
         *(line.partition(";")[0] for line in grants_sql(kind.flavor, TOOL, CANARY).splitlines()),
+        *kind.more,
     )
 
 

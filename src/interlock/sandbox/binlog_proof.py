@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from pathlib import Path
+from zlib import crc32
 
 from interlock.errors import StatementFailed
 from interlock.model.position import Gtid
@@ -22,7 +23,7 @@ from interlock.sandbox.places import Member, Sandbox
 
 _MARIADB_EVENT = re.compile(rb"^#\d{6}\s.*\tGTID (\d+)-(\d+)-(\d+)")
 _MYSQL_EVENT = re.compile(rb"^#\d{6}\s.* server id (\d+)\s.*\tGTID\t")
-_MYSQL_GTID = re.compile(rb"^SET @@SESSION.GTID_NEXT\s*=\s*'[0-9a-f-]{36}:(?:\w+:)?(\d+)'")
+_MYSQL_GTID = re.compile(rb"^SET @@SESSION.GTID_NEXT\s*=\s*'[0-9a-f-]{36}:(?:(\w+):)?(\d+)'")
 _WITHIN_S = 600
 
 
@@ -81,7 +82,7 @@ def prove(sandbox: Sandbox) -> BinlogProof:
 
 def logged(member: Member, kind: Kind = MARIADB) -> tuple[Gtid, ...]:
     """Every transaction in a server's binary log, in its order, whichever server wrote it. A MySQL server's UUID tells no more than its
-    server id, which stands for the domain.
+    server id, which stands for the domain; a tag counts its own, and has one of its own.
     """
     index = Path(member.data) / "binlog.index"
     files = [str(Path(member.data) / Path(line).name) for line in index.read_text().split()]
@@ -112,4 +113,4 @@ def _of_mysql(lines: Iterable[bytes]) -> Iterator[Gtid]:
         if event is not None:
             server_id = int(event[1])
         elif gtid is not None:
-            yield Gtid(server_id, server_id, int(gtid[1]))
+            yield Gtid(crc32(gtid[1]) if gtid[1] else server_id, server_id, int(gtid[2]))

@@ -116,6 +116,7 @@ _MYSQL_QUICK = {
 class Kind:
     """`home` is the folder in the user's cache that holds its programs, None if they are installed. `position` tells what a server holds,
     `wait` takes it and how many seconds, and yields 0 once it is held. `channel` tells of replication, by the columns `runs` and `errors`.
+    `more` are its template's last statements.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Kind:
     errors: tuple[str, str]
     log_reader: str
     home: str | None = None
+    more: tuple[str, ...] = ()
 
     def folder(self) -> Path | None:
         """Where its programs and files are, if not where programs are installed."""
@@ -227,6 +229,7 @@ MYSQL = Kind(
     errors=("Last_SQL_Error", "Last_IO_Error"),
     log_reader="mysqlbinlog",
     home="mysql-9.7",
+    more=("GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION", "DROP USER root@localhost"),  # root has no password
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (MARIADB, MARIADB_11, MYSQL)}
 

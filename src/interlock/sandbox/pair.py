@@ -95,6 +95,7 @@ def restart(sandbox: Sandbox, server: str, *, clock: Clock, network: Network = L
     """
     member = sandbox.members[server]
     kind = kind_named(sandbox.kind)
+    Path(f"{member.socket}.lock").unlink(missing_ok=True)  # MySQL's: the process it names may be a zombie still, which would count
     with network.inside(server):
         program = kind.program_path(kind.program, "mariadb-server-core")
         pid = processes.spawn([*wrapper, program, f"--defaults-file={member.options}"], Path(member.log))

@@ -18,7 +18,7 @@ from interlock.servers.quoting import text
 from interlock.servers.session import Row, Session, text_of
 
 _NEXT = re.compile(r"GTID_NEXT\s*=\s*'([0-9A-Fa-f-]{36}:[^']+)'")
-_BEGINS = frozenset({"Gtid", "Gtid_tagged", "GTID_TAGGED", "Anonymous_Gtid"})
+_BEGINS = frozenset({"Gtid", "Gtid_tagged_log_event", "Anonymous_Gtid"})
 
 
 def logged_since(

@@ -1,0 +1,403 @@
+"""The MySQL driver on a real pair, logged in with exactly the grants that `interlock grants` prints."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from contract.benches import RealBench
+from interlock.clock import SystemClock
+from interlock.errors import BoundReached, NotPermitted, OutcomeUnknown, WriteRefused
+from interlock.model.effects import Fence, KillSessions, Open, RunSql
+from interlock.model.position import GtidSource, MySQLPosition
+from interlock.model.topology import Access, Account, SecretRef, SecretSource, ServerName, ServerSpec, Tls
+from interlock.ports import Server
+from interlock.sandbox import pair as pairs
+from interlock.sandbox import sql
+from interlock.sandbox.places import Sandbox
+from interlock.servers.mysql_script import SETUP, write_state
+from interlock.servers.mysql_words import NEEDS, words
+from interlock.servers.pool import Pool, Purpose
+from interlock.servers.registry import make_server
+from servers.mariadb_lab import client, running, until
+
+EAST, WEST = ServerName("east"), ServerName("west")
+FENCE, OPEN = Fence(server=EAST, within_s=1.0), Open(server=EAST)
+_STATE = write_state(words((9, 7, 4)))
+
+
+@pytest.fixture(scope="module")
+def lab(mysql_pair: Sandbox) -> Sandbox:
+    return mysql_pair
+
+
+@pytest.fixture
+def bench(lab: Sandbox) -> Iterator[RealBench]:
+    made = RealBench(lab)
+    yield made
+    made.put_back()
+
+
+@pytest.fixture
+def east(bench: RealBench) -> Server:
+    return bench.first.server("east")
+
+
+@pytest.fixture
+def west(bench: RealBench) -> Server:
+    return bench.first.server("west")
+
+
+def spec(lab: Sandbox, name: str, *, tls: Tls | None = None) -> ServerSpec:
+    member = lab.members[name]
+    account, canary = (
+        Account(user=user, password=SecretRef(source=SecretSource.FILE, place=(str(lab.password_file(user)),)))
+        for user in ("interlock", "interlock_canary")
+    )
+    return ServerSpec(
+        name=ServerName(name),
+        cluster=RealBench(lab).first.topology.server(name).cluster,
+        host=member.host,
+        port=member.port,
+        access=Access(account=account, canary=canary, tls=tls),
+    )
+
+
+def secret(reference: SecretRef) -> str:
+    return Path(reference.place[0]).read_text().rstrip("\n")
+
+
+def state(lab: Sandbox, name: str) -> tuple[int, int, int]:
+    """read_only, super_read_only, and how many of the two are persisted."""
+    (row,) = sql.query(lab, name, _STATE)
+    return row["read_only"], row["super_read_only"], row["persisted"]
+
+
+# -- logging in
+
+
+@pytest.mark.parametrize("tls", [pytest.param(False, id="without-tls"), pytest.param(True, id="with-tls")])
+def test_an_account_of_caching_sha2_logs_in_with_a_cold_cache(lab: Sandbox, *, tls: bool) -> None:
+    """Its password goes over encrypted: by TLS, or with the server's own key."""
+    sql.query(lab, "east", "FLUSH PRIVILEGES")  # empties the cache of the plugin
+    assert sql.query(lab, "east", "SELECT plugin FROM mysql.user WHERE user='interlock'") == [{"plugin": "caching_sha2_password"}]
+    authority = Tls(ca=str(Path(lab.members["east"].data, "ca.pem")), verify_name=False) if tls else None
+    server = make_server(spec(lab, "east", tls=authority), secrets=secret, clock=SystemClock(), pair=())
+    try:
+        assert not server.write_facts().read_only
+        assert bool(server._pool.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0]["Value"]) is tls
+    finally:
+        server.close()
+
+
+# -- fence
+
+
+def test_a_fence_stops_administrators_too_and_outlives_a_restart(lab: Sandbox, bench: RealBench) -> None:
+    """Though its option file says that it starts open. Its system's time zone is another one this time: no age depends on it."""
+    east, options = bench.first.server("east"), Path(lab.members["east"].options)
+    east.apply(FENCE, "m")
+    assert state(lab, "east") == (1, 1, 1)
+    with client(lab, "east", "admin") as admin, pytest.raises(pymysql.err.OperationalError, match="1290"):
+        sql.rows(admin, "INSERT INTO app.ledger (k, server_id) VALUES ('never', 1)")
+    assert east.proof_of_fence().canary == "refused"
+    was = options.read_text()
+    options.write_text(was.replace("super_read_only=1", "super_read_only=0"))
+    try:
+        pid = next(process.pid for process in pairs.status(Path(lab.directory)).running if process.name == "east")
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: "east" in pairs.status(Path(lab.directory)).missing)
+        pairs.restart(lab, "east", clock=SystemClock(), wrapper=("/usr/bin/env", "TZ=Asia/Tokyo"))
+    finally:
+        options.write_text(was)
+    assert state(lab, "east") == (1, 1, 1)
+    again = bench.second.server("east")
+    again.apply(OPEN, "m")
+    assert state(lab, "east") == (0, 0, 0)
+    with client(lab, "east") as app:
+        sql.rows(app, "BEGIN")
+        sql.rows(app, "INSERT INTO app.ledger (k, server_id) VALUES ('zone', 1)")
+        (seen,) = [one for one in again.sessions() if one.user == "app" and one.transaction_s is not None]
+    assert 0 <= (seen.transaction_s or 0) < 10
+
+
+@pytest.mark.parametrize(
+    ("before", "word"),
+    [
+        pytest.param("SET GLOBAL read_only=1", "read_only", id="read-only"),
+        pytest.param("SET GLOBAL super_read_only=1", "super_read_only", id="super-read-only"),
+        pytest.param("SET PERSIST super_read_only=1", "super_read_only+persisted", id="persisted"),
+    ],
+)
+def test_an_undone_opening_puts_the_fence_back_as_it_was_seen(lab: Sandbox, west: Server, before: str, word: str) -> None:
+    sql.query(lab, "west", "SET GLOBAL read_only=0")
+    sql.query(lab, "west", before)
+    was = state(lab, "west")
+    seen = west.write_facts().fence
+    west.apply(Open(server=WEST), "m")
+    assert (state(lab, "west"), west.write_facts().fence) == ((0, 0, 0), "")
+    west.apply(Fence(server=WEST, within_s=1.0, as_was=seen), "m")
+    assert (seen, state(lab, "west")) == (word, was)
+    west.apply(Open(server=WEST), "m")
+
+
+def test_an_undone_fence_leaves_what_was_persisted_before_it(lab: Sandbox, east: Server) -> None:
+    sql.query(lab, "east", "SET PERSIST super_read_only=1")
+    sql.query(lab, "east", "SET GLOBAL read_only=0")
+    seen = east.write_facts()
+    assert (seen.read_only, seen.fence) == (False, "persisted")
+    east.apply(FENCE, "m")
+    east.apply(Open(server=EAST, as_was=seen.fence), "m")
+    assert state(lab, "east") == (0, 0, 1)
+    east.apply(OPEN, "m")
+    assert state(lab, "east") == (0, 0, 0)
+
+
+def test_a_stuck_fence_ends_at_its_bound_names_the_session_and_leaves_nothing(lab: Sandbox, east: Server) -> None:
+    with client(lab, "east") as holder:
+        sql.rows(holder, "LOCK TABLES app.ledger WRITE")
+        number = holder.thread_id()  # type: ignore[no-untyped-call]
+        began = time.perf_counter()
+        with pytest.raises(BoundReached, match="1205") as stuck:
+            east.apply(FENCE, "m")
+        assert 0.9 < time.perf_counter() - began < 2.0
+        assert f"session {number} of app@" in stuck.value.hint
+        assert "SHARED_NO_READ_WRITE on app.ledger" in stuck.value.hint
+        assert state(lab, "east") == (0, 0, 0)
+        sql.rows(holder, "INSERT INTO app.ledger (k, server_id) VALUES ('still writable', 1)")
+
+
+def test_a_fence_behind_a_running_update_names_its_session(lab: Sandbox, east: Server) -> None:
+    sql.query(lab, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('slow', 1)")
+    with running(lab, "east", "UPDATE app.ledger SET server_id=1+SLEEP(1.6) WHERE k='slow' LIMIT 1"):
+        with pytest.raises(BoundReached) as stuck:
+            east.apply(FENCE, "m")
+        assert "UPDATE app.ledger" in stuck.value.hint
+    assert state(lab, "east") == (0, 0, 0)
+
+
+def test_an_open_transaction_is_refused_at_its_commit(lab: Sandbox, east: Server) -> None:
+    with client(lab, "east") as app:
+        sql.rows(app, "BEGIN")
+        sql.rows(app, "INSERT INTO app.ledger (k, server_id) VALUES ('never', 1)")
+        position = east.apply(FENCE, "m")["position"]
+        with pytest.raises(pymysql.err.OperationalError, match="1290"):
+            app.commit()
+    assert east.write_facts().position == position
+
+
+def test_a_fences_position_never_moves_after_it_under_writers(lab: Sandbox, east: Server) -> None:
+    stop = threading.Event()
+
+    def write() -> None:
+        with client(lab, "east") as app:
+            while not stop.is_set():
+                try:
+                    sql.rows(app, "INSERT INTO app.ledger (k, server_id) VALUES ('load', 1)")
+                except pymysql.err.OperationalError:
+                    time.sleep(0.002)  # noqa: TID251 - a client's pause
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    try:
+        for _ in range(8):
+            time.sleep(0.02)  # noqa: TID251 - the time in which they write
+            position = east.apply(FENCE, "m")["position"]
+            time.sleep(0.02)  # noqa: TID251 - the time in which it would move
+            assert east.write_facts().position == position
+            east.apply(OPEN, "m")
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+
+
+def test_a_timed_out_statement_is_killed_and_proved_gone(lab: Sandbox) -> None:
+    """Without the kill the SET lands as soon as the lock goes, long after everybody has decided that it failed."""
+    with ExitStack() as stack:
+        pool = Pool(spec(lab, "east"), secrets=secret, clock=SystemClock(), setup=lambda _: SETUP)
+        stack.callback(pool.drop)
+        holder = stack.enter_context(client(lab, "east"))
+        sql.rows(holder, "LOCK TABLES app.ledger WRITE")
+        session = pool.fresh(Purpose.ACT, settings="SET SESSION lock_wait_timeout=86400")
+        with pytest.raises(OutcomeUnknown, match=rf"its connection {session.id} was killed and is proved gone"):
+            pool.act(("SET GLOBAL super_read_only=1",), bound_s=-0.5, doing="fence", session=session)
+        sql.rows(holder, "UNLOCK TABLES")
+        time.sleep(0.2)  # noqa: TID251 - the time in which it would land
+    assert state(lab, "east") == (0, 0, 0)
+
+
+# -- facts
+
+
+@pytest.mark.parametrize("instrument", ["YES", "NO"], ids=["performance-schema", "by-trying"])
+@pytest.mark.parametrize(
+    ("lock", "says"),
+    [
+        pytest.param("LOCK TABLES app.ledger WRITE", "app.ledger", id="lock-tables"),
+        pytest.param("FLUSH TABLES WITH READ LOCK", "", id="ftwrl"),
+    ],
+)
+def test_lock_holders_are_seen(lab: Sandbox, east: Server, lock: str, says: str, instrument: str) -> None:
+    named = "UPDATE performance_schema.setup_instruments SET enabled=%s WHERE name='wait/lock/metadata/sql/mdl'"
+    sql.query(lab, "east", named, instrument)
+    try:
+        east.take_lock("interlock:no-lock-on-tables")
+        assert east.lock_holders() == ()
+        with client(lab, "east", "admin") as holder:
+            sql.rows(holder, lock)
+            (sentence,) = east.lock_holders()
+            number = holder.thread_id()  # type: ignore[no-untyped-call]
+        assert says in sentence
+        assert (f"session {number} of admin@" in sentence) is (instrument == "YES")
+        until(lambda: east.lock_holders() == ())
+    finally:
+        sql.query(lab, "east", named, "YES")
+
+
+def test_statements_and_open_transactions_are_no_lock_holders(lab: Sandbox, east: Server) -> None:
+    with client(lab, "east") as other, running(lab, "east", "SELECT SLEEP(0.3) FROM app.ledger LIMIT 1"):
+        sql.rows(other, "BEGIN")
+        sql.rows(other, "UPDATE app.ledger SET server_id=1 LIMIT 1")
+        assert east.lock_holders() == ()
+
+
+def test_administrators_pass_no_fence_and_are_known(lab: Sandbox, east: Server) -> None:
+    with client(lab, "east"), client(lab, "east", "admin"):
+        seen = {one.user: (one.passes_read_only, one.administrator) for one in east.sessions()}
+    assert seen == {"app": (False, False), "admin": (False, True)}
+
+
+def test_a_workers_error_is_told_with_its_reason(lab: Sandbox, bench: RealBench) -> None:
+    west, east = bench.first.server("west"), bench.first.server("east")
+    sql.query(lab, "east", "CREATE TABLE app.clash (id INT PRIMARY KEY)")
+    assert west.wait_applied(east.write_facts().position, 5)
+    with client(lab, "west", "admin") as admin:
+        for statement in ("SET GLOBAL super_read_only=0", "SET sql_log_bin=0", "INSERT INTO app.clash VALUES (1)"):
+            sql.rows(admin, statement)
+        sql.rows(admin, "SET GLOBAL super_read_only=1")
+        sql.query(lab, "east", "INSERT INTO app.clash VALUES (1)")
+        until(lambda: not west.channels()[0].applier)
+        (channel,) = west.channels()
+        for statement in ("SET GLOBAL read_only=0", "DELETE FROM app.clash", "SET GLOBAL super_read_only=1", "START REPLICA"):
+            sql.rows(admin, statement)
+    assert (channel.lag_s, channel.source) == (None, EAST)
+    assert "Duplicate entry '1' for key 'clash.PRIMARY'" in channel.error
+    sql.query(lab, "east", "DROP TABLE app.clash")
+    assert west.wait_applied(east.write_facts().position, 5)
+
+
+def test_prepared_transactions_and_events_are_named(lab: Sandbox, east: Server) -> None:
+    with client(lab, "east", "admin") as admin, client(lab, "east") as app:
+        sql.rows(app, "CREATE EVENT app.tame ON SCHEDULE EVERY 1 YEAR DO SELECT 1")
+        sql.rows(app, "CREATE EVENT app.off ON SCHEDULE EVERY 1 YEAR DISABLE DO SELECT 1")
+        assert [(one.name, one.definer, one.passes_read_only) for one in east.events()] == [("tame", "app@%", False)]
+        for name in ("tame", "off"):
+            sql.rows(admin, f"DROP EVENT app.{name}")
+        for word in ("START 'b'", "END 'b'", "PREPARE 'b'"):
+            sql.rows(admin, f"XA {word}")
+        assert east.prepared_transactions() == ("b",)
+        sql.rows(admin, "XA ROLLBACK 'b'")
+    assert (east.prepared_transactions(), east.events()) == ((), ())
+
+
+# -- positions
+
+
+def test_tagged_gtids_are_waited_for_and_found_in_the_log(lab: Sandbox, east: Server, west: Server) -> None:
+    before = east.write_facts().position
+    with client(lab, "east", "admin") as admin:
+        sql.rows(admin, "SET gtid_next='AUTOMATIC:night'")
+        sql.rows(admin, "INSERT INTO app.ledger (k, server_id) VALUES ('tagged', 1)")
+        sql.rows(admin, "SET gtid_next='AUTOMATIC'")
+        sql.rows(admin, "INSERT INTO app.ledger (k, server_id) VALUES ('plain', 1)")
+    after = east.write_facts().position
+    assert isinstance(after, MySQLPosition)
+    tagged, plain = east.logged_since(before, 10)
+    uuid = plain.gtid.partition(":")[0]
+    assert after.intervals(GtidSource(uuid, "night")) == ((1, 1),)
+    assert (tagged.gtid, tagged.server_id) == (f"{uuid}:night:1", 1)
+    assert west.wait_applied(after, 5)
+    assert before.behind(after) == 2
+
+
+def test_the_log_since_a_position_over_rotated_files(lab: Sandbox, east: Server) -> None:
+    start = east.write_facts().position
+    for number in range(3):
+        sql.query(lab, "east", "INSERT INTO app.ledger (k, server_id) VALUES (%s, 1)", f"log{number}")
+        sql.query(lab, "east", "FLUSH BINARY LOGS")
+    logged = east.logged_since(start, 10)
+    assert len({one.file for one in logged}) == len(logged) == 3
+    east.warm_up()
+    warm = east.write_facts().position
+    sql.query(lab, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('later', 1)")
+    assert [len(east.logged_since(since, 10)) for since in (start, warm, east.write_facts().position)] == [4, 1, 0]
+
+
+def test_a_wait_ends_at_its_time_for_a_position_that_never_comes(west: Server) -> None:
+    west.warm_up()
+    began = time.perf_counter()
+    assert not west.wait_applied(MySQLPosition.parse("11111111-1111-1111-1111-111111111111:1-5"), 0.2)
+    assert 0.15 < time.perf_counter() - began < 1.5
+
+
+# -- other effects and privileges
+
+
+def test_killed_sessions_are_gone_and_replication_is_never_killed(lab: Sandbox, east: Server) -> None:
+    listed = "SELECT id AS id FROM information_schema.processlist WHERE user IN ('app', 'repl', 'system user')"
+    with client(lab, "east") as app:
+        everybody = {int(row["id"]) for row in sql.query(lab, "east", listed)}
+        number = app.thread_id()  # type: ignore[no-untyped-call]
+        east.apply(KillSessions(server=EAST, ids=(*everybody, 999_999)), "m")
+        assert everybody - {int(row["id"]) for row in sql.query(lab, "east", listed)} == {number}
+
+
+def test_a_teams_read_is_bounded_and_what_waits_for_a_row_too(lab: Sandbox, east: Server) -> None:
+    long = "SELECT COUNT(*) FROM information_schema.columns a, information_schema.columns b, information_schema.columns c"
+    with pytest.raises(BoundReached, match="3024"):
+        east.apply(RunSql(server=EAST, statements=(long,), within_s=0.2), "m")
+    east.write_canary("row")
+    with client(lab, "east", "admin") as admin:
+        sql.rows(admin, "BEGIN")
+        sql.rows(admin, "UPDATE interlock.canary SET server='y' WHERE token='row'")
+        with pytest.raises(BoundReached, match="1205"):
+            east.apply(RunSql(server=EAST, statements=("UPDATE interlock.canary SET server='z' WHERE token='row'",), within_s=0.5), "m")
+
+
+def test_the_canary_is_refused_by_a_fenced_server(east: Server) -> None:
+    east.apply(FENCE, "m")
+    with pytest.raises(WriteRefused):
+        east.write_canary("refused")
+    east.apply(OPEN, "m")
+    assert not east.sees_canary("refused")
+
+
+@pytest.mark.parametrize("privilege", [need.privilege for need in NEEDS])
+def test_each_missing_privilege_is_named_as_its_grant(lab: Sandbox, east: Server, privilege: str) -> None:
+    assert east.missing_privileges() == ()
+    sql.query(lab, "east", f"REVOKE {privilege} ON *.* FROM interlock@'%'")
+    try:
+        assert east.missing_privileges() == (f"GRANT {privilege} ON *.* TO 'interlock'@'%'",)
+    finally:
+        sql.query(lab, "east", f"GRANT {privilege} ON *.* TO interlock@'%'")
+
+
+def test_without_the_right_to_fence_nothing_is_fenced(lab: Sandbox, bench: RealBench) -> None:
+    sql.query(lab, "east", "REVOKE SYSTEM_VARIABLES_ADMIN ON *.* FROM interlock@'%'")
+    try:
+        with pytest.raises(NotPermitted) as refused:
+            bench.second.server("east").apply(FENCE, "m")
+        assert "interlock grants" in refused.value.hint
+        assert state(lab, "east") == (0, 0, 0)
+    finally:
+        sql.query(lab, "east", "GRANT SYSTEM_VARIABLES_ADMIN ON *.* TO interlock@'%'")
