@@ -27,7 +27,7 @@ from interlock.sandbox.ledger import Entry, Told
 from interlock.sandbox.places import Sandbox
 
 POOLED, FRESH = "pooled", "fresh"
-_INSERT = "INSERT INTO app.ledger (k, server_id) VALUES (%s, @@server_id) RETURNING server_id"
+_INSERT = "INSERT INTO app.ledger (k, server_id) VALUES (%s, @@server_id)"
 _REFUSED = {1290, 1792, 1836}  # read-only: the server said that it did not do it. Any other error may have come after the commit
 _AFTER_ERROR_S = 0.002
 _CLIENT_TIMEOUT_S = 45  # longer than the proxy holds anyone
@@ -105,9 +105,7 @@ class _Writer:
         try:
             connection = connection or self._connect()
             sent = True
-            with connection.cursor() as cursor:
-                cursor.execute(_INSERT, (key,))
-                server = next(iter(cursor.fetchone() or [None]))
+            server = _insert(connection, key)
         except (pymysql.err.Error, OSError) as cause:
             code = cause.args[0] if cause.args else type(cause).__name__
             error = f"{code}" if sent else f"{code} on connecting"
@@ -132,6 +130,17 @@ class _Writer:
             read_timeout=_CLIENT_TIMEOUT_S,
             write_timeout=_CLIENT_TIMEOUT_S,
         )
+
+
+def _insert(connection: Connection[Cursor], key: str) -> int | None:
+    """The id of the server that took the row: MariaDB returns it; of MySQL the row's id tells, by auto_increment_offset (settings.py)."""
+    with connection.cursor() as cursor:
+        if "MariaDB" in str(connection.get_server_info()):  # type: ignore[no-untyped-call]
+            cursor.execute(f"{_INSERT} RETURNING server_id", (key,))
+            (server,) = cursor.fetchone() or (None,)
+            return int(server) if server is not None else None
+        cursor.execute(_INSERT, (key,))
+        return 2 - cursor.lastrowid % 2 if cursor.lastrowid else None
 
 
 def _work(config: dict[str, Any], stop: Event) -> object:
