@@ -52,7 +52,7 @@ def is_balanced(prefix: str, deadline: Deadline) -> bool:
     for kind, errors in ledger.errors_by_kind(entries).items():
         met = ", ".join(f"{error} ({times} times)" for error, times in errors.items())
         sys.stdout.write(f"errors of {kind} clients: {met or 'none'}\n")
-    return not any(wrong.values())
+    return bool(ledger.acknowledged(entries)) and not any(wrong.values())
 
 
 def keys_on(side: str, prefix: str) -> list[str]:
