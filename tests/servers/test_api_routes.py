@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from interlock.clock import SystemClock
-from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, Unreachable, UsageError
+from interlock.documents.topology import parse_topology
+from interlock.errors import DriverError, InvalidFile, OutcomeUnknown, StatementFailed, Unreachable, UsageError
 from interlock.model.effects import PointTo, RestoreRoute
 from interlock.model.facts import EndpointState
+from interlock.routes.registry import route_fields
 from servers.etcd_lab import Cluster
 from servers.http_stand_ins import Consul, Entry, MaxScale, Request, StandIn
 from servers.route_benches import EAST, ROUTE, WEST, Behind, consul, etcd_put, haproxy_api, made, maxscale, webhook
@@ -265,21 +267,14 @@ def test_a_server_that_the_data_plane_does_not_know_is_named_with_those_that_it_
 
 
 BAD: list[tuple[str, dict[str, Any], str]] = [
-    ("consul", {"url": ("ftp://x",), "key": "k"}, "is no address of an API"),
-    ("consul", {"url": ("http://u:p@x",), "key": "k"}, "is no address of an API"),
-    ("consul", {"url": ("http://x",), "key": "../acl"}, "is no key"),
-    ("consul", {"url": ("http://x",), "key": "k?raw"}, "is no key"),
-    ("consul", {"url": ("http://x",), "key": "k", "datacenter": "a&b"}, "is no name of a datacenter"),
     ("consul", {"url": ("http://x",), "key": "k", "values": {EAST: "a", WEST: "a"}}, "the same value"),
     ("consul", {"url": ("http://x",), "key": "k", "hold_key": "h"}, "come together"),
     ("etcd", {"url": ("http://x",), "key": "k", "user": "u"}, "come together"),
     ("webhook", {"flip": {"url": "http://x/y"}}, "has no {to}"),
     ("webhook", {"flip": {"url": "http://x/{to}"}, "hold": {"url": "http://x/h"}}, "come together"),
     ("webhook", {"flip": {"url": "http://x/{to}"}, "show": {"url": "http://x", "pointer": "a/b"}}, "is no JSON pointer"),
-    ("maxscale", {"url": ("http://x",), "service": "a/b", "servers": {EAST: "e", WEST: "w"}}, "is no name of MaxScale's"),
     ("maxscale", {"url": ("http://x",), "service": "a", "servers": {EAST: "e", WEST: "w"}, "hold_limit": 3.0}, "without `listener`"),
     ("haproxy_api", {"url": ("http://x",), "backend": "b", "servers": {EAST: "a", WEST: "a"}}, "the same server"),
-    ("haproxy_api", {"url": ("http://x",), "backend": "b?x", "servers": {EAST: "a", WEST: "b"}}, "is no name of HAProxy's"),
     ("command", {"flip": ("f", "{to}"), "on": EAST}, "no way to run a command on east"),
 ]
 
@@ -288,3 +283,37 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
 def test_settings_that_cannot_work_are_refused(kind: str, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         made(kind, settings)
+
+
+_API = '"http://x:1"'
+HOSTILE = [
+    ('type: consul, key: k, url: "ftp://x"', "url: 'ftp://x' is no address of an API"),
+    ('type: consul, key: k, url: "http://u:secret@x"', "is no address of an API"),
+    ('type: etcd, key: k, url: ["http://x", "http://y?z"]', "'http://y?z' is no address of an API"),
+    (f"type: consul, url: {_API}, key: ../acl", "key: '../acl' is no name of a key in Consul"),
+    (f'type: consul, url: {_API}, key: "k?raw"', "key: 'k?raw' is no name"),
+    (f'type: consul, url: {_API}, key: k, hold_limit: 1s, hold_key: "h&x"', "hold_key: 'h&x' is no name"),
+    (f'type: consul, url: {_API}, key: k, datacenter: "a&b"', "datacenter: 'a&b' is no name of a datacenter"),
+    (f"type: maxscale, url: {_API}, service: a/b, servers: {{east: e, west: w}}", "service: 'a/b' is no name of MaxScale's"),
+    (f'type: maxscale, url: {_API}, service: a, servers: {{east: e, west: "w/../x"}}', "servers: 'w/../x' is no name"),
+    (f'type: haproxy_api, url: {_API}, backend: "b?x", servers: {{east: a, west: b}}', "backend: 'b?x' is no name of HAProxy's"),
+    (f"type: consul, url: {_API}, key: k, token: t0ps3cret", "token stands in the file itself"),
+]
+
+
+@pytest.mark.parametrize(("said", "words"), HOSTILE, ids=[words for _, words in HOSTILE])
+def test_hostile_values_are_refused_with_their_line(said: str, words: str) -> None:
+    text = f"""\
+topology: shop
+access: {{user: u, tls: off}}
+clusters:
+  east: {{master: {{host: 10.1.0.10}}}}
+  west: {{master: {{host: 10.2.0.10}}}}
+routes:
+  writes: {{{said}}}
+"""
+    with pytest.raises(InvalidFile) as refused:
+        parse_topology(text, file="shop.yaml", route_types=route_fields())
+    (problem,) = refused.value.problems
+    assert (problem.line, words in problem.what) == (7, True), problem.what
+    assert "t0ps3cret" not in str(refused.value)

@@ -10,31 +10,36 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from binascii import Error
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from interlock.documents.fields import Field, Kind
-from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable, UsageError
+from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable
 from interlock.model.facts import HttpResult
 from interlock.model.topology import RouteSpec, SecretRef
 from interlock.ports import Route
-from interlock.routes.http_api import CA, TIMEOUT, URL, Api, api_of, json_of
+from interlock.routes.http_api import CA, TIMEOUT, URL, Api, api_of, json_of, no_name
 from interlock.routes.keys import FIELDS as KEY_FIELDS
 from interlock.routes.keys import Held, key_place
 from interlock.routes.parts import RouteParts, RouteType
 from interlock.routes.pointer import PointerRoute
 
+_KEY = re.compile(r"(?!.*\.\.)[A-Za-z0-9,_.-]+(/[A-Za-z0-9,_.-]+)*")
+_WORD = re.compile(r"[A-Za-z0-9_-]+")
+
 FIELDS = (
     URL,
-    *KEY_FIELDS,
+    *(replace(part, rule=no_name(_KEY, "a key in Consul")) if part.name in {"key", "hold_key"} else part for part in KEY_FIELDS),
     Field(name="token", kind=Kind.SECRET, doc="Where the ACL token is to be had; it needs key:read and key:write."),
-    Field(name="datacenter", kind=Kind.TEXT, doc="Whose keys; the agent's own datacenter if it is left out."),
+    Field(
+        name="datacenter",
+        kind=Kind.TEXT,
+        doc="Whose keys; the agent's own datacenter if it is left out.",
+        rule=no_name(_WORD, "a datacenter"),
+    ),
     TIMEOUT,
     CA,
 )
-
-_KEY = re.compile(r"[A-Za-z0-9,_.-]+(/[A-Za-z0-9,_.-]+)*")
-_WORD = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +94,7 @@ def _not_consul(answer: HttpResult) -> StatementFailed:
 
 def _make(spec: RouteSpec, parts: RouteParts) -> Route:
     said = spec.settings
-    for name in ("key", "hold_key"):
-        key = said.get(name)
-        if key is not None and (not _KEY.fullmatch(str(key)) or ".." in str(key)):
-            raise UsageError(f"route {spec.name}: {key!r} is no key", hint="letters, digits, `, - _ .`, and / between parts")
-    datacenter = said.get("datacenter")
-    if datacenter is not None and not _WORD.fullmatch(str(datacenter)):
-        raise UsageError(f"route {spec.name}: {datacenter!r} is no name of a datacenter", hint="letters, digits, - and _ only")
-    token = said.get("token")
+    datacenter, token = said.get("datacenter"), said.get("token")
     headers = {} if token is None else {"X-Consul-Token": parts.secrets(cast("SecretRef", token))}
     store = ConsulKeys(api=api_of(spec, parts, headers), query="" if datacenter is None else f"&dc={datacenter}")
     return PointerRoute(spec, parts, key_place(spec, parts.topology, store))

@@ -22,26 +22,27 @@ from interlock.model.facts import CanaryFacts, EndpointFacts, EndpointState, Rou
 from interlock.model.topology import ClusterName, RouteName, RouteSpec
 from interlock.ports import Route
 from interlock.routes.canary import send_canary
-from interlock.routes.http_api import CA, PASSWORD, TIMEOUT, URL, USER, Api, account_of, api_of, basic, json_of
+from interlock.routes.http_api import CA, PASSWORD, TIMEOUT, URL, USER, Api, account_of, api_of, basic, json_of, no_name
 from interlock.routes.last_seen import LastSeen
 from interlock.routes.orders import in_order
 from interlock.routes.parts import RouteParts, RouteType
 from interlock.routes.proxies import at_once
+
+# What HAProxy itself allows in a name (configuration manual, 2.2) that can also stand in an address.
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_IS_NAME = no_name(_NAME, "HAProxy's")
 
 FIELDS = (
     URL,
     USER,
     PASSWORD,
     Field(name="version", kind=Kind.TEXT, default="v3", choices=("v2", "v3"), doc="The API's version."),
-    Field(name="backend", kind=Kind.TEXT, required=True, doc="The backend that holds the pair's servers."),
-    Field(name="servers", kind=Kind.CLUSTER_MAP, required=True, doc="Each cluster's server in the backend."),
+    Field(name="backend", kind=Kind.TEXT, required=True, doc="The backend that holds the pair's servers.", rule=_IS_NAME),
+    Field(name="servers", kind=Kind.CLUSTER_MAP, required=True, doc="Each cluster's server in the backend.", rule=_IS_NAME),
     Field(name="park", kind=Kind.TEXT, default="maint", choices=("maint", "drain"), doc="The state of a server that takes no clients."),
     TIMEOUT,
     CA,
 )
-
-# What HAProxy itself allows in a name (configuration manual, 2.2) that can also stand in an address.
-_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 _STATES = {"ready": EndpointState.READY, "drain": EndpointState.DRAIN, "maint": EndpointState.MAINTENANCE}
 
@@ -153,9 +154,6 @@ class HAProxyApiRoute:
 def _make(spec: RouteSpec, parts: RouteParts) -> Route:
     said = spec.settings
     servers, backend = cast("Mapping[ClusterName, str]", said["servers"]), str(said["backend"])
-    for name in (backend, *servers.values()):
-        if not _NAME.fullmatch(name):
-            raise UsageError(f"route {spec.name}: {name!r} is no name of HAProxy's", hint="letters, digits and _ . : - only")
     if len(set(servers.values())) != len(servers):
         raise UsageError(f"route {spec.name}: two clusters have the same server in `servers`")
     return HAProxyApiRoute(

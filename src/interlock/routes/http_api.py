@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,26 @@ from interlock.model.topology import RouteSpec, SecretRef
 from interlock.ports import Outside
 from interlock.routes.parts import RouteParts
 
-URL = Field(name="url", kind=Kind.TEXTS, required=True, doc="http(s)://host:port, or a list.")
+
+def no_address(urls: tuple[str, ...]) -> str:
+    """What is wrong with the addresses of an API; empty if nothing is. An account in one would be shown by every plan."""
+    for url in urls:
+        if not url.startswith(("http://", "https://")) or "@" in url or "?" in url or any(char.isspace() for char in url):
+            return f"{url!r} is no address of an API: http://host:port, or https, without an account"
+    return ""
+
+
+def no_name(pattern: re.Pattern[str], whose: str) -> Callable[[Any], str]:
+    """A field's rule: what is wrong with a name, or with one for each cluster. A name stands in an address, and must not end it."""
+
+    def wrong(value: Any) -> str:
+        names = value.values() if isinstance(value, Mapping) else (value,)
+        return next((f"{name!r} is no name of {whose}" for name in names if not pattern.fullmatch(str(name))), "")
+
+    return wrong
+
+
+URL = Field(name="url", kind=Kind.TEXTS, required=True, doc="http(s)://host:port, or a list.", rule=no_address)
 TIMEOUT = Field(name="timeout", kind=Kind.DURATION, default=2.0, doc="How long an answer may take.")
 CA = Field(name="ca", kind=Kind.TEXT, doc="For https: file with the authorities to trust; the system's own if it is left out.")
 USER = Field(name="user", kind=Kind.TEXT, doc="Who logs in.")
@@ -101,12 +121,9 @@ def _question(ask: Callable[[], HttpResult]) -> HttpResult:
 
 
 def api_of(spec: RouteSpec, parts: RouteParts, headers: Mapping[str, str] | None = None) -> Api:
-    """From the settings `url`, `timeout`, `ca`. UsageError if an address is none, or a secret would cross the network in clear."""
+    """From the settings `url`, `timeout`, `ca`."""
     said = spec.settings
     urls = tuple(url.rstrip("/") for url in cast("tuple[str, ...]", said["url"]))
-    for url in urls:
-        if not url.startswith(("http://", "https://")) or "@" in url or "?" in url or any(char.isspace() for char in url):
-            raise UsageError(f"route {spec.name}: {url!r} is no address of an API", hint="http://host:port, or https, without an account")
     return Api(
         outside=parts.outside,
         clock=parts.clock,

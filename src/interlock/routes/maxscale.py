@@ -27,26 +27,33 @@ from interlock.model.facts import CanaryFacts, EndpointFacts, EndpointState, Rou
 from interlock.model.topology import ClusterName, RouteName, RouteSpec
 from interlock.ports import Route
 from interlock.routes.canary import send_canary
-from interlock.routes.http_api import CA, PASSWORD, TIMEOUT, URL, USER, Api, account_of, api_of, basic, json_of
+from interlock.routes.http_api import CA, PASSWORD, TIMEOUT, URL, USER, Api, account_of, api_of, basic, json_of, no_name
 from interlock.routes.last_seen import LastSeen
 from interlock.routes.orders import in_order
 from interlock.routes.parts import RouteParts, RouteType
 from interlock.routes.proxies import at_once
 
+_NAME = re.compile(r"[A-Za-z0-9_.~-]{1,128}")
+_IS_NAME = no_name(_NAME, "MaxScale's")
+
 FIELDS = (
     URL,
     USER,
     PASSWORD,
-    Field(name="service", kind=Kind.TEXT, required=True, doc="The service that the clients use."),
-    Field(name="servers", kind=Kind.CLUSTER_MAP, required=True, doc="What MaxScale calls each cluster's master."),
-    Field(name="listener", kind=Kind.TEXT, doc="The service's listener: it is stopped to hold clients, and to end sessions at a flip."),
+    Field(name="service", kind=Kind.TEXT, required=True, doc="The service that the clients use.", rule=_IS_NAME),
+    Field(name="servers", kind=Kind.CLUSTER_MAP, required=True, doc="What MaxScale calls each cluster's master.", rule=_IS_NAME),
+    Field(
+        name="listener",
+        kind=Kind.TEXT,
+        doc="The service's listener: it is stopped to hold clients, and to end sessions at a flip.",
+        rule=_IS_NAME,
+    ),
     Field(name="hold_limit", kind=Kind.DURATION, doc="With `listener`: how long clients wait for a connection; without it nobody is held."),
     Field(name="settle", kind=Kind.DURATION, default=4.0, doc="How long MaxScale's monitor may take to see the new writer."),
     TIMEOUT,
     CA,
 )
 
-_NAME = re.compile(r"[A-Za-z0-9_.~-]{1,128}")
 _AWAY = ("Maintenance", "Drain", "Down")
 _PAUSE_S = 0.02
 _OK = (200, 204)
@@ -213,9 +220,6 @@ def _make(spec: RouteSpec, parts: RouteParts) -> Route:
     said = spec.settings
     servers = cast("Mapping[ClusterName, str]", said["servers"])
     service, listener = str(said["service"]), cast("str | None", said.get("listener"))
-    for name in (service, *servers.values(), *([] if listener is None else [listener])):
-        if not _NAME.fullmatch(name):
-            raise UsageError(f"route {spec.name}: {name!r} is no name of MaxScale's", hint="letters, digits and _ . ~ - only")
     if len(set(servers.values())) != len(servers):
         raise UsageError(f"route {spec.name}: two clusters have the same server in `servers`")
     if said.get("hold_limit") is not None and listener is None:
