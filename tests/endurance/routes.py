@@ -29,7 +29,7 @@ HEAD = """\
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("kinds", nargs="*", default=[*KINDS, "etcd"])
-    parser.add_argument("--count", type=int, default=40, help="switchovers for each; an even number, half of them there and half back")
+    parser.add_argument("--count", type=int, default=20, help="switchovers for each; an even number, half of them there and half back")
     parser.add_argument("--clients", type=int, default=4, help="of each of the two kinds")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="interlock-"))
