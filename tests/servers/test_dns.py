@@ -67,7 +67,7 @@ def route(lab: Lab, *, secret: str | None = None, resolvers: Sequence[NameServer
         "tsig": {"name": key, "algorithm": "hmac-sha256", "secret": SecretRef(source=SecretSource.ENV, place=("TSIG",))},
         "values": {"east": EAST, "west": WEST},
         "resolvers": tuple(resolver.place for resolver in resolvers),
-        "timeout": 1.0,
+        "timeout": 3.0,
         **settings,
     }
     parts = RouteParts(
@@ -219,7 +219,7 @@ def test_a_cache_that_still_has_the_old_answer_splits_the_route(bind: Lab) -> No
 
 
 def test_old_answers_are_waited_out_where_asked(bind: Lab) -> None:
-    for waits, at_least_s, at_most_s in ((True, 0.95, 3.0), (False, 0.0, 0.5)):
+    for waits, at_least_s, at_most_s in ((True, 0.95, 10.0), (False, 0.0, 0.9)):
         put(bind, f"1 A {EAST}")
         name = route(bind, wait_for_old_answers=waits)
         name.facts()
@@ -273,10 +273,13 @@ def test_a_key_that_may_not_is_refused_by_name_and_nothing_changes(
 
 
 def test_a_secret_that_is_no_key_is_not_repeated(bind: Lab) -> None:
-    with pytest.raises(UsageError, match=r"the secret of TSIG key upd\. is not base64") as failed:
-        route(bind, secret="hunter2 is no base64!").warm_up()
-    assert failed.value.__cause__ is None
-    assert "hunter2" not in f"{failed.value.message}{failed.value.hint}"
+    name = route(bind, secret="hunter2 is no base64!")
+    with pytest.raises(NotPermitted, match=r"the secret of TSIG key upd\. is not base64") as failed:
+        name.facts()  # so a plan shows it
+    with pytest.raises(UsageError, match=r"the secret of TSIG key upd\. is not base64") as refused:
+        name.warm_up()
+    assert refused.value.__cause__ is None
+    assert "hunter2" not in f"{failed.value.message}{failed.value.hint}{refused.value.message}{refused.value.hint}"
 
 
 def test_a_server_that_does_not_own_the_zone_is_no_primary(bind: Lab) -> None:

@@ -57,7 +57,7 @@ def here(lab: Hosts) -> Iterator[Here]:
 
 def route(lab: Hosts, here: Here, **settings: object) -> Route:
     clusters = {ClusterName(name): _cluster(lab, name) for name in ("east", "west")}
-    said = {"address": f"{ADDRESS}/24", "interface": INTERFACE, "announce": 1, "timeout": 3.0, **settings}
+    said = {"address": f"{ADDRESS}/24", "interface": INTERFACE, "announce": 1, **settings}
     parts = RouteParts(topology=Topology(name="shop", clusters=clusters), outside=here, clock=CLOCK)
     return make_route(RouteSpec(name=ROUTE, kind="vip", settings=said), parts)
 

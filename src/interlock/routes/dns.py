@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from interlock.clock import Deadline
-from interlock.errors import StatementFailed, Unreachable
+from interlock.errors import NotPermitted, StatementFailed, Unreachable, UsageError
 from interlock.model.effects import RouteEffect
 from interlock.model.facts import CanaryFacts, EndpointFacts, EndpointState, RouteFacts
 from interlock.model.topology import RouteName, RouteSpec
@@ -42,8 +42,15 @@ class DnsRoute:
         return self._spec.name
 
     def facts(self) -> RouteFacts:
-        """StatementFailed if the record holds what is no cluster's, or a TTL longer than old answers can be waited for."""
+        """StatementFailed if the record holds what is no cluster's, or a TTL longer than old answers can be waited for.
+
+        NotPermitted if the key can't be had: a plan must say so, and it sends nothing.
+        """
         settings = self._settings
+        try:
+            self._key()
+        except UsageError as error:
+            raise NotPermitted(error.message, hint=error.hint) from error
         calls = {str(settings.primary): self._read_primary}
         calls |= {str(place): partial(self._read_resolver, place) for place in settings.resolvers}
         by_server = at_once({name: partial(self._last.look, name, read) for name, read in calls.items()})
