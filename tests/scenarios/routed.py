@@ -134,7 +134,7 @@ def by_consul(sandbox: Sandbox) -> Iterator[Moved]:
         handle = _then(state.handle, lambda: follows.say(state.keys["shop/writer"].value, hold=_value(state, "shop/hold") == "1"))
         with running(StandIn(_address(), 8500, handle)) as stand_in:
             token = secret_file(sandbox, "consul", state.token)
-            key = {"key": "shop/writer", "hold_key": "shop/hold", "hold_limit": "20s"}
+            key = {"key": "shop/writer", "hold_key": "shop/hold", "hold_limit": "20s", "notice": "50ms"}
             settings = {"type": "consul", "url": stand_in.url, "token": token, **key}
             yield Moved(settings=settings, clients=follows.clients, stop=stand_in.stop, start=stand_in.start, stand_in=stand_in)
 
@@ -154,7 +154,7 @@ def by_etcd(sandbox: Sandbox, cluster: Cluster) -> Iterator[Moved]:
         reader = threading.Thread(target=_read_etcd, args=(cluster, prefix, follows, ended), daemon=True)
         reader.start()
         urls = [f"http://{host}:{port}" for host, port in (cluster.address(n) for n in range(len(cluster.members)))]
-        key = {"key": f"{prefix}/writer", "hold_key": f"{prefix}/hold", "hold_limit": "20s"}
+        key = {"key": f"{prefix}/writer", "hold_key": f"{prefix}/hold", "hold_limit": "20s", "notice": "50ms"}
 
         def stop() -> None:
             for member in cluster.members:

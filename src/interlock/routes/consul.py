@@ -97,7 +97,7 @@ def _make(spec: RouteSpec, parts: RouteParts) -> Route:
     datacenter, token = said.get("datacenter"), said.get("token")
     headers = {} if token is None else {"X-Consul-Token": parts.secrets(cast("SecretRef", token))}
     store = ConsulKeys(api=api_of(spec, parts, headers), query="" if datacenter is None else f"&dc={datacenter}")
-    return PointerRoute(spec, parts, key_place(spec, parts.topology, store))
+    return PointerRoute(spec, parts, key_place(spec, parts, store))
 
 
 CONSUL = RouteType(name="consul", summary="A key in Consul that whoever routes the clients reads.", fields=FIELDS, make=_make)

@@ -90,7 +90,7 @@ def _coded(text: str) -> str:
 
 def _make(spec: RouteSpec, parts: RouteParts) -> Route:
     store = EtcdKeys(api=api_of(spec, parts), account=account_of(spec, parts))
-    return PointerRoute(spec, parts, key_place(spec, parts.topology, store))
+    return PointerRoute(spec, parts, key_place(spec, parts, store))
 
 
 ETCD_KEY = RouteType(name="etcd", summary="A key in etcd that whoever routes the clients reads.", fields=FIELDS, make=_make)

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, cast
 
+from interlock.clock import Clock
 from interlock.documents.fields import Field, Kind
 from interlock.errors import StatementFailed, UsageError
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect
-from interlock.model.topology import ClusterName, RouteName, RouteSpec, Topology
+from interlock.model.topology import ClusterName, RouteName, RouteSpec
 from interlock.routes.orders import in_order
+from interlock.routes.parts import RouteParts
 from interlock.routes.pointer import Seen
 
 FIELDS = (
@@ -24,6 +26,7 @@ FIELDS = (
     Field(name="values", kind=Kind.CLUSTER_MAP, doc="What the key holds for each cluster; the clusters' names if it is left out."),
     Field(name="hold_key", kind=Kind.TEXT, doc="A key that has its readers keep clients waiting while it is 1."),
     Field(name="hold_limit", kind=Kind.DURATION, doc="How long they keep a client waiting."),
+    Field(name="notice", kind=Kind.DURATION, default=0.02, doc="How long its readers may take to see a hold; the fence waits for it."),
 )
 
 _HOLD, _FLOW = "1", "0"
@@ -59,6 +62,8 @@ class KeyPlace:
     values: Mapping[ClusterName, str]
     hold_key: str | None
     hold_s: float | None
+    clock: Clock
+    notice_s: float
     _last: dict[str, Held | None] = field(default_factory=dict)
 
     @property
@@ -77,6 +82,8 @@ class KeyPlace:
 
     def apply(self, effect: RouteEffect, /) -> None:
         in_order([partial(self._write, key, value) for key, value in self._orders(effect)])
+        if isinstance(effect, Hold) and self.hold_key is not None:
+            self.clock.sleep(self.notice_s)  # a reader that has not seen it yet sends new clients to the server that is fenced next
 
     def _write(self, key: str, value: str | None) -> None:
         was = self._last.pop(key) if key in self._last else self.store.get(key)
@@ -110,10 +117,10 @@ def _written(store: KeyStore, key: str, value: str | None, was: Held | None) -> 
     return was is None or store.delete(key, was)
 
 
-def key_place(spec: RouteSpec, topology: Topology, store: KeyStore) -> KeyPlace:
+def key_place(spec: RouteSpec, parts: RouteParts, store: KeyStore) -> KeyPlace:
     """From the settings that `FIELDS` names. UsageError if two clusters can't be told apart, or a hold has no limit."""
     said = spec.settings
-    values = cast("Mapping[ClusterName, str]", said.get("values") or {cluster: str(cluster) for cluster in topology.clusters})
+    values = cast("Mapping[ClusterName, str]", said.get("values") or {cluster: str(cluster) for cluster in parts.topology.clusters})
     if len(set(values.values())) != len(values):
         raise UsageError(f"route {spec.name}: two clusters have the same value in `values`")
     if (said.get("hold_key") is None) != (said.get("hold_limit") is None):
@@ -125,4 +132,6 @@ def key_place(spec: RouteSpec, topology: Topology, store: KeyStore) -> KeyPlace:
         values=values,
         hold_key=cast("str | None", said.get("hold_key")),
         hold_s=cast("float | None", said.get("hold_limit")),
+        clock=parts.clock,
+        notice_s=float(str(said.get("notice", 0.02))),
     )
