@@ -17,7 +17,7 @@ from interlock.sandbox.places import Sandbox
 from servers.xpands import xpands
 
 _NOT_OF_XPAND = {
-    "test_a_fenced_server_refuses_clients_and_its_position_stands": "its clients get an error of its own number: tests/servers/test_xpand.py",
+    "test_a_fenced_server_refuses_clients_and_its_position_stands": "its errors have other numbers: tests/scenarios/test_xpand.py",
     "test_the_event_scheduler_is_started_and_stopped": "it has none: below",
     "test_a_script_is_pure_and_names_what_is_sent": "its words are others: tests/unit/servers/test_xpand_words.py",
     "test_a_write_moves_the_position_by_one": "the other cluster's log moves too, once it has logged what it applied: below",
