@@ -9,7 +9,7 @@ from interlock.cli.context import Answer, Context
 from interlock.clock import SystemClock
 from interlock.errors import UsageError
 from interlock.model.codec import to_plain
-from interlock.sandbox import pair, places
+from interlock.sandbox import pair, places, replicas
 from interlock.sandbox.places import LONGEST_FOLDER, Sandbox
 from interlock.stores.open import default_path
 
@@ -34,6 +34,8 @@ def up(context: Context) -> Answer:
     directory = folder(context)
     try:
         sandbox = pair.up(directory, clock=SystemClock(), kind=context.options.flavor)
+        if context.options.replicas:
+            replicas.add(sandbox, context.options.replicas, clock=SystemClock())
     except OSError as error:
         raise UsageError(f"{directory} can't hold a sandbox: {error}", hint="choose another folder with --dir") from error
     plain = {**_plain(sandbox), "writer": next(iter(sandbox.members))}

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from interlock.decisions.following import channel_of, is_broken
 from interlock.errors import DriverError
-from interlock.model.facts import ChannelFacts, RouteFacts, ServerFacts, SessionFacts, WriteFacts
-from interlock.model.topology import ServerName
+from interlock.model.facts import ChannelFacts, ReplicaFacts, RouteFacts, ServerFacts, SessionFacts, WriteFacts
+from interlock.model.topology import ServerName, ServerSpec
 from interlock.ports import World
 
 R = TypeVar("R")
@@ -40,6 +41,17 @@ class ChannelStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaStatus:
+    """A server behind the pair. `from_` is the one it follows, None if that is none of the pair, several, or not known."""
+
+    replica: str
+    from_: str | None
+    running: bool
+    lag_s: int | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteStatus:
     """`to` is the one cluster it leads to; None if that is none, several, or not known."""
 
@@ -62,6 +74,7 @@ class StatusReport:
     routes: tuple[RouteStatus, ...]
     unfinished_runs: tuple[str, ...]
     problems: tuple[Mapping[str, str], ...] = ()
+    replicas: tuple[ReplicaStatus, ...] = ()
 
 
 @dataclass(slots=True)
@@ -81,6 +94,7 @@ def status(world: World) -> StatusReport:
     problems: list[Mapping[str, str]] = []
     masters = [master.name for master in topology.masters()]
     looked = dict(zip(masters, world.gather([_looker(world, name) for name in masters]), strict=True))
+    replicas = world.gather([_replica_looker(world, spec) for spec in topology.replicas()])
     routes = world.gather([_route_looker(world, name) for name in topology.routes])
     for seen in looked.values():
         problems += [{"what": error.message, "hint": error.hint} for error in seen.errors[:1]]
@@ -93,6 +107,7 @@ def status(world: World) -> StatusReport:
     problems += [_unfinished(run) for run in unfinished]
     channels = tuple(_channel(channel) for seen in looked.values() for channel in seen.channels or ())
     problems += _channel_problems(masters, looked, channels)
+    problems += [{"what": f"replica {each.replica}: {each.error}", "hint": ""} for each in replicas if each.error]
     problems += [{"what": f"route {route.route}: {route.error}", "hint": ""} for route in routes if route.error]
     writer = str(topology.server(open_now[0]).cluster) if len(open_now) == 1 else None
     problems += [
@@ -108,6 +123,7 @@ def status(world: World) -> StatusReport:
         routes=tuple(routes),
         unfinished_runs=unfinished,
         problems=tuple(problems),
+        replicas=tuple(replicas),
     )
 
 
@@ -186,6 +202,24 @@ def _channel(channel: ChannelFacts) -> ChannelStatus:
         error=channel.error,
         source_address=channel.source_address,
     )
+
+
+def _replica_looker(world: World, spec: ServerSpec) -> Callable[[], ReplicaStatus]:
+    def look() -> ReplicaStatus:
+        try:
+            seen = ReplicaFacts(server=spec.name, channels=world.server(spec.name).channels())
+        except DriverError as error:
+            seen = ReplicaFacts(server=spec.name, error=error.message)
+        channel, broken = channel_of(seen), is_broken(seen)
+        return ReplicaStatus(
+            replica=spec.name,
+            from_=channel.source if channel is not None else None,
+            running=not broken,
+            lag_s=channel.lag_s if channel is not None else None,
+            error=broken,
+        )
+
+    return look
 
 
 def _route_looker(world: World, name: str) -> Callable[[], RouteStatus]:

@@ -17,6 +17,7 @@ def status_text(report: StatusReport, width: int) -> str:
         f"{printable(report.topology)}: {printable(writer)}",
         _clusters(report, width),
         _channels(report, width),
+        _replicas(report, width),
         _routes(report, width),
     ]
     if report.problems:
@@ -73,6 +74,16 @@ def _channels(report: StatusReport, width: int) -> str:
 def _channel(channel: ChannelStatus) -> list[str]:
     source = channel.from_ or f"{channel.source_address} (not of this pair)"
     return [f"{source} → {channel.to}", "runs" if channel.running else "does not run", span(channel.lag_s), channel.error]
+
+
+def _replicas(report: StatusReport, width: int) -> str:
+    if not report.replicas:
+        return ""
+    columns = [Column(title="replica"), Column(title="follows"), Column(title="state"), Column(title="behind", right=True)]
+    rows = [
+        [each.replica, each.from_ or _UNKNOWN, "runs" if each.running else "does not run", span(each.lag_s)] for each in report.replicas
+    ]
+    return table(columns, rows, width)
 
 
 def _routes(report: StatusReport, width: int) -> str:

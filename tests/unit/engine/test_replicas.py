@@ -11,7 +11,7 @@ from interlock.model.topology import Follow
 from interlock.simulated.process import ProcessKilled
 from interlock.simulated.replicas import with_replica
 from interlock.simulated.replication import Channel
-from unit.engine.stage import SWITCHOVER, Stage, assert_safe
+from unit.engine.stage import SWITCHOVER, Stage, all_of, assert_safe
 
 FOLLOW = "settle/replicas.follow"
 
@@ -85,7 +85,7 @@ def test_on_the_way_back_a_replica_goes_back_last() -> None:
 
 def test_a_replica_that_can_not_be_put_back_is_told_and_the_pair_is_as_before() -> None:
     stage, channel = staged()
-    stage.when(ended(FOLLOW), lambda: (down(channel), setattr(stage.pair.west, "read_only", True)))
+    stage.when(ended(FOLLOW), lambda: all_of(lambda: down(channel), lambda: setattr(stage.pair.west, "read_only", True)))
     report = stage.run()
     assert report.outcome == "rolled_back"
     assert f"{FOLLOW} could not be undone" in report.problems[-1].what
