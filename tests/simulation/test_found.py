@@ -47,6 +47,13 @@ FOUND = {
     "a writer that did not answer before a team's own step is not fenced after it": Schedule(
         playbook="in-parallel", faults=(Fault(kind=FaultKind.HANG, place=("east",), at_move=44, for_s=4.65),)
     ),
+    # The way back had released the hold and then halted. Rolled back again, a flip that had never begun was undone to the hold of its time.
+    "what never began is not undone by who takes the run up": Schedule(
+        playbook="bones",
+        faults=(Fault(kind=FaultKind.REFUSING, place=("east",), at_move=146, for_s=1.07),),
+        store=StoreFault(at_record=30, dead=False, writes=3),
+        recoveries=(Recovery.ROLL_BACK,),
+    ),
 }
 
 

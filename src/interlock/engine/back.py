@@ -43,9 +43,18 @@ def go_back(execution: Execution) -> None:
     if execution.taken_over:
         _look_again_at_fences(execution)
     for intent in reversed(list(execution.intents.values())):
-        if intent.undone or not (intent.begun or execution.taken_over) or _follows(bounds[intent.step]):
+        if intent.undone or _follows(bounds[intent.step]):
             continue
-        _undo(execution, intent, bounds[intent.step], deadline)
+        if intent.begun or execution.taken_over:
+            _undo(execution, intent, bounds[intent.step], deadline)
+        else:
+            _note_that_it_never_began(execution, intent)
+
+
+def _note_that_it_never_began(execution: Execution, intent: Intent) -> None:
+    """Only this process knows it. Another one that takes the run up would undo it, after what was undone here."""
+    intent.undone = True
+    execution.journal.write(RecordKind.UNDONE, step=intent.step, detail="it never began", ms=0.0)
 
 
 def put_followers_back(execution: Execution) -> list[UndoFailed]:

@@ -124,6 +124,8 @@ def _way_back(execution: Execution, problems: list[ProblemReport]) -> None:
 
 def _halt(execution: Execution, problems: list[ProblemReport]) -> None:
     problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in halt(execution)]
+    if not intents_of_writes(execution) and (open_now := open_masters(execution.world)):
+        problems.append(ProblemReport(what=f"this run has fenced and opened nothing: {' and '.join(open_now)} takes the writes as before"))
     left = what_is_left(execution)
     commands = (f"interlock resume {execution.run}", f"interlock rollback {execution.run}", *left)
     _end(execution, Event.HALT, problems, next_commands=commands)

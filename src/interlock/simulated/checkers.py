@@ -105,9 +105,12 @@ class Watch:
             if since_s is None or now_s - since_s > _NOTICED_S:
                 self.note(f"interlock: {effect.server} is being opened while {other.name} takes writes")
 
-    def halted(self, problems: Sequence[str]) -> None:
-        """After a halt: what the run has fenced or opened once, nobody may write on, unless the operator was told that it is not proved."""
-        touched = any(isinstance(sent.effect, Fence | Open) for sent in self._pair.sent)
+    def halted(self, problems: Sequence[str], *, since: int) -> None:
+        """After a halt: what the run has fenced or opened once, nobody may write on, unless the operator was told that it is not proved.
+
+        `since` is how many effects had been sent when the run began.
+        """
+        touched = any(isinstance(sent.effect, Fence | Open) for sent in self._pair.sent[since:])
         for database in (self._pair.east, self._pair.west) if touched else ():
             told = any(f"{database.name} is not proved fenced" in problem for problem in problems)
             if database.takes_writes and not told and database.name not in self._pair.excused:

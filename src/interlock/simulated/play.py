@@ -161,8 +161,11 @@ class Night:
         self.ends.append(end)
         self._tell(f"process {number + 1} ends: {end}")
 
-    def _ending_of(self, go: Callable[[], RunReport]) -> str:
-        """How a process ended, in a word. Whatever is no outcome and has no exit code is noted: it must not happen."""
+    def _ending_of(self, go: Callable[[], RunReport], since: int = 0) -> str:
+        """How a process ended, in a word. Whatever is no outcome and has no exit code is noted: it must not happen.
+
+        `since` is how many effects had been sent when its run began.
+        """
         try:
             report = go()
         except ProcessKilled:
@@ -175,7 +178,7 @@ class Night:
             self.watch.note(f"crash: {type(error).__name__}: {error}")
         else:
             if report.outcome == State.HALTED:
-                self.watch.halted([problem.what for problem in report.problems])
+                self.watch.halted([problem.what for problem in report.problems], since=since)
             elif report.outcome not in FINAL:
                 self.watch.note(f"outcome: {report.outcome} is none")
             return str(report.outcome)
@@ -197,7 +200,8 @@ class Night:
 
         def go() -> None:
             self.pair.clock.sleep(self.schedule.rival_at_s)
-            self.ends.append(f"rival {self._ending_of(lambda: engine.start(self.playbook, {}))}")
+            since = len(self.pair.sent)
+            self.ends.append(f"rival {self._ending_of(lambda: engine.start(self.playbook, {}), since)}")
             self._processes["rival"].kill()
 
         return self.pair.clock.begin(go)

@@ -191,7 +191,7 @@ def schedule_of(seed: int, playbooks: Sequence[str]) -> Schedule:
         else None,
         recoveries=tuple(draw.choices(tuple(Recovery), (6, 4, 1), k=3)),
         rival=draw.choice(tuple(Rival)) if draw.random() < 0.1 else None,
-        rival_at_s=draw.uniform(0.0, 0.5),
+        rival_at_s=draw.uniform(0.001, 0.5),
         sickness=draw.choice(tuple(Sickness)) if draw.random() < 0.12 else None,
         answer=draw.random() < 0.8,
         flavor=draw.choice(tuple(Flavor)),
