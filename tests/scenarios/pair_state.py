@@ -17,7 +17,7 @@ from interlock.sandbox.sql import query
 
 CLOCK = SystemClock()
 
-_MOVING_VARIABLES = {"gtid_binlog_pos", "gtid_binlog_state", "gtid_current_pos", "gtid_slave_pos"}
+_MOVING_VARIABLES = {"gtid_binlog_pos", "gtid_binlog_state", "gtid_current_pos", "gtid_slave_pos", "gtid_executed"}
 _CHANNEL = (
     "Connection_name",
     "Master_Host",
@@ -40,6 +40,23 @@ _CHANNEL = (
     "Last_IO_Errno",
     "Last_SQL_Errno",
 )
+_MYSQL_CHANNEL = (
+    "Channel_Name",
+    "Source_Host",
+    "Source_Port",
+    "Source_User",
+    "Replica_IO_Running",
+    "Replica_SQL_Running",
+    "Auto_Position",
+    "SQL_Delay",
+    "Until_Condition",
+    "Skip_Counter",
+    "Replicate_Do_DB",
+    "Replicate_Ignore_DB",
+    "Last_IO_Errno",
+    "Last_SQL_Errno",
+)
+_PERSISTED = "SELECT variable_name AS Variable_name, variable_value AS Value FROM performance_schema.persisted_variables"
 _ENDPOINT = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_op_state", "srv_admin_state", "srv_uweight", "srv_iweight")
 
 
@@ -64,7 +81,9 @@ def state_of(sandbox: Sandbox) -> PairState:
 
 def variables(sandbox: Sandbox, server: str) -> dict[str, str]:
     found = query(sandbox, server, "SHOW GLOBAL VARIABLES")
-    return {row["Variable_name"]: row["Value"] for row in found if row["Variable_name"] not in _MOVING_VARIABLES}
+    told = {row["Variable_name"]: row["Value"] for row in found if row["Variable_name"] not in _MOVING_VARIABLES}
+    persisted = query(sandbox, server, _PERSISTED) if sandbox.kind == "mysql" else []
+    return told | {f"persisted {row['Variable_name']}": row["Value"] for row in persisted}
 
 
 def positions(sandbox: Sandbox) -> dict[str, str]:
@@ -73,7 +92,8 @@ def positions(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _channels(sandbox: Sandbox, server: str) -> list[dict[str, object]]:
-    return [{column: row[column] for column in _CHANNEL} for row in query(sandbox, server, "SHOW ALL SLAVES STATUS")]
+    statement, columns = ("SHOW REPLICA STATUS", _MYSQL_CHANNEL) if sandbox.kind == "mysql" else ("SHOW ALL SLAVES STATUS", _CHANNEL)
+    return [{column: row[column] for column in columns} for row in query(sandbox, server, statement)]
 
 
 def endpoints(sandbox: Sandbox) -> list[dict[str, str]]:
