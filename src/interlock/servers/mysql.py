@@ -12,7 +12,7 @@ from interlock.model.effects import ServerEffect
 from interlock.model.facts import ChannelFacts, LoggedTransaction, ServerFacts, WriteFacts
 from interlock.model.position import FilePosition, LogPoint, MySQLPosition, Position
 from interlock.model.topology import ServerName, ServerSpec
-from interlock.servers import file_positions, mysql_facts, mysql_log
+from interlock.servers import channel_words, file_positions, mysql_facts, mysql_log
 from interlock.servers.accounts import Accounts
 from interlock.servers.dialect import Bookmark, Flavor, Need
 from interlock.servers.last_statements import last_statements
@@ -207,4 +207,10 @@ def _speaks(server: str, version: str) -> MySQL:
     return MySQL(version=numbers, words=words(numbers))
 
 
-MYSQL = Flavor(name="mysql", greets=_greets, speaks=_speaks, newest=MySQL(version=(9, 7, 0), words=words((9, 7, 0))))
+MYSQL = Flavor(
+    name="mysql",
+    greets=_greets,
+    speaks=_speaks,
+    newest=MySQL(version=(9, 7, 0), words=words((9, 7, 0))),
+    channels=channel_words.mysql,
+)

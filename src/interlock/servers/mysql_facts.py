@@ -118,4 +118,6 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers
         lag_s=None if lag is None else int(text_of(lag)),
         error="; ".join([*errors, *(one for one in said if one and not any(one in error for error in errors))]),
         filters={key.lower(): text_of(row[key]) for key in _FILTERS if row.get(key)},
+        using="auto_position" if uses_gtids(row) else "position",
+        applied=applied_point(row),
     )

@@ -104,6 +104,8 @@ class SqlServer:
         return self._dialect.channels(self._pool, self._pair)
 
     def semi_sync(self) -> SemiSyncFacts:
+        if flavor_named(self._dialect.flavor).channels is None:
+            return SemiSyncFacts(server=self.name, words="")
         return semi_sync.facts(self.name, self._pool.read(semi_sync.LOOK))
 
     def sessions(self) -> tuple[SessionFacts, ...]:

@@ -91,6 +91,16 @@ def a_replica(table: Table) -> None:
     table.world = SimulatedWorld(table.pair, SimulatedProcess("test"), MemoryStore(table.pair.clock))
 
 
+def semi_sync(*, acknowledged: bool) -> Callable[[Table], None]:
+    """East waits and west acknowledges; east acknowledges too if `acknowledged`."""
+
+    def arrange(table: Table) -> None:
+        table.pair.east.settings |= {"semi_sync_waits": "1", "semi_sync_acknowledges": f"{acknowledged:d}"}
+        table.pair.west.settings |= {"semi_sync_waits": "0", "semi_sync_acknowledges": "1"}
+
+    return arrange
+
+
 def nothing(table: Table) -> None:
     del table
 
@@ -108,6 +118,9 @@ LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] =
     "flip, held": ("route.flip", {"route": ROUTES, "to": ClusterName("west")}, holding),
     "events": ("events.hand_over", {"server": WEST, "was": "ON"}, nothing),
     "applier": ("applier.pause", {"server": WEST, "source": EAST}, nothing),
+    "acknowledge": ("semisync.acknowledge", {"server": EAST, "source": WEST}, semi_sync(acknowledged=False)),
+    "semi-sync": ("semisync.hand_over", {"from": EAST, "to": WEST}, semi_sync(acknowledged=True)),
+    "semi-sync, released": ("semisync.hand_over", {"from": EAST, "to": WEST, "release": True}, semi_sync(acknowledged=True)),
     "replica": ("replicas.follow", {"writer": WEST}, a_replica),
     "command": ("command", COMMAND, nothing),
     "http": ("http", HTTP, nothing),

@@ -1,0 +1,113 @@
+"""Semi-synchronous replication of real servers goes with the writes, comes back with them, and never lets a client wait for nobody."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from interlock.clock import SystemClock
+from interlock.playbook.find import shipped_folder
+from interlock.sandbox import pair as pairs
+from interlock.sandbox.places import Sandbox
+from interlock.sandbox.sql import query
+from scenarios.command_line import environment, interlock
+
+TIMEOUT_MS = 1500
+ONE_WAY = {"east": {"rpl_semi_sync_master_enabled": "1"}, "west": {"rpl_semi_sync_slave_enabled": "1"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    pair: Sandbox
+    env: dict[str, str]
+
+    def settings(self) -> dict[str, tuple[str, str]]:
+        """Of each server whether its commits wait, and whether it acknowledges."""
+        shown = "SELECT @@rpl_semi_sync_master_enabled AS waits, @@rpl_semi_sync_slave_enabled AS acknowledges"
+        return {name: tuple(str(value) for value in query(self.pair, name, shown)[0].values()) for name in ("east", "west")}  # type: ignore[misc]
+
+    def status(self, server: str) -> dict[str, str]:
+        return {row["Variable_name"]: row["Value"] for row in query(self.pair, server, "SHOW GLOBAL STATUS LIKE 'rpl_semi_sync%%'")}
+
+    def commit_s(self, server: str) -> float:
+        """How long one commit takes."""
+        began_s = time.perf_counter()
+        query(self.pair, server, "INSERT INTO app.ledger (k, server_id) VALUES (UUID(), @@server_id)")
+        return time.perf_counter() - began_s
+
+
+@contextmanager
+def _pair(only: dict[str, dict[str, str]]) -> Iterator[Acknowledged]:
+    with tempfile.TemporaryDirectory(prefix="interlock-") as folder:
+        sandbox = pairs.up(Path(folder) / "p", clock=SystemClock(), options={"rpl_semi_sync_master_timeout": str(TIMEOUT_MS)}, only=only)
+        try:
+            (Path(folder) / "home").mkdir()
+            yield Acknowledged(pair=sandbox, env=environment(sandbox, Path(folder) / "home"))
+        finally:
+            pairs.down(Path(folder) / "p")
+
+
+@pytest.fixture(scope="module")
+def one_way() -> Iterator[Acknowledged]:
+    """East's commits wait for west, as a pair is set up that has one writer; east does not acknowledge."""
+    with _pair(ONE_WAY) as made:
+        yield made
+
+
+BEFORE, AFTER = {"east": ("1", "0"), "west": ("0", "1")}, {"east": ("0", "1"), "west": ("1", "0")}
+
+
+def test_it_goes_with_the_writes_there_and_back(one_way: Acknowledged) -> None:
+    assert one_way.settings() == BEFORE
+    moved = interlock("switchover", "--to", "west", "--yes", "--json", env=one_way.env)
+    assert (moved.document["outcome"], moved.document["warnings"]) == ("succeeded", [])
+    assert one_way.settings() == AFTER
+    assert one_way.commit_s("west") < TIMEOUT_MS / 1000
+    status = one_way.status("west")
+    assert (status["Rpl_semi_sync_master_status"], status["Rpl_semi_sync_master_clients"]) == ("ON", "1")
+    assert int(status["Rpl_semi_sync_master_yes_tx"]) > 0
+    assert status["Rpl_semi_sync_master_no_tx"] == "0", "a commit went without an acknowledgement although one was to be had"
+    assert interlock("switchover", "--to", "east", "--yes", env=one_way.env).code == 0
+    assert one_way.settings() == BEFORE
+    assert one_way.status("east")["Rpl_semi_sync_master_status"] == "ON"
+
+
+@pytest.mark.parametrize("phase", ["fence", "settle"])
+def test_a_run_that_goes_back_leaves_it_exactly_as_it_was(one_way: Acknowledged, tmp_path: Path, phase: str) -> None:
+    text, mark = (shipped_folder() / "switchover.yaml").read_text(), f"- phase: {phase}\n  steps:\n"
+    assert mark in text
+    path = tmp_path / "fails.yaml"
+    path.write_text(text.replace(mark, f'{mark}  - check: command\n    with: {{run: ["false"], within: 5s}}\n'))
+    ended = interlock("run", str(path), "-i", "to=west", "--yes", "--json", env=one_way.env)
+    assert ended.document["outcome"] == "rolled_back", ended.out
+    assert one_way.settings() == BEFORE
+    assert one_way.commit_s("east") < TIMEOUT_MS / 1000
+    assert one_way.status("east")["Rpl_semi_sync_master_clients"] == "1"
+
+
+def test_a_new_writer_whose_commits_would_wait_for_nobody_gets_somebody_first() -> None:
+    """Both sides are set to wait, and nobody acknowledges: the first commit on west would hang until the time-out, as it does on east."""
+    waits = {"rpl_semi_sync_master_enabled": "1"}
+    with _pair({"east": waits, "west": {**waits, "rpl_semi_sync_slave_enabled": "1"}}) as made:
+        query(made.pair, "west", "SET GLOBAL rpl_semi_sync_master_enabled=0")
+        query(made.pair, "west", "SET GLOBAL rpl_semi_sync_master_enabled=1")
+        assert made.status("west")["Rpl_semi_sync_master_clients"] == "0"
+        moved = interlock("switchover", "--to", "west", "--yes", "--json", env=made.env)
+        assert moved.document["outcome"] == "succeeded", moved.out
+        assert moved.document["outage_ms"] < TIMEOUT_MS
+        assert made.status("west")["Rpl_semi_sync_master_clients"] == "1"
+        assert made.settings() == {"east": ("1", "1"), "west": ("1", "1")}
+
+
+def test_without_anybody_who_acknowledges_a_commit_waits_for_the_whole_time_out() -> None:
+    """The fact that the order of the steps rests on."""
+    with _pair({"east": {"rpl_semi_sync_master_enabled": "1"}}) as made:
+        query(made.pair, "east", "SET GLOBAL rpl_semi_sync_master_enabled=0")
+        query(made.pair, "east", "SET GLOBAL rpl_semi_sync_master_enabled=1")
+        assert made.commit_s("east") >= TIMEOUT_MS / 1000 * 0.9
