@@ -97,6 +97,6 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> Chan
         lag_s=None if lag is None else int(text_of(lag)),
         error="; ".join(errors),
         filters={key.lower(): text_of(row[key]) for key in _CHANNEL_FILTERS if row.get(key)},
-        using={"no": "position"}.get(using := text_of(row["Using_Gtid"]).lower(), using),
-        applied=applied_point(row),
+        using={"no": "position"}.get(using := text_of(row.get("Using_Gtid")).lower(), using),
+        applied=applied_point(row) if row.get("Relay_Master_Log_File") else None,
     )
