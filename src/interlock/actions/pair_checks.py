@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
+from interlock.decisions.mixed import can_replicate
 from interlock.decisions.replication import keys_cannot_collide
 from interlock.decisions.writes import is_only_writer
 from interlock.documents.fields import Kind
@@ -143,11 +144,33 @@ class ClocksAgree(NoOutputs):
         return Done(f"the clocks are {apart_s:.2f}s apart")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanReplicate(NoOutputs):
+    """Each master can apply what the other logs. Two kinds of servers can't always, and some stop at the first row."""
+
+    def look(self, world: World, /) -> SeenServers:
+        return _masters(world)
+
+    def decide(self, seen: SeenServers, /) -> Verdict:
+        first, second = seen.masters
+        warnings: list[str] = []
+        passed: list[str] = []
+        for source, replica in ((first, second), (second, first)):
+            match can_replicate(source, replica):
+                case Done(why, said):
+                    passed.append(why)
+                    warnings += said
+                case refused:
+                    return refused
+        return Done("; ".join(passed if first.flavor != second.flavor else passed[:1]), tuple(warnings))
+
+
 SPECS = (
     describe(OneWriter, "pair.one_writer", Verb.CHECK),
     describe(DistinctIdentities, "pair.distinct_identities", Verb.CHECK),
     describe(LogsUpdates, "pair.logs_updates", Verb.CHECK),
     describe(KeysApart, "pair.keys_apart", Verb.CHECK),
     describe(SameFilters, "pair.same_filters", Verb.CHECK),
+    describe(CanReplicate, "pair.can_replicate", Verb.CHECK),
     describe(ClocksAgree, "pair.clocks_agree", Verb.CHECK),
 )

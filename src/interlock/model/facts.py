@@ -45,7 +45,10 @@ class FenceProof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
-    """Settings that decide whether two servers can be a pair. `clock_offset_s` is the server's clock less ours, to half a round trip."""
+    """Settings that decide whether two servers can be a pair. `clock_offset_s` is the server's clock less ours, to half a round trip.
+
+    `collation` is what a client gets that asks for utf8mb4 and names none; empty where it is the same everywhere, or not known.
+    """
 
     server: ServerName
     flavor: str
@@ -59,6 +62,7 @@ class ServerFacts:
     auto_increment_offset: int
     clock_offset_s: float
     filters: Mapping[str, str] = field(default_factory=dict)
+    collation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,11 +43,13 @@ _FILTERS = (
 
 
 def settings(words: Words) -> str:
+    collation = ", @@GLOBAL.default_collation_for_utf8mb4 AS collation" if words.persists else ""  # of 8.0.11, the first release of 8.0
     return (
         "SELECT @@GLOBAL.server_id AS server_id, @@GLOBAL.log_bin AS log_bin, "
         f"@@GLOBAL.{words.log_updates} AS log_updates, @@GLOBAL.binlog_format AS binlog_format, "
         "@@GLOBAL.auto_increment_increment AS auto_increment_increment, @@GLOBAL.auto_increment_offset AS auto_increment_offset, "
         "@@GLOBAL.version AS version, UNIX_TIMESTAMP(SYSDATE(6)) AS clock"
+        f"{collation}"
     )
 
 
@@ -85,6 +87,7 @@ def server_facts(server: ServerName, row: Row, *, log: Sequence[Row], channels: 
         auto_increment_offset=int(text_of(row["auto_increment_offset"])),
         clock_offset_s=float(text_of(row["clock"])) - our_clock_s,
         filters=filters,
+        collation=text_of(row.get("collation")),
     )
 
 

@@ -1,0 +1,113 @@
+"""Can one kind of server replicate from another? By what is documented, and what was tried on real servers (docs/servers/mixed.md).
+
+Two rules: both directions must work, or it is no pair of masters; and what nobody knows to work is allowed only with a warning.
+
+Sources. MariaDB KB, "Replication Compatibility Between MariaDB and MySQL". MySQL's applier rejects row events of version 1, the only ones
+that MariaDB writes, since 8.4.0 (its binlog_event.h; tried: 9.7 stops with "Could not parse relay log event entry"). MariaDB before 11.4.5
+knows no utf8mb4_0900 collation: a statement, even BEGIN, of a client that has one stops its applier (MDEV-20912; tried on 10.11).
+Xpand: "Using Xpand as a Replication Master", "Xpand Version and MySQL Version Compatibility".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from interlock.model.facts import ServerFacts
+from interlock.model.verdict import Done, Refuse
+from interlock.model.versions import Version, version_of
+
+_FROM_MYSQL_8: Mapping[tuple[int, int], int] = {(10, 6): 21, (10, 11): 11, (11, 4): 5}
+"""The patch from which each long-lived series of MariaDB replicates from MySQL 8.0; all from 11.7.2 on do."""
+_KNOWS_0900 = (11, 4, 5)
+_WITHOUT_V1_ROWS = (8, 4, 0)
+_DOCUMENTED_WITH_XPAND = (8, 0, 0)
+
+
+def can_replicate(source: ServerFacts, replica: ServerFacts) -> Done | Refuse:
+    """Whether `replica` can apply what `source` logs. Of the same flavor, always: their versions are the operator's business."""
+    if source.flavor == replica.flavor:
+        return Done(f"{replica.server} and {source.server} are both {source.flavor}")
+    judge = _JUDGES.get((source.flavor, replica.flavor))
+    if judge is None:
+        return Refuse(
+            f"{replica.server} ({replica.flavor}) replicates from {source.server} ({source.flavor}): nobody knows whether that works",
+            f"what is known to work is in docs/servers/mixed.md: {', '.join(f'{a} to {b}' for a, b in _JUDGES)}",
+        )
+    return judge(source, replica)
+
+
+def _mysql_to_mariadb(source: ServerFacts, replica: ServerFacts) -> Done | Refuse:
+    ours, theirs = version_of(replica.version), version_of(source.version)
+    if theirs >= (8, 0, 0) and not _takes_mysql_8(ours):
+        return Refuse(
+            f"{replica.server} (MariaDB {_dotted(ours)}) can't replicate from MySQL {_dotted(theirs)} on {source.server}",
+            "it takes MariaDB 10.6.21, 10.11.11, 11.4.5 or 11.7.2 at the least",
+        )
+    if ours < _KNOWS_0900 and "0900" in source.collation:
+        return Refuse(
+            f"clients of {source.server} get the collation {source.collation}, which stops {replica.server} (MariaDB {_dotted(ours)})",
+            f"SET GLOBAL default_collation_for_utf8mb4=utf8mb4_general_ci on {source.server}, and no such collation in any client or table",
+        )
+    return _by_files(source, replica)
+
+
+def _mariadb_to_mysql(source: ServerFacts, replica: ServerFacts) -> Done | Refuse:
+    ours = version_of(replica.version)
+    if ours < _WITHOUT_V1_ROWS:
+        return _by_files(source, replica, f"{replica.server} replicates from MariaDB: not tried with MySQL {_dotted(ours)}")
+    if source.binlog_format != "STATEMENT":
+        return Refuse(
+            f"{replica.server} (MySQL {_dotted(ours)}) can't apply row events of MariaDB on {source.server}, binlog_format="
+            f"{source.binlog_format}",
+            "MySQL takes them up to 8.3 only: binlog_format=STATEMENT, where all statements are safe for it, or one flavor on both sides",
+        )
+    return _by_files(
+        source, replica, f"{source.server} logs statements, not rows: one that is not the same on both sides changes {replica.server}"
+    )
+
+
+def _xpand_to_mysql(source: ServerFacts, replica: ServerFacts) -> Done | Refuse:
+    ours = version_of(replica.version)
+    if ours >= _WITHOUT_V1_ROWS:
+        return Refuse(
+            f"{replica.server} (MySQL {_dotted(ours)}) can't replicate from Xpand on {source.server}, which is documented up to MySQL 5.7",
+            "use MySQL 5.7, with gtid_mode and enforce_gtid_consistency off",
+        )
+    return _by_files(source, replica, *_beyond(replica, "Xpand replicates to"))
+
+
+def _mysql_to_xpand(source: ServerFacts, replica: ServerFacts) -> Done | Refuse:
+    return _by_files(source, replica, *_beyond(source, "Xpand replicates from"))
+
+
+def _untried(source: ServerFacts, replica: ServerFacts) -> Done | Refuse:
+    return _by_files(source, replica, f"{replica.server} replicates from {source.server} by Xpand's documentation: never tried")
+
+
+def _beyond(mysql: ServerFacts, words: str) -> tuple[str, ...]:
+    version = version_of(mysql.version)
+    beyond = version >= _DOCUMENTED_WITH_XPAND
+    return (f"{words} MySQL up to 5.7 by its documentation, and {mysql.server} is {_dotted(version)}",) if beyond else ()
+
+
+_JUDGES: Mapping[tuple[str, str], Callable[[ServerFacts, ServerFacts], Done | Refuse]] = {
+    ("mysql", "mariadb"): _mysql_to_mariadb,
+    ("mariadb", "mysql"): _mariadb_to_mysql,
+    ("xpand", "mysql"): _xpand_to_mysql,
+    ("mysql", "xpand"): _mysql_to_xpand,
+    ("xpand", "mariadb"): _untried,
+    ("mariadb", "xpand"): _untried,
+}
+
+
+def _by_files(source: ServerFacts, replica: ServerFacts, *warnings: str) -> Done:
+    return Done(f"{replica.server} ({replica.flavor}) can replicate from {source.server} ({source.flavor}) by file and offset", warnings)
+
+
+def _takes_mysql_8(version: Version) -> bool:
+    patch = _FROM_MYSQL_8.get(version[:2])
+    return version >= (11, 7, 2) or (patch is not None and version[2] >= patch)
+
+
+def _dotted(version: Version) -> str:
+    return ".".join(map(str, version))
