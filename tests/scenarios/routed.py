@@ -195,7 +195,9 @@ def by_webhook(sandbox: Sandbox) -> Iterator[Moved]:
     state = Switchboard(to="east")
     with (
         _following(sandbox) as follows,
-        running(StandIn(_address(), 8080, _then(state.handle, lambda: follows.say(state.to, hold=state.holding)))) as stand_in,
+        running(
+            StandIn(_address(), 8080, _then(state.handle, lambda: follows.say(state.to, hold=state.holding, until_seen=True)))
+        ) as stand_in,
     ):
         settings = {
             "type": "webhook",
@@ -219,7 +221,7 @@ def by_maxscale(sandbox: Sandbox) -> Iterator[Moved]:
             StandIn(
                 _address(),
                 8989,
-                _then(state.handle, lambda: follows.say(names[state.listed[0]], hold=state.listener == "Stopped")),
+                _then(state.handle, lambda: follows.say(names[state.listed[0]], hold=state.listener == "Stopped", until_seen=True)),
             )
         ) as stand_in,
     ):
@@ -254,8 +256,9 @@ def by_ssh(sandbox: Sandbox) -> Iterator[Moved]:
 
 def _programs(follows: Follower) -> dict[str, object]:
     file = follows.file
-    write = f'printf "%s" "$1 0" >{file}.new && mv {file}.new {file}'
-    flag = f'printf "%s" "$(cut -d" " -f1 {file}) $1" >{file}.new && mv {file}.new {file}'
+    seen = f"until cmp -s {file} {follows.seen}; do sleep 0.005; done"
+    write = f'printf "%s" "$1 0" >{file}.new && mv {file}.new {file}; {seen}'
+    flag = f'printf "%s" "$(cut -d" " -f1 {file}) $1" >{file}.new && mv {file}.new {file}; {seen}'
     return {
         "flip": ["sh", "-c", write, "flip", "{to}"],
         "show": ["cut", "-d", " ", "-f1", str(file)],

@@ -11,14 +11,22 @@ import pytest
 from interlock.engine.events import PhaseBegan
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import poller
+from interlock.sandbox.sql import query
 from scenarios.pair_state import open_sides
 from scenarios.routed import CLOCK, Moved, by_command, by_etcd, by_haproxy, by_webhook, go, leads_to, routed, sandbox_with, wired
 from servers.etcd_lab import Cluster
 from servers.http_stand_ins import Answer, Request, StandIn
 
-SLOW_S = 1.0
+SLOW_S = 2.0
 
 Together = tuple[Sandbox, dict[str, Moved]]
+
+
+@pytest.fixture(autouse=True)
+def east_writes(pair: Sandbox) -> None:
+    """Whatever a test before left."""
+    query(pair, "west", "SET GLOBAL read_only=1")
+    query(pair, "east", "SET GLOBAL read_only=0")
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def test_four_kinds_flip_together_there_and_back(together: Together) -> None:
 
 
 def test_the_flip_of_several_routes_takes_as_long_as_the_slowest(pair: Sandbox, together: Together) -> None:
-    """Two of them take a second each: one after the other would be two."""
+    """Two of them take two seconds each: one after the other would be four."""
     _, routes = together
     service = service_of(routes)
     service.before = lambda request: CLOCK.sleep(SLOW_S if is_a_flip(request) else 0)

@@ -27,7 +27,7 @@ def blind(pair: Sandbox) -> Iterator[Moved]:
 def file_of(moved: Moved) -> Path:
     flip = moved.settings["flip"]
     assert isinstance(flip, list)
-    return Path(str(flip[2]).rpartition(" ")[2])
+    return Path(str(flip[2]).partition(".new && mv ")[0].rpartition(">")[2])
 
 
 @pytest.mark.parametrize(("more", "tell_clients"), [({}, True), ({"unproved": True}, False)], ids=["by a client", "at its word"])

@@ -16,22 +16,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from interlock.clock import Deadline, SystemClock
+
 _LOOK_EVERY_S = 0.003
+_SEEN_WITHIN_S = 2.0
 
 Address = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follower:
-    """`file` is what it reads; `say` writes it whole."""
+    """`file` is what it reads, `seen` what it has read last; `say` writes the file whole, and may wait until it was read."""
 
     clients: Address
     file: Path
 
-    def say(self, cluster: str, *, hold: bool = False) -> None:
-        new = self.file.with_suffix(".new")
-        new.write_text(f"{cluster} {int(hold)}")
+    @property
+    def seen(self) -> Path:
+        return self.file.with_suffix(".seen")
+
+    def say(self, cluster: str, *, hold: bool = False, until_seen: bool = False) -> None:
+        new, text = self.file.with_suffix(".new"), f"{cluster} {int(hold)}"
+        new.write_text(text)
         new.replace(self.file)
+        clock = SystemClock()
+        deadline = Deadline.after(clock, _SEEN_WITHIN_S)
+        while until_seen and self.seen.read_text() != text and not deadline.is_over():
+            clock.sleep(_LOOK_EVERY_S)
 
 
 @contextmanager
@@ -58,7 +69,7 @@ class _Proxy:
         self.file = Path(str(said["file"]))
         self.targets: Mapping[str, Address] = said["targets"]  # type: ignore[assignment] # it is JSON of our own
         self.clients: Address = said["clients"]  # type: ignore[assignment]
-        self.cluster = ""
+        self.cluster = self.text = ""
         self.flows = asyncio.Event()
 
     async def run(self) -> None:
@@ -71,11 +82,19 @@ class _Proxy:
                 self.look()
 
     def look(self) -> None:
-        self.cluster, hold = self.file.read_text().split()
+        text = self.file.read_text()
+        if text == self.text:
+            return
+        self.text = text
+        self.cluster, hold = text.split()
         if hold == "1":
             self.flows.clear()
         else:
             self.flows.set()
+        seen = self.file.with_suffix(".seen")
+        new = seen.with_suffix(".seen-new")
+        new.write_text(text)
+        new.replace(seen)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
