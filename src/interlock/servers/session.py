@@ -115,7 +115,7 @@ class Session:
                 self._connection._read_timeout = bound_s + MARGIN_S  # type: ignore[attr-defined]  # noqa: SLF001 - as in _round_trip
                 self._connection._execute_command(command, payload)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
                 while True:
-                    packet = self._connection._read_packet()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+                    packet = self._connection._read_packet()  # type: ignore[no-untyped-call]  # noqa: SLF001 - no public way
                     if packet.is_eof_packet():
                         return
                     yield packet.get_all_data()[1:]
