@@ -53,8 +53,8 @@ def _survives(kind: str, then: str) -> bool:
     again = f", {killer.twice} killed twice" if TWICE in then else ""
     samples = report.samples.one + report.samples.two + report.samples.none
     _say(
-        f"{then} after a kill ({kind}): {len(killer.told)} moments{again}, exit codes {codes}; {clock.monotonic_s() - began_s:.0f} s; "
-        f"{report.acknowledged} acknowledged, none lost; {samples} samples, none with two writers"
+        f"{then} after a kill ({kind}): {len(killer.told)} moments{again}, exit codes {codes}, each within {killer.longest_s:.0f} s; "
+        f"{report.acknowledged} acknowledged, none lost; {samples} samples, none with two writers; {clock.monotonic_s() - began_s:.0f} s"
     )
     return True
 
