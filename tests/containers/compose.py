@@ -32,10 +32,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """A project of compose. `flavor` is the profile's name, `demo` or `mysql`."""
+    """A project of compose. The profile is `demo` or `mysql`."""
 
     project: str
-    profile: str = "demo"
+    profile: str
 
     def compose(self, *words: str, within_s: float = 120) -> Ended:
         return docker(*self.words(*words), within_s=within_s)
@@ -76,7 +76,9 @@ class Demo:
             CLOCK.sleep(0.05)
 
     def container(self, service: str) -> str:
-        return f"{self.project}-{service}-1"
+        """Of a service; `east` and `west` are the servers, of whichever kind."""
+        kind = "mysql-" if self.profile == "mysql" and service in {"east", "west"} else ""
+        return f"{self.project}-{kind}{service}-1"
 
     def cut(self, service: str, network: str) -> None:
         """Nobody is told: connections stay open on both sides, as when a cable is pulled."""
@@ -110,7 +112,7 @@ def start(*words: str) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def demo(project: str, profile: str = "demo") -> Iterator[Demo]:
+def demo(project: str, profile: str) -> Iterator[Demo]:
     """Built and started; the run of the demo itself is under way. Taken down with all that it held."""
     made = Demo(project=project, profile=profile)
     try:
