@@ -10,6 +10,7 @@ from interlock.clock import SystemClock
 from interlock.errors import UsageError
 from interlock.model.codec import to_plain
 from interlock.sandbox import pair, places, replicas
+from interlock.sandbox.kinds import kind_named
 from interlock.sandbox.places import LONGEST_FOLDER, Sandbox
 from interlock.stores.open import default_path
 
@@ -76,7 +77,8 @@ def _plain(sandbox: Sandbox) -> dict[str, object]:
 
 def _how_to_use(sandbox: Sandbox) -> str:
     servers = "\n".join(f"  {name}     {member.host}:{member.port}" for name, member in sandbox.members.items())
-    program = "mysql" if sandbox.kind == "mysql" else "mariadb"
+    folder, program = kind_named(sandbox.kind).folder(), "mysql" if sandbox.kind == "mysql" else "mariadb"
+    program = program if folder is None else str(folder / "bin" / program)
     client = f"{program} -h{sandbox.proxy.host} -P{sandbox.proxy.port} -uapp -p$(cat {sandbox.password_file('app')}) app"
     return f"""\
 two servers that replicate to each other, and a proxy in front:

@@ -89,6 +89,7 @@ class MariaDB:
             read_only=mariadb_facts.is_read_only(row),
             position=self._by_files(server, results) if self.by_file else mariadb_facts.held(row),
             event_scheduler=text_of(row["event_scheduler"]),
+            fence=mariadb_facts.fence_of(row),
         )
 
     def written_here(self, server: ServerName, position: Position) -> Position:

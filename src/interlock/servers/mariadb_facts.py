@@ -47,6 +47,12 @@ def held(row: Row) -> MariaDBPosition:
     return MariaDBPosition.parse(f"{text_of(row['logged'])},{text_of(row['applied'])}")
 
 
+def fence_of(row: Row) -> str:
+    """How it is fenced, where that can be said: NO_LOCK and NO_LOCK_NO_ADMIN are values of read_only from 12 on."""
+    word = text_of(row["read_only"])
+    return "" if word in {"0", "1", "OFF", "ON"} else word
+
+
 def is_read_only(row: Row) -> bool:
     """From WRITE_STATE. A number until 11.x; ON, OFF, NO_LOCK or NO_LOCK_NO_ADMIN from 12 on."""
     return text_of(row["read_only"]) not in {"0", "OFF"}

@@ -28,8 +28,8 @@ WRITE_STATE = (
 def script(effect: ServerEffect, look: tuple[str, ...]) -> tuple[str, ...]:
     """The statements of an effect, in order; those of Fence and Open go out in one round trip with the look at what came of them."""
     match effect:
-        case Fence(within_s=within_s):
-            return (bounded("SET GLOBAL read_only=1", within_s), *look)
+        case Fence(within_s=within_s, as_was=as_was):
+            return (bounded(f"SET GLOBAL read_only={as_was or 1}", within_s), *look)
         case Open(within_s=within_s):
             return (bounded("SET GLOBAL read_only=0", within_s), *look)
         case SetEventScheduler(on=on):

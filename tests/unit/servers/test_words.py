@@ -27,7 +27,7 @@ from interlock.servers.client_sessions import is_client, is_ddl
 from interlock.servers.flavors import dialect_of
 from interlock.servers.grants import grants_sql, missing
 from interlock.servers.mariadb import NEEDS, MariaDB
-from interlock.servers.mariadb_facts import channel, held
+from interlock.servers.mariadb_facts import channel, fence_of, held, is_read_only
 from interlock.servers.mariadb_script import WRITE_STATE
 from interlock.servers.registry import make_server
 from interlock.servers.translate import is_client_timeout, translated
@@ -97,6 +97,11 @@ def test_a_mark_can_not_end_its_comment() -> None:
             Fence(server=EAST, within_s=1.5),
             ("SET STATEMENT max_statement_time=1.5, lock_wait_timeout=2 FOR SET GLOBAL read_only=1", WRITE_STATE),
             id="fence",
+        ),
+        pytest.param(
+            Fence(server=EAST, within_s=1, as_was="NO_LOCK"),
+            ("SET STATEMENT max_statement_time=1, lock_wait_timeout=1 FOR SET GLOBAL read_only=NO_LOCK", WRITE_STATE),
+            id="fence-as-it-was",
         ),
         pytest.param(
             Open(server=EAST),
@@ -211,6 +216,22 @@ def test_unknown_lag_stays_unknown_and_filters_are_told() -> None:
 def test_a_source_outside_the_pair_has_no_name() -> None:
     facts = channel(ServerName("west"), {**SLAVE, "Master_Port": 3307}, pair=(SPEC,))
     assert (facts.source, facts.source_address) == (None, "10.1.0.10:3307")
+
+
+@pytest.mark.parametrize(
+    ("value", "fenced", "word"),
+    [
+        (0, False, ""),
+        (1, True, ""),
+        ("OFF", False, ""),
+        ("ON", True, ""),
+        ("NO_LOCK", True, "NO_LOCK"),
+        (b"NO_LOCK_NO_ADMIN", True, "NO_LOCK_NO_ADMIN"),
+    ],
+    ids=["10.11-open", "10.11-fenced", "12-open", "12-fenced", "12-no-lock", "12-no-admin"],
+)
+def test_read_only_is_a_number_or_from_12_on_a_word(value: object, *, fenced: bool, word: str) -> None:
+    assert (is_read_only({"read_only": value}), fence_of({"read_only": value})) == (fenced, word)
 
 
 def test_what_a_server_holds_is_the_highest_of_each_domain() -> None:
