@@ -18,13 +18,14 @@ from interlock.engine.runs import Engine
 from interlock.errors import DriverError
 from interlock.hosts.local import Here
 from interlock.hosts.secrets import Secrets
-from interlock.model.topology import RouteName, ServerName, Topology
+from interlock.model.topology import RouteName, ServerName, ServerSpec, Topology
 from interlock.ports import Outside, Prober, Route, Server, Store
 from interlock.routes.client import ClientLogin
 from interlock.routes.parts import RouteParts
 from interlock.routes.prober import RouteProber
 from interlock.routes.registry import make_route, route_fields
 from interlock.servers.registry import make_server
+from interlock.servers.trepctl import Replicator
 from interlock.stores.holder import this_holder
 from interlock.stores.open import open_store
 
@@ -53,8 +54,24 @@ class RealWorld:
     def server(self, name: str, /) -> Server:
         spec = self.topology.server(name)
         if spec.name not in self._servers:
-            self._servers[spec.name] = make_server(spec, secrets=self._secrets.read, clock=self._clock, pair=self.topology.servers())
+            self._servers[spec.name] = make_server(
+                spec, secrets=self._secrets.read, clock=self._clock, pair=self.topology.servers(), replicator=self._replicator(spec)
+            )
         return self._servers[spec.name]
+
+    def _replicator(self, spec: ServerSpec) -> Replicator | None:
+        """What replicates into a master in place of the server itself, if the topology says so."""
+        cluster = self.topology.clusters[spec.cluster]
+        if cluster.channel is None or not spec.is_master:
+            return None
+        return Replicator(
+            cluster.channel,
+            server=spec.name,
+            source=self.topology.other_masters(spec.name)[0],
+            host=cluster.name if cluster.ssh is not None else None,
+            outside=self.outside,
+            clock=self._clock,
+        )
 
     def route(self, name: str, /) -> Route:
         spec = self.topology.routes[RouteName(name)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
@@ -26,9 +26,14 @@ class SeenSides:
 
 
 def _look(world: World, source: ServerName, server: ServerName) -> SeenSides:
+    seen = _look_at_settings(world, source, server)
+    channels = world.server(server).channels() if seen.server.words else ()
+    return replace(seen, channel=next((one for one in channels if one.source == source), None))
+
+
+def _look_at_settings(world: World, source: ServerName, server: ServerName) -> SeenSides:
     first, second = world.gather([world.server(source).semi_sync, world.server(server).semi_sync])
-    channels = world.server(server).channels() if second.words else ()
-    return SeenSides(source=first, server=second, channel=next((one for one in channels if one.source == source), None))
+    return SeenSides(source=first, server=second)
 
 
 def _shall_hand_over(old: SemiSyncFacts, new: SemiSyncFacts) -> bool:
@@ -43,7 +48,7 @@ class NameSemiSync:
     to: ServerName = param(Kind.SERVER, "the standby")
 
     def look(self, world: World, /) -> SeenSides:
-        return _look(world, self.to, self.from_)
+        return _look_at_settings(world, self.to, self.from_)
 
     def decide(self, seen: SeenSides, /) -> Verdict:
         new, old = seen.source, seen.server

@@ -28,6 +28,7 @@ from interlock.documents.yaml import ListNode, MapNode, Node, Scalar, read_file,
 from interlock.model.topology import (
     Access,
     Account,
+    ChannelSpec,
     ClusterName,
     ClusterSpec,
     Follow,
@@ -145,12 +146,25 @@ def _cluster(name: str, node: MapNode, servers: _Servers) -> ClusterSpec | None:
             if isinstance(child, MapNode) and isinstance(its.get("name"), str):
                 replicas.append(_server(cast("str", its["name"]), name, child, its, servers))
     ssh = _ssh(node.get("ssh"), cast("dict[str, object] | None", values.get("ssh")), checking)
+    channel = _channel(cast("dict[str, object] | None", values.get("channel")))
     fencing = _fencing(node.get("fencing"), checking)
     if master is None:
         return None
     return ClusterSpec(
-        name=ClusterName(name), master=master, replicas=tuple(replica for replica in replicas if replica), ssh=ssh, fencing=fencing
+        name=ClusterName(name),
+        master=master,
+        replicas=tuple(replica for replica in replicas if replica),
+        ssh=ssh,
+        fencing=fencing,
+        channel=channel,
     )
+
+
+def _channel(values: dict[str, object] | None) -> ChannelSpec | None:
+    kind, service = (values or {}).get("type"), (values or {}).get("service")
+    if values is None or not isinstance(kind, str) or not isinstance(service, str):
+        return None
+    return ChannelSpec(kind=kind, service=service, trepctl=cast("tuple[str, ...]", values.get("trepctl") or ("trepctl",)))
 
 
 def _server(name: str, cluster: str, node: MapNode, values: dict[str, object], servers: _Servers) -> ServerSpec | None:

@@ -61,10 +61,16 @@ FENCING_TYPES: RouteTypes = {
     ),
 }
 FENCING_FIELDS = (Field(name="type", kind=Kind.TEXT, required=True, doc="which way to fence"),)
+CHANNEL_FIELDS = (
+    Field(name="type", kind=Kind.TEXT, required=True, choices=("tungsten",), doc="tungsten: Tungsten Replicator, by its trepctl"),
+    Field(name="service", kind=Kind.TEXT, required=True, doc="the service that it applies here: the other side's"),
+    Field(name="trepctl", kind=Kind.ARGV, default=("trepctl",), doc="its command, on the host of `ssh`, or here if there is none"),
+)
 CLUSTER_FIELDS = (
     Field(name="master", kind=Kind.FIELDS, required=True, fields=MASTER_FIELDS, doc="the server of the pair on this side"),
     Field(name="replicas", kind=Kind.LIST, default=(), fields=REPLICA_FIELDS, doc="servers that replicate from the master"),
     Field(name="ssh", kind=Kind.FIELDS, fields=SSH_FIELDS, doc="how to log in to the master's host"),
+    Field(name="channel", kind=Kind.FIELDS, fields=CHANNEL_FIELDS, doc="what replicates into the master, if not the server itself"),
     Field(name="fencing", kind=Kind.ANY, doc="ways to fence the cluster from outside, in the order to try them"),
 )
 ROUTE_FIELDS = (

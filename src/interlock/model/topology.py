@@ -92,14 +92,26 @@ class SshSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSpec:
+    """Tungsten Replicator in place of native replication: the `service` that it applies, and the words of its command."""
+
+    kind: str
+    service: str
+    trepctl: tuple[str, ...] = ("trepctl",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSpec:
-    """`fencing` holds the settings of each way to fence from outside, in the order to try them."""
+    """`fencing` holds the settings of each way to fence from outside, in the order to try them. `channel` says what replicates into its
+    master, None for the server's own replication.
+    """
 
     name: ClusterName
     master: ServerSpec
     replicas: tuple[ServerSpec, ...] = ()
     ssh: SshSpec | None = None
     fencing: tuple[Mapping[str, object], ...] = ()
+    channel: ChannelSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,24 +6,39 @@ from collections.abc import Callable, Sequence
 
 from interlock.clock import Clock
 from interlock.model.topology import SecretRef, ServerSpec
+from interlock.servers.dialect import Dialect
 from interlock.servers.flavors import dialect_of, flavor_named
 from interlock.servers.server import SqlServer
+from interlock.servers.trepctl import Replicator
+from interlock.servers.tungsten import Tungsten
 
 _UNTIL_IT_IS_KNOWN = "mariadb"
 
 
-def make_server(spec: ServerSpec, *, secrets: Callable[[SecretRef], str], clock: Clock, pair: Sequence[ServerSpec]) -> SqlServer:
+def make_server(
+    spec: ServerSpec,
+    *,
+    secrets: Callable[[SecretRef], str],
+    clock: Clock,
+    pair: Sequence[ServerSpec],
+    replicator: Replicator | None = None,
+) -> SqlServer:
     """The driver of one server; connects to nothing yet. The flavor that a server has is found on its first connection.
 
     `secrets` yields a password from where the topology says it is; `pair` are all servers, by whose addresses channels are named.
-    UsageError if the topology pins a flavor that nobody has.
+    `replicator` replicates into it, if the server does not do that itself. UsageError if the topology pins a flavor that nobody has.
     """
+
+    def recognise(version: str) -> Dialect:
+        found = dialect_of(spec.name, version, pinned=spec.flavor)
+        return found if replicator is None else Tungsten(inner=found, replicator=replicator)
+
     supposed = flavor_named(spec.flavor or _UNTIL_IT_IS_KNOWN).newest
     return SqlServer(
         spec,
         secrets=secrets,
         clock=clock,
         pair=tuple(pair),
-        recognise=lambda version: dialect_of(spec.name, version, pinned=spec.flavor),
+        recognise=recognise,
         supposed=supposed,
     )

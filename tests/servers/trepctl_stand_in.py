@@ -1,0 +1,87 @@
+"""A stand-in for Tungsten Replicator's `trepctl` on one side of a sandbox: it answers as Continuent's documentation says, and nothing else.
+
+Underneath, the server's own replication by file and offset moves the rows, from an address that Interlock does not know; so all that
+Interlock sees of the channel is what is printed here. Run as `trepctl_stand_in.py SANDBOX SERVER -service NAME COMMAND …`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from interlock.clock import Deadline, SystemClock
+from interlock.sandbox import places
+from interlock.sandbox.places import Sandbox
+from interlock.sandbox.sql import query
+
+
+def main(argv: list[str]) -> int:
+    """The exit code, as documented: 1 for `Wait timed out!` and for what is not understood."""
+    folder, server, *words = argv
+    sandbox = places.read(Path(folder))
+    service = words[words.index("-service") + 1]
+    match [word for word in words if word not in {"-service", service}]:
+        case ["status", "-json"]:
+            sys.stdout.write(json.dumps(status(sandbox, server, service), indent=2) + "\n")
+        case ["online"]:
+            query(sandbox, server, "START SLAVE")
+        case ["offline"]:
+            query(sandbox, server, "STOP SLAVE SQL_THREAD")
+        case ["wait", "-applied", seqno, "-limit", limit]:
+            return wait(sandbox, server, service, int(seqno), float(limit))
+        case other:
+            sys.stderr.write(f"ERROR: unknown command {other}\n")
+            return 1
+    return 0
+
+
+def status(sandbox: Sandbox, server: str, service: str) -> Mapping[str, object]:
+    """The fields of `trepctl status` of a replicator whose role is slave."""
+    (row,) = query(sandbox, server, "SHOW SLAVE STATUS")
+    file, offset = row["Relay_Master_Log_File"], int(row["Exec_Master_Log_Pos"])
+    online = row["Slave_SQL_Running"] == "Yes" and row["Slave_IO_Running"] == "Yes"
+    error = row["Last_SQL_Error"] or "NONE"
+    return {
+        "appliedLastEventId": f"{file}:{offset:016d};140",
+        "appliedLastSeqno": _seqno(file, offset) if online else -1,
+        "appliedLatency": 0.464 if online else -1.0,
+        "channels": 1,
+        "clusterName": service,
+        "currentEventId": "NONE",
+        "currentTimeMillis": int(SystemClock().wall().timestamp() * 1000),
+        "maximumStoredSeqNo": _seqno(file, offset),
+        "minimumStoredSeqNo": 0,
+        "pendingError": error,
+        "pendingErrorCode": "NONE",
+        "pendingExceptionMessage": "NONE",
+        "pipelineSource": f"thl://{service}:2112/",
+        "relativeLatency": 5.007,
+        "role": "slave",
+        "serviceName": service,
+        "serviceType": "local",
+        "simpleServiceName": service,
+        "state": "ONLINE" if online else "OFFLINE:ERROR" if error != "NONE" else "OFFLINE:NORMAL",
+    }
+
+
+def wait(sandbox: Sandbox, server: str, service: str, seqno: int, limit_s: float) -> int:
+    deadline = Deadline.after(SystemClock(), limit_s)
+    while True:
+        applied = status(sandbox, server, service)["appliedLastSeqno"]
+        if isinstance(applied, int) and applied >= seqno:
+            return 0
+        if deadline.is_over():
+            sys.stdout.write("Wait timed out!\n")
+            return 1
+        deadline.clock.sleep(0.05)
+
+
+def _seqno(file: str, offset: int) -> int:
+    """A number that grows with the log."""
+    return int(file.rpartition(".")[2]) * 10**10 + offset
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
