@@ -145,15 +145,19 @@ class MySQL:
         return accounts(pool.session(Purpose.WITNESS), self.words)
 
     def wait(self, pool: Pool, server: ServerName, wanted: Position, held: Position, within_s: float) -> WriteFacts:
-        """One round trip: the server waits for what it was not seen to hold, then tells what it holds. Neither of its waits ends when the
-        applier of a GTID stops; to both a time of 0 is for ever. SOURCE_POS_WAIT takes parts of a second (tried on 9.7), its older name is
-        not relied on for that.
+        """One round trip: the server waits for what it was not seen to hold, then tells what it holds. To both of its waits a time of 0 is
+        for ever. That for a GTID goes on when the applier stops. SOURCE_POS_WAIT takes parts of a second (tried on 9.7; its older name is
+        not relied on for that), and ends at once, with NULL, while no applier runs: then the server is asked again and again.
         """
-        if self.by_file and self.words.pos_wait == "MASTER_POS_WAIT":
-            return file_positions.wait_by_polling(pool, self.look, lambda results: self.write_facts(server, results), wanted, within_s)
-        statements = (*self._waiting(wanted, held, within_s), *self.look)
-        results = pool.read(statements, purpose=Purpose.WAIT, bound_s=within_s * max(1, len(self.follows)) + MARGIN_S / 2)
-        return self.write_facts(server, results[-len(self.look) :])
+        deadline = Deadline.after(pool.clock, within_s)
+        if not (self.by_file and self.words.pos_wait == "MASTER_POS_WAIT"):
+            statements = (*self._waiting(wanted, held, within_s), *self.look)
+            results = pool.read(statements, purpose=Purpose.WAIT, bound_s=within_s * max(1, len(self.follows)) + MARGIN_S / 2)
+            seen = self.write_facts(server, results[-len(self.look) :])
+            if not self.by_file or seen.position.contains(wanted) or deadline.is_over():
+                return seen
+        left_s = max(0.0, deadline.left_s())
+        return file_positions.wait_by_polling(pool, self.look, lambda results: self.write_facts(server, results), wanted, left_s)
 
     def end_of_log(self, pool: Pool) -> LogPoint | None:
         rows = pool.rows(self.words.own_log)
