@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from interlock.clock import Deadline
 from interlock.engine.apply import carry_out, no_second_writer, open_masters
-from interlock.engine.back import UndoFailed, go_back, halt, intents_of_writes, put_followers_back, what_is_left
+from interlock.engine.back import UndoFailed, go_back, halt, intents_of_writes, note_what_never_began, put_followers_back, what_is_left
 from interlock.engine.events import RunEnded
 from interlock.engine.execution import Execution, StopRequested
 from interlock.engine.journal import Entry, RecordKind
@@ -123,6 +123,8 @@ def _way_back(execution: Execution, problems: list[ProblemReport]) -> None:
 
 
 def _halt(execution: Execution, problems: list[ProblemReport]) -> None:
+    execution.spare_the_store()
+    note_what_never_began(execution)
     problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in halt(execution)]
     if not intents_of_writes(execution) and (open_now := open_masters(execution.world)):
         problems.append(ProblemReport(what=f"this run has fenced and opened nothing: {' and '.join(open_now)} takes the writes as before"))
