@@ -39,7 +39,7 @@ def pair(directory: Path, *, clock: Clock) -> Iterator[tuple[Sandbox, dict[str, 
         for name in sandbox.members:
             _replicate(sandbox, name)
         _fill(sandbox, clock)
-        _start_proxy(sandbox, clock)
+        start_proxy(sandbox, topology(sandbox), clock=clock)
         sandbox = replace(sandbox, state="running", processes=processes.running(directory))
         places.write(sandbox)
         yield sandbox, clusters
@@ -97,12 +97,13 @@ def _has_canary_table(sandbox: Sandbox, name: str) -> bool:
     return True
 
 
-def _start_proxy(sandbox: Sandbox, clock: Clock) -> None:
+def start_proxy(sandbox: Sandbox, topology_text: str, *, clock: Clock) -> None:
+    """The HAProxy of a sandbox whose servers were started by other means, and its topology file. It lets a client through on return."""
     directory = Path(sandbox.directory)
     lua = directory / "hold.lua"
     lua.write_text(settings.hold_lua(settings.gate_of(sandbox)))
     Path(sandbox.proxy.config).write_text(settings.haproxy_config(sandbox, str(lua)))
-    Path(sandbox.topology).write_text(topology(sandbox))
+    Path(sandbox.topology).write_text(topology_text)
     program = processes.programs(["haproxy"])["haproxy"]
     processes.spawn([program, "-f", sandbox.proxy.config, "-db"], Path(sandbox.proxy.log))
     deadline = Deadline.after(clock, _WITHIN_S)

@@ -1,0 +1,133 @@
+"""A pair of two kinds of servers, MySQL in the east and MariaDB in the west, that replicate to each other by file and offset."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pymysql
+
+from interlock.clock import Deadline, SystemClock
+from interlock.sandbox import accounts, places, processes, settings, sql
+from interlock.sandbox.kinds import KINDS, user_cache
+from interlock.sandbox.places import Member, Sandbox
+from interlock.sandbox.template import clone, template
+from interlock.sandbox.xpand.pair import start_proxy
+
+CLOCK = SystemClock()
+LEDGER = f"{accounts.LEDGER} DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci"
+_COMMON = {"character_set_server": "utf8mb4", "collation_server": "utf8mb4_general_ci"}
+_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "mysql": {**_COMMON, "gtid_mode": "OFF", "enforce_gtid_consistency": "OFF", "binlog_row_metadata": "MINIMAL"},
+    "mariadb": {**_COMMON, "gtid_strict_mode": "0", "binlog_row_metadata": "NO_LOG"},
+}
+_BEFORE = {
+    "mysql": "SET GLOBAL default_collation_for_utf8mb4=utf8mb4_general_ci",  # it is no option of a file
+    "mariadb": "SET GLOBAL binlog_format={format}",
+}
+
+
+@contextmanager
+def mixed(kinds: Mapping[str, str], *, mariadb_logs: str = "STATEMENT") -> Iterator[Sandbox]:
+    """East open, west fenced, both following the other, and an HAProxy in front. `kinds` names each one's kind of server."""
+    folder = Path(tempfile.mkdtemp(prefix="interlock-"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        sandbox = places.plan(folder / "pair")
+        Path(sandbox.directory).mkdir()
+        stack.callback(processes.end, folder / "pair")
+        passwords = accounts.write_passwords(folder / "pair" / "secrets")
+        init = folder / "pair" / "secrets" / "init.sql"
+        accounts.write_private(init, accounts.passwords_sql(passwords))
+        for member in sandbox.members.values():
+            _start(member, kinds[member.name], folder / "pair", init)
+        for name in sandbox.members:
+            _until(lambda name=name: _answers(sandbox, name), 90.0)  # type: ignore[misc]
+            sql.query(sandbox, name, _BEFORE[KINDS[kinds[name]].flavor].format(format=mariadb_logs))
+        for name in sandbox.members:
+            follow(sandbox, name)
+        sql.query(sandbox, "east", "SET GLOBAL read_only=0")
+        sql.query(sandbox, "east", LEDGER)
+        _until(lambda: _has_ledger(sandbox, "west"), 30.0)
+        start_proxy(sandbox, settings.topology(sandbox), clock=CLOCK)
+        yield replace(sandbox, state="running", processes=processes.running(folder / "pair"))
+
+
+def _start(member: Member, name: str, folder: Path, init: Path) -> None:
+    kind = KINDS[name]
+    clone(template(kind, user_cache()), Path(member.data))
+    own = dict(_OPTIONS[kind.flavor])
+    if kind.flavor == "mariadb":
+        own["plugin_dir"] = str(_plugins(folder))
+    Path(member.options).write_text(settings.option_file(member, kind, own))
+    program = kind.program_path(kind.program, "mariadb-server-core")
+    processes.spawn([program, f"--defaults-file={member.options}", f"--init-file={init}"], Path(member.log))
+
+
+def _plugins(folder: Path) -> Path:
+    """MariaDB's receiver wants the client's plugin for caching_sha2_password in the server's own folder of plugins."""
+    plugins = folder / "plugins"
+    plugins.mkdir(exist_ok=True)
+    (client,) = Path("/usr/lib").glob("*/libmariadb3/plugin/caching_sha2_password.so")
+    shutil.copy(client, plugins)
+    return plugins
+
+
+def _has_ledger(sandbox: Sandbox, name: str) -> bool:
+    return bool(sql.query(sandbox, name, "SHOW TABLES FROM app LIKE 'ledger'"))
+
+
+def _answers(sandbox: Sandbox, name: str) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:  # pymysql leaves its own open when nobody listens
+            probe.connect(sandbox.members[name].socket)
+        sql.connect(sandbox, name).close()
+    except (pymysql.err.MySQLError, OSError):
+        return False
+    return True
+
+
+def _until(holds: Callable[[], bool], within_s: float) -> None:
+    deadline = Deadline.after(CLOCK, within_s)
+    while not holds():
+        assert not deadline.is_over(), "it did not come about in time"
+        CLOCK.sleep(0.05)
+
+
+def follow(sandbox: Sandbox, name: str) -> None:
+    """Point one at the other's log where it ends now."""
+    source = next(member for member in sandbox.members.values() if member.name != name)
+    log = sql.query(sandbox, source.name, _own_log(sandbox, source.name))[0]
+    words = "MASTER" if is_mariadb(sandbox, name) else "SOURCE"
+    more = ", MASTER_USE_GTID=no, MASTER_SSL=1, MASTER_SSL_VERIFY_SERVER_CERT=0" if words == "MASTER" else ", SOURCE_SSL=0"
+    head = "CHANGE MASTER TO" if words == "MASTER" else "CHANGE REPLICATION SOURCE TO"
+    sql.query(
+        sandbox,
+        name,
+        f"{head} {words}_HOST=%s, {words}_PORT=%s, {words}_USER='repl', {words}_PASSWORD=%s, {words}_LOG_FILE=%s, {words}_LOG_POS=%s, "
+        f"{words}_CONNECT_RETRY=1, {words}_HEARTBEAT_PERIOD=1{more}",
+        source.host,
+        source.port,
+        sandbox.password("repl"),
+        log["File"],
+        log["Position"],
+    )
+    sql.query(sandbox, name, "START SLAVE" if words == "MASTER" else "START REPLICA")
+
+
+def channel(sandbox: Sandbox, name: str) -> dict[str, object]:
+    (row,) = sql.query(sandbox, name, "SHOW SLAVE STATUS" if is_mariadb(sandbox, name) else "SHOW REPLICA STATUS")
+    return {key.replace("Master", "Source").replace("Slave", "Replica"): value for key, value in row.items()}
+
+
+def is_mariadb(sandbox: Sandbox, name: str) -> bool:
+    return "mariadb" in str(sql.query(sandbox, name, "SELECT VERSION() AS v")[0]["v"]).lower()
+
+
+def _own_log(sandbox: Sandbox, name: str) -> str:
+    return "SHOW MASTER STATUS" if is_mariadb(sandbox, name) else "SHOW BINARY LOG STATUS"
