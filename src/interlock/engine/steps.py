@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from interlock.actions.action import Action, Check
@@ -173,6 +173,7 @@ def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
     action = bound.action
     deadline = Deadline.after(execution.clock, bound.limit_s)
     acted = False
+    why_not = ""
     while True:
         execution.heed_stop()
         seen = _look(execution, action)
@@ -184,7 +185,7 @@ def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
             case Wait(why, until, otherwise):
                 if deadline.is_over():
                     if otherwise is not None:
-                        return otherwise, seen
+                        return _with_why(otherwise, why_not), seen
                     raise StepFailed(f"{why} after {bound.limit_s:g}s", hint="raise its time, or find what holds it up", step=bound.key)
                 execution.observe(StepWaits(step=bound.key, why=why, left_s=deadline.left_s()))
                 execution.guard.renew()
@@ -197,18 +198,24 @@ def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
                     raise StepFailed(why, step=bound.key)
                 if acted and deadline.is_over():
                     if otherwise is not None:
-                        return otherwise, seen
+                        return _with_why(otherwise, why_not), seen
                     raise StepFailed(f"it did not take hold within {bound.limit_s:g}s: {why}", step=bound.key)
                 effects = cast("Action[Any]", action).effects(seen)
                 try:
                     _act(execution, bound, seen, why=why, effects=effects, deadline=deadline)
-                except StepFailed:
+                except StepFailed as failed:
                     if otherwise is None:
                         raise
+                    why_not = failed.message
                     execution.clock.sleep(min(_POLL_S, deadline.left_s()))  # the next look says what came of it
                 acted = True
                 if once:
                     return Done(why), seen
+
+
+def _with_why(otherwise: Done, why_not: str) -> Done:
+    """With what the last effect that failed had to say."""
+    return replace(otherwise, warnings=(*otherwise.warnings, why_not)) if why_not else otherwise
 
 
 def _look(execution: Execution, action: Check[Any]) -> Any:

@@ -135,3 +135,5 @@ class Flavor:
     speaks: Callable[[str, str], Dialect]
     newest: Dialect
     channels: Callable[[Version], ChannelWords] | None = None
+    channel_needs: Sequence[Need] = ()
+    """What the account needs where replicas follow the writer or semi-synchronous replication is handed over: printed, never demanded."""

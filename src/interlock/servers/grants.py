@@ -24,7 +24,8 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
 
     The canary account has no right to pass read_only, which is the point of it. UsageError for a flavor that is not driven.
     """
-    needs = flavor_named(flavor).newest.needs
+    its = flavor_named(flavor)
+    needs = (*its.newest.needs, *its.channel_needs)
     account = f"{text(user)}@{text(host)}"
     lines = [
         *(f"GRANT {need.privilege} ON *.* TO {account}; -- {need.what_for}" for need in needs),

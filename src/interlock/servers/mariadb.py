@@ -39,6 +39,13 @@ is what is checked, and an upgrade takes nothing away.
 """
 
 
+CHANNEL_NEEDS = (
+    Need(privilege="REPLICATION SLAVE ADMIN", what_for="only with replicas that follow the writer, or semi-synchronous replication"),
+    Need(privilege="REPLICATION MASTER ADMIN", what_for="only with semi-synchronous replication"),
+)
+"""SUPER stands for both until 10.11 (tried on 10.11), and no more from 11.0.1 on (MariaDB KB, "SUPER")."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MariaDB:
     """`domain` and `server_id` are its own, known once it is attuned. `by_file` holds the pair's servers by address if its channels from
@@ -186,4 +193,5 @@ MARIADB = Flavor(
     speaks=_speaks,
     newest=MariaDB(version=(12, 0, 0)),
     channels=channel_words.mariadb,
+    channel_needs=CHANNEL_NEEDS,
 )

@@ -217,4 +217,7 @@ MYSQL = Flavor(
     speaks=_speaks,
     newest=MySQL(version=(9, 7, 0), words=words((9, 7, 0))),
     channels=channel_words.mysql,
+    channel_needs=(
+        Need(privilege="REPLICATION_SLAVE_ADMIN", what_for="only with replicas that follow the writer, or semi-synchronous replication"),
+    ),
 )
