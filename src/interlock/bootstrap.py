@@ -25,6 +25,7 @@ from interlock.routes.parts import RouteParts
 from interlock.routes.prober import RouteProber
 from interlock.routes.registry import make_route, route_fields
 from interlock.servers.registry import make_server
+from interlock.servers.server import SqlServer
 from interlock.servers.trepctl import Replicator
 from interlock.stores.holder import this_holder
 from interlock.stores.open import open_store
@@ -47,7 +48,7 @@ class RealWorld:
         self.outside: Outside = self._here
         self._clock = clock
         self._secrets = secrets
-        self._servers: dict[ServerName, Server] = {}
+        self._servers: dict[ServerName, SqlServer] = {}
         self._routes: dict[RouteName, Route] = {}
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="interlock")
 
@@ -55,7 +56,12 @@ class RealWorld:
         spec = self.topology.server(name)
         if spec.name not in self._servers:
             self._servers[spec.name] = make_server(
-                spec, secrets=self._secrets.read, clock=self._clock, pair=self.topology.servers(), replicator=self._replicator(spec)
+                spec,
+                secrets=self._secrets.read,
+                clock=self._clock,
+                pair=self.topology.servers(),
+                replicator=self._replicator(spec),
+                others=lambda: tuple(self._servers.values()),
             )
         return self._servers[spec.name]
 

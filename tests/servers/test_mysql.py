@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pymysql
@@ -348,6 +349,18 @@ def test_a_wait_ends_at_its_time_for_a_position_that_never_comes(west: Server) -
     began = time.perf_counter()
     assert not west.wait_applied(MySQLPosition.parse("11111111-1111-1111-1111-111111111111:1-5"), 0.2)
     assert 0.15 < time.perf_counter() - began < 1.5
+
+
+# -- words for one that does not answer
+
+
+def test_a_server_that_never_answered_is_told_the_words_that_its_peer_speaks(lab: Sandbox, east: Server) -> None:
+    """What a halted run prints for a person must be what that server understands."""
+    assert not east.write_facts().read_only
+    silent = replace(spec(lab, "west"), port=1)
+    made = make_server(silent, secrets=secret, clock=SystemClock(), pair=(), others=lambda: (east,))  # type: ignore[arg-type,return-value]
+    assert made.script(FENCE)[1] == "SET PERSIST super_read_only=1"
+    assert make_server(silent, secrets=secret, clock=SystemClock(), pair=()).script(FENCE)[0].startswith("SET STATEMENT")
 
 
 # -- other effects and privileges

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from interlock.clock import Clock
 from interlock.model.topology import SecretRef, ServerSpec
@@ -22,18 +22,25 @@ def make_server(
     clock: Clock,
     pair: Sequence[ServerSpec],
     replicator: Replicator | None = None,
+    others: Callable[[], Iterable[SqlServer]] = tuple,
 ) -> SqlServer:
     """The driver of one server; connects to nothing yet. The flavor that a server has is found on its first connection.
 
     `secrets` yields a password from where the topology says it is; `pair` are all servers, by whose addresses channels are named.
-    `replicator` replicates into it, if the server does not do that itself. UsageError if the topology pins a flavor that nobody has.
+    `replicator` replicates into it, if the server does not do that itself. Until it answers it is supposed to speak as the first of
+    `others` that does. UsageError if the topology pins a flavor that nobody has.
     """
 
     def recognise(version: str) -> Dialect:
         found = dialect_of(spec.name, version, pinned=spec.flavor)
         return found if replicator is None else Tungsten(inner=found, replicator=replicator)
 
-    supposed = flavor_named(spec.flavor or _UNTIL_IT_IS_KNOWN).newest
+    pinned = flavor_named(spec.flavor).newest if spec.flavor is not None else None
+
+    def supposed() -> Dialect:
+        spoken = (other.spoken for other in others())
+        return pinned or next(filter(None, spoken), None) or flavor_named(_UNTIL_IT_IS_KNOWN).newest
+
     return SqlServer(
         spec,
         secrets=secrets,

@@ -39,8 +39,8 @@ from interlock.model.position import Position
 from interlock.model.topology import SecretRef, ServerName, ServerSpec
 from interlock.servers import canary_writes, client_sessions, grants, operator_lock, semi_sync
 from interlock.servers.accounts import Accounts
-from interlock.servers.dialect import Bookmark, Dialect
 from interlock.servers.channel_words import ChannelWords
+from interlock.servers.dialect import Bookmark, Dialect
 from interlock.servers.effects import all_marked, kill_sessions, run_sql
 from interlock.servers.flavors import flavor_named
 from interlock.servers.orphans import kill_and_prove_gone
@@ -66,7 +66,7 @@ class SqlServer:
         clock: Clock,
         pair: tuple[ServerSpec, ...],
         recognise: Callable[[str], Dialect],
-        supposed: Dialect,
+        supposed: Callable[[], Dialect],
     ) -> None:
         """`recognise` tells by a greeting what the server speaks; what it is `supposed` to speak is for words while it does not answer."""
         self._spec = spec
@@ -90,6 +90,11 @@ class SqlServer:
     @property
     def spec(self) -> ServerSpec:
         return self._spec
+
+    @property
+    def spoken(self) -> Dialect | None:
+        """What it was found to speak; None while it never answered."""
+        return self._attuned
 
     # -- facts
 
@@ -199,7 +204,7 @@ class SqlServer:
         try:
             return self._words_of(effect, self._dialect)
         except DriverError:
-            return self._words_of(effect, self._supposed)
+            return self._words_of(effect, self._supposed())
 
     def apply(self, effect: ServerEffect | ChannelEffect, /, mark: str) -> Mapping[str, object]:
         """Fence and Open return the `position` right after; a Fence or Open that holds already has no effect in the server itself."""
