@@ -38,7 +38,7 @@ def mixed(kinds: Mapping[str, str], *, mariadb_logs: str = "STATEMENT") -> Itera
     folder = Path(tempfile.mkdtemp(prefix="interlock-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
-        sandbox = places.plan(folder / "pair")
+        sandbox = places.plan(folder / "pair", kind="mixed")
         Path(sandbox.directory).mkdir()
         stack.callback(processes.end, folder / "pair")
         passwords = accounts.write_passwords(folder / "pair" / "secrets")

@@ -62,6 +62,7 @@ def load(sandbox: Sandbox, *, pooled: int, fresh: int, pause_s: float = 0.005) -
         "pause_s": pause_s,
         "prefix": prefix,
         "folder": str(folder),
+        "returning": sandbox.kind != "mixed",
     }
     with child("interlock.sandbox.load", config) as program:
         yield Load(program, folder, prefix)
@@ -105,7 +106,7 @@ class _Writer:
         try:
             connection = connection or self._connect()
             sent = True
-            server = _insert(connection, key)
+            server = _insert(connection, key, returning=self.config["returning"])
         except (pymysql.err.Error, OSError) as cause:
             code = cause.args[0] if cause.args else type(cause).__name__
             error = f"{code}" if sent else f"{code} on connecting"
@@ -132,10 +133,12 @@ class _Writer:
         )
 
 
-def _insert(connection: Connection[Cursor], key: str) -> int | None:
-    """The id of the server that took the row: MariaDB returns it; of MySQL the row's id tells, by auto_increment_offset (settings.py)."""
+def _insert(connection: Connection[Cursor], key: str, *, returning: bool) -> int | None:
+    """The id of the server that took the row: MariaDB returns it; of MySQL the row's id tells, by auto_increment_offset (settings.py), and
+    of a pair with MySQL on its other side, which may have to apply the statement itself.
+    """
     with connection.cursor() as cursor:
-        if "MariaDB" in str(connection.get_server_info()):  # type: ignore[no-untyped-call]
+        if returning and "MariaDB" in str(connection.get_server_info()):  # type: ignore[no-untyped-call]
             cursor.execute(f"{_INSERT} RETURNING server_id", (key,))
             (server,) = cursor.fetchone() or (None,)
             return int(server) if server is not None else None
