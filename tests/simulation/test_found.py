@@ -54,6 +54,25 @@ FOUND = {
         store=StoreFault(at_record=30, dead=False, writes=3),
         recoveries=(Recovery.ROLL_BACK,),
     ),
+    # East was long in catching up. What had been proved of west before was believed after it, and west had restarted unfenced.
+    "after a wait the others are proved anew": Schedule(
+        faults=(
+            Fault(kind=FaultKind.LAG, place=("east",), at_move=113, for_s=20.0),
+            Fault(kind=FaultKind.CRASH_UNFENCED, place=("west",), at_move=256, for_s=9.4),
+        )
+    ),
+    # West refused connections for half a second and was not asked for five: meanwhile it had restarted unfenced.
+    "a server that refuses at once is asked each time": Schedule(
+        playbook="goes-on",
+        faults=(
+            Fault(kind=FaultKind.PROXY_LOST_REPLY, place=("proxy",), at_move=24, for_s=1.58),
+            Fault(kind=FaultKind.CRASH_UNFENCED, place=("west",), at_move=46, for_s=0.51),
+        ),
+    ),
+    # Awake again after another machine had finished its run, and without a store that could say so, it took everything back.
+    "who has lost its locks, and no store to ask, does nothing more": Schedule(
+        playbook="gate", store=StoreFault(at_record=40, dead=True, writes=6), rival=Rival.TAKES_OVER, rival_at_s=0.371
+    ),
 }
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from interlock.clock import Clock
+from interlock.decisions.leases import LEASE_TTL
 from interlock.errors import DriverError, LeaseLost, PairBusy, StepFailed, StoreFailed
 from interlock.model.topology import ServerName
 from interlock.ports import Lease, Store, World
 
 SILENCE_S = 5.0
-"""How long a master that did not answer is not asked again: each time-out is time in which clients wait."""
+"""How long a master that kept us waiting is not asked again: each time-out is time in which clients wait."""
+
+_COSTLY_S = 0.5
+"""A refusal that came sooner costs nothing, and so is asked for again each time: what restarts must not take writes unseen."""
 
 
 class Guard:
@@ -27,13 +31,15 @@ class Guard:
         self._lock = f"interlock:{world.topology.name}"
         self._clock = clock
         self._silent_since_s: dict[ServerName, float] = {}
+        self._kept_us_waiting: set[ServerName] = set()
+        self._confirmed_at = clock.wall()
         self.lenient = False
         """On the way back, a store that fails stops nothing, as long as the locks on the servers are this run's."""
 
     def is_silent(self, server: ServerName) -> bool:
-        """Whether it did not answer a moment ago."""
+        """Whether it did not answer a moment ago, and let us wait for that."""
         since_s = self._silent_since_s.get(server)
-        return since_s is not None and self._clock.monotonic_s() - since_s < SILENCE_S
+        return server in self._kept_us_waiting and since_s is not None and self._clock.monotonic_s() - since_s < SILENCE_S
 
     def silent(self) -> set[ServerName]:
         return {server for server in self._silent_since_s if self.is_silent(server)}
@@ -43,12 +49,13 @@ class Guard:
         a lock that the run's former process left behind is taken over.
         """
         for master in self._world.topology.masters():
+            asked_at_s = self._clock.monotonic_s()
             try:
                 self._world.server(master.name).take_lock(self._lock, owner=self.lease.holder.run, again=tolerant)
             except DriverError:
                 if not tolerant:
                     raise
-                self._fell_silent(master.name)
+                self._fell_silent(master.name, asked_at_s)
 
     def check(self, touching: Collection[ServerName]) -> None:
         """LeaseLost unless the pair is ours. StoreFailed if the store can't say so. DriverError if a touched server does not answer;
@@ -59,6 +66,7 @@ class Guard:
             was_left_out = master.name in self._silent_since_s and master.name not in touching
             if was_left_out and self.is_silent(master.name):
                 continue
+            asked_at_s = self._clock.monotonic_s()
             try:
                 if was_left_out:
                     self.recover(master.name)
@@ -67,7 +75,7 @@ class Guard:
             except DriverError:
                 if master.name in touching:
                     raise
-                self._fell_silent(master.name)
+                self._fell_silent(master.name, asked_at_s)
                 continue
             if not ours:
                 self._lock_was_lost(master.name)
@@ -84,8 +92,17 @@ class Guard:
         )
 
     def recover(self, server: ServerName) -> None:
-        """Take the server's lock again if a broken connection lost it. LeaseLost if another has it."""
+        """Take the server's lock again if a broken connection lost it. LeaseLost if another has it, or may have had it meanwhile: the store
+        does not say, and the lease was last seen to be ours longer ago than it stands.
+        """
         self.renew()
+        unconfirmed = self._clock.wall() - self._confirmed_at
+        if unconfirmed > LEASE_TTL and not self._world.server(server).holds_lock(self._lock):
+            raise LeaseLost(
+                f"the lock {self._lock} on {server} was lost, and the store has not said for {unconfirmed.total_seconds():.0f}s whose the pair is",
+                hint="mend the store, see `interlock runs`, then resume or roll back",
+                server=server,
+            )
         try:
             self._world.server(server).take_lock(self._lock, owner=self.lease.holder.run, again=True)
         except PairBusy as busy:
@@ -99,19 +116,26 @@ class Guard:
         except StoreFailed:
             if not self.lenient:
                 raise
+        else:
+            self._confirmed_at = self._clock.wall()
 
     def release(self) -> None:
         """As far as it goes: what can't be released ends with its connection or its time."""
         for master in self._world.topology.masters():
             if not self.is_silent(master.name):
+                asked_at_s = self._clock.monotonic_s()
                 try:
                     self._world.server(master.name).release_lock(self._lock)
                 except DriverError:
-                    self._fell_silent(master.name)
+                    self._fell_silent(master.name, asked_at_s)
         try:
             self._store.release_lease(self.lease)
         except (StoreFailed, LeaseLost):
             return
 
-    def _fell_silent(self, server: ServerName) -> None:
-        self._silent_since_s[server] = self._clock.monotonic_s()
+    def _fell_silent(self, server: ServerName, asked_at_s: float) -> None:
+        now_s = self._silent_since_s[server] = self._clock.monotonic_s()
+        if now_s - asked_at_s >= _COSTLY_S:
+            self._kept_us_waiting.add(server)
+        else:
+            self._kept_us_waiting.discard(server)

@@ -46,10 +46,12 @@ class Interlock:
         The caller has checked lease and locks; they are checked again here after each wait.
         """
         target = self._world.server(effect.server)
-        others = [self._other(name) for name in self._world.topology.other_masters(effect.server)]
+        others, has_waited = self._others(effect.server), False
         while True:
             position = target.write_facts().position
             match may_open(effect.server, position, others, lease_held=True):
+                case Done() if has_waited:
+                    others, has_waited = self._others(effect.server), False
                 case Done():
                     break
                 case Refuse(why, hint):
@@ -60,6 +62,7 @@ class Interlock:
                         raise StepFailed(broken.why, hint=broken.hint, server=effect.server)
                     if deadline.is_over():
                         raise StepFailed(why, hint=f"let {effect.server} catch up, then resume", server=effect.server)
+                    has_waited = True
                     if until:
                         target.wait_applied(until.position, min(_SLICE_S, deadline.left_s()))
                     self._guard.check({effect.server})
@@ -74,6 +77,9 @@ class Interlock:
         self.forget(effect.server)
         sending()
         target.apply(effect, mark=mark)
+
+    def _others(self, target: ServerName) -> list[OtherMaster]:
+        return [self._other(name) for name in self._world.topology.other_masters(target)]
 
     def _other(self, name: ServerName) -> OtherMaster:
         """Proved anew at the last moment. What does not answer then stands by its earlier proof; what has written since has none."""

@@ -19,7 +19,7 @@ from interlock.model.facts import EventFacts
 from interlock.model.topology import ServerName
 from interlock.playbook.catalogue import Catalogue, Role
 from interlock.playbook.tree import Parallel, Playbook
-from interlock.ports import Holder, Record, Store
+from interlock.ports import Holder, Record, RunHeader, Store
 from interlock.simulated.actor import Actor
 from interlock.simulated.checkers import Shape, Watch, history, shape_of
 from interlock.simulated.crowd import Crowd
@@ -217,6 +217,7 @@ class Night:
                 del database.locks[name]
             first.cut_off.add(database.name)
         self.pair.clock.sleep(60.0)
+        self.watch.program_begins()
         engine = self._engine("rival", None, self.store)
         self.ends.append(f"rival {self._ending_of(lambda: engine.resume(run))}")
         self._processes["rival"].kill()
@@ -266,11 +267,18 @@ class Night:
         last.kill()
 
     def _run(self) -> str:
-        return self.store.runs(None)[-1].run
+        return self._last_that_worked().run
+
+    def _last_that_worked(self) -> RunHeader:
+        """The newest run that was not refused; whatever was left before it, it has moved on from there."""
+        headers = self.store.runs(None)
+        return next((header for header in headers if header.outcome != State.REFUSED), headers[-1])
 
     def _ended(self) -> bool:
-        headers = self.store.runs(None)
-        return not headers or (headers[-1].outcome is not None and State(headers[-1].outcome) in FINAL)
+        if not self.store.runs(None):
+            return True
+        outcome = self._last_that_worked().outcome
+        return outcome is not None and State(outcome) in FINAL
 
     # -- the judgement
 
@@ -294,7 +302,7 @@ class Night:
         if first.startswith("PairBusy") and self.schedule.rival is Rival.SAME_STORE and not self.schedule.faults and not rival_works:
             note(f"one operator: nobody works, for the first one was stopped: {first}")
         headers = self.store.runs(None)
-        outcome = headers[-1].outcome if headers else State.REFUSED.value
+        outcome = self._last_that_worked().outcome if headers else State.REFUSED.value
         for header in headers if not abandoned else ():
             records = self.store.records(header.run)
             said = self._outcome_of(records)
