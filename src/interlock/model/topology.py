@@ -81,6 +81,11 @@ class ServerSpec:
         """Every address at which it may answer, in the order to try them."""
         return ((self.host, self.port), *self.others)
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The same, as `host:port`: by these its replicas may know it."""
+        return tuple(f"{host}:{port}" for host, port in self.places)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshSpec:

@@ -46,7 +46,7 @@ def send_canary(spec: RouteSpec, connect: Connect | None, server_ids: Callable[[
 def _write(session: ClientSession, token: str, *, only_canary: bool) -> tuple[int, str]:
     ((server_id, read_only, hostname, port),) = session.query(_WHERE)
     where = f"{hostname}:{port}"
-    if str(read_only).upper() not in {"0", "OFF"} and not only_canary:
+    if str(read_only).upper() not in {"0", "OFF", "FALSE"} and not only_canary:
         raise WriteRefused(f"{where} is read-only (read_only={read_only}); not tried: the account could pass it")
     session.query(WRITE, (token, str(hostname)))
     return int(str(server_id)), where

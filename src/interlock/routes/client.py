@@ -6,6 +6,7 @@ Routes do not know the drivers of servers; they get a `Connect` and see no more 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from interlock.model.topology import Tls
 Rows = Sequence[Sequence[object]]
 
 _FENCED = {1290, 1792, 1836, 3100}
+_FENCED_IN_WORDS = re.compile(r"read[- _]?only", re.IGNORECASE)
+"""Xpand has a number of its own, 1, for most errors (docs/servers/xpand.md)."""
 _LETS_NOBODY_IN = {1040, 1045, 1129, 1130, 1203}
 _NOT_PERMITTED = {1044, 1142, 1143, 1227}
 _GONE = {2003, 2006, 2013, 1053, 1317, 1927, 3169, 4031}
@@ -127,7 +130,7 @@ def translated(error: Exception, address: str) -> DriverError:
     """By what it means to a client. Codes: MySQL error reference; 2xxx are the client's own."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     words = f"{address}: {error.args[1] if len(error.args) > 1 else error} ({code})"
-    if code in _FENCED:
+    if code in _FENCED or (code == 1 and _FENCED_IN_WORDS.search(words)):
         return WriteRefused(words)
     if code in _LETS_NOBODY_IN:
         return RefusedButAlive(words, hint="see the account's password and the server's max_connections")

@@ -15,8 +15,10 @@ TABLE = (
     "`server` VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, "
     "`at` TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)) ENGINE=InnoDB"
 )
-_WRITABLE = "CONCAT(@@GLOBAL.read_only) IN ('0', 'OFF')"
-"""A number until 11.x, a word from 12 on, where `'ON' = 0` would be true. Judged under the statement's locks, which a fence waits for."""
+_WRITABLE = "CONCAT(@@GLOBAL.read_only) IN ('0', 'OFF', 'false')"
+"""A number on MySQL and on MariaDB until 11.x; a word from 12 on, where `'ON' = 0` would be true, and perhaps another one on Xpand. Judged
+under the statement's locks, which a fence waits for.
+"""
 
 MISSING = frozenset({1049, 1146})
 

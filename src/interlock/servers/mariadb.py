@@ -67,7 +67,7 @@ class MariaDB:
 
     def attuned(self, pool: Pool, pair: Sequence[ServerSpec]) -> MariaDB:
         told, channels = pool.read(("SELECT @@GLOBAL.gtid_domain_id AS domain, @@GLOBAL.server_id AS server_id", CHANNELS))
-        addresses = {f"{one.host}:{one.port}": one.name for one in pair}
+        addresses = {address: one.name for one in pair for address in one.addresses}
         without = [row for row in channels.rows if mariadb_facts.address_of(row) in addresses and text_of(row["Using_Gtid"]) == "No"]
         return replace(
             self,

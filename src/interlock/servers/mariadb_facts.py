@@ -96,7 +96,7 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> Chan
     return ChannelFacts(
         server=server,
         name=text_of(row["Connection_name"]),
-        source=next((one.name for one in pair if f"{one.host}:{one.port}" == address), None),
+        source=next((one.name for one in pair if address in one.addresses), None),
         source_address=address,
         receiver=text_of(row["Slave_IO_Running"]),
         applier=text_of(row["Slave_SQL_Running"]) == "Yes",

@@ -64,7 +64,7 @@ class MySQL:
 
     def attuned(self, pool: Pool, pair: Sequence[ServerSpec]) -> MySQL:
         told, channels = pool.read(("SELECT @@GLOBAL.server_uuid AS uuid, @@GLOBAL.gtid_mode AS gtid_mode", self.words.channels))
-        addresses = {f"{one.host}:{one.port}": one.name for one in pair}
+        addresses = {address: one.name for one in pair for address in one.addresses}
         ours = [row for row in map(mysql_facts.modern, channels.rows) if mysql_facts.address_of(row) in addresses]
         by_file = text_of(told.rows[0]["gtid_mode"]) != "ON" or any(not mysql_facts.uses_gtids(row) for row in ours)
         follows = (

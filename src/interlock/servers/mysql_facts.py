@@ -114,7 +114,7 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers
     return ChannelFacts(
         server=server,
         name=name,
-        source=next((one.name for one in pair if f"{one.host}:{one.port}" == address), None),
+        source=next((one.name for one in pair if address in one.addresses), None),
         source_address=address,
         receiver=text_of(row["Replica_IO_Running"]),
         applier=text_of(row["Replica_SQL_Running"]) == "Yes",

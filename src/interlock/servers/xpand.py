@@ -56,7 +56,7 @@ class Xpand:
 
     def attuned(self, pool: Pool, pair: Sequence[ServerSpec]) -> Xpand:
         """StatementFailed where the cluster has several binlogs and the topology names none of them."""
-        names = tuple((f"{host}:{port}", one.name) for one in pair for host, port in one.places)
+        names = tuple((address, one.name) for one in pair for address in one.addresses)
         if pool.spec.binlog is not None:
             return replace(self, binlog=pool.spec.binlog, names=names)
         logs = {LogPoint.of(text_of(row["File"]), 0).base.removesuffix(".") for row in pool.rows("SHOW MASTER STATUS")}
@@ -112,7 +112,7 @@ class Xpand:
         return xpand_facts.server_facts(pool.spec.name, row, variables.rows, logs=bool(log.rows), our_clock_s=middle_s)
 
     def channels(self, pool: Pool, pair: Sequence[ServerSpec]) -> tuple[ChannelFacts, ...]:
-        names = {f"{host}:{port}": one.name for one in pair for host, port in one.places}
+        names = {address: one.name for one in pair for address in one.addresses}
         return tuple(xpand_facts.channel(pool.spec.name, row, names) for row in pool.rows(CHANNELS))
 
     def sessions(self, pool: Pool) -> tuple[Row, ...]:

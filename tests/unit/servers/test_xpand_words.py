@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pytest
 
 from interlock.errors import StatementFailed
 from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
 from interlock.model.position import FilePosition, LogPoint
-from interlock.model.topology import ServerName
-from interlock.servers import xpand_facts
+from interlock.model.topology import Access, Account, ClusterName, ServerName, ServerSpec
+from interlock.servers import mariadb_facts, mysql_facts, xpand_facts
 from interlock.servers.flavors import dialect_of
 from interlock.servers.session import Result, Row
 from interlock.servers.xpand import Xpand
@@ -139,6 +141,18 @@ def test_a_slave_is_a_channel_in_everybodys_words(changes: Row, told: tuple[obje
     channel = xpand_facts.channel(EAST, {**SLAVE, **changes}, dict(XPAND.names))
     assert (channel.receiver, channel.applier, channel.lag_s, channel.error) == told
     assert (channel.name, channel.source, channel.source_address) == ("s", "west", "10.0.0.12:3306")
+
+
+@pytest.mark.parametrize("host", ["10.0.0.2", "10.0.0.12"], ids=["the first node", "another node"])
+def test_mysql_and_mariadb_know_a_cluster_by_the_address_of_any_node(host: str) -> None:
+    access = Access(account=Account(user="u", password=None), tls=None)
+    west = ServerSpec(
+        name=WEST, cluster=ClusterName("west"), host="10.0.0.2", port=3306, access=access, others=(("10.0.0.12", 3306),), flavor="xpand"
+    )
+    names = {"Host": host, "Port": 3306, "Log_File": "w.000001"}
+    row: Row = defaultdict(str, {f"Master_{key}": value for key, value in names.items()} | {"Seconds_Behind_Master": 0})
+    assert mariadb_facts.channel(EAST, row, pair=(west,)).source == WEST
+    assert mysql_facts.channel(EAST, defaultdict(str, mysql_facts.modern(row)), pair=(west,), workers=()).source == WEST
 
 
 def test_its_position_is_a_point_in_its_own_log_and_one_in_each_sources() -> None:
