@@ -99,7 +99,7 @@ class Guard:
         unconfirmed = self._clock.wall() - self._confirmed_at
         if unconfirmed > LEASE_TTL and not self._world.server(server).holds_lock(self._lock):
             raise LeaseLost(
-                f"the lock {self._lock} on {server} was lost, and for {unconfirmed.total_seconds():.0f}s the store has not said whose it is",
+                f"the lock {self._lock} on {server} was lost, and for {unconfirmed.total_seconds():.0f}s no store has said whose it is",
                 hint="mend the store, see `interlock runs`, then resume or roll back",
                 server=server,
             )
