@@ -414,6 +414,6 @@ def table(firsts: Sequence[int], most: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    for line in table(firsts=(0, 1_000_000, 2_000_000, 3_000_000, 4_000_000), most=int(sys.argv[1]) if len(sys.argv) > 1 else 3000):
+    for line in table(firsts=(0, 1_000_000, 2_000_000), most=int(sys.argv[1]) if len(sys.argv) > 1 else 2000):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
