@@ -16,6 +16,7 @@ from interlock.clock import SystemClock
 from interlock.playbook.find import shipped_folder
 from interlock.sandbox import pair as pairs
 from interlock.sandbox import processes, replicas
+from interlock.sandbox.kinds import kind_named
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import Ended, environment, interlock
@@ -35,10 +36,19 @@ class Wider:
     def move(self, to: str, *words: str) -> Ended:
         return interlock("switchover", "--to", to, "--yes", "--json", *words, env=self.env)
 
+    @property
+    def host_word(self) -> str:
+        return "SOURCE_HOST" if self.pair.kind == "mysql" else "MASTER_HOST"
+
+    @property
+    def noun(self) -> str:
+        return "REPLICA" if self.pair.kind == "mysql" else "SLAVE"
+
     def sources(self) -> dict[str, str]:
         """Whom each replica follows, by the address in its own words."""
         names = {member.host: name for name, member in self.pair.members.items()}
-        return {name: names[query(self.all, name, "SHOW SLAVE STATUS")[0]["Master_Host"]] for name in ("east-r1", "west-r1")}
+        shown = {name: query(self.all, name, kind_named(self.pair.kind).channel)[0] for name in ("east-r1", "west-r1")}
+        return {name: names[row[self.host_word.title()]] for name, row in shown.items()}
 
     def write(self, server: str, key: str) -> None:
         query(self.pair, server, "INSERT INTO app.ledger (k, server_id) VALUES (%s, @@server_id)", key)
@@ -50,8 +60,8 @@ class Wider:
 
 
 @contextmanager
-def _wider(folder: Path) -> Iterator[Wider]:
-    sandbox = pairs.up(folder / "p", clock=CLOCK)
+def _wider(folder: Path, kind: str) -> Iterator[Wider]:
+    sandbox = pairs.up(folder / "p", clock=CLOCK, kind=kind)
     try:
         found = replicas.add(sandbox, 1, clock=CLOCK)
         (folder / "home").mkdir()
@@ -60,9 +70,9 @@ def _wider(folder: Path) -> Iterator[Wider]:
         pairs.down(folder / "p")
 
 
-@pytest.fixture(scope="module")
-def wider() -> Iterator[Wider]:
-    with tempfile.TemporaryDirectory(prefix="interlock-") as folder, _wider(Path(folder)) as made:
+@pytest.fixture(scope="module", params=["mariadb", "mysql"])
+def wider(request: pytest.FixtureRequest) -> Iterator[Wider]:
+    with tempfile.TemporaryDirectory(prefix="interlock-") as folder, _wider(Path(folder), request.param) as made:
         yield made
 
 
@@ -88,12 +98,13 @@ def test_replicas_follow_the_writer_there_and_back_and_miss_no_row(wider: Wider)
 def test_the_replication_password_is_in_no_plan_journal_or_report(wider: Wider) -> None:
     secret = wider.pair.password("repl")
     planned = interlock("plan", "switchover", "--json", env=wider.env)
-    assert "MASTER_HOST=" in planned.out
+    sent = f"{wider.host_word}="
+    assert sent in planned.out
     moved = wider.move("west")
     shown = interlock("show", moved.document["run"], "--json", env=wider.env)
-    assert "MASTER_HOST=" in shown.out
+    assert sent in shown.out
     stored = (Path(wider.env["HOME"]) / "runs.db").read_bytes()
-    assert b"MASTER_HOST=" in stored
+    assert sent.encode() in stored
     assert not [place for place in (planned.out, moved.out, moved.err, shown.out) if secret in place]
     assert secret.encode() not in stored
 
@@ -123,11 +134,11 @@ def test_a_replica_that_hangs_is_named_and_fails_nothing(wider: Wider) -> None:
 
 
 def test_status_names_whom_each_replica_follows_and_what_is_broken(wider: Wider) -> None:
-    query(wider.all, "east-r1", "STOP SLAVE SQL_THREAD")
+    query(wider.all, "east-r1", f"STOP {wider.noun} SQL_THREAD")
     try:
         seen = interlock("status", "--json", env=wider.env).document
     finally:
-        query(wider.all, "east-r1", "START SLAVE SQL_THREAD")
+        query(wider.all, "east-r1", f"START {wider.noun} SQL_THREAD")
     assert {each["replica"]: (each["from"], each["running"]) for each in seen["replicas"]} == {
         "east-r1": ("east", False),
         "west-r1": ("east", True),

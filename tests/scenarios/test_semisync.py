@@ -19,7 +19,8 @@ from interlock.sandbox.sql import query
 from scenarios.command_line import environment, interlock
 
 TIMEOUT_MS = 1500
-ONE_WAY = {"east": {"rpl_semi_sync_master_enabled": "1"}, "west": {"rpl_semi_sync_slave_enabled": "1"}}
+SIDES = {"mariadb": ("master", "slave"), "mysql": ("source", "replica")}
+"""What each kind of server calls the side that waits, and the one that acknowledges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +28,21 @@ class Acknowledged:
     pair: Sandbox
     env: dict[str, str]
 
+    @property
+    def sides(self) -> tuple[str, str]:
+        return SIDES[self.pair.kind]
+
     def settings(self) -> dict[str, tuple[str, str]]:
         """Of each server whether its commits wait, and whether it acknowledges."""
-        shown = "SELECT @@rpl_semi_sync_master_enabled AS waits, @@rpl_semi_sync_slave_enabled AS acknowledges"
+        waits, acknowledges = self.sides
+        shown = f"SELECT @@rpl_semi_sync_{waits}_enabled AS waits, @@rpl_semi_sync_{acknowledges}_enabled AS acknowledges"
         return {name: tuple(str(value) for value in query(self.pair, name, shown)[0].values()) for name in ("east", "west")}  # type: ignore[misc]
 
     def status(self, server: str) -> dict[str, str]:
-        return {row["Variable_name"]: row["Value"] for row in query(self.pair, server, "SHOW GLOBAL STATUS LIKE 'rpl_semi_sync%%'")}
+        """What the side that waits tells, by the last words of each name: `status`, `clients`, `no_tx`."""
+        beginning = f"Rpl_semi_sync_{self.sides[0]}_"
+        rows = query(self.pair, server, "SHOW GLOBAL STATUS LIKE 'rpl_semi_sync%%'")
+        return {name.removeprefix(beginning): row["Value"] for row in rows if (name := str(row["Variable_name"])).startswith(beginning)}
 
     def commit_s(self, server: str) -> float:
         """How long one commit takes."""
@@ -43,9 +52,17 @@ class Acknowledged:
 
 
 @contextmanager
-def _pair(only: dict[str, dict[str, str]]) -> Iterator[Acknowledged]:
+def _pair(kind: str, *, waits: tuple[str, ...], acknowledges: tuple[str, ...]) -> Iterator[Acknowledged]:
+    sends, receives = SIDES[kind]
+    options = {f"rpl_semi_sync_{sends}_timeout": str(TIMEOUT_MS)}
+    if kind == "mysql":
+        options = {"plugin-load-add": "semisync_source.so;semisync_replica.so", **options}
+    only = {
+        name: {f"rpl_semi_sync_{sends}_enabled": f"{name in waits:d}", f"rpl_semi_sync_{receives}_enabled": f"{name in acknowledges:d}"}
+        for name in ("east", "west")
+    }
     with tempfile.TemporaryDirectory(prefix="interlock-") as folder:
-        sandbox = pairs.up(Path(folder) / "p", clock=SystemClock(), options={"rpl_semi_sync_master_timeout": str(TIMEOUT_MS)}, only=only)
+        sandbox = pairs.up(Path(folder) / "p", clock=SystemClock(), options=options, only=only, kind=kind)
         try:
             (Path(folder) / "home").mkdir()
             yield Acknowledged(pair=sandbox, env=environment(sandbox, Path(folder) / "home"))
@@ -53,10 +70,10 @@ def _pair(only: dict[str, dict[str, str]]) -> Iterator[Acknowledged]:
             pairs.down(Path(folder) / "p")
 
 
-@pytest.fixture(scope="module")
-def one_way() -> Iterator[Acknowledged]:
+@pytest.fixture(scope="module", params=["mariadb", "mysql"])
+def one_way(request: pytest.FixtureRequest) -> Iterator[Acknowledged]:
     """East's commits wait for west, as a pair is set up that has one writer; east does not acknowledge."""
-    with _pair(ONE_WAY) as made:
+    with _pair(request.param, waits=("east",), acknowledges=("west",)) as made:
         yield made
 
 
@@ -70,12 +87,12 @@ def test_it_goes_with_the_writes_there_and_back(one_way: Acknowledged) -> None:
     assert one_way.settings() == AFTER
     assert one_way.commit_s("west") < TIMEOUT_MS / 1000
     status = one_way.status("west")
-    assert (status["Rpl_semi_sync_master_status"], status["Rpl_semi_sync_master_clients"]) == ("ON", "1")
-    assert int(status["Rpl_semi_sync_master_yes_tx"]) > 0
-    assert status["Rpl_semi_sync_master_no_tx"] == "0", "a commit went without an acknowledgement although one was to be had"
+    assert (status["status"], status["clients"]) == ("ON", "1")
+    assert int(status["yes_tx"]) > 0
+    assert status["no_tx"] == "0", "a commit went without an acknowledgement although one was to be had"
     assert interlock("switchover", "--to", "east", "--yes", env=one_way.env).code == 0
     assert one_way.settings() == BEFORE
-    assert one_way.status("east")["Rpl_semi_sync_master_status"] == "ON"
+    assert one_way.status("east")["status"] == "ON"
 
 
 @pytest.mark.parametrize("phase", ["fence", "settle"])
@@ -88,26 +105,25 @@ def test_a_run_that_goes_back_leaves_it_exactly_as_it_was(one_way: Acknowledged,
     assert ended.document["outcome"] == "rolled_back", ended.out
     assert one_way.settings() == BEFORE
     assert one_way.commit_s("east") < TIMEOUT_MS / 1000
-    assert one_way.status("east")["Rpl_semi_sync_master_clients"] == "1"
+    assert one_way.status("east")["clients"] == "1"
 
 
 def test_a_new_writer_whose_commits_would_wait_for_nobody_gets_somebody_first() -> None:
     """Both sides are set to wait, and nobody acknowledges: the first commit on west would hang until the time-out, as it does on east."""
-    waits = {"rpl_semi_sync_master_enabled": "1"}
-    with _pair({"east": waits, "west": {**waits, "rpl_semi_sync_slave_enabled": "1"}}) as made:
+    with _pair("mariadb", waits=("east", "west"), acknowledges=("west",)) as made:
         query(made.pair, "west", "SET GLOBAL rpl_semi_sync_master_enabled=0")
         query(made.pair, "west", "SET GLOBAL rpl_semi_sync_master_enabled=1")
-        assert made.status("west")["Rpl_semi_sync_master_clients"] == "0"
+        assert made.status("west")["clients"] == "0"
         moved = interlock("switchover", "--to", "west", "--yes", "--json", env=made.env)
         assert moved.document["outcome"] == "succeeded", moved.out
         assert moved.document["outage_ms"] < TIMEOUT_MS
-        assert made.status("west")["Rpl_semi_sync_master_clients"] == "1"
+        assert made.status("west")["clients"] == "1"
         assert made.settings() == {"east": ("1", "1"), "west": ("1", "1")}
 
 
 def test_without_anybody_who_acknowledges_a_commit_waits_for_the_whole_time_out() -> None:
     """The fact that the order of the steps rests on."""
-    with _pair({"east": {"rpl_semi_sync_master_enabled": "1"}}) as made:
+    with _pair("mariadb", waits=("east",), acknowledges=()) as made:
         query(made.pair, "east", "SET GLOBAL rpl_semi_sync_master_enabled=0")
         query(made.pair, "east", "SET GLOBAL rpl_semi_sync_master_enabled=1")
         assert made.commit_s("east") >= TIMEOUT_MS / 1000 * 0.9

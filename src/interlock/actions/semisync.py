@@ -92,9 +92,9 @@ class Acknowledge(NoOutputs):
             return Act(f"{self.server} acknowledges nothing")
         if seen.source.clients > 0:
             return Done(f"{seen.source.clients} servers acknowledge what {self.source} commits")
-        if seen.channel.receiver == "Yes":
+        if not seen.server.active:
             return Act(f"{self.server} connected before it was to acknowledge")
-        return Wait(f"{self.server} connects to {self.source} ({seen.channel.receiver})")
+        return Wait(f"{self.source} does not count {self.server} yet (receiver: {seen.channel.receiver})")
 
     def effects(self, seen: SeenSides, /) -> tuple[Effect, ...]:
         return (self._set(seen, on=True),) if seen.channel is not None else ()

@@ -105,13 +105,14 @@ class SemiSyncFacts:
     the server has none of it: then nothing else counts.
 
     `waits`: its commits wait for an acknowledgement, `timeout_ms` at the most. `acknowledges`: so do others' commits for this server's,
-    once its receiver has connected anew. `clients` are the servers connected here that acknowledge.
+    once its receiver has connected anew, and `active` once it has. `clients` are the servers connected here that acknowledge.
     """
 
     server: ServerName
     words: str
     waits: bool = False
     acknowledges: bool = False
+    active: bool = False
     clients: int = 0
     timeout_ms: int = 0
 

@@ -12,12 +12,14 @@ from interlock.model.facts import SemiSyncFacts
 from interlock.model.topology import ServerName
 from interlock.servers.session import Result, text_of
 
-LOOK = ("SHOW GLOBAL VARIABLES LIKE 'rpl\\_semi\\_sync\\_%'", "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%clients'")
+LOOK = ("SHOW GLOBAL VARIABLES LIKE 'rpl\\_semi\\_sync\\_%'", "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'")
 _WORDS = ("source/replica", "master/slave")
 
 
 def facts(server: ServerName, results: Sequence[Result]) -> SemiSyncFacts:
-    """From what LOOK gave. The count of clients is kept also while commits do not wait (tried on MariaDB 10.11)."""
+    """From what LOOK gave. The count of clients is kept also while commits do not wait; a receiver that has connected is told of before its
+    source counts it (both tried on MariaDB 10.11).
+    """
     told = {text_of(row["Variable_name"]).lower(): text_of(row["Value"]) for result in results for row in result.rows}
     for words in _WORDS:
         sends, receives = words.split("/")
@@ -28,6 +30,7 @@ def facts(server: ServerName, results: Sequence[Result]) -> SemiSyncFacts:
                 words=words,
                 waits=told.get(enabled[0]) in {"ON", "1"},
                 acknowledges=told.get(enabled[1]) in {"ON", "1"},
+                active=told.get(f"rpl_semi_sync_{receives}_status") in {"ON", "1"},
                 clients=int(told.get(f"rpl_semi_sync_{sends}_clients") or 0),
                 timeout_ms=int(told.get(f"rpl_semi_sync_{sends}_timeout") or 0),
             )

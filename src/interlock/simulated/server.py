@@ -92,6 +92,7 @@ class SimulatedServer:
             words=words,
             waits=settings.get("semi_sync_waits") == "1",
             acknowledges=settings.get("semi_sync_acknowledges") == "1",
+            active=settings.get("semi_sync_acknowledges") == "1",
             clients=sum(each() for each in self._database.acknowledging),
             timeout_ms=10_000,
         )
