@@ -32,7 +32,7 @@ class RouteLeadsTo(NoOutputs):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldOutlasts(NoOutputs):
-    """Every route that can hold keeps clients waiting longer than the outage may last."""
+    """Every route that can hold keeps clients waiting at least as long as the outage may last."""
 
     route: tuple[RouteName, ...] = param(Kind.ROUTES, "`all`, a route, or a list of routes")
     longer_than_s: float = param(Kind.DURATION, "how long the outage may last")
@@ -42,7 +42,7 @@ class HoldOutlasts(NoOutputs):
 
     def decide(self, seen: SeenRoutes, /) -> Verdict:
         for route in seen.routes:
-            if route.hold_s is not None and route.hold_s <= self.longer_than_s:
+            if route.hold_s is not None and route.hold_s < self.longer_than_s:
                 return Refuse(
                     f"route {route.route} holds clients for {route.hold_s:g}s, and the outage may last {self.longer_than_s:g}s",
                     "lower max_outage, or let the proxy hold for longer",

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from interlock.actions.route_checks import HoldOutlasts
 from interlock.actions.route_facts import SeenRoutes, lead_to
 from interlock.actions.route_flip import FlipRoutes
 from interlock.actions.route_hold import HoldRoutes, ReleaseRoutes
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute
 from interlock.model.facts import EndpointFacts, EndpointState, RouteFacts
 from interlock.model.topology import ClusterName, RouteName
-from interlock.model.verdict import Act, Done
+from interlock.model.verdict import Act, Done, Refuse
 
 ROUTE, EAST, WEST = RouteName("writes"), ClusterName("east"), ClusterName("west")
 FREE = RouteFacts(route=ROUTE, leads_to=(EAST,), holding=False, hold_s=10, provable=True)
@@ -86,3 +87,10 @@ def test_a_proxy_that_was_lost_is_named_in_a_warning() -> None:
     verdict = lead_to(seen(replace(FREE, lost=("p2",))), EAST)
     assert isinstance(verdict, Done)
     assert verdict.warnings == ("route writes: p2 does not answer and was left out; see where it leads before it gets clients again",)
+
+
+@pytest.mark.parametrize(("outage_s", "verdict"), [(9.9, Done), (10.0, Done), (10.1, Refuse)])
+def test_a_hold_is_at_least_as_long_as_the_outage_may_last(outage_s: float, verdict: type) -> None:
+    """ProxySQL's wait and the shipped playbook's bound are ten seconds, both by default."""
+    check = HoldOutlasts(route=(ROUTE,), longer_than_s=outage_s)
+    assert isinstance(check.decide(SeenRoutes(routes=(FREE,))), verdict)
