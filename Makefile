@@ -24,7 +24,8 @@ demo: system .venv/run.done ## a private pair, a load, a switchover there and ba
 	$(BIN)/interlock demo
 
 test: setup ## the tests, on real servers, and a few of the faults (as root, for they cut networks apart)
-	$(BIN)/pytest --ignore=tests/containers
+	$(BIN)/pytest --numprocesses=auto --dist=worksteal tests/unit tests/simulation
+	$(BIN)/pytest --ignore=tests/unit --ignore=tests/simulation --ignore=tests/containers
 
 containers: setup ## the pair of docker-compose.yml and its cut links, in containers (installs an engine where there is none; minutes)
 	time requirements/containers.sh run $(BIN)/pytest --durations=10 tests/containers
