@@ -76,71 +76,110 @@ def wider(request: pytest.FixtureRequest) -> Iterator[Wider]:
         yield made
 
 
-@pytest.fixture(autouse=True)
-def at_home(wider: Wider) -> None:
-    """East writes, and both replicas follow it, before each test."""
+@pytest.fixture
+def at_home(wider: Wider) -> Wider:
+    """East writes, and both replicas follow it, before the test."""
     if wider.sources() != {"east-r1": "east", "west-r1": "east"} or query(wider.pair, "east", "SELECT @@read_only AS r")[0]["r"]:
         wider.move("west")
         assert wider.move("east").code == 0
+    return wider
 
 
-def test_replicas_follow_the_writer_there_and_back_and_miss_no_row(wider: Wider) -> None:
+def test_replicas_follow_the_writer_there_and_back_and_miss_no_row(at_home: Wider) -> None:
     for writer in ("west", "east"):
-        moved = wider.move(writer)
+        moved = at_home.move(writer)
         assert (moved.document["outcome"], moved.document["warnings"]) == ("succeeded", [])
-        assert wider.sources() == {"east-r1": writer, "west-r1": writer}
-        wider.write(writer, f"after the move to {writer}")
-        assert wider.arrives(f"after the move to {writer}")
-    counts = {name: query(wider.all, name, "SELECT COUNT(*) AS n FROM app.ledger")[0]["n"] for name in wider.all.members}
+        assert at_home.sources() == {"east-r1": writer, "west-r1": writer}
+        at_home.write(writer, f"after the move to {writer}")
+        assert at_home.arrives(f"after the move to {writer}")
+    counts = {name: query(at_home.all, name, "SELECT COUNT(*) AS n FROM app.ledger")[0]["n"] for name in at_home.all.members}
     assert len(set(counts.values())) == 1, counts
 
 
-def test_the_replication_password_is_in_no_plan_journal_or_report(wider: Wider) -> None:
-    secret = wider.pair.password("repl")
-    planned = interlock("plan", "switchover", "--json", env=wider.env)
-    sent = f"{wider.host_word}="
+def test_the_replication_password_is_in_no_plan_journal_or_report(at_home: Wider) -> None:
+    secret = at_home.pair.password("repl")
+    planned = interlock("plan", "switchover", "--json", env=at_home.env)
+    sent = f"{at_home.host_word}="
     assert sent in planned.out
-    moved = wider.move("west")
-    shown = interlock("show", moved.document["run"], "--json", env=wider.env)
+    moved = at_home.move("west")
+    shown = interlock("show", moved.document["run"], "--json", env=at_home.env)
     assert sent in shown.out
-    stored = (Path(wider.env["HOME"]) / "runs.db").read_bytes()
+    stored = (Path(at_home.env["HOME"]) / "runs.db").read_bytes()
     assert sent.encode() in stored
     assert not [place for place in (planned.out, moved.out, moved.err, shown.out) if secret in place]
     assert secret.encode() not in stored
 
 
-def test_a_check_that_fails_afterwards_takes_the_replicas_back_under_what_they_followed(wider: Wider, tmp_path: Path) -> None:
+def test_a_check_that_fails_afterwards_takes_the_replicas_back_under_what_they_followed(at_home: Wider, tmp_path: Path) -> None:
     text, mark = (shipped_folder() / "switchover.yaml").read_text(), "  - id: logs\n"
     assert mark in text
     path = tmp_path / "fails.yaml"
     path.write_text(text.replace(mark, f'  - check: command\n    with: {{run: ["false"], within: 5s}}\n{mark}'))
-    ended = interlock("run", str(path), "-i", "to=west", "--yes", "--json", env=wider.env)
+    ended = interlock("run", str(path), "-i", "to=west", "--yes", "--json", env=at_home.env)
     assert (ended.code, ended.document["outcome"]) == (4, "rolled_back"), ended.out
-    assert wider.sources() == {"east-r1": "east", "west-r1": "east"}
-    wider.write("east", "after the way back")
-    assert wider.arrives("after the way back")
+    assert at_home.sources() == {"east-r1": "east", "west-r1": "east"}
+    at_home.write("east", "after the way back")
+    assert at_home.arrives("after the way back")
 
 
-def test_a_replica_that_hangs_is_named_and_fails_nothing(wider: Wider) -> None:
-    pid = next(process.pid for process in processes.running(Path(wider.pair.directory)) if process.name == "west-r1")
+def test_a_replica_that_hangs_is_named_and_fails_nothing(at_home: Wider) -> None:
+    pid = next(process.pid for process in processes.running(Path(at_home.pair.directory)) if process.name == "west-r1")
     os.kill(pid, signal.SIGSTOP)
     try:
-        moved = wider.move("west")
+        moved = at_home.move("west")
     finally:
         os.kill(pid, signal.SIGCONT)
     assert moved.document["outcome"] == "succeeded", moved.out
     assert any("west-r1" in warning for warning in moved.document["warnings"])
-    assert wider.sources() == {"east-r1": "west", "west-r1": "east"}
+    assert at_home.sources() == {"east-r1": "west", "west-r1": "east"}
 
 
-def test_status_names_whom_each_replica_follows_and_what_is_broken(wider: Wider) -> None:
-    query(wider.all, "east-r1", f"STOP {wider.noun} SQL_THREAD")
+def test_status_names_whom_each_replica_follows_and_what_is_broken(at_home: Wider) -> None:
+    query(at_home.all, "east-r1", f"STOP {at_home.noun} SQL_THREAD")
     try:
-        seen = interlock("status", "--json", env=wider.env).document
+        seen = interlock("status", "--json", env=at_home.env).document
     finally:
-        query(wider.all, "east-r1", f"START {wider.noun} SQL_THREAD")
+        query(at_home.all, "east-r1", f"START {at_home.noun} SQL_THREAD")
     assert {each["replica"]: (each["from"], each["running"]) for each in seen["replicas"]} == {
         "east-r1": ("east", False),
         "west-r1": ("east", True),
     }
     assert [each["what"] for each in seen["problems"]] == ["replica east-r1: the applier of east-r1 is stopped"]
+
+
+@pytest.fixture(scope="module")
+def by_position() -> Iterator[Wider]:
+    """A pair and replicas that use no GTIDs; each replica is behind the master of its own side."""
+    with tempfile.TemporaryDirectory(prefix="interlock-") as folder, _wider(Path(folder), "mariadb") as made:
+        for name in made.all.members:
+            for statement in ("STOP SLAVE", "CHANGE MASTER TO MASTER_USE_GTID=no", "START SLAVE"):
+                query(made.all, name, statement)
+        yield made
+
+
+def test_replicas_without_gtids_are_led_from_one_place_in_two_logs_and_miss_no_row(by_position: Wider) -> None:
+    for writer in ("west", "east"):
+        moved = by_position.move(writer)
+        assert (moved.document["outcome"], moved.document["warnings"]) == ("succeeded", []), moved.out
+        assert by_position.sources() == {"east-r1": writer, "west-r1": writer}
+        by_position.write(writer, f"after the move to {writer}")
+        assert by_position.arrives(f"after the move to {writer}")
+        running = [query(by_position.all, name, "SHOW SLAVE STATUS")[0]["Slave_SQL_Running"] for name in by_position.all.members]
+        assert running == ["Yes"] * 4, "an applier that was stopped for the move goes on"
+    tables = ("app.ledger", "interlock.canary")
+    for table in tables:
+        checksums = {query(by_position.all, name, f"CHECKSUM TABLE {table}")[0]["Checksum"] for name in by_position.all.members}
+        assert len(checksums) == 1, table
+
+
+def test_a_replica_without_gtids_that_lags_stays_behind_the_old_writer_whose_applier_goes_on(by_position: Wider) -> None:
+    assert by_position.sources() == {"east-r1": "east", "west-r1": "east"}
+    query(by_position.all, "east-r1", "STOP SLAVE")
+    query(by_position.all, "east-r1", "CHANGE MASTER TO MASTER_DELAY=3600")
+    query(by_position.all, "east-r1", "START SLAVE")
+    by_position.write("east", "not there for an hour")
+    moved = by_position.move("west")
+    assert moved.document["outcome"] == "succeeded", moved.out
+    assert by_position.sources() == {"east-r1": "east", "west-r1": "west"}
+    assert any("east-r1 has not applied the log of east to its end" in warning for warning in moved.document["warnings"])
+    assert query(by_position.all, "east", "SHOW SLAVE STATUS")[0]["Slave_SQL_Running"] == "Yes"
