@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from interlock.simulated.database import Flavor
 from interlock.simulated.play import play
-from interlock.simulated.schedules import Fault, FaultKind, Recovery, Rival, Schedule, StoreFault
+from interlock.simulated.schedules import Clients, Fault, FaultKind, Recovery, Rival, Schedule, StoreFault
 
 FOUND = {
     # The way back had opened the old writer when the proxy went; the halt fenced it, and resuming took it for put back already.
@@ -53,6 +54,24 @@ FOUND = {
         faults=(Fault(kind=FaultKind.REFUSING, place=("east",), at_move=146, for_s=1.07),),
         store=StoreFault(at_record=30, dead=False, writes=3),
         recoveries=(Recovery.ROLL_BACK,),
+    ),
+    # West's opening had never begun, and east was closed by its own crash. That was taken for this run's deed, and it could never end.
+    "a writer that the run has not touched does not keep it from its end": Schedule(
+        playbook="halts-after-the-flip",
+        flavor=Flavor.FILES,
+        clients=(Clients.LOCKER, Clients.LONG, Clients.LONG, Clients.POOLED),
+        delays_s=(0.0228, 0.0011),
+        faults=(Fault(kind=FaultKind.CRASH, place=("east",), at_move=26, for_s=1.05),),
+        kills=(0, 258, 20),
+        recoveries=(Recovery.ROLL_BACK, Recovery.ROLL_BACK, Recovery.ROLL_BACK),
+    ),
+    # The clock was set back between two runs: the earlier one seemed to have moved the writes since the later one was left.
+    "which run came later is told by their leases": Schedule(
+        playbook="for-each",
+        faults=(Fault(kind=FaultKind.CLOCK_JUMP, place=("clock",), at_move=101, for_s=1.6),),
+        store=StoreFault(at_record=43, dead=False),
+        rival=Rival.SAME_STORE,
+        rival_at_s=0.495,
     ),
     # East was long in catching up. What had been proved of west before was believed after it, and west had restarted unfenced.
     "after a wait the others are proved anew": Schedule(

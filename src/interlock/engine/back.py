@@ -42,19 +42,19 @@ def go_back(execution: Execution) -> None:
     bounds = bound_intents(execution)
     if execution.taken_over:
         _look_again_at_fences(execution)
-    note_what_never_began(execution)
     for intent in reversed(list(execution.intents.values())):
-        if not intent.undone and not _follows(bounds[intent.step]):
+        if intent.undone or _follows(bounds[intent.step]):
+            continue
+        if intent.begun or execution.taken_over:
             _undo(execution, intent, bounds[intent.step], deadline)
+        else:
+            _note_that_it_never_began(execution, intent)
 
 
-def note_what_never_began(execution: Execution) -> None:
-    """Only the process that recorded an intent knows that its effect never began. One that takes the run up would undo it, out of turn."""
-    if execution.taken_over:
-        return
-    for intent in [each for each in execution.intents.values() if not each.begun]:
-        execution.journal.write(RecordKind.NEVER_BEGAN, step=intent.step)
-        del execution.intents[intent.step]
+def _note_that_it_never_began(execution: Execution, intent: Intent) -> None:
+    """Only this process knows it. Another one that takes the run up would undo it, after what was undone here."""
+    intent.undone = True
+    execution.journal.write(RecordKind.UNDONE, step=intent.step, detail="it never began", ms=0.0)
 
 
 def put_followers_back(execution: Execution) -> list[UndoFailed]:
@@ -66,7 +66,7 @@ def put_followers_back(execution: Execution) -> list[UndoFailed]:
     bounds = bound_intents(execution)
     failed: list[UndoFailed] = []
     for intent in reversed(list(execution.intents.values())):
-        if intent.undone or not _follows(bounds[intent.step]):
+        if intent.undone or not (intent.begun or execution.taken_over) or not _follows(bounds[intent.step]):
             continue
         try:
             _undo(execution, intent, bounds[intent.step], deadline)
@@ -246,7 +246,7 @@ def what_is_left(execution: Execution) -> list[str]:
     lines: list[str] = []
     bounds = bound_intents(execution)
     for intent in reversed(list(execution.intents.values())):
-        if intent.undone:
+        if intent.undone or not (intent.begun or execution.taken_over):
             continue
         action = cast("Action[Any]", bounds[intent.step].action)
         before = intent.before if not _is_plain(intent.before) else from_plain(intent.before, facts_type(action))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from interlock.clock import Deadline
 from interlock.engine.apply import carry_out, no_second_writer, open_masters
-from interlock.engine.back import UndoFailed, go_back, halt, intents_of_writes, note_what_never_began, put_followers_back, what_is_left
+from interlock.engine.back import UndoFailed, go_back, halt, intents_of_writes, put_followers_back, what_is_left
 from interlock.engine.events import RunEnded
 from interlock.engine.execution import Execution, StopRequested
 from interlock.engine.journal import Entry, RecordKind
@@ -100,7 +100,7 @@ def close_all_but_the_writer(execution: Execution) -> list[ProblemReport]:
     if was in open_now:
         return []
     what = f"{was} took the writes before, and is not seen to take them now"
-    if intents_of_writes(execution):
+    if any(intent.begun or intent.args.get("server") == was for intent in intents_of_writes(execution)):
         raise StepFailed(what, hint=f"see why it is closed, then `interlock rollback {execution.run}`")
     return [ProblemReport(what=what, hint="this run has not touched it")]
 
@@ -123,8 +123,6 @@ def _way_back(execution: Execution, problems: list[ProblemReport]) -> None:
 
 
 def _halt(execution: Execution, problems: list[ProblemReport]) -> None:
-    execution.spare_the_store()
-    note_what_never_began(execution)
     problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in halt(execution)]
     if not intents_of_writes(execution) and (open_now := open_masters(execution.world)):
         problems.append(ProblemReport(what=f"this run has fenced and opened nothing: {' and '.join(open_now)} takes the writes as before"))

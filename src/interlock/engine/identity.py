@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 
 from interlock.engine.journal import RecordKind
 from interlock.errors import DriverError, Refused, UsageError
-from interlock.ports import RunHeader, Store, World
+from interlock.ports import Record, RunHeader, Store, World
 
 
 def identities(world: World) -> dict[str, object]:
@@ -52,12 +51,25 @@ def see_not_overtaken(store: Store, header: RunHeader, others: Sequence[RunHeade
 
 
 def overtaken_by(store: Store, header: RunHeader, others: Sequence[RunHeader]) -> RunHeader | None:
-    """The run that has opened a server after the last record of this one; None if there is none."""
-    own = store.records(header.run)
-    left_at = own[-1].at if own else header.started_at
-    return next((other for other in others if other.run != header.run and _opened_since(store, other, left_at)), None)
+    """The run that has opened a server under a later lease than this one's last, if any. A clock may be set back, an epoch is not."""
+    last = max((epoch for epoch, _ in _by_epoch(store, header)), default=None)
+    if last is None:
+        return None  # it never began
+    return next(
+        (
+            other
+            for other in others
+            if other.run != header.run
+            and any(epoch > last and record.kind == RecordKind.OPENING for epoch, record in _by_epoch(store, other))
+        ),
+        None,
+    )
 
 
-def _opened_since(store: Store, header: RunHeader, at: datetime) -> bool:
-    """Whether a run opened a server after that moment, on its way forward or back. Both times are this store's."""
-    return any(record.kind == RecordKind.OPENING.value and record.at > at for record in store.records(header.run))
+def _by_epoch(store: Store, header: RunHeader) -> Iterator[tuple[int, Record]]:
+    """The records of a run, each with the epoch of the lease that it was written under."""
+    epoch = 0
+    for record in store.records(header.run):
+        if record.kind in {RecordKind.STARTED, RecordKind.TAKEN_OVER}:
+            epoch = int(str(record.body["epoch"]))
+        yield epoch, record

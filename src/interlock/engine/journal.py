@@ -46,7 +46,6 @@ class RecordKind(StrEnum):
     PHASE = "phase"
     WARMED = "warmed"
     INTENDED = "intended"
-    NEVER_BEGAN = "never_began"
     ACTING = "acting"
     DONE = "done"
     SKIPPED = "skipped"
@@ -220,8 +219,6 @@ def _take(progress: Progress, kind: RecordKind, body: Mapping[str, object]) -> N
         case RecordKind.INTENDED:
             step = str(body["step"])
             progress.intents[step] = Intent(step=step, action=str(body["action"]), args=_mapping(body["args"]), before=body["before"])
-        case RecordKind.NEVER_BEGAN:
-            progress.intents.pop(str(body["step"]), None)
         case RecordKind.ACTING:
             intent = progress.intents[str(body["step"])]
             intent.begin()
