@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from interlock.documents.topology import load_topology, parse_topology
 from interlock.errors import InvalidFile
-from interlock.model.topology import ClusterName, RouteName, SecretSource, Tls, Topology
+from interlock.model.topology import ChannelSpec, ClusterName, Follow, RouteName, SecretSource, Tls, Topology
 from unit.documents.example import ROUTE_TYPES, SHOP
 
 EAST, WEST = ClusterName("east"), ClusterName("west")
@@ -149,3 +149,43 @@ def test_a_file_is_loaded_with_paths_relative_to_it(tmp_path: Path) -> None:
 def test_a_mutated_topology_is_read_or_has_problems(at: int, cut: int, put: str) -> None:
     with contextlib.suppress(InvalidFile):
         assert parse(SHOP[:at] + put + SHOP[at + cut :]).clusters
+
+
+PAIR = """\
+topology: shop
+access: {user: interlock, tls: off}
+clusters:
+  east:
+    master: {host: 10.1.0.10}
+    replicas: [{name: r1, host: 10.1.0.11}, {name: r2, host: 10.1.0.12, follow: @FOLLOW}]
+    channel: @CHANNEL
+  west: {master: {host: 10.2.0.10}}
+"""
+
+
+def _pair(*, follow: str = "writer", channel: str = "{type: tungsten, service: west, trepctl: [/opt/trepctl, -x]}") -> str:
+    return PAIR.replace("@FOLLOW", follow).replace("@CHANNEL", channel)
+
+
+def test_a_replica_says_whom_it_follows_and_a_cluster_what_replicates_into_it() -> None:
+    topology = parse_topology(_pair(), file="t.yaml", route_types={})
+    assert [(replica.name, replica.follow) for replica in topology.replicas()] == [("r1", Follow.MASTER), ("r2", Follow.WRITER)]
+    east, west = topology.clusters.values()
+    assert east.channel == ChannelSpec(kind="tungsten", service="west", trepctl=("/opt/trepctl", "-x"))
+    assert west.channel is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (_pair(follow="standby"), "follow"),
+        (_pair(channel="{type: kafka, service: west}"), "type"),
+        (_pair(channel="{type: tungsten}"), "service"),
+        (_pair(channel="{type: tungsten, service: west, trepctl: trepctl -x}"), "trepctl"),
+    ],
+    ids=["follow", "another kind of channel", "no service", "a line for a shell"],
+)
+def test_what_nobody_can_follow_is_refused_with_its_place(text: str, words: str) -> None:
+    with pytest.raises(InvalidFile) as refused:
+        parse_topology(text, file="t.yaml", route_types={})
+    assert words in str(refused.value)
