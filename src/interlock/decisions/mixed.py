@@ -20,6 +20,8 @@ _FROM_MYSQL_8: Mapping[tuple[int, int], int] = {(10, 6): 21, (10, 11): 11, (11, 
 """The patch from which each long-lived series of MariaDB replicates from MySQL 8.0; all from 11.7.2 on do."""
 _KNOWS_0900 = (11, 4, 5)
 _WITHOUT_V1_ROWS = (8, 4, 0)
+_NEWER_HEARTBEATS = (8, 0, 26)
+"""Tried, 9.7 to 10.11: without a write, Read_Master_Log_Pos grows by 45 with each heartbeat, and a new connection would begin there."""
 _DOCUMENTED_WITH_XPAND = (8, 0, 0)
 
 
@@ -48,7 +50,10 @@ def _mysql_to_mariadb(source: ServerFacts, replica: ServerFacts) -> Done | Refus
             f"clients of {source.server} get the collation {source.collation}, which stops {replica.server} (MariaDB {_dotted(ours)})",
             f"SET GLOBAL default_collation_for_utf8mb4=utf8mb4_general_ci on {source.server}, and no such collation in any client or table",
         )
-    return _by_files(source, replica)
+    beats = (
+        f"the channel into {replica.server} must have no heartbeats (MASTER_HEARTBEAT_PERIOD=0): MariaDB counts MySQL's as parts of the log"
+    )
+    return _by_files(source, replica, *((beats,) if theirs >= _NEWER_HEARTBEATS else ()))
 
 
 def _mariadb_to_mysql(source: ServerFacts, replica: ServerFacts) -> Done | Refuse:
