@@ -127,7 +127,7 @@ def test_channels_name_their_source_and_run(bench: Bench) -> None:
     assert west(bench).wait_applied(held(east(bench)), 5.0)
     (channel,) = west(bench).channels()
     assert (channel.server, channel.source, channel.receiver, channel.applier, channel.error) == ("west", "east", "Yes", True, "")
-    assert channel.lag_s == 0
+    assert channel.lag_s in {0, 1}, "known, and of a row that has just been written"
 
 
 def test_the_log_has_what_came_after_a_position_in_order_and_no_more_than_asked(bench: Bench) -> None:

@@ -52,7 +52,7 @@ def secret(word: str) -> SecretRef:
 
 def made(kind: str, settings: dict[str, object], *, ssh: SshSpec | None = None) -> Route:
     hosts = {} if ssh is None else {EAST: ssh, WEST: ssh}
-    parts = RouteParts(topology=topology(ssh), outside=Here(CLOCK, hosts), clock=CLOCK, secrets=lambda ref: ref.place[0])
+    parts = RouteParts(topology=topology(ssh), outside=Here(CLOCK, hosts, keep=True), clock=CLOCK, secrets=lambda ref: ref.place[0])
     return make_route(RouteSpec(name=ROUTE, kind=kind, settings=settings), parts)
 
 
