@@ -26,8 +26,9 @@ class SeenSides:
 
 
 def _look(world: World, source: ServerName, server: ServerName) -> SeenSides:
+    """The channel first: a receiver that was connected by then has told the settings of it, which are read later, and not the reverse."""
+    channels = world.server(server).channels()
     seen = _look_at_settings(world, source, server)
-    channels = world.server(server).channels() if seen.server.words else ()
     return replace(seen, channel=next((one for one in channels if one.source == source), None))
 
 
@@ -71,6 +72,13 @@ class NameSemiSync:
         }
 
 
+def _stands_still(channel: ChannelFacts) -> bool:
+    """Whether nothing comes of this receiver by itself. One that connects (`Connecting`, MariaDB's `Preparing`) does, and to start it anew
+    would cut it off, again and again: it is `active` only some time after START has returned (seen on MariaDB 10.11).
+    """
+    return channel.receiver == "Yes" or (channel.receiver == "No" and not channel.error)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledge(NoOutputs):
     """Let a server acknowledge what another one commits, and see that one count it, before commits there may wait for it.
@@ -92,9 +100,10 @@ class Acknowledge(NoOutputs):
             return Act(f"{self.server} acknowledges nothing")
         if seen.source.clients > 0:
             return Done(f"{seen.source.clients} servers acknowledge what {self.source} commits")
-        if not seen.server.active:
+        if not seen.server.active and _stands_still(seen.channel):
             return Act(f"{self.server} connected before it was to acknowledge")
-        return Wait(f"{self.source} does not count {self.server} yet (receiver: {seen.channel.receiver})")
+        error = f", {seen.channel.error}" if seen.channel.error else ""
+        return Wait(f"{self.source} does not count {self.server} yet (receiver: {seen.channel.receiver}{error})")
 
     def effects(self, seen: SeenSides, /) -> tuple[Effect, ...]:
         return (self._set(seen, on=True),) if seen.channel is not None else ()
