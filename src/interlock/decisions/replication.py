@@ -37,6 +37,8 @@ def is_caught_up(server: ServerName, position: Position, target: Position, chann
     """The server holds `target`; while it does not, every applier of it must run, or it would never."""
     if position.contains(target):
         return Done(f"{server} holds {str(target) or 'everything: nothing was written'}")
+    if not position.can_be_compared_with(target):
+        return two_kinds(server, position, target)
     for channel in channels:
         if channel.error or not channel.applier:
             return Refuse(
@@ -51,10 +53,20 @@ def is_caught_up(server: ServerName, position: Position, target: Position, chann
     return Wait(f"{server} is {position.behind(target)} transactions behind", Applied(server, target))
 
 
+def two_kinds(server: ServerName, position: Position, target: Position) -> Refuse:
+    """One channel uses GTIDs and the other one files: nothing can be told from such positions."""
+    return Refuse(
+        f"{server} tells its position as {position}, which can't be compared with {target}: their channels use two kinds of position",
+        "let both channels use GTIDs (MASTER_USE_GTID=slave_pos, SOURCE_AUTO_POSITION=1), or both files; was one changed lately?",
+    )
+
+
 def holds_nothing_extra(server: ServerName, position: Position, source: ServerName, of_source: Position) -> Verdict:
     """Nothing on `server` that `source` lacks."""
     if of_source.contains(position):
         return Done(f"{server} holds nothing that {source} lacks")
+    if not position.can_be_compared_with(of_source):
+        return two_kinds(server, position, of_source)
     return Refuse(
         f"{server} holds {of_source.behind(position)} transactions that {source} lacks ({server} at {position}, {source} at {of_source})",
         f"let {source} catch up, or compare the two: somebody may have written on {server}",

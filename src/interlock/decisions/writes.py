@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from interlock.decisions.replication import two_kinds
 from interlock.model.facts import FenceProof, WriteFacts
 from interlock.model.position import Position
 from interlock.model.topology import ServerName
@@ -48,6 +49,8 @@ def may_open(target: ServerName, position: Position, others: Sequence[OtherMaste
                 f"fence {other.name} (SET GLOBAL read_only=1), or prove it down, then resume",
             )
     for other in others:
+        if other.proof is not None and not position.can_be_compared_with(other.proof.position):
+            return two_kinds(target, position, other.proof.position)
         if other.proof is not None and not position.contains(other.proof.position):
             behind = position.behind(other.proof.position)
             return Wait(

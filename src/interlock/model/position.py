@@ -37,6 +37,10 @@ class Position(ABC):
     def is_origin(self) -> bool:
         """Whether it is the position before any write."""
 
+    def can_be_compared_with(self, other: Position, /) -> bool:
+        """Whether both are of one kind, or one of them is the origin."""
+        return type(other) is type(self) or other.is_origin or self.is_origin
+
 
 @dataclass(frozen=True, slots=True)
 class Gtid:

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from interlock.decisions.evidence import wrote_one_after_the_other
+from interlock.decisions.replication import holds_nothing_extra, is_caught_up
 from interlock.decisions.writes import OtherMaster, is_only_writer, may_open
 from interlock.model.facts import FenceProof, LoggedTransaction, WriteFacts
 from interlock.model.position import MariaDBPosition, parse_position
@@ -118,3 +119,14 @@ def test_without_gtids_the_order_of_the_logs_shows_it(
         standby_was=parse_position("east=bin.000001:8,west=bin.000001:4"),
     )
     assert isinstance(verdict, kind)
+
+
+def test_positions_of_two_kinds_refuse_an_opening_and_say_why() -> None:
+    """A channel that is switched from files to GTIDs in the middle of a run."""
+    at, by_file = AT("1-1-8"), parse_position("east=bin.000001:8")
+    proof = FenceProof(server=EAST, position=by_file, own=by_file, canary="refused")
+    verdict = may_open(WEST, at, [OtherMaster(name=EAST, proof=proof)], lease_held=True)
+    assert isinstance(verdict, Refuse)
+    assert "two kinds of position" in verdict.why
+    assert isinstance(is_caught_up(WEST, at, by_file, []), Refuse)
+    assert isinstance(holds_nothing_extra(WEST, at, EAST, by_file), Refuse)
