@@ -155,13 +155,16 @@ class CanReplicate(NoOutputs):
         first, second = seen.masters
         warnings: list[str] = []
         passed: list[str] = []
+        refused: list[Refuse] = []
         for source, replica in ((first, second), (second, first)):
             match can_replicate(source, replica):
                 case Done(why, said):
                     passed.append(why)
                     warnings += said
-                case refused:
-                    return refused
+                case Refuse(why, hint):
+                    refused.append(Refuse(why, hint))
+        if refused:  # all of them: mending one is in vain while another stands
+            return Refuse("; ".join(one.why for one in refused), "; ".join(one.hint for one in refused))
         return Done("; ".join(passed if first.flavor != second.flavor else passed[:1]), tuple(warnings))
 
 

@@ -107,7 +107,7 @@ class NothingExtra:
         # The standby first: what it holds by now, the writer must hold at any later moment.
         standby = world.server(self.to).write_facts().position
         source = world.server(self.from_)
-        if isinstance(standby, FilePosition | MySQLPosition):
+        if isinstance(standby, FilePosition | MySQLPosition) and source.write_facts().position.can_be_compared_with(standby):
             source.wait_applied(standby, _ECHO_S)
         return TwoPositions(standby=standby, source=source.write_facts().position)
 

@@ -62,7 +62,12 @@ def two_kinds(server: ServerName, position: Position, target: Position) -> Refus
 
 
 def holds_nothing_extra(server: ServerName, position: Position, source: ServerName, of_source: Position) -> Verdict:
-    """Nothing on `server` that `source` lacks."""
+    """Nothing on `server` that `source` lacks. Positions of two kinds can't tell."""
+    if not of_source.can_be_compared_with(position):
+        return Refuse(
+            f"two kinds of position can't be compared: {server} at {position}, {source} at {of_source}",
+            "let both channels use GTIDs of one flavor, or both of them file and offset; a pair of two flavors: docs/servers/mixed.md",
+        )
     if of_source.contains(position):
         return Done(f"{server} holds nothing that {source} lacks")
     if not position.can_be_compared_with(of_source):

@@ -308,7 +308,11 @@ class SqlServer:
 
     def _speaking_of(self, position: Position) -> Dialect:
         if not self._dialect.speaks(position):
-            raise StatementFailed(f"{self.name}: {position} is not a position that its channels speak of", server=self.name)
+            raise StatementFailed(
+                f"{self.name} ({self._dialect.flavor}) can't wait for a position of another kind than its channels use: {position}",
+                hint="let both channels use GTIDs of one flavor, or both file and offset; a pair of two flavors: docs/servers/mixed.md",
+                server=self.name,
+            )
         return self._dialect
 
     def _remembered(self, facts: WriteFacts) -> WriteFacts:

@@ -98,6 +98,15 @@ def test_what_can_not_work_is_refused_with_the_reason(source: ServerFacts, repli
     assert hint in verdict.hint
 
 
+def test_all_that_stands_in_the_way_is_said_at_once() -> None:
+    verdict = CanReplicate().decide(SeenServers(masters=(mysql(MYSQL_9_7, "utf8mb4_0900_ai_ci"), mariadb(MARIADB_10_11))))
+    assert isinstance(verdict, Refuse)
+    for why in ("clients of east get the collation utf8mb4_0900_ai_ci", "east (MySQL 9.7.4) can't apply row events of MariaDB on west"):
+        assert why in verdict.why
+    for hint in ("default_collation_for_utf8mb4", "binlog_format=STATEMENT"):
+        assert hint in verdict.hint
+
+
 def test_a_pair_must_be_able_to_both_ways() -> None:
     check = CanReplicate()
     there_only = check.decide(SeenServers(masters=(mysql(MYSQL_9_7), mariadb(MARIADB_11_8))))

@@ -129,4 +129,7 @@ def test_positions_of_two_kinds_refuse_an_opening_and_say_why() -> None:
     assert isinstance(verdict, Refuse)
     assert "two kinds of position" in verdict.why
     assert isinstance(is_caught_up(WEST, at, by_file, []), Refuse)
-    assert isinstance(holds_nothing_extra(WEST, at, EAST, by_file), Refuse)
+    extra = holds_nothing_extra(WEST, at, EAST, by_file)
+    assert isinstance(extra, Refuse)
+    assert extra.why == "two kinds of position can't be compared: west at 1-1-8, east at east=bin.000001:8"
+    assert "docs/servers/mixed.md" in extra.hint
