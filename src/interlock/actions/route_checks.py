@@ -85,9 +85,14 @@ class RouteCanary(NoOutputs):
             return Done(f"{len(seen.canaries)} rows through {', '.join(names) or 'no route'} were taken by {self.expect}")
         match lead_to(seen.unproved, self.expect):
             case Done(why, warnings):
-                unproved = ", ".join(route.route for route in seen.unproved.routes)
-                note = f"{unproved}: no `clients` address in the topology, so the proxy's own word was taken"
-                return Done(f"{len(seen.canaries)} rows were taken by {self.expect}; {why}", (note, *warnings))
+                rows = f"{len(seen.canaries)} rows through {', '.join(names)} were taken by {self.expect}" if names else "no row was sent"
+                read_back = ", ".join(route.route for route in seen.unproved.routes if route.provable)
+                note = (
+                    (f"{read_back}: no `clients` address in the topology, so no row was sent, and it was only read back",)
+                    if read_back
+                    else ()
+                )
+                return Done(f"{rows}; {why}", (*note, *warnings))
             case verdict:
                 return verdict
 

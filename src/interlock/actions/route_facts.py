@@ -56,10 +56,13 @@ def lead_to(seen: SeenRoutes, cluster: ClusterName) -> Verdict:
             return Refuse(
                 f"route {route.route} leads to {where}, not to {cluster}", f"`interlock status` shows each proxy of {route.route}"
             )
-    unproved = tuple(f"route {route.route} can't be read back: it is taken at its word" for route in routes if not route.provable)
+    blind = [route.route for route in routes if not route.provable]
+    unproved = tuple(f"route {name} can't be read back: it is taken at its word, and nothing proves where it leads" for name in blind)
     if not routes:
         return Done("there is no route to look at", ("the topology has no routes: clients are moved by other means",))
-    return Done(f"{', '.join(route.route for route in routes)}: to {cluster}", (*unproved, *_lost(routes)))
+    told = f"{', '.join(route.route for route in routes if route.provable)}: to {cluster}" if len(blind) < len(routes) else ""
+    taken = f"{', '.join(blind)}: taken to lead to {cluster}, unproved" if blind else ""
+    return Done("; ".join(filter(None, (told, taken))), (*unproved, *_lost(routes)))
 
 
 def _lost(routes: Sequence[RouteFacts]) -> tuple[str, ...]:

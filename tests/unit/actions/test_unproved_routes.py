@@ -8,8 +8,8 @@ from interlock.actions.route_checks import RouteCanary, RouteLeadsTo, SeenCanari
 from interlock.actions.route_facts import SeenRoutes
 from interlock.actions.route_flip import FlipRoutes
 from interlock.model.effects import PointTo, RestoreRoute
-from interlock.model.facts import RouteFacts
-from interlock.model.topology import ClusterName, RouteName
+from interlock.model.facts import CanaryFacts, RouteFacts
+from interlock.model.topology import ClusterName, RouteName, ServerName
 from interlock.model.verdict import Act, Done, Refuse
 
 EAST, WEST, BLIND, PROXY = ClusterName("east"), ClusterName("west"), RouteName("blind"), RouteName("proxy")
@@ -20,6 +20,8 @@ def facts(route: RouteName = BLIND, *leads_to: ClusterName) -> RouteFacts:
     return RouteFacts(route=route, leads_to=leads_to, holding=False, hold_s=None, provable=route is PROXY)
 
 
+AT_ITS_WORD = "route blind can't be read back: it is taken at its word, and nothing proves where it leads"
+ONLY_READ_BACK = "proxy: no `clients` address in the topology, so no row was sent, and it was only read back"
 HINT = "give it `show`, or `clients` for a canary, or take it at its word: `unproved: true` in routes.blind"
 
 
@@ -33,9 +35,27 @@ def test_it_refuses_what_nothing_can_tell_of() -> None:
 
 def test_what_is_trusted_passes_with_a_warning_each_time() -> None:
     seen = SeenRoutes(routes=(facts(),), trusted=(BLIND,))
-    assert RouteLeadsTo(route=(BLIND,), to=EAST).decide(seen) == Done(
-        "blind: to east", ("route blind can't be read back: it is taken at its word",)
-    )
+    assert RouteLeadsTo(route=(BLIND,), to=EAST).decide(seen) == Done("blind: taken to lead to east, unproved", (AT_ITS_WORD,))
+
+
+@pytest.mark.parametrize(
+    ("routes", "rows", "why", "warnings"),
+    [
+        ((facts(),), 0, "no row was sent; blind: taken to lead to west, unproved", (AT_ITS_WORD,)),
+        ((facts(PROXY, WEST),), 0, "no row was sent; proxy: to west", (ONLY_READ_BACK,)),
+        (
+            (facts(), facts(PROXY, WEST)),
+            2,
+            "2 rows through other were taken by west; proxy: to west; blind: taken to lead to west, unproved",
+            (ONLY_READ_BACK, AT_ITS_WORD),
+        ),
+    ],
+    ids=["unproved", "read back", "both, beside one with a canary"],
+)
+def test_where_no_canary_went_none_is_claimed(routes: tuple[RouteFacts, ...], rows: int, why: str, warnings: tuple[str, ...]) -> None:
+    sent = tuple(CanaryFacts(route=RouteName("other"), server=ServerName("west"), detail="") for _ in range(rows))
+    seen = SeenCanaries(canaries=sent, unproved=SeenRoutes(routes=routes, trusted=(BLIND,)))
+    assert RouteCanary(route=(BLIND, PROXY), expect=WEST).decide(seen) == Done(why, warnings)
 
 
 @pytest.mark.parametrize(
