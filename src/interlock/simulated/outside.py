@@ -15,14 +15,20 @@ Program = Callable[[Sequence[str]], tuple[int, str]]
 
 @dataclass(slots=True, kw_only=True)
 class Programs:
-    """The programs of a machine by their names, and the calls that were made of them. A URL is a program of that name."""
+    """The programs of a machine by their names, and the calls that were made of them. A URL is a program of that name.
+
+    `otherwise` gets the whole call of a program that is not known; without it there is no such program.
+    """
 
     known: dict[str, Program] = field(default_factory=dict)
     calls: list[tuple[str, ...]] = field(default_factory=list)
+    otherwise: Program | None = None
 
     def call(self, argv: tuple[str, ...]) -> tuple[int, str]:
         self.calls.append(argv)
         program = self.known.get(argv[0])
+        if program is None and self.otherwise is not None:
+            return self.otherwise(argv)
         if program is None:
             raise StatementFailed(f"{argv[0]}: no such program")
         return program(argv[1:])

@@ -19,11 +19,12 @@ from interlock.model.facts import EventFacts
 from interlock.model.topology import ServerName
 from interlock.playbook.catalogue import Catalogue, Role
 from interlock.playbook.tree import Parallel, Playbook
-from interlock.ports import Holder, Record, RunHeader, Store
+from interlock.ports import Holder, Record, RunHeader
 from interlock.simulated.actor import Actor
 from interlock.simulated.checkers import Shape, Watch, history, shape_of
 from interlock.simulated.crowd import Crowd
 from interlock.simulated.faults import Faults, sicken
+from interlock.simulated.own import Own
 from interlock.simulated.pair import Sent, SimulatedPair, simulated_pair
 from interlock.simulated.process import ProcessKilled, SimulatedProcess
 from interlock.simulated.schedules import FaultKind, Recovery, Rival, Schedule
@@ -43,7 +44,9 @@ _NAMED = (PairBusy, Refused, StoreFailed, UsageError)
 
 @dataclass(slots=True, kw_only=True)
 class Played:
-    """`violations` in the order in which they were noted; `ends` how each process ended; `story` what happened, if it was asked for."""
+    """`violations` in the order in which they were noted; `ends` how each process ended, `why` what the reports gave as reasons; `story`
+    what happened, if it was asked for.
+    """
 
     schedule: Schedule
     violations: list[str]
@@ -51,11 +54,12 @@ class Played:
     moves: int
     virtual_s: float
     story: list[str] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)
 
 
-def play(schedule: Schedule, *, tell: bool = False, books: Mapping[str, Playbook] | None = None) -> Played:
-    """The same schedule plays the same way, always."""
-    night = Night(schedule, (books or playbooks())[schedule.playbook], tell=tell)
+def play(schedule: Schedule, *, tell: bool = False, books: Mapping[str, Playbook] | None = None, own: Own | None = None) -> Played:
+    """The same schedule plays the same way, always. `own`: the playbook is somebody's own, and how it should end is theirs to say."""
+    night = Night(schedule, (books or playbooks())[schedule.playbook], tell=tell, own=own)
     night.play()
     return Played(
         schedule=schedule,
@@ -64,13 +68,14 @@ def play(schedule: Schedule, *, tell: bool = False, books: Mapping[str, Playbook
         moves=night.moves,
         virtual_s=night.pair.clock.monotonic_s(),
         story=night.story,
+        why=night.why,
     )
 
 
 class Night:
     """One schedule under way."""
 
-    def __init__(self, schedule: Schedule, playbook: Playbook, *, tell: bool) -> None:
+    def __init__(self, schedule: Schedule, playbook: Playbook, *, tell: bool, own: Own | None = None) -> None:
         self.schedule = schedule
         self.playbook = playbook
         self.pair: SimulatedPair = simulated_pair(clients=0, flavor=schedule.flavor)
@@ -80,7 +85,10 @@ class Night:
         self.store.on_append.append(self.watch.appended)
         self.ends: list[str] = []
         self.story: list[str] = []
+        self.why: list[str] = []
         self.moves = 0
+        self._own = own
+        self._failing: ProcessStore | None = None
         self._tells = tell
         self._processes: dict[str, SimulatedProcess] = {}
         self._waiting = sorted(schedule.faults, key=lambda fault: fault.at_move)
@@ -94,6 +102,8 @@ class Night:
         if schedule.events and not any(fault.kind is FaultKind.CRASH_UNFENCED for fault in schedule.faults):
             pair.east.scheduler = "ON"
             pair.east.events = (EventFacts(schema="app", name="tick", definer="root@localhost", passes_read_only=True),)
+        if self._own is not None:
+            self._own.prepare(pair)
         Crowd.of(pair, schedule.clients)
         if self._tells:
             pair.on_sent.append(self._tell_sent)
@@ -108,15 +118,15 @@ class Night:
         rival = self._begin_rival()
         self._attempt(None)
         self._judge_first()
-        abandoned = False
-        for recovery in self.schedule.recoveries:
-            if self._ended():
-                break
+        abandoned, recoveries = False, list(self.schedule.recoveries)
+        while recoveries and not self._ended():
+            recovery = recoveries.pop(0)
             if recovery is Recovery.ABANDON:
                 abandoned = True
                 break
             self.pair.clock.sleep(0.2)
             self._attempt(recovery)
+        never = [str(fault) for fault in self._waiting] + [f"recovery {recovery}" for recovery in recoveries]
         self._waiting.clear()
         self._mend_sickness()
         self.faults.mend_all()
@@ -133,6 +143,8 @@ class Night:
         late = any(fault.kind in _LATE for fault in self.schedule.faults)
         self.pair.clock.sleep(25.0 if late else 1.5)
         self._judge(abandoned=abandoned)
+        for what in [*never, *self._others_that_never_came()]:
+            self._tell(f"never struck: {what}")
 
     def _attempt(self, recovery: Recovery | None) -> None:
         number = len(self._processes)
@@ -143,7 +155,7 @@ class Night:
         self.watch.program_begins()
         self._tell(f"process {number + 1}: {recovery or 'run'}")
         if recovery is None:
-            end = self._ending_of(lambda: engine.start(self.playbook, {}))
+            end = self._ending_of(lambda: engine.start(self.playbook, self._inputs()))
         elif not self.store.runs(None):
             return
         else:
@@ -171,12 +183,14 @@ class Night:
         except ProcessKilled:
             return "killed"
         except _NAMED as error:
+            self.why.append(error.message)
             return f"{type(error).__name__}: {error.message}"
         except InterlockError as error:
             self.watch.note(f"crash: {type(error).__name__}: {error.message}")
         except Exception as error:  # noqa: BLE001 - the program's own crash is what is looked for
             self.watch.note(f"crash: {type(error).__name__}: {error}")
         else:
+            self.why += [problem.what for problem in report.problems]
             if report.outcome == State.HALTED:
                 self.watch.halted([problem.what for problem in report.problems], since=since)
             elif report.outcome not in FINAL:
@@ -201,7 +215,7 @@ class Night:
         def go() -> None:
             self.pair.clock.sleep(self.schedule.rival_at_s)
             since = len(self.pair.sent)
-            self.ends.append(f"rival {self._ending_of(lambda: engine.start(self.playbook, {}), since)}")
+            self.ends.append(f"rival {self._ending_of(lambda: engine.start(self.playbook, self._inputs()), since)}")
             self._processes["rival"].kill()
 
         return self.pair.clock.begin(go)
@@ -225,16 +239,20 @@ class Night:
 
     # -- wiring
 
+    def _inputs(self) -> Mapping[str, str]:
+        return {} if self._own is None else self._own.inputs
+
     def _engine(self, name: str, kill_at: int | None, store: MemoryStore) -> Engine:
         process = self._processes[name] = SimulatedProcess(name, kill_at, self._moved)
         fault = self.schedule.store if len(self._processes) == 1 else None
-        used: Store = ProcessStore(
+        used = ProcessStore(
             store,
             process,
             fails_at=fault.at_record if fault else None,
             dead=bool(fault and fault.dead),
             writes=fault.writes if fault else None,
         )
+        self._failing = used if fault else self._failing
         self.watch.store_fails = fault is not None
         return Engine(
             world=SimulatedWorld(self.pair, process, used),
@@ -285,15 +303,23 @@ class Night:
     def _judge_first(self) -> None:
         """How the first process must have ended, where nothing or everything stood against it."""
         end, schedule, note = self.ends[-1], self.schedule, self.watch.note
-        if schedule.sickness is not None and not any(schedule.kills) and schedule.rival is None and schedule.store is None:
+        must_be_healthy = self._own is None or _opens(self.playbook)
+        undisturbed = not any(schedule.kills) and schedule.rival is None and schedule.store is None
+        if must_be_healthy and schedule.sickness is not None and undisturbed:
             if not end.startswith(("refused", "Refused")) or self.pair.sent:
                 note(f"health: {schedule.sickness}, and the run ended as {end}, with {len(self.pair.sent)} effects sent")
         elif schedule.is_quiet and schedule.rival in {None, Rival.SAME_STORE} and "process 1" in self._processes:
-            expected = expected_end(self.playbook, answer=schedule.answer)
-            if end != expected:
+            expected = self._expected_end()
+            if expected not in {None, end}:
                 note(f"quiet: nothing stood against it, and it ended as {end}, not as {expected}")
         if end.startswith("StoreFailed") and self.pair.sent:
             note(f"store: the run stopped half-way: {end}")
+
+    def _expected_end(self) -> str | None:
+        """None: nobody can know. A gate that is refused ends an own playbook somewhere on its way."""
+        if self._own is None:
+            return expected_end(self.playbook, answer=self.schedule.answer)
+        return self._own.expect if self.schedule.answer else None
 
     def _judge(self, *, abandoned: bool) -> None:
         pair, note = self.pair, self.watch.note
@@ -342,6 +368,19 @@ class Night:
                 note(f"end: {name} takes writes without {len(missing)} acknowledged keys, such as {min(missing)}")
 
     # -- the story
+
+    def _others_that_never_came(self) -> list[str]:
+        """Kills (the process ended before, or was never begun), the store's fault, and one that takes over, if it had no occasion."""
+        moves = {name: process.moves for name, process in self._processes.items()}
+        alone, store = self.schedule.rival is None, self.schedule.store
+        never = [
+            f"kill of process {number} at its move {move}"
+            for number, move in enumerate(self.schedule.kills, start=1)
+            if move and not (alone and moves.get(f"process {number}", 0) >= move)
+        ]
+        if store is not None and not (self._failing and self._failing.has_failed):
+            never.append(str(store))
+        return never if alone or "rival" in self._processes else [*never, f"a second operator {self.schedule.rival}"]
 
     def _tell(self, what: str) -> None:
         if self._tells:

@@ -278,7 +278,7 @@ def _facts_of(session: Session, now_s: float) -> SessionFacts:
 
 
 def _run(database: Database, statements: tuple[str, ...]) -> list[Mapping[str, str]]:
-    """Two statements are understood: `SET name=value` and `SELECT name`. StatementFailed for `FAIL`."""
+    """Understood are `SET name=value`, `SELECT name`, and a statement that is itself a setting's name. StatementFailed for `FAIL`."""
     rows: list[Mapping[str, str]] = []
     for statement in statements:
         verb, _, rest = statement.partition(" ")
@@ -287,6 +287,8 @@ def _run(database: Database, statements: tuple[str, ...]) -> list[Mapping[str, s
             database.settings[name] = value
         elif verb == "SELECT":
             rows.append({rest: database.settings.get(rest, "")})
+        elif statement in database.settings:
+            rows.append({statement: database.settings[statement]})
         elif verb == "FAIL":
             raise StatementFailed(f"{database.name}: 1064: {statement}", server=database.name)
     return rows
