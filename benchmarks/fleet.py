@@ -35,9 +35,9 @@ def main() -> int:
                 after.enter_context(load(sandbox, pooled=1, fresh=1, pause_s=0.02))
                 text = Path(sandbox.topology).read_text().replace("topology: sandbox", f"topology: {name}")
                 (real / "topologies" / f"{name}.yaml").write_text(text)
-            words = ["run", "switchover", "--topologies", str(real / "topologies"), "--at-once", "2"]
+            words = ["run", "switchover", "--topologies", str(real / "topologies"), "--at-once", "4"]
             env = environment(None, real) | {"INTERLOCK_STORE": f"sqlite://{real}/runs.db"}
-            _measure("4 real pairs, 2 at once, 2 clients on each", [*PROGRAM, "fleet", *words], env)
+            _measure("4 real pairs at once, 2 clients on each", [*PROGRAM, "fleet", *words], env)
     return 0
 
 
