@@ -91,7 +91,14 @@ def _add_inputs(command: argparse.ArgumentParser) -> None:
 
 
 def _add_runs(commands: Any) -> None:
-    _command(commands, "status", "status:status", "show the pair as it is now: roles, channels, lag, routes, sessions, unfinished runs")
+    _command(
+        commands,
+        "status",
+        "status:status",
+        "show the pair as it is now: roles, channels, lag, routes, sessions, unfinished runs",
+        "Show the pair as it is now: roles, channels, lag, routes, sessions, unfinished runs. Changes nothing.\n"
+        "Exits 0 also when it shows problems: it could look. A monitor reads `problems` of --json.",
+    )
     plan = _command(
         commands,
         "plan",
