@@ -1,4 +1,5 @@
-"""A node of the stand-in as a process: `python -m interlock.sandbox.proxysql`, configured and ended through standard input (`child.py`).
+"""A node of the stand-in for people, `python -m interlock.sandbox.proxysql --sandbox DIR`; or as a process, for programs: without
+arguments, configured and ended through standard input (`child.py`).
 
 Configuration: `host`, `port` (traffic), `admin_port`, `admin_user`, `admin_password_file`, `disk` (a file: if it is there, what it holds
 counts, as after a restart), `users` (a password file for each), `hostgroup`, `servers` (rows of mysql_servers), `variables`.
@@ -7,6 +8,7 @@ counts, as after a restart), `users` (a password file for each), `hostgroup`, `s
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -66,4 +68,8 @@ def _work(config: dict[str, Any], stop: Event) -> object:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1 or sys.stdin.isatty():
+        from interlock.sandbox.proxysql.command import main
+
+        sys.exit(main(sys.argv[1:]))
     serve(_work)

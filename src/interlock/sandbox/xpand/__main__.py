@@ -1,12 +1,14 @@
-"""A cluster as a process: `python -m interlock.sandbox.xpand`, configured and ended through standard input (`sandbox/child.py`).
+"""A pair of the stand-in for people, `python -m interlock.sandbox.xpand --dir DIR`; or one cluster as a process, for programs: without
+arguments, configured and ended through standard input (`sandbox/child.py`).
 
-Configuration: `name`, `server_id`, `nodes` (host and port of each), `socket` (a path, for the first node), `accounts` (a password file for
-each), `binlog` (its name), and if wanted `version`. It begins read-only, with nothing in it.
+Configuration of a cluster: `name`, `server_id`, `nodes` (host and port of each), `socket` (a path, for the first node), `accounts` (a
+password file for each), `binlog` (its name), and if wanted `version`. It begins read-only, with nothing in it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -45,4 +47,8 @@ def _work(config: dict[str, Any], stop: Event) -> object:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1 or sys.stdin.isatty():
+        from interlock.sandbox.xpand.command import main
+
+        sys.exit(main(sys.argv[1:]))
     serve(_work)
