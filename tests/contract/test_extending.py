@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -27,12 +28,21 @@ PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 BLOCK = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 
 
+def modules_of(project: dict[str, Any]) -> list[str]:
+    """The modules that its entry points name: without them in the wheel nothing is installed but a name."""
+    return [place.partition(":")[0] for points in project["project"]["entry-points"].values() for place in points.values()]
+
+
 def install(folder: Path) -> None:
     """Every file of the page; the two pyproject files are one package's here."""
     entries: dict[str, dict[str, str]] = {}
     for name, text in BLOCK.findall(PAGE.read_text()):
         if name == "pyproject.toml":
-            entries |= tomllib.loads(text)["project"]["entry-points"]
+            project = tomllib.loads(text)
+            assert {"requires", "build-backend"} <= project["build-system"].keys()
+            assert {"name", "version"} <= project["project"].keys()
+            assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["include"] == [f"{name}.py" for name in modules_of(project)]
+            entries |= project["project"]["entry-points"]
         else:
             folder.joinpath(name).write_text(text)
     info = folder / "worked_examples-1.dist-info"
