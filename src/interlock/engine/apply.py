@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from interlock.clock import Deadline
 from interlock.decisions.writes import writers
 from interlock.engine.execution import Execution
 from interlock.engine.states import Event, State
-from interlock.errors import DriverError, StepFailed
+from interlock.errors import BoundReached, DriverError, OutcomeUnknown, StepFailed
 from interlock.model.effects import (
     CallHttp,
     ChannelEffect,
@@ -38,6 +39,27 @@ from interlock.ports import World
 _CLOSE_WITHIN_S = 2.0
 
 
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
+def _not_told(_: DriverError) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Who is told of an effect: `sending` once lease, locks and interlock have let it through, right before it is sent (what fails earlier
+    needs no undo); `unsure` if it was sent, had no answer, and can't be ended. Both may be called by several threads.
+    """
+
+    sending: Callable[[], None] = _nothing
+    unsure: Callable[[DriverError], None] = _not_told
+
+
+_NOBODY = Watch()
+
+
 def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
     """The words of the effects, each line with its target: `west: SET GLOBAL read_only=0`."""
     lines: list[str] = []
@@ -58,12 +80,8 @@ def touched_servers(effects: Sequence[Effect]) -> set[ServerName]:
     return {e.server for e in effects if isinstance(e, ServerEffect | ChannelEffect)}
 
 
-def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadline, sending: Callable[[], None] = lambda: None) -> None:
-    """In order on one target, at the same time on different routes or replicas. Errors are the drivers' and the interlock's.
-
-    `sending` is called when lease, locks and interlock have let an effect through, right before it is sent: what fails earlier needs
-    no undo.
-    """
+def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadline, watch: Watch = _NOBODY) -> None:
+    """In order on one target, at the same time on different routes or replicas. Errors are the drivers' and the interlock's."""
     masters = {master.name for master in execution.world.topology.masters()}
     execution.guard.check(touched_servers(effects) & masters)
     targets: dict[str, list[Effect]] = {}
@@ -71,22 +89,22 @@ def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadlin
         targets.setdefault(target_of(effect), []).append(effect)
     apart = {f"server {server.name}" for server in execution.world.topology.replicas()}
     if len(targets) > 1 and all(target.startswith("route ") or target in apart for target in targets):
-        execution.world.gather([_in_order(execution, group, deadline, sending) for group in targets.values()])
+        execution.world.gather([_in_order(execution, group, deadline, watch) for group in targets.values()])
     else:
         for effect in effects:
-            _one(execution, effect, deadline, sending)
+            _one(execution, effect, deadline, watch)
 
 
-def _in_order(execution: Execution, effects: Sequence[Effect], deadline: Deadline, sending: Callable[[], None]) -> Callable[[], None]:
+def _in_order(execution: Execution, effects: Sequence[Effect], deadline: Deadline, watch: Watch) -> Callable[[], None]:
     def run() -> None:
         for effect in effects:
-            _one(execution, effect, deadline, sending)
+            _one(execution, effect, deadline, watch)
 
     return run
 
 
-def _one(execution: Execution, effect: Effect, deadline: Deadline, sending: Callable[[], None]) -> None:
-    world = execution.world
+def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch) -> None:
+    world, sending = execution.world, watch.sending
     match effect:
         case Open():
             execution.interlock.open(effect, deadline, execution.mark, _opening(execution, sending))
@@ -94,7 +112,11 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, sending: Call
             execution.interlock.forget(effect.server)
             sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
-            execution.interlock.prove_fenced(effect.server)
+            if effect.as_was:
+                # Put back as it was seen, perhaps loose: no opening rests on this proof.
+                world.server(effect.server).proof_of_fence()
+            else:
+                execution.interlock.prove_fenced(effect.server)
         case SetEventScheduler() | KillSessions() | Repoint() | StopApplier() | StartApplier() | SetSemiSync():
             sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
@@ -105,11 +127,27 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, sending: Call
                 world.server(effect.server).apply(effect, mark=execution.mark)
         case Hold() | Release() | PointTo() | RestoreRoute():
             sending()
-            world.route(effect.route).apply(effect)
+            with _noting_what_may_land(watch):
+                world.route(effect.route).apply(effect)
         case RunCommand() | CallHttp():
             with _opening_nothing(execution, deadline):
                 sending()
-                world.outside.run(effect)
+                with _noting_what_may_land(watch):
+                    world.outside.run(effect)
+
+
+@contextmanager
+def _noting_what_may_land(watch: Watch) -> Iterator[None]:
+    """Here, and not where the error ends up: of several routes that are told together, one error is raised.
+
+    A server ends its late statements (`settle`); a service or a program's helper on another host can't be asked to. A program that was
+    ended at its bound (BoundReached) may have asked somebody else before.
+    """
+    try:
+        yield
+    except (OutcomeUnknown, BoundReached) as error:
+        watch.unsure(error)
+        raise
 
 
 def _opening(execution: Execution, sending: Callable[[], None]) -> Callable[[], None]:
@@ -148,7 +186,7 @@ def _opening_nothing(execution: Execution, deadline: Deadline) -> Iterator[None]
     finally:
         opened = [name for name in open_masters(execution.world) if name in closed]
         for name in opened:
-            _one(execution, Fence(server=name, within_s=_CLOSE_WITHIN_S), deadline, lambda: None)
+            _one(execution, Fence(server=name, within_s=_CLOSE_WITHIN_S), deadline, _NOBODY)
     if opened:
         raise StepFailed(
             f"a step that is not the interlock's let {' and '.join(opened)} take writes; fenced again",

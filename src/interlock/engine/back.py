@@ -110,13 +110,14 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
     before = intent.before if not _is_plain(intent.before) else from_plain(intent.before, facts_type(action))
     script: tuple[str, ...] = ()
     done_once, took_hold = False, False
+    blindly = intent.unsure  # what may still land has not landed yet: that all looks as before says nothing
     pause_s = _PAUSE_S
     while True:
         try:
             if not script:
                 _refresh(execution, bound)
             now = action.look(execution.world)
-            effects = _undo_effects(execution, bound, before, now)
+            effects = _undo_effects(execution, bound, before, None if blindly else now)
             if not effects or done_once:
                 break
             _see_it_stays(took_hold, deadline)
@@ -125,7 +126,7 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
             execution.observe(UndoBegan(step=intent.step, script=script))
             for server in touched_servers(effects) & {master.name for master in execution.world.topology.masters()}:
                 execution.guard.recover(server)
-            took_hold = False
+            took_hold, blindly = False, False  # sent once: from here on a look decides, lest one lost proxy halts the run
             carry_out(execution, effects, deadline)
             took_hold = True
             done_once = not all(is_repeatable(effect) for effect in effects) or bound.step.undo is not None
@@ -224,7 +225,7 @@ def _close(execution: Execution, name: str, deadline: Deadline) -> str:
     server = execution.world.server(name)
     while True:
         try:
-            if server.write_facts().read_only:
+            if server.write_facts().is_fully_fenced:
                 execution.interlock.prove_fenced(server.name)
             else:
                 carry_out(execution, [Fence(server=server.name, within_s=2.0)], deadline)

@@ -105,6 +105,18 @@ def close_all_but_the_writer(execution: Execution) -> list[ProblemReport]:
     return [ProblemReport(what=what, hint="this run has not touched it")]
 
 
+def _what_may_still_land(execution: Execution) -> list[ProblemReport]:
+    """A time-out is no cancel, and no undo is sure to win against an order that somebody else still has in hand."""
+    return [
+        ProblemReport(
+            what=f"{intent.step}: an effect of its had no answer and may still land, after all that was put back",
+            hint="`interlock status` shows where the routes lead: look again once whoever was asked is done with it",
+        )
+        for intent in execution.intents.values()
+        if intent.unsure
+    ]
+
+
 def _says_halt(execution: Execution, error: InterlockError) -> bool:
     own = error.on_failure if isinstance(error, StepFailed) else None
     return (own or execution.playbook.on_failure) == OnFailure.HALT and not isinstance(error, StopRequested)
@@ -119,6 +131,7 @@ def _way_back(execution: Execution, problems: list[ProblemReport]) -> None:
         problems.append(_problem(failed))
         _halt(execution, problems)
     else:
+        problems += _what_may_still_land(execution)
         _end(execution, Event.RESTORED, problems)
 
 
@@ -126,6 +139,7 @@ def _halt(execution: Execution, problems: list[ProblemReport]) -> None:
     problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in halt(execution)]
     if not intents_of_writes(execution) and (open_now := open_masters(execution.world)):
         problems.append(ProblemReport(what=f"this run has fenced and opened nothing: {' and '.join(open_now)} takes the writes as before"))
+    problems += _what_may_still_land(execution)
     left = what_is_left(execution)
     commands = (f"interlock resume {execution.run}", f"interlock rollback {execution.run}", *left)
     _end(execution, Event.HALT, problems, next_commands=commands)

@@ -12,6 +12,7 @@ Kinds of records (stored words, never renamed), and what stands in each:
     warmed      kept: of each server what its driver wants to know again in another process
     intended    step, action, args, before, script, undo
     acting      step, action, before, script: looked at again at the last moment; the effect follows
+    unsure      step, message: a route's or an outside effect whose answer did not come; it may still land
     done        step, action, why, warnings, outputs, ms
     skipped     step, action, why
     failed      step, action, message, hint, ms
@@ -47,6 +48,7 @@ class RecordKind(StrEnum):
     WARMED = "warmed"
     INTENDED = "intended"
     ACTING = "acting"
+    UNSURE = "unsure"
     DONE = "done"
     SKIPPED = "skipped"
     FAILED = "failed"
@@ -145,7 +147,10 @@ def _redacted(value: object, redact: Callable[[str], str]) -> object:
 
 @dataclass(slots=True, kw_only=True)
 class Intent:
-    """A step that may have had its effect. `begun`: its effect was about to be carried out; `done`: it was seen to hold."""
+    """A step that may have had its effect. `begun`: its effect was about to be carried out; `done`: it was seen to hold.
+
+    `unsure`: nobody could end an effect of its that had no answer. It may land at any time, whatever a look says now.
+    """
 
     step: str
     action: str
@@ -154,6 +159,7 @@ class Intent:
     begun: bool = False
     done: bool = False
     undone: bool = False
+    unsure: bool = False
 
     def begin(self) -> None:
         """Its effect is being sent."""
@@ -223,6 +229,8 @@ def _take(progress: Progress, kind: RecordKind, body: Mapping[str, object]) -> N
             intent = progress.intents[str(body["step"])]
             intent.begin()
             intent.before = body["before"]
+        case RecordKind.UNSURE:
+            progress.intents[str(body["step"])].unsure = True
         case RecordKind.DONE:
             step = str(body["step"])
             progress.passed.add(step)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 from interlock.actions.action import Action, Check
 from interlock.clock import Deadline
-from interlock.engine.apply import carry_out, scripts, touched_servers
+from interlock.engine.apply import Watch, carry_out, scripts, touched_servers
 from interlock.engine.events import StepActs, StepBegan, StepEnded, StepWaits
 from interlock.engine.execution import Execution
 from interlock.engine.journal import Entry, Intent, RecordKind
@@ -248,7 +249,7 @@ def _act(execution: Execution, bound: BoundStep, seen: Any, *, why: str, effects
     execution.journal.write(RecordKind.ACTING, step=bound.key, action=bound.step.spec.name, before=intent.before, script=script)
     execution.observe(StepActs(step=bound.key, why=why, script=script))
     try:
-        carry_out(execution, effects, deadline, intent.begin)
+        carry_out(execution, effects, deadline, Watch(sending=intent.begin, unsure=partial(_note_unsure, execution, intent)))
     except OutcomeUnknown as unknown:
         for server in touched_servers(effects):
             _guarded(execution.world.server(server).settle)
@@ -256,6 +257,12 @@ def _act(execution: Execution, bound: BoundStep, seen: Any, *, why: str, effects
             raise _NotRepeatable(unknown.message, hint=unknown.hint, server=unknown.server) from unknown
     except DriverError as error:
         raise StepFailed(error.message, hint=error.hint, server=error.server) from error
+
+
+def _note_unsure(execution: Execution, intent: Intent, error: DriverError) -> None:
+    """In the journal too: whoever takes the run up must not trust a look either."""
+    intent.unsure = True
+    execution.journal.write(RecordKind.UNSURE, durable=True, step=intent.step, message=error.message)
 
 
 def _tell_end(
