@@ -9,12 +9,14 @@ from functools import partial
 import pytest
 
 from interlock.engine.events import OutageBegan, StepActs, StepBegan, StepEnded
+from interlock.engine.journal import read_progress
 from interlock.errors import PairBusy
-from interlock.model.effects import Fence, Open, PointTo
+from interlock.model.effects import Fence, Open, PointTo, RestoreRoute
+from interlock.playbook.load import parse_playbook
 from interlock.playbook.tree import Playbook
 from interlock.simulated.pair import EAST
 from interlock.simulated.store_faults import ProcessStore
-from unit.engine.stage import SWITCHOVER, Stage, all_of, assert_safe, short
+from unit.engine.stage import CATALOGUE, SWITCHOVER, Stage, all_of, assert_safe, short
 
 FAILS = "- check: sql\n  with: {server: west, query: SELECT x, matches: never}"
 
@@ -130,6 +132,43 @@ def test_a_lost_reply_of_a_proxy_is_looked_at() -> None:
     assert stage.run().outcome == "succeeded"
     assert sum(isinstance(effect, PointTo) for effect in stage.effects()) == 1
     assert_safe(stage, writer="west")
+
+
+BOUNDED = parse_playbook(
+    short().text.replace("do: route.flip\n", "do: route.flip\n    timeout: 2s\n"), file="short.yaml", catalogue=CATALOGUE
+)
+
+
+def lands_late(stage: Stage, after_s: float) -> None:
+    """The next command has no answer, and its effect comes when nobody expects it any more."""
+    proxy = stage.pair.proxy
+    proxy.lose_reply = True
+
+    def put_off() -> None:
+        proxy.on_turn.remove(put_off)
+        late, proxy.leads_to = proxy.leads_to, (EAST,)
+        stage.pair.clock.after(after_s, lambda: setattr(proxy, "leads_to", late))
+
+    proxy.on_turn.append(put_off)
+
+
+def test_a_flip_without_an_answer_is_taken_back_though_it_looks_untouched_and_may_still_land() -> None:
+    stage = Stage()
+    stage.when(acts("flip"), lambda: lands_late(stage, 60))
+    report = stage.run(BOUNDED)
+    assert report.outcome == "rolled_back"
+    assert sum(isinstance(effect, RestoreRoute) for effect in stage.effects()) == 1
+    (told,) = [each for each in report.problems if "may still land" in each.what]
+    assert told.what.startswith("flip:")
+    assert "interlock status" in told.hint
+    assert_safe(stage, writer="east")
+
+
+def test_whoever_takes_a_run_up_knows_that_a_flip_may_still_land() -> None:
+    stage = Stage()
+    stage.when(acts("flip"), lambda: lands_late(stage, 60))
+    stage.run(BOUNDED)
+    assert [read_progress(stage.store.records(stage.only_run())).intents[step].unsure for step in ("hold", "flip")] == [False, True]
 
 
 def test_the_old_writer_dies_between_fence_and_opening_and_the_run_goes_on() -> None:
