@@ -74,7 +74,8 @@ class NameSemiSync:
 
 def _stands_still(channel: ChannelFacts) -> bool:
     """Whether nothing comes of this receiver by itself. One that connects (`Connecting`, MariaDB's `Preparing`) does, and to start it anew
-    would cut it off, again and again: it is `active` only some time after START has returned (seen on MariaDB 10.11).
+    would cut it off. It is `active` from early on, while it still connects (seen on MariaDB 10.11 and 11.8, MySQL 9.7), but START may have
+    returned before.
     """
     return channel.receiver == "Yes" or (channel.receiver == "No" and not channel.error)
 
