@@ -15,11 +15,13 @@ import pymysql
 import pytest
 
 from contract.benches import RealBench
+from interlock.actions.server_fence import FenceServer
 from interlock.clock import SystemClock
 from interlock.errors import BoundReached, NotPermitted, OutcomeUnknown, WriteRefused
 from interlock.model.effects import Fence, KillSessions, Open, RunSql
 from interlock.model.position import GtidSource, MySQLPosition
 from interlock.model.topology import Access, Account, SecretRef, SecretSource, ServerName, ServerSpec, Tls
+from interlock.model.verdict import Done
 from interlock.ports import Server
 from interlock.sandbox import pair as pairs
 from interlock.sandbox import sql
@@ -79,7 +81,7 @@ def secret(reference: SecretRef) -> str:
 def state(lab: Sandbox, name: str) -> tuple[int, int, int]:
     """read_only, super_read_only, and how many of the two are persisted."""
     (row,) = sql.query(lab, name, _STATE)
-    return row["read_only"], row["super_read_only"], row["persisted"]
+    return row["read_only"], row["super_read_only"], len(row["persisted"].split(",")) if row["persisted"] else 0
 
 
 # -- logging in
@@ -103,9 +105,13 @@ def test_an_account_of_caching_sha2_logs_in_with_a_cold_cache(lab: Sandbox, *, t
 
 
 def test_a_fence_stops_administrators_too_and_outlives_a_restart(lab: Sandbox, bench: RealBench) -> None:
-    """Though its option file says that it starts open. Its system's time zone is another one this time: no age depends on it."""
-    east, options = bench.first.server("east"), Path(lab.members["east"].options)
-    east.apply(FENCE, "m")
+    """Though its option file says that it starts open, and somebody's plain `read_only=1` came first. Its system's time zone is another
+    one this time: no age depends on it.
+    """
+    east, options, fence = bench.first.server("east"), Path(lab.members["east"].options), FenceServer(server=EAST)
+    sql.query(lab, "east", "SET GLOBAL read_only=1")
+    for effect in fence.effects(fence.look(bench.first)):
+        east.apply(effect, "m")  # type: ignore[arg-type]
     assert state(lab, "east") == (1, 1, 1)
     with client(lab, "east", "admin") as admin, pytest.raises(pymysql.err.OperationalError, match="1290"):
         sql.rows(admin, "INSERT INTO app.ledger (k, server_id) VALUES ('never', 1)")
@@ -148,6 +154,34 @@ def test_an_undone_opening_puts_the_fence_back_as_it_was_seen(lab: Sandbox, west
     west.apply(Fence(server=WEST, within_s=1.0, as_was=seen), "m")
     assert (seen, state(lab, "west")) == (word, was)
     west.apply(Open(server=WEST), "m")
+
+
+@pytest.mark.parametrize(
+    ("before", "loose", "fleeting"),
+    [
+        pytest.param("SET GLOBAL read_only=1", True, False, id="read-only"),
+        pytest.param("SET GLOBAL super_read_only=1", False, True, id="super-read-only"),
+        pytest.param("SET PERSIST read_only=1", True, False, id="read-only-persisted"),
+    ],
+)
+def test_a_fence_of_somebody_else_is_made_as_close_as_can_be_and_put_back(
+    lab: Sandbox, bench: RealBench, before: str, *, loose: bool, fleeting: bool
+) -> None:
+    """A plain `read_only=1` lets administrators write on the old writer, beside the new one; and a restart would open it."""
+    sql.query(lab, "east", before)
+    was, fence = state(lab, "east"), FenceServer(server=EAST)
+    seen = fence.look(bench.first)
+    assert (seen.loose, seen.fleeting, bench.first.server("east").proof_of_fence().loose) == (loose, fleeting, loose)
+    for effect in fence.effects(seen):
+        bench.first.server("east").apply(effect, "m")  # type: ignore[arg-type]
+    now = fence.look(bench.first)
+    assert (isinstance(fence.decide(now), Done), state(lab, "east")[:2], now.is_fully_fenced) == (True, (1, 1), True)
+    with client(lab, "east", "admin") as admin, pytest.raises(pymysql.err.OperationalError, match="1290"):
+        sql.rows(admin, "INSERT INTO app.ledger (k, server_id) VALUES ('never', 1)")
+    for effect in fence.undo(seen, now):
+        bench.first.server("east").apply(effect, "m")  # type: ignore[arg-type]
+    assert (state(lab, "east"), fence.look(bench.first).fence) == (was, seen.fence)
+    bench.first.server("east").apply(OPEN, "m")
 
 
 def test_an_undone_fence_leaves_what_was_persisted_before_it(lab: Sandbox, east: Server) -> None:

@@ -19,6 +19,7 @@ from interlock.ports import World
 class FenceServer:
     """Make a server refuse client writes, and know its last position.
 
+    It is fenced as closely as it can be: a `read_only` that somebody set on MySQL is not taken for it.
     Its event scheduler is stopped first: an event whose definer passes `read_only` writes through a fence (tried on MariaDB 10.11).
     """
 
@@ -31,21 +32,31 @@ class FenceServer:
     def decide(self, seen: WriteFacts, /) -> Verdict:
         if not seen.read_only:
             return Act(f"{self.server} takes writes")
+        if seen.loose:
+            return Act(f"{self.server} is read-only, and administrators may still write")
+        if seen.fleeting:
+            return Act(f"{self.server} is fenced, and a restart may open it")
         if seen.event_scheduler == "ON":
             return Act(f"the event scheduler of {self.server} runs, and events may write through the fence")
         return Done(f"{self.server} is fenced at {seen.position}")
 
     def effects(self, seen: WriteFacts, /) -> tuple[Effect, ...]:
         stop_events = (SetEventScheduler(server=self.server, on=False),) if seen.event_scheduler == "ON" else ()
-        fence = () if seen.read_only else (Fence(server=self.server, within_s=self.within_s),)
+        fence = () if seen.is_fully_fenced else (Fence(server=self.server, within_s=self.within_s),)
         return (*stop_events, *fence)
 
     def undo(self, before: WriteFacts, now: WriteFacts | None, /) -> tuple[Effect, ...]:
-        closed = now is None or now.read_only
-        opening = (Open(server=self.server, as_was=before.fence),) if closed and not before.read_only else ()
         stopped = now is None or now.event_scheduler == "OFF"
         events = (SetEventScheduler(server=self.server, on=True),) if stopped and before.event_scheduler == "ON" else ()
-        return (*opening, *events)
+        return (*self._as_it_was(before, now), *events)
+
+    def _as_it_was(self, before: WriteFacts, now: WriteFacts | None) -> tuple[Effect, ...]:
+        """Opened again; or with the less close fence that it had. What somebody opened meanwhile is left as it is."""
+        if now is not None and (not now.read_only or (before.read_only and now.fence == before.fence)):
+            return ()
+        if not before.read_only:
+            return (Open(server=self.server, as_was=before.fence),)
+        return () if before.is_fully_fenced else (Fence(server=self.server, within_s=self.within_s, as_was=before.fence),)
 
     def outputs(self, seen: WriteFacts, /) -> Mapping[str, object]:
         return {"position": seen.position}

@@ -32,8 +32,12 @@ class OpenServer:
         return (Open(server=self.server, within_s=self.within_s),) if seen.read_only else ()
 
     def undo(self, before: WriteFacts, now: WriteFacts | None, /) -> tuple[Effect, ...]:
-        is_open = now is None or not now.read_only
-        return (Fence(server=self.server, within_s=self.within_s, as_was=before.fence),) if before.read_only and is_open else ()
+        """The fence that was seen, if it stops administrators. One that does not may not stand on a server that took writes: the way back
+        opens the old writer next.
+        """
+        if not before.read_only or (now is not None and now.read_only and not now.loose):
+            return ()
+        return (Fence(server=self.server, within_s=self.within_s, as_was="" if before.loose else before.fence),)
 
     def outputs(self, seen: WriteFacts, /) -> Mapping[str, object]:
         return {"position": seen.position}

@@ -113,8 +113,7 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
             sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
             if effect.as_was:
-                # Put back as it was seen, perhaps loose: no opening rests on this proof.
-                world.server(effect.server).proof_of_fence()
+                execution.interlock.prove_put_back(effect.server)
             else:
                 execution.interlock.prove_fenced(effect.server)
         case SetEventScheduler() | KillSessions() | Repoint() | StopApplier() | StartApplier() | SetSemiSync():

@@ -82,7 +82,7 @@ def prepare(execution: Execution, phases: Sequence[Phase]) -> None:
         kept = dict(zip(masters, world.gather(warm_ups), strict=False))
         for name in masters:
             if world.server(name).write_facts().read_only:
-                execution.interlock.prove_fenced(name)
+                execution.interlock.prove_as_found(name)
     except DriverError as error:
         raise StepFailed(error.message, hint=error.hint, server=error.server) from error
     if any(kept.values()):

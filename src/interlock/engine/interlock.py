@@ -9,7 +9,7 @@ from interlock.decisions.replication import is_caught_up
 from interlock.decisions.writes import OtherMaster, has_stayed_fenced, may_open
 from interlock.engine.guard import Guard
 from interlock.engine.journal import Journal, RecordKind
-from interlock.errors import DriverError, OutcomeUnknown, StepFailed, Unreachable
+from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, StepFailed, Unreachable
 from interlock.model.effects import Open
 from interlock.model.facts import FenceProof
 from interlock.model.topology import ServerName
@@ -28,10 +28,39 @@ class Interlock:
         self._guard = guard
         self._journal = journal
         self._standing: dict[ServerName, FenceProof] = {}
+        self._found_loose: set[ServerName] = set()
 
     def prove_fenced(self, server: ServerName) -> FenceProof:
-        """Prove it now, and let the proof stand. DriverError if it can't be proved."""
+        """Prove it now, and let the proof stand. DriverError if it can't be proved, or administrators may still write.
+
+        A loose fence counts only where `prove_as_found` saw it, and as long as this run has neither fenced nor opened that server.
+        """
         proof = self._world.server(server).proof_of_fence()
+        if not proof.loose:
+            self._found_loose.discard(server)
+        elif server not in self._found_loose:
+            raise StatementFailed(
+                f"{server} is read-only, and administrators may still write: super_read_only=0",
+                hint=f"SET GLOBAL super_read_only=1 on {server}",
+                server=server,
+            )
+        return self._stands(proof)
+
+    def prove_as_found(self, server: ServerName) -> FenceProof:
+        """As `prove_fenced`, before the run's first effect: a standby may be loosely fenced for good, and nobody changes that here."""
+        proof = self._world.server(server).proof_of_fence()
+        if proof.loose:
+            self._found_loose.add(server)
+        return self._stands(proof)
+
+    def prove_put_back(self, server: ServerName) -> None:
+        """Of a fence that is again as it was seen: if it is loose, no opening may rest on it."""
+        proof = self._world.server(server).proof_of_fence()
+        if not proof.loose:
+            self._stands(proof)
+
+    def _stands(self, proof: FenceProof) -> FenceProof:
+        server = proof.server
         self._standing[server] = proof
         self._journal.write(RecordKind.PROVED, server=server, position=proof.position, canary=proof.canary)
         return proof
@@ -75,6 +104,7 @@ class Interlock:
             others={other.name: other.proof.position if other.proof else other.why for other in others},
         )
         self.forget(effect.server)
+        self._found_loose.discard(effect.server)
         sending()
         target.apply(effect, mark=mark)
 

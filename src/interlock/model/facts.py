@@ -19,7 +19,8 @@ class WriteFacts:
     """Whether a server takes client writes, and where its log stands: read together, in one round trip.
 
     `position` is what the server holds: all that it logged or applied. `event_scheduler` is `ON`, `OFF` or `DISABLED`. `fence` says in the
-    dialect's words how it is fenced, where there are several ways.
+    dialect's words how it is fenced, where there are several ways. A fence is `loose` if administrators write through it although this
+    server could stop them too, and `fleeting` if a restart undoes it although this server could keep it.
     """
 
     server: ServerName
@@ -27,6 +28,13 @@ class WriteFacts:
     position: Position
     event_scheduler: str
     fence: str = ""
+    loose: bool = False
+    fleeting: bool = False
+
+    @property
+    def is_fully_fenced(self) -> bool:
+        """As closely as the server can be."""
+        return self.read_only and not self.loose and not self.fleeting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +42,14 @@ class FenceProof:
     """That a server refuses client writes: read back on another connection, and tried.
 
     `canary` says what happened to the write that was tried: `refused`, or `not tried: …` with the reason. `own` is the part of the position
-    that the server wrote itself: if it grows after a fence, something writes through it.
+    that the server wrote itself: if it grows after a fence, something writes through it. `loose`: see WriteFacts.
     """
 
     server: ServerName
     position: Position
     own: Position
     canary: str
+    loose: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,8 @@ class MySQL:
             position=self._by_files(server, results) if self.by_file else MySQLPosition.parse(text_of(row["executed"]).replace("\n", "")),
             event_scheduler=text_of(row["event_scheduler"]),
             fence=mysql_facts.fence_of(row),
+            loose=mysql_facts.is_loose(row),
+            fleeting=self.words.persists and mysql_facts.is_fleeting(row),
         )
 
     def written_here(self, server: ServerName, position: Position) -> Position:

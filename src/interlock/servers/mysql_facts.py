@@ -70,6 +70,16 @@ def fence_of(row: Row) -> str:
     return "+".join(filter(None, [closed, PERSISTED if is_on(row.get("persisted")) else ""]))
 
 
+def is_loose(row: Row) -> bool:
+    """`read_only` alone does not stop accounts with SUPER or CONNECTION_ADMIN ("Server System Variables", super_read_only)."""
+    return is_on(row["read_only"]) and not is_on(row["super_read_only"])
+
+
+def is_fleeting(row: Row) -> bool:
+    """It is not persisted that administrators are stopped. Only of servers that persist."""
+    return is_on(row["super_read_only"]) and "super_read_only" not in text_of(row.get("persisted")).split(",")
+
+
 def server_facts(server: ServerName, row: Row, *, log: Sequence[Row], channels: Sequence[Row], our_clock_s: float) -> ServerFacts:
     """`row` of `settings`. Replication filters are only told by the channels, those of the log only by the log's own status."""
     filters = {key.lower(): text_of(channel[key]) for channel in channels for key in _FILTERS if channel.get(key)}

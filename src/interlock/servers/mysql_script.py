@@ -4,6 +4,8 @@ What was tried on 9.7.4. SET GLOBAL super_read_only=1 waits for running statemen
 `lock_wait_timeout` ends it (1205, whole seconds), and then neither variable has changed and nothing was persisted. It does not wait for an
 idle open transaction, whose COMMIT is then refused (1290), nor for LOCK TABLES … READ. `max_execution_time` bounds reads only.
 
+`read_only=1` leaves `super_read_only` as it is, and `super_read_only=0` leaves `read_only`.
+
 From 8.0 on a fence is persisted: a server that restarts is still fenced. An opening takes that back first; the option file's word stands.
 """
 
@@ -25,8 +27,8 @@ SETUP = Setup(
 
 PERSISTED = "persisted"
 _PERSISTED = (
-    ", (SELECT COUNT(*) FROM performance_schema.persisted_variables WHERE variable_name IN ('read_only', 'super_read_only') "
-    "AND variable_value = 'ON') AS persisted"
+    ", (SELECT GROUP_CONCAT(variable_name ORDER BY variable_name) FROM performance_schema.persisted_variables "
+    "WHERE variable_name IN ('read_only', 'super_read_only') AND variable_value = 'ON') AS persisted"
 )
 _WRITE_STATE = (
     "SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.super_read_only AS super_read_only, @@GLOBAL.gtid_executed AS executed, "
@@ -56,12 +58,14 @@ def script(effect: ServerEffect, words: Words, look: tuple[str, ...]) -> tuple[s
 
 
 def _fencing(as_was: str, words: Words) -> tuple[str, ...]:
-    """The closest fence there is, or the one that was seen before."""
+    """The closest fence there is, or the one that was seen before: it stands before what is closer or persisted is taken back."""
     if not as_was:
         return ("SET PERSIST super_read_only=1" if words.persists else "SET GLOBAL super_read_only=1",)
     seen = as_was.split("+")
-    scope = "PERSIST" if PERSISTED in seen and words.persists else "GLOBAL"
-    return (f"SET {scope} {'super_read_only' if 'super_read_only' in seen else 'read_only'}=1",)
+    keeps, is_super = PERSISTED in seen and words.persists, "super_read_only" in seen
+    fence = f"SET {'PERSIST' if keeps else 'GLOBAL'} {'super_read_only' if is_super else 'read_only'}=1"
+    forget = _FORGET if words.persists and not keeps else _FORGET[:1] if keeps and not is_super else ()
+    return (fence, *forget, *(() if is_super else ("SET GLOBAL super_read_only=0",)))
 
 
 def whole_seconds(within_s: float) -> int:

@@ -172,11 +172,12 @@ class SqlServer:
             raise StatementFailed(f"{self.name} takes writes: read_only=0", hint="fence it first", server=self.name)
         own = self._dialect.written_here(self.name, seen.position)
         if self._spec.access.canary is None:
-            return FenceProof(server=self.name, position=seen.position, own=own, canary="not tried: the topology names no canary account")
+            untried = "not tried: the topology names no canary account"
+            return FenceProof(server=self.name, position=seen.position, own=own, canary=untried, loose=seen.loose)
         try:
             canary_writes.write_with_canary_account(self._pool, f"fence-{self.name}")
         except WriteRefused:
-            return FenceProof(server=self.name, position=seen.position, own=own, canary="refused")
+            return FenceProof(server=self.name, position=seen.position, own=own, canary="refused", loose=seen.loose)
         raise StatementFailed(
             f"{self.name} took a canary write although read_only={1:d}",
             hint=f"{self._spec.access.canary.user} must not pass read_only: revoke READ_ONLY ADMIN, SUPER and ALL from it",

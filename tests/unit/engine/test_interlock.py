@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
@@ -13,8 +15,9 @@ from interlock.engine.interlock import Interlock
 from interlock.engine.journal import Journal
 from interlock.errors import DriverError, LeaseLost, StatementFailed, StepFailed
 from interlock.model.effects import Open
+from interlock.model.facts import FenceProof
 from interlock.model.topology import ServerName
-from interlock.ports import Holder, RunHeader
+from interlock.ports import Holder, RunHeader, Server, World
 from interlock.simulated.process import SimulatedProcess
 from interlock.simulated.world import SimulatedWorld
 from unit.engine.stage import Stage, assert_safe, short
@@ -110,6 +113,71 @@ def test_a_proof_does_not_stand_against_what_the_server_says_itself() -> None:
         bare.open(WEST)
     bare.stage.pair.east.hang()
     with pytest.raises(StepFailed, match="east is not proved fenced"):
+        bare.open(WEST)
+
+
+class LooselyFenced:
+    """A simulated server whose fence administrators pass, while `loose`: the simulated one knows a single kind of fence."""
+
+    def __init__(self, real: Server) -> None:
+        self.real, self.loose = real, True
+
+    def proof_of_fence(self) -> FenceProof:
+        return replace(self.real.proof_of_fence(), loose=self.loose)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+class WorldWithLoose:
+    def __init__(self, real: SimulatedWorld) -> None:
+        self.real, self.east = real, LooselyFenced(real.server(EAST))
+
+    def server(self, name: ServerName) -> Any:
+        return self.east if name == EAST else self.real.server(name)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+def loosely() -> tuple[Bare, LooselyFenced]:
+    bare = Bare()
+    world = WorldWithLoose(bare.world)
+    bare.interlock = Interlock(cast("World", world), bare.guard, Journal(bare.stage.store, "r", bare.stage.pair.clock, str))
+    return bare, world.east
+
+
+def test_a_fence_that_administrators_pass_is_no_proof_for_an_opening() -> None:
+    """MySQL's plain `read_only=1`. Put back as it was, it is none either."""
+    bare, _ = loosely()
+    with pytest.raises(StatementFailed, match="administrators may still write") as refused:
+        bare.interlock.prove_fenced(EAST)
+    assert refused.value.hint == "SET GLOBAL super_read_only=1 on east"
+    bare.interlock.prove_put_back(EAST)
+    with pytest.raises(StepFailed, match=r"east is not proved fenced .*administrators may still write"):
+        bare.open(WEST)
+    assert bare.stage.effects() == []
+
+
+def test_a_standby_that_was_loosely_fenced_before_the_run_does_not_keep_the_old_writer_closed() -> None:
+    """Until the run fences it closely, or opens it."""
+    bare, east = loosely()
+    bare.interlock.prove_as_found(EAST)
+    bare.interlock.forget(EAST)  # a team's own SQL opens nothing
+    assert bare.open(WEST) == [WEST]
+    east.loose = False
+    bare.interlock.prove_fenced(EAST)
+    east.loose = True
+    with pytest.raises(StatementFailed, match="administrators may still write"):
+        bare.interlock.prove_fenced(EAST)
+
+
+def test_what_was_opened_is_not_proved_by_the_loose_fence_that_it_had() -> None:
+    bare, _ = loosely()
+    bare.interlock.prove_as_found(EAST)
+    assert bare.open(EAST) == [EAST]
+    bare.stage.pair.east.set_read_only(on=True)
+    with pytest.raises(StepFailed, match="administrators may still write"):
         bare.open(WEST)
 
 

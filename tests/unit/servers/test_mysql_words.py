@@ -99,8 +99,26 @@ FORGET = ("RESET PERSIST IF EXISTS super_read_only", "RESET PERSIST IF EXISTS re
         pytest.param(
             "9.7.4",
             Fence(server=EAST, within_s=1, as_was="read_only"),
-            ("SET SESSION lock_wait_timeout=1", "SET GLOBAL read_only=1", LOOK),
+            ("SET SESSION lock_wait_timeout=1", "SET GLOBAL read_only=1", *FORGET, "SET GLOBAL super_read_only=0", LOOK),
             id="fence-as-it-was",
+        ),
+        pytest.param(
+            "5.7.44",
+            Fence(server=EAST, within_s=1, as_was="read_only"),
+            ("SET SESSION lock_wait_timeout=1", "SET GLOBAL read_only=1", "SET GLOBAL super_read_only=0", LOOK_5_7),
+            id="fence-as-it-was-5.7",
+        ),
+        pytest.param(
+            "9.7.4",
+            Fence(server=EAST, within_s=1, as_was="read_only+persisted"),
+            ("SET SESSION lock_wait_timeout=1", "SET PERSIST read_only=1", FORGET[0], "SET GLOBAL super_read_only=0", LOOK),
+            id="fence-as-it-was-persisted-loose",
+        ),
+        pytest.param(
+            "9.7.4",
+            Fence(server=EAST, within_s=1, as_was="super_read_only"),
+            ("SET SESSION lock_wait_timeout=1", "SET GLOBAL super_read_only=1", *FORGET, LOOK),
+            id="fence-as-it-was-fleeting",
         ),
         pytest.param(
             "9.7.4",
@@ -199,19 +217,40 @@ def test_channels_say_the_same_in_every_version(
 @pytest.mark.parametrize(
     ("row", "word"),
     [
-        pytest.param({"read_only": 0, "super_read_only": 0, "persisted": 0}, "", id="open"),
-        pytest.param({"read_only": 1, "super_read_only": 0, "persisted": 0}, "read_only", id="read-only"),
+        pytest.param({"read_only": 0, "super_read_only": 0, "persisted": None}, "", id="open"),
+        pytest.param({"read_only": 1, "super_read_only": 0, "persisted": None}, "read_only", id="read-only"),
         pytest.param({"read_only": 1, "super_read_only": 1}, "super_read_only", id="5.7"),
-        pytest.param({"read_only": 1, "super_read_only": 1, "persisted": 1}, "super_read_only+persisted", id="persisted"),
-        pytest.param({"read_only": 0, "super_read_only": 0, "persisted": 1}, "persisted", id="open-but-would-start-fenced"),
+        pytest.param({"read_only": 1, "super_read_only": 1, "persisted": "super_read_only"}, "super_read_only+persisted", id="persisted"),
+        pytest.param({"read_only": 0, "super_read_only": 0, "persisted": "super_read_only"}, "persisted", id="open-but-would-start-fenced"),
     ],
 )
 def test_how_a_server_is_fenced(row: Mapping[str, object], word: str) -> None:
     assert fence_of(row) == word
 
 
-STATE = {"read_only": 1, "super_read_only": 1, "executed": f"{UUID}:1-5,\n{UUID[:-1]}3:1-2", "event_scheduler": "OFF", "persisted": 0}
+STATE = {"read_only": 1, "super_read_only": 1, "executed": f"{UUID}:1-5,\n{UUID[:-1]}3:1-2", "event_scheduler": "OFF", "persisted": None}
 LOG = {"File": "binlog.000003", "Position": 158, "Binlog_Do_DB": "", "Binlog_Ignore_DB": "tmp", "Executed_Gtid_Set": ""}
+
+
+@pytest.mark.parametrize(
+    ("version", "row", "fenced"),
+    [
+        pytest.param("8.4.0", {"read_only": 0, "super_read_only": 0}, (False, False, False), id="open"),
+        pytest.param("8.4.0", {"super_read_only": 0}, (True, True, False), id="administrators-write"),
+        pytest.param("8.4.0", {"super_read_only": 0, "persisted": "read_only,super_read_only"}, (True, True, False), id="loose-now"),
+        pytest.param("8.4.0", {}, (True, False, True), id="gone-at-a-restart"),
+        pytest.param("8.4.0", {"persisted": "read_only"}, (True, False, True), id="loose-after-a-restart"),
+        pytest.param("8.4.0", {"persisted": b"read_only,super_read_only"}, (True, False, False), id="as-close-as-can-be"),
+        pytest.param("5.7.44", {"super_read_only": 0}, (True, True, False), id="administrators-write-5.7"),
+        pytest.param("5.7.44", {}, (True, False, False), id="as-close-as-5.7-can-be"),
+    ],
+)
+def test_read_only_alone_is_a_loose_fence_and_one_that_is_not_kept_a_fleeting_one(
+    version: str, row: Mapping[str, object], fenced: tuple[bool, bool, bool]
+) -> None:
+    seen = speaks(version).write_facts(EAST, [Result(rows=({**STATE, **row},), affected=0)])
+    assert (seen.read_only, seen.loose, seen.fleeting) == fenced
+    assert seen.is_fully_fenced is (fenced == (True, False, False))
 
 
 def test_positions_are_gtid_sets_or_files_as_the_channels_are() -> None:
