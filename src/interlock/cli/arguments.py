@@ -205,6 +205,7 @@ def _add_sandbox(commands: Any) -> None:
     drill = _command(commands, "drill", "drill:drill", "rehearse switchovers there and back on the sandbox, under load, and report")
     up = _command(inner, "up", "sandbox:up", "start a pair in a folder of its own")
     up.add_argument("--flavor", default="mariadb", metavar="FLAVOR", help="mariadb (default), mariadb-11.8 or mysql")
+    up.add_argument("--name", default="sandbox", metavar="NAME", help="the topology's name, for several sandboxes (default: sandbox)")
     up.add_argument("--replicas", type=int, default=0, choices=range(10), metavar="N", help="replicas on each side that follow the writer")
     for each in (
         up,

@@ -34,7 +34,7 @@ def up(context: Context) -> Answer:
     """Start it and say how to use it."""
     directory = folder(context)
     try:
-        sandbox = pair.up(directory, clock=SystemClock(), kind=context.options.flavor)
+        sandbox = pair.up(directory, clock=SystemClock(), kind=context.options.flavor, name=context.options.name)
         if context.options.replicas:
             replicas.add(sandbox, context.options.replicas, clock=SystemClock())
     except OSError as error:

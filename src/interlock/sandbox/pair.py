@@ -5,6 +5,7 @@ Everything is in one folder. `down` ends the processes and removes the folder, w
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
@@ -35,18 +36,21 @@ def up(
     only: Mapping[str, Mapping[str, str]] | None = None,
     network: Network = LOOPBACK,
     kind: str = "mariadb",
+    name: str = "sandbox",
 ) -> Sandbox:
     """Start a pair in `directory`, which must not exist or be empty, and write its topology file there. East is open, west is fenced.
 
-    `kind` names the servers (`kinds.py`). `options` are server options for both, `only` those for one of them by its name. What a start
-    that failed had made is removed.
+    `kind` names the servers (`kinds.py`), `name` is the topology's. `options` are server options for both, `only` those for one of them by
+    its name. What a start that failed had made is removed.
     UsageError: a program is missing, or the folder is in use. StatementFailed: a program ended, with the end of its log.
     """
     directory = directory.absolute()
     servers = kind_named(kind)
     program = servers.program_path(servers.program, "mariadb-server-core")
     proxy = processes.programs(["haproxy"])["haproxy"]
-    sandbox = places.plan(directory, network, kind)
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,30}", name):
+        raise UsageError(f"the name {name!r} is not a letter with up to 30 letters, digits, - and _ behind it", hint="such as --name shop")
+    sandbox = replace(places.plan(directory, network, kind), name=name)
     _take(directory)
     with ExitStack() as on_failure:
         on_failure.callback(down, directory)

@@ -66,7 +66,7 @@ LOOPBACK = Network()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
     """Everything about a private pair. `state` is `starting` until `up` is through; passwords are in `secrets/ACCOUNT`; `kind` names the
-    kind of servers (`kinds.py`).
+    kind of servers (`kinds.py`), `name` is the topology's.
     """
 
     directory: str
@@ -76,6 +76,7 @@ class Sandbox:
     topology: str
     processes: tuple[Process, ...] = ()
     kind: str = "mariadb"
+    name: str = "sandbox"
 
     def password(self, account: str) -> str:
         return self.password_file(account).read_text().rstrip("\n")

@@ -117,7 +117,7 @@ def topology(sandbox: Sandbox) -> str:
     proxy = sandbox.proxy
     return f"""\
 # A private pair on this machine, made by `interlock sandbox up`; `interlock sandbox down` removes it.
-topology: sandbox
+topology: {sandbox.name}
 access:
   user: interlock
   password: {{file: {said["interlock"]}}}
