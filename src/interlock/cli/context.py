@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -55,6 +56,11 @@ class Context:
 
     def store_url(self) -> str | None:
         return self.options.store or self.environ.get("INTERLOCK_STORE") or None
+
+    def said(self) -> str:
+        """The topology and the store as the command line named them, for the commands that are to be typed next."""
+        words = [("-t", self.options.topology), ("--store", self.options.store)]
+        return self.redact("".join(f" {option} {shlex.quote(str(value))}" for option, value in words if value))
 
     def tell(self, text: str) -> None:
         """Progress that is the command's own output: on stdout, unless JSON stands there."""

@@ -78,7 +78,7 @@ def show(context: Context) -> Answer:
         if header.topology == FLEETS:
             raise UsageError(f"{header.run} is a fleet, not a run", hint=f"`interlock fleet show {header.run}`")
         report = report_of(header, store.records(header.run))
-    return Answer(plain=to_plain(report), text=lambda width: run_text(report, width, steps=True))
+    return Answer(plain=to_plain(report), text=lambda width: run_text(report, width, steps=True, said=context.said()))
 
 
 def carry_out(context: Context, wiring: Wiring, go: Callable[[Engine], RunReport]) -> RunReport:
@@ -92,20 +92,20 @@ def _start(context: Context, name: str, given: dict[str, str], run: str | None =
         raise UsageError(f"--as {shown(run)} is no name for a run", hint=RUN_NAME_RULE)
     with wired(context) as wiring:
         playbook = _playbook(name, wiring)
-        return _answer(carry_out(context, wiring, lambda engine: engine.start(playbook, given, run)))
+        return _answer(context, carry_out(context, wiring, lambda engine: engine.start(playbook, given, run)))
 
 
 def _take_up(context: Context, go: Callable[[Engine, str], RunReport]) -> Answer:
     name = context.options.run
     with wired(context, about=name) as wiring:
-        return _answer(carry_out(context, wiring, lambda engine: go(engine, name)))
+        return _answer(context, carry_out(context, wiring, lambda engine: go(engine, name)))
 
 
-def _answer(report: RunReport) -> Answer:
+def _answer(context: Context, report: RunReport) -> Answer:
     from interlock.report.run_text import run_text  # noqa: PLC0415 - only at the end
 
     code = ExitCode.HALTED if report.exit_code is None else ExitCode(report.exit_code)
-    return Answer(plain=to_plain(report), text=lambda width: run_text(report, width, steps=False), exit_code=code)
+    return Answer(plain=to_plain(report), text=lambda width: run_text(report, width, steps=False, said=context.said()), exit_code=code)
 
 
 def _playbook(name: str, wiring: Wiring) -> Playbook:

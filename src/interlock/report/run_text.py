@@ -22,7 +22,7 @@ _SENTENCES = ("evidence.one_writer", "route.canary", "server.refuses_writes", "r
 """The checks whose finding is evidence, in the words that they ended with."""
 
 
-def run_text(report: RunReport, width: int, *, steps: bool) -> str:
+def run_text(report: RunReport, width: int, *, steps: bool, said: str = "") -> str:
     """With `steps`, every step and the statements that it sent; without, a line for each phase."""
     parts = [
         "\n".join(_head(report, width)),
@@ -31,7 +31,7 @@ def run_text(report: RunReport, width: int, *, steps: bool) -> str:
         _evidence(report, width),
         "\n".join(_section("warnings", [line for each in report.warnings for line in hanging("  ! ", each, width)])),
         "\n".join(_section("problems", problem_lines([(each.what, each.hint) for each in report.problems], width))),
-        "\n".join(_next(report, width, steps=steps)),
+        "\n".join(_next(report, width, steps=steps, said=said)),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -129,12 +129,13 @@ def _first_write(report: RunReport) -> Iterator[tuple[str, str]]:
                 yield "first write after", str(step.outputs["first_write"])
 
 
-def _next(report: RunReport, width: int, *, steps: bool) -> list[str]:
+def _next(report: RunReport, width: int, *, steps: bool, said: str) -> list[str]:
     commands = list(report.next_commands)
     if report.outcome is None:
         commands += [f"interlock resume {report.run}", f"interlock rollback {report.run}"]
     if not steps:
         commands.append(f"interlock show {report.run}")
+    commands = [f"{command}{said}" if command.startswith("interlock ") else command for command in commands]
     return _section("next", [line for command in commands for line in hanging("  ", command, max(width, 200))])
 
 

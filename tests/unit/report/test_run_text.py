@@ -126,3 +126,11 @@ def test_an_outage_that_had_not_ended_is_not_told_as_one_that_had() -> None:
 
 def test_an_outage_that_was_not_measured_is_said_and_not_called_zero() -> None:
     assert "not measured" in run_text(_report(outage_ms=None), 100, steps=False)
+
+
+def test_the_next_commands_name_the_store_that_the_command_line_named() -> None:
+    began = datetime(2026, 10, 3, tzinfo=UTC)
+    run = RunReport(run="r1", playbook="p", topology="t", state="opened", started_at=began, next_commands=("mariadb -h east",))
+    told = run_text(run, 80, steps=False, said=" --store etcd://a/b")
+    assert "  mariadb -h east\n  interlock resume r1 --store etcd://a/b\n" in told
+    assert "  interlock show r1 --store etcd://a/b" in told
