@@ -44,7 +44,7 @@ class RealWorld:
         self.turn = threading.RLock()
         self._store = store
         hosts = {name: cluster.ssh for name, cluster in topology.clusters.items() if cluster.ssh is not None}
-        self._here = Here(clock, hosts, keep=True)
+        self._here = Here(clock, hosts, keep=True, redact=secrets.redact)
         self.outside: Outside = self._here
         self._clock = clock
         self._secrets = secrets
@@ -89,6 +89,8 @@ class RealWorld:
                 connect=self._login(),
                 server_ids=self._server_ids,
                 secrets=self._secrets.read,
+                hide=self._secrets.hide,
+                redact=self._secrets.redact,
             )
             self._routes[spec.name] = make_route(spec, parts)
         return self._routes[spec.name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from interlock.clock import Clock
@@ -22,15 +22,25 @@ _PLAIN_HEADERS = {"accept", "content-type", "user-agent"}
 
 
 class Here:
-    """`hosts` says how to reach each cluster's host by SSH; a cluster without an entry has none. `keep`: logins are kept until `close`."""
+    """`hosts` says how to reach each cluster's host by SSH; a cluster without an entry has none. `keep`: logins are kept until `close`.
+
+    `redact` strikes secrets out of what an error repeats, before it is cut short: half a secret would not be found any more.
+    """
 
     def __init__(
-        self, clock: Clock, hosts: Mapping[ClusterName, SshSpec] | None = None, *, use_env_proxies: bool = False, keep: bool = False
+        self,
+        clock: Clock,
+        hosts: Mapping[ClusterName, SshSpec] | None = None,
+        *,
+        use_env_proxies: bool = False,
+        keep: bool = False,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self._clock = clock
         self._hosts = dict(hosts or {})
         self._use_env_proxies = use_env_proxies
         self._keep = keep
+        self._redact = redact
         self._kept: dict[ClusterName, HostConnection] = {}
 
     def close(self) -> None:
@@ -51,12 +61,12 @@ class Here:
             case RunCommand():
                 result = self._run_command(effect)
                 if result.exit_code not in effect.exits:
-                    raise _bad_exit(effect, result)
+                    raise _bad_exit(effect, result, self._redact)
                 return result
             case CallHttp():
                 answer = call_http(effect, use_env_proxies=self._use_env_proxies)
                 if answer.status not in effect.statuses:
-                    raise _bad_status(effect, answer)
+                    raise _bad_status(effect, answer, self._redact)
                 return answer
 
     def _run_command(self, effect: RunCommand) -> CommandResult:
@@ -99,16 +109,17 @@ def _request_line(effect: CallHttp) -> str:
     )
 
 
-def _bad_exit(effect: RunCommand, result: CommandResult) -> StatementFailed:
+def _bad_exit(effect: RunCommand, result: CommandResult, redact: Callable[[str], str]) -> StatementFailed:
     how = f"ended with {result.exit_code}" if result.exit_code >= 0 else f"was ended by signal {-result.exit_code}"
     allowed = ", ".join(str(code) for code in effect.exits)
-    words = (result.stderr or result.stdout).strip()[-300:]
+    words = redact((result.stderr or result.stdout).strip())[-300:]
     return StatementFailed(f"{effect.argv[0]} {how}, allowed: {allowed}" + (f"; it said: {words}" if words else ""))
 
 
-def _bad_status(effect: CallHttp, answer: HttpResult) -> StatementFailed:
+def _bad_status(effect: CallHttp, answer: HttpResult, redact: Callable[[str], str]) -> StatementFailed:
     allowed = ", ".join(str(status) for status in effect.statuses)
     hint = "a redirect to another host is not followed" if 300 <= answer.status < 400 else ""
     return StatementFailed(
-        f"{effect.method} {effect.url} answered {answer.status}, allowed: {allowed}; it said: {answer.body.strip()[:300]}", hint=hint
+        f"{effect.method} {effect.url} answered {answer.status}, allowed: {allowed}; it said: {redact(answer.body.strip())[:300]}",
+        hint=hint,
     )

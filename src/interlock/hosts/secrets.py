@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
 from threading import Lock
+from urllib.parse import quote, quote_plus
 
 from interlock.clock import Clock, SystemClock
 from interlock.errors import DriverError, UsageError
@@ -24,6 +26,7 @@ class Secrets:
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._known: dict[SecretRef, str] = {}
+        self._struck: tuple[str, ...] = ()
         self._lock = Lock()
 
     def __repr__(self) -> str:
@@ -37,13 +40,30 @@ class Secrets:
                 if not secret:
                     raise UsageError(f"the secret from {_place(ref)} is empty")
                 self._known[ref] = secret
+                self._strike(secret)
             return self._known[ref]
 
+    def hide(self, secret: str, /) -> None:
+        """Strike this out too: what was made of a secret (HTTP's basic login), or got by it (a session's token)."""
+        with self._lock:
+            self._strike(secret)
+
+    def _strike(self, secret: str) -> None:
+        """As it is, and as an address or a JSON text would hold it. One that is shorter than four characters is left alone."""
+        if len(secret) >= _SHORTEST_REDACTED:
+            forms = {
+                secret,
+                quote(secret, safe=""),
+                quote_plus(secret),
+                json.dumps(secret)[1:-1],
+                json.dumps(secret, ensure_ascii=False)[1:-1],
+            }
+            self._struck = tuple(sorted({*self._struck, *forms}, key=len, reverse=True))
+
     def redact(self, text: str, /) -> str:
-        """The text with every secret that was read, of four characters or more, struck out."""
-        for secret in sorted(set(self._known.values()), key=len, reverse=True):
-            if len(secret) >= _SHORTEST_REDACTED:
-                text = text.replace(secret, "***")
+        """The text with every secret that was read or is to be hidden, of four characters or more, struck out; the longest first."""
+        for secret in self._struck:
+            text = text.replace(secret, "***")
         return text
 
     def _fetch(self, ref: SecretRef) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,6 +34,7 @@ class EtcdKeys:
 
     api: Api
     account: tuple[str, str] | None = field(default=None, repr=False)
+    hide: Callable[[str], None] = field(repr=False)
     name: str = field(default="etcd", init=False)
 
     def get(self, key: str, /) -> Held | None:
@@ -71,7 +72,9 @@ class EtcdKeys:
             return self.api
         user, password = self.account
         login = self.api.read_members(self.api.call("POST", "/v3/auth/authenticate", {"name": user, "password": password}))
-        return replace(self.api, headers={**self.api.headers, "Authorization": str(json_of(login).get("token"))})
+        token = str(json_of(login).get("token"))
+        self.hide(token)
+        return replace(self.api, headers={**self.api.headers, "Authorization": token})
 
 
 def _first(document: Document, answer: HttpResult) -> Held | None:
@@ -89,7 +92,7 @@ def _coded(text: str) -> str:
 
 
 def _make(spec: RouteSpec, parts: RouteParts) -> Route:
-    store = EtcdKeys(api=api_of(spec, parts), account=account_of(spec, parts))
+    store = EtcdKeys(api=api_of(spec, parts), account=account_of(spec, parts), hide=parts.hide)
     return PointerRoute(spec, parts, key_place(spec, parts, store))
 
 

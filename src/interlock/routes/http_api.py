@@ -56,6 +56,7 @@ class Api:
     timeout_s: float
     ca: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    redact: Callable[[str], str] = str
 
     def call(self, method: str, path: str, body: object = None, *, url: str = "", statuses: tuple[int, ...] = (200,)) -> CallHttp:
         """A request to `url`, or to the first member. A body that is no text is sent as JSON."""
@@ -105,7 +106,9 @@ class Api:
                     continue
                 if answer.status in call.statuses:
                     return answer
-                errors.append(OutcomeUnknown(f"{call.method} {url}{path} answered {answer.status}: {answer.body.strip()[:200]}"))
+                errors.append(
+                    OutcomeUnknown(f"{call.method} {url}{path} answered {answer.status}: {self.redact(answer.body.strip())[:200]}")
+                )
             if deadline.left_s() <= _PAUSE_S:
                 break
             self.clock.sleep(_PAUSE_S)
@@ -131,6 +134,7 @@ def api_of(spec: RouteSpec, parts: RouteParts, headers: Mapping[str, str] | None
         timeout_s=float(str(said.get("timeout") or TIMEOUT.default)),
         ca=None if said.get("ca") is None else str(said["ca"]),
         headers=headers or {},
+        redact=parts.redact,
     )
 
 
@@ -141,12 +145,18 @@ def account_of(spec: RouteSpec, parts: RouteParts) -> tuple[str, str] | None:
         return None
     if user is None or password is None:
         raise UsageError(f"route {spec.name}: `user` and `password` come together")
-    return str(user), parts.secrets(cast("SecretRef", password))
+    account = str(user), parts.secrets(cast("SecretRef", password))
+    parts.hide(_coded(account))  # a service may repeat the headers of a request in its error
+    return account
 
 
 def basic(account: tuple[str, str] | None) -> dict[str, str]:
     """The header of HTTP's basic authentication (RFC 7617)."""
-    return {} if account is None else {"Authorization": "Basic " + b64encode(":".join(account).encode()).decode()}
+    return {} if account is None else {"Authorization": f"Basic {_coded(account)}"}
+
+
+def _coded(account: tuple[str, str]) -> str:
+    return b64encode(":".join(account).encode()).decode()
 
 
 def json_of(answer: HttpResult) -> Any:

@@ -17,11 +17,16 @@ def _no_secrets(_: SecretRef) -> str:
     raise UsageError("nobody can be asked for secrets here")
 
 
+def _hides_nothing(_: str) -> None:
+    """Nothing is printed or stored here."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteParts:
     """`connect` logs in as a client would, None when no account is known. `server_ids` looks up the pair's, when they are needed.
 
-    `secrets` reads one from where it is to be had: UsageError if it is not there.
+    `secrets` reads one from where it is to be had: UsageError if it is not there. `hide` keeps out of reports and journals
+    what a driver made of a secret or got by it; `redact` strikes out all that is known.
     """
 
     topology: Topology
@@ -30,6 +35,8 @@ class RouteParts:
     connect: Connect | None = None
     server_ids: Callable[[], Mapping[int, ServerName]] = dict
     secrets: Callable[[SecretRef], str] = _no_secrets
+    hide: Callable[[str], None] = _hides_nothing
+    redact: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
