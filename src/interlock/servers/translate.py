@@ -31,6 +31,8 @@ class Meaning(NamedTuple):
 
 
 _FENCED = Meaning(WriteRefused, "the server is read-only")
+_OFFLINE = Meaning(WriteRefused, "the server lets only administrators in: SET GLOBAL offline_mode=0")
+"""MySQL manual, "Server System Variables", offline_mode: its connections without CONNECTION_ADMIN or SUPER are ended and refused (3032)."""
 _BOUND = Meaning(BoundReached, "something holds it up: see its sessions and locks")
 _GONE = Meaning(Unreachable, "the connection ended: is the server up, was the session killed?")
 _NO_ADDRESS = Meaning(Unreachable, "check host, port, firewall, and whether the server runs")
@@ -42,7 +44,8 @@ _LOGIN = Meaning(
 _PRIVILEGE = Meaning(NotPermitted, "`interlock grants` prints what the account needs")
 
 MEANINGS: Mapping[int, Meaning] = {
-    **dict.fromkeys((1290, 1836, 1792, 1223, 3032, 3100), _FENCED),
+    **dict.fromkeys((1290, 1836, 1792, 1223, 3100), _FENCED),
+    3032: _OFFLINE,
     **dict.fromkeys((1205, 1969, 3024, 1192), _BOUND),
     **dict.fromkeys((2006, 2013, 2055, 1053, 1317, 1927, 3169, 4031), _GONE),
     **dict.fromkeys((2002, 2003, 2005), _NO_ADDRESS),

@@ -126,6 +126,7 @@ def test_scripts(effect: ServerEffect, words: tuple[str, ...]) -> None:
     [
         (1290, WriteRefused),
         (1836, WriteRefused),
+        (3032, WriteRefused),
         (1205, BoundReached),
         (1969, BoundReached),
         (2006, Unreachable),
@@ -149,6 +150,11 @@ def test_errors_by_what_the_operator_does_next(code: int, kind: type[DriverError
     assert type(error) is kind
     assert error.message == f"east: fence: {code} the server's words"
     assert error.server == "east"
+
+
+def test_a_server_that_is_offline_says_how_to_let_clients_in_again() -> None:
+    error = translated(err.OperationalError(3032, "The server is currently in offline mode"), server="west", doing="log in")
+    assert "SET GLOBAL offline_mode=0" in error.hint
 
 
 def test_a_closed_connection_is_unreachable() -> None:
