@@ -146,7 +146,7 @@ def lands_late(stage: Stage, after_s: float) -> None:
 
     def put_off() -> None:
         proxy.on_turn.remove(put_off)
-        late, proxy.leads_to = proxy.leads_to, (EAST,)
+        late, proxy.leads_to, proxy.holding = proxy.leads_to, (EAST,), True  # as before it
         stage.pair.clock.after(after_s, lambda: setattr(proxy, "leads_to", late))
 
     proxy.on_turn.append(put_off)
