@@ -26,7 +26,7 @@ from interlock.engine.states import State
 from interlock.errors import UsageError
 from interlock.model.effects import Open, PointTo, SetEventScheduler
 from interlock.model.facts import WriteFacts
-from interlock.model.position import MariaDBPosition
+from interlock.model.position import FilePosition, MariaDBPosition, MySQLPosition, Position
 from interlock.model.verdict import Act, Done, Wait
 from interlock.simulated import store as stores
 from interlock.simulated.play import Played, play
@@ -112,10 +112,19 @@ def _proves_by_the_first_look(self: Any, server: Any) -> Any:
 def _stale_target(self: Any, name: Any) -> Any:
     """The catch-up's target is what the other one held a transaction earlier."""
     other = _OTHER(self, name)
-    if other.proof is None or not isinstance(other.proof.position, MariaDBPosition):
-        return other
-    gtids = tuple(replace(gtid, sequence=gtid.sequence - 1) for gtid in other.proof.position.gtids)
-    return replace(other, proof=replace(other.proof, position=MariaDBPosition(gtids)))
+    return replace(other, proof=replace(other.proof, position=_one_less(other.proof.position))) if other.proof is not None else other
+
+
+def _one_less(position: Position) -> Position:
+    match position:
+        case MariaDBPosition(gtids):
+            return MariaDBPosition(tuple(replace(gtid, sequence=gtid.sequence - 1) for gtid in gtids))
+        case MySQLPosition(sets):
+            return MySQLPosition(tuple((source, ((1, intervals[-1][1] - 1),)) for source, intervals in sets if intervals[-1][1] > 1))
+        case FilePosition(points):
+            return FilePosition(tuple((server, replace(point, offset=point.offset - 1)) for server, point in points))
+        case _:
+            return position
 
 
 def _behind_of_shared_domains(self: MariaDBPosition, other: Any) -> int:
@@ -288,7 +297,11 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "stale-proof": Mutant(
         bug="a fence that was proved once is not proved again, after an opening either",
-        swaps=[(interlocks.Interlock, "prove_fenced", _proves_by_the_first_look), (interlocks, "has_stayed_fenced", _always(Done("")))],
+        swaps=[
+            (interlocks.Interlock, "prove_as_found", _proves_by_the_first_look),
+            (interlocks.Interlock, "prove_fenced", _proves_by_the_first_look),
+            (interlocks, "has_stayed_fenced", _always(Done(""))),
+        ],
     ),
     "stale-catch-up-target": Mutant(
         bug="the catch-up's target is one transaction old", swaps=[(interlocks.Interlock, "_other", _stale_target)]
