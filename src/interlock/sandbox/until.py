@@ -13,7 +13,8 @@ from interlock.errors import ExitCode, InterlockError
 
 def until_stopped(begin: Callable[[], AbstractContextManager[str]]) -> int:
     """Begin it, print what it gives, and keep it until Ctrl-C or SIGTERM. The exit code: 0, or 2 if it could not begin."""
-    signal.signal(signal.SIGTERM, _interrupt)  # so that what was started is ended in every case
+    for number in (signal.SIGINT, signal.SIGTERM):  # whatever a shell that put it in the background has them do
+        signal.signal(number, _interrupt)
     try:
         with begin() as told:
             sys.stdout.write(f"{told}\nCtrl-C ends it.\n")
