@@ -306,7 +306,7 @@ class Night:
         must_be_healthy = self._own is None or _opens(self.playbook)
         undisturbed = not any(schedule.kills) and schedule.rival is None and schedule.store is None
         if must_be_healthy and schedule.sickness is not None and undisturbed:
-            if not end.startswith(("refused", "Refused")) or self.pair.sent:
+            if not end.startswith(("refused", "Refused", "killed")) or self.pair.sent:
                 note(f"health: {schedule.sickness}, and the run ended as {end}, with {len(self.pair.sent)} effects sent")
         elif schedule.is_quiet and schedule.rival in {None, Rival.SAME_STORE} and "process 1" in self._processes:
             expected = self._expected_end()
