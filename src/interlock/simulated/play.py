@@ -1,4 +1,4 @@
-"""Plays one night: a schedule on a fresh pair, the real engine and playbooks, until the run has a named outcome and the pair is judged."""
+"""Plays one night: a schedule on a fresh pair, the real engine and playbooks, until the run has a named outcome; `judge.py` then judges."""
 
 from __future__ import annotations
 
@@ -9,28 +9,26 @@ from functools import partial
 from interlock.decisions.leases import Liveness
 from interlock.engine.events import RunEvent
 from interlock.engine.execution import Stop
-from interlock.engine.journal import read_progress
 from interlock.engine.report import RunReport
 from interlock.engine.runs import Engine
 from interlock.engine.states import FINAL, State
 from interlock.errors import InterlockError, PairBusy, Refused, StoreFailed, UsageError
-from interlock.model.effects import Fence, Open
 from interlock.model.facts import EventFacts
-from interlock.model.topology import ServerName
-from interlock.playbook.catalogue import Catalogue, Role
-from interlock.playbook.tree import Parallel, Playbook
-from interlock.ports import Holder, Record, RunHeader
+from interlock.playbook.catalogue import Catalogue
+from interlock.playbook.tree import Playbook
+from interlock.ports import Holder, Record
 from interlock.simulated.actor import Actor
-from interlock.simulated.checkers import Shape, Watch, history, shape_of
+from interlock.simulated.checkers import Watch, shape_of
 from interlock.simulated.crowd import Crowd
 from interlock.simulated.faults import Faults, sicken
+from interlock.simulated.judge import Judge, last_that_worked
 from interlock.simulated.own import Own
 from interlock.simulated.pair import Sent, SimulatedPair, simulated_pair
 from interlock.simulated.process import ProcessKilled, SimulatedProcess
 from interlock.simulated.schedules import FaultKind, Recovery, Rival, Schedule
 from interlock.simulated.store import MemoryStore
 from interlock.simulated.store_faults import ProcessStore
-from interlock.simulated.variants import expected_end, known, parsed, playbooks
+from interlock.simulated.variants import known, parsed, playbooks
 from interlock.simulated.world import SimulatedWorld
 
 ATTEMPT_BOUND_S = 200.0
@@ -92,7 +90,7 @@ class Night:
         self._tells = tell
         self._processes: dict[str, SimulatedProcess] = {}
         self._waiting = sorted(schedule.faults, key=lambda fault: fault.at_move)
-        self._before: Shape
+        self._judge: Judge
         self._mend_sickness: Callable[[], None] = _nothing
         self._arrange()
 
@@ -108,7 +106,16 @@ class Night:
         if self._tells:
             pair.on_sent.append(self._tell_sent)
         pair.clock.sleep(0.1)
-        self._before = shape_of(pair)
+        self._judge = Judge(
+            schedule=schedule,
+            playbook=self.playbook,
+            own=self._own,
+            pair=pair,
+            store=self.store,
+            faults=self.faults,
+            watch=self.watch,
+            before=shape_of(pair),
+        )
         if schedule.sickness is not None:
             self._mend_sickness = sicken(pair, schedule.sickness)
 
@@ -117,7 +124,7 @@ class Night:
     def play(self) -> None:
         rival = self._begin_rival()
         self._attempt(None)
-        self._judge_first()
+        self._judge.judge_first(self.ends[-1])
         abandoned, recoveries = False, list(self.schedule.recoveries)
         while recoveries and not self._ended():
             recovery = recoveries.pop(0)
@@ -142,7 +149,7 @@ class Night:
             self._attempt(recovery)
         late = any(fault.kind in _LATE for fault in self.schedule.faults)
         self.pair.clock.sleep(25.0 if late else 1.5)
-        self._judge(abandoned=abandoned)
+        self._judge.judge(self.ends, abandoned=abandoned)
         for what in [*never, *self._others_that_never_came()]:
             self._tell(f"never struck: {what}")
 
@@ -159,7 +166,7 @@ class Night:
         elif not self.store.runs(None):
             return
         else:
-            run = self._run()
+            run = last_that_worked(self.store).run
             end = self._ending_of(lambda: (engine.resume if recovery is Recovery.RESUME else engine.roll_back)(run))
         self.watch.program_ends()
         took_s = self.pair.clock.monotonic_s() - began_s
@@ -284,88 +291,11 @@ class Night:
         self._tell(f"{last.name} is killed")
         last.kill()
 
-    def _run(self) -> str:
-        return self._last_that_worked().run
-
-    def _last_that_worked(self) -> RunHeader:
-        """The newest run that was not refused; whatever was left before it, it has moved on from there."""
-        headers = self.store.runs(None)
-        return next((header for header in headers if header.outcome != State.REFUSED), headers[-1])
-
     def _ended(self) -> bool:
         if not self.store.runs(None):
             return True
-        outcome = self._last_that_worked().outcome
+        outcome = last_that_worked(self.store).outcome
         return outcome is not None and State(outcome) in FINAL
-
-    # -- the judgement
-
-    def _judge_first(self) -> None:
-        """How the first process must have ended, where nothing or everything stood against it."""
-        end, schedule, note = self.ends[-1], self.schedule, self.watch.note
-        must_be_healthy = self._own is None or _opens(self.playbook)
-        undisturbed = not any(schedule.kills) and schedule.rival is None and schedule.store is None
-        if must_be_healthy and schedule.sickness is not None and undisturbed:
-            if not end.startswith(("refused", "Refused", "killed")) or self.pair.sent:
-                note(f"health: {schedule.sickness}, and the run ended as {end}, with {len(self.pair.sent)} effects sent")
-        elif schedule.is_quiet and schedule.rival in {None, Rival.SAME_STORE} and "process 1" in self._processes:
-            expected = self._expected_end()
-            if expected not in {None, end}:
-                note(f"quiet: nothing stood against it, and it ended as {end}, not as {expected}")
-        if end.startswith("StoreFailed") and self.pair.sent:
-            note(f"store: the run stopped half-way: {end}")
-
-    def _expected_end(self) -> str | None:
-        """None: nobody can know. A gate that is refused ends an own playbook somewhere on its way."""
-        if self._own is None:
-            return expected_end(self.playbook, answer=self.schedule.answer)
-        return self._own.expect if self.schedule.answer else None
-
-    def _judge(self, *, abandoned: bool) -> None:
-        pair, note = self.pair, self.watch.note
-        first = next(end for end in self.ends if not end.startswith("rival "))
-        rival_works = any(sent.process == "rival" for sent in pair.sent)
-        if first.startswith("PairBusy") and self.schedule.rival is Rival.SAME_STORE and not self.schedule.faults and not rival_works:
-            note(f"one operator: nobody works, for the first one was stopped: {first}")
-        headers = self.store.runs(None)
-        outcome = self._last_that_worked().outcome if headers else State.REFUSED.value
-        for header in headers if not abandoned else ():
-            records = self.store.records(header.run)
-            said = self._outcome_of(records)
-            if records and header.outcome != (said.value if said else None):
-                note(f"journal: {header.run} has ended as {said} by its journal, and as {header.outcome} by its header")
-        for broken in history(pair) if not self.faults.opened_by_start else ():
-            note(broken)
-        if abandoned:
-            return
-        if outcome is None or State(outcome) not in FINAL:
-            note(f"outcome: all is mended, and the run is {outcome or 'unfinished'} ({' / '.join(self.ends)})")
-        elif self.schedule.rival is None and not self.faults.opened_by_start:
-            self._judge_end(outcome)
-
-    def _outcome_of(self, records: Sequence[Record]) -> State | None:
-        try:
-            return read_progress(records).outcome
-        except StoreFailed as unreadable:
-            self.watch.note(f"journal: {unreadable.message}")
-            return None
-
-    def _judge_end(self, outcome: str) -> None:
-        """One run alone: the pair is as its outcome says."""
-        pair, note = self.pair, self.watch.note
-        now, before = shape_of(pair), self._before
-        touched = {sent.effect.server: sent.at_s for sent in pair.sent if isinstance(sent.effect, Fence | Open)}
-        closed_by_crash = {name for name, at_s in self.faults.crashed.items() if touched.get(ServerName(name), 0.0) < at_s}
-        if closed_by_crash & {"west" if outcome == State.SUCCEEDED else "east"}:
-            return  # an option file has closed the writer, not the run
-        if outcome == State.SUCCEEDED:
-            if _opens(self.playbook) and (now.writers, now.leads_to, now.holding) != (("west",), ("west",), False):
-                note(f"end: it succeeded, and {now} is left")
-        elif now != before:
-            note(f"undo: it is {outcome}, and {_difference(before, now)}")
-        for name in now.writers:
-            if missing := pair.missing(name):
-                note(f"end: {name} takes writes without {len(missing)} acknowledged keys, such as {min(missing)}")
 
     # -- the story
 
@@ -401,13 +331,3 @@ def _parse(text: str, *, file: str, catalogue: Catalogue) -> Playbook:
 
 def _nothing() -> None:
     """There is nothing to mend."""
-
-
-def _opens(playbook: Playbook) -> bool:
-    steps = [step for phase in playbook.phases for item in phase.steps for step in (item.steps if isinstance(item, Parallel) else (item,))]
-    return any(step.spec.role is Role.OPENS for step in steps)
-
-
-def _difference(before: Shape, now: Shape) -> str:
-    names = [name for name in Shape.__slots__ if getattr(before, name) != getattr(now, name)]
-    return "; ".join(f"{name} is {getattr(now, name)!r}, was {getattr(before, name)!r}" for name in names)
