@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,40 +11,31 @@ from typing import cast
 from interlock.documents.check import Checking, a_kind_of, check_fields, check_name
 from interlock.documents.fields import Field
 from interlock.documents.problems import At, Problems, nearest, shown
+from interlock.documents.topology_access import HOST, access_of, given_access, is_place, ssh_of
 from interlock.documents.topology_fields import (
-    ACCESS_FIELDS,
     CLUSTER_FIELDS,
     FENCING_FIELDS,
     FENCING_TYPES,
     ROUTE_FIELDS,
     SEGMENT_FIELDS,
-    TLS_FIELDS,
     TOPOLOGY_FIELDS,
     RouteTypes,
 )
-from interlock.documents.values import absolute
 from interlock.documents.yaml import ListNode, MapNode, Node, Scalar, read_file, read_tree
 from interlock.model.topology import (
-    Access,
-    Account,
     ChannelSpec,
     ClusterName,
     ClusterSpec,
     Follow,
     RouteName,
     RouteSpec,
-    SecretRef,
     SegmentSpec,
     ServerName,
     ServerSpec,
-    SshSpec,
-    Tls,
     Topology,
 )
 
 RESERVED = ("writer", "standby", "all", "none")
-
-_HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,253}")
 
 
 def load_topology(path: Path, route_types: RouteTypes) -> Topology:
@@ -82,7 +72,7 @@ def _topology(root: Node, checking: Checking, route_types: RouteTypes) -> Topolo
         checking.problems.add(root.place("clusters"), f"there are {count} clusters, not two", "a pair has exactly two sides")
     names = tuple(cluster_nodes)
     checking = Checking(problems=checking.problems, folder=checking.folder, clusters=names)
-    default = _given(root.get("access"), values.get("access"), checking)
+    default = given_access(root.get("access"), values.get("access"), checking)
     if checking.problems.found:
         default.setdefault("user", None)  # whatever is wrong with it was said: not once more for each server
     servers = _Servers(checking=checking, default=default)
@@ -145,7 +135,7 @@ def _cluster(name: str, node: MapNode, servers: _Servers) -> ClusterSpec | None:
         for child, its in zip(replicas_node.items, settings, strict=False):
             if isinstance(child, MapNode) and isinstance(its.get("name"), str):
                 replicas.append(_server(cast("str", its["name"]), name, child, its, servers))
-    ssh = _ssh(node.get("ssh"), cast("dict[str, object] | None", values.get("ssh")), checking)
+    ssh = ssh_of(node.get("ssh"), cast("dict[str, object] | None", values.get("ssh")), checking)
     channel = _channel(cast("dict[str, object] | None", values.get("channel")))
     fencing = _fencing(node.get("fencing"), checking)
     if master is None:
@@ -170,7 +160,7 @@ def _channel(values: dict[str, object] | None) -> ChannelSpec | None:
 def _server(name: str, cluster: str, node: MapNode, values: dict[str, object], servers: _Servers) -> ServerSpec | None:
     problems = servers.checking.problems
     host, port = values.get("host"), values.get("port")
-    if not _is_place(node, values, problems) or not isinstance(host, str) or not isinstance(port, int):
+    if not is_place(node, values, problems) or not isinstance(host, str) or not isinstance(port, int):
         return None
     if name in servers.names:
         problems.add(node, f"there are two servers called {shown(name)}", f"the other stands in line {servers.names[name].line}")
@@ -178,8 +168,8 @@ def _server(name: str, cluster: str, node: MapNode, values: dict[str, object], s
     other = servers.addresses.setdefault((host, port), name)
     if other != name:
         problems.add(node.place("host"), f"{name} has the address of {other}: {host}:{port}", "two servers can't share an address")
-    own = _given(node, values, servers.checking) | _given(node.get("access"), values.get("access"), servers.checking)
-    access = _access({**servers.default, **own}, name, node, servers.checking)
+    own = given_access(node, values, servers.checking) | given_access(node.get("access"), values.get("access"), servers.checking)
+    access = access_of({**servers.default, **own}, name, node, servers.checking)
     if access is None:
         return None
     return ServerSpec(
@@ -202,7 +192,7 @@ def _others(node: MapNode, values: Mapping[str, object], port: int, servers: _Se
     for text in cast("tuple[str, ...]", values.get("others") or ()):
         host, colon, number = text.rpartition(":") if text.count(":") == 1 else (text, "", "")
         its_port = int(number) if number.isascii() and number.isdigit() else port if not colon else 0
-        if not _HOST.fullmatch(host) or not 1 <= its_port <= 65535:
+        if not HOST.fullmatch(host) or not 1 <= its_port <= 65535:
             servers.checking.problems.add(node.get("others") or node, f"{shown(text)} is no address", "write a host, or host:port")
             continue
         other = servers.addresses.setdefault((host, its_port), f"{name} (others)")
@@ -210,71 +200,6 @@ def _others(node: MapNode, values: Mapping[str, object], port: int, servers: _Se
             servers.checking.problems.add(node.get("others") or node, f"{name} has the address of {other}: {host}:{its_port}")
         found.append((host, its_port))
     return tuple(found)
-
-
-def _is_place(node: MapNode, values: Mapping[str, object], problems: Problems) -> bool:
-    """Whether host and port can be connected to."""
-    host, port = values.get("host"), values.get("port")
-    good = True
-    if isinstance(host, str) and not _HOST.fullmatch(host):
-        problems.add(node.get("host") or node, f"host {shown(host)} is neither a name nor an address")
-        good = False
-    if isinstance(port, int) and not 1 <= port <= 65535:
-        problems.add(node.get("port") or node, f"port {shown(port)} is not between 1 and 65535")
-        good = False
-    return good
-
-
-def _given(node: Node | None, values: object, checking: Checking) -> dict[str, object]:
-    """The keys of `access` that really stand in this mapping: `tls` as `Tls` or None, `canary` as an account."""
-    if not isinstance(node, MapNode) or not isinstance(values, dict):
-        return {}
-    given = {field.name: values.get(field.name) for field in ACCESS_FIELDS if node.get(field.name) is not None}
-    tls = node.get("tls")
-    if tls is not None:
-        given["tls"] = _tls(tls, checking)
-    return given
-
-
-def _access(values: Mapping[str, object], name: str, node: MapNode, checking: Checking) -> Access | None:
-    user, canary = values.get("user"), values.get("canary")
-    if "user" not in values:
-        checking.problems.add(node, f"server {name} has no user", "set `user` under `access`, or here")
-    if not isinstance(user, str):
-        return None
-    return Access(
-        account=Account(user=user, password=cast("SecretRef | None", values.get("password"))),
-        tls=cast("Tls | None", values.get("tls", Tls())),
-        canary=_canary(canary) if isinstance(canary, dict) else None,
-    )
-
-
-def _canary(values: Mapping[str, object]) -> Account | None:
-    user = values.get("user")
-    return Account(user=user, password=cast("SecretRef | None", values.get("password"))) if isinstance(user, str) else None
-
-
-def _tls(node: Node, checking: Checking) -> Tls | None:
-    """None for `off`, which must be said; `on` is `Tls()`."""
-    if isinstance(node, Scalar):
-        if node.value not in ("on", "off"):
-            checking.problems.add(node, f"tls is {a_kind_of(node)}, not a mapping", "write tls: {ca: PATH}, or tls: off to go without")
-        return None if node.value == "off" else Tls()
-    values = check_fields(node, TLS_FIELDS, "tls", checking)
-    place = {key: absolute(path, checking.folder) for key in ("ca", "cert", "key") if isinstance(path := values.get(key), str)}
-    if place.keys() >= {"key"} and "cert" not in place:
-        checking.problems.add(node, "tls has a key and no cert", "set both, or neither")
-    return Tls(ca=place.get("ca"), cert=place.get("cert"), key=place.get("key"), verify_name=values.get("verify_name") is not False)
-
-
-def _ssh(node: Node | None, values: dict[str, object] | None, checking: Checking) -> SshSpec | None:
-    if not isinstance(node, MapNode) or not values or not _is_place(node, values, checking.problems):
-        return None
-    host, user, port = values.get("host"), values.get("user"), values.get("port")
-    if not isinstance(host, str) or not isinstance(user, str) or not isinstance(port, int):
-        return None
-    place = {key: absolute(path, checking.folder) for key in ("key", "known_hosts") if isinstance(path := values.get(key), str)}
-    return SshSpec(host=host, user=user, port=port, key=place.get("key"), known_hosts=place.get("known_hosts"))
 
 
 def _fencing(node: Node | None, checking: Checking) -> tuple[Mapping[str, object], ...]:
