@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -22,11 +22,9 @@ from interlock.model.facts import CanaryFacts, EndpointFacts, EndpointState, Rou
 from interlock.model.topology import ClusterName, RouteName, RouteSpec
 from interlock.ports import Route
 from interlock.routes.canary import send_canary
-from interlock.routes.http_api import CA, PASSWORD, TIMEOUT, URL, USER, Api, account_of, api_of, basic, json_of, no_name
-from interlock.routes.last_seen import LastSeen
-from interlock.routes.orders import in_order
+from interlock.routes.http_api import CA, PASSWORD, TIMEOUT, URL, USER, account_of, api_of, basic, json_of, no_name
+from interlock.routes.nodes import Nodes
 from interlock.routes.parts import RouteParts, RouteType
-from interlock.routes.proxies import at_once
 
 # What HAProxy itself allows in a name (configuration manual, 2.2) that can also stand in an address.
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -49,24 +47,22 @@ _STATES = {"ready": EndpointState.READY, "drain": EndpointState.DRAIN, "maint": 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HAProxyApiRoute:
-    """Every proxy of `api.urls` is set and every one is read back, all at the same time."""
+    """Every proxy is set and every one is read back, all at the same time."""
 
     spec: RouteSpec
     parts: RouteParts
-    api: Api
+    nodes: Nodes
     version: str
     backend: str
     servers: Mapping[ClusterName, str]
     park: str
-    last: LastSeen[tuple[EndpointFacts, ...]] = field(default_factory=partial(LastSeen, after_a_miss=True), repr=False, compare=False)
 
     @property
     def name(self) -> RouteName:
         return self.spec.name
 
     def facts(self) -> RouteFacts:
-        by_proxy = at_once({url: partial(self.last.look, url, partial(self._read, url)) for url in self.api.urls})
-        endpoints = tuple(endpoint for url in self.api.urls for endpoint in by_proxy[url])
+        endpoints = self.nodes.endpoints(self._read)
         leads = {e.cluster for e in endpoints if e.state is EndpointState.READY and e.healthy is not False}
         return RouteFacts(
             route=self.name,
@@ -78,14 +74,10 @@ class HAProxyApiRoute:
         )
 
     def script(self, effect: RouteEffect, /) -> tuple[str, ...]:
-        return tuple(line for url in self.api.urls for call in self._calls(effect, url) for line in self.parts.outside.script(call))
+        return self.nodes.script(partial(self._calls, effect))
 
     def apply(self, effect: RouteEffect, /) -> None:
-        calls = {url: self._calls(effect, url) for url in self.api.urls}
-        wanted = {url: partial(self._order, url, each) for url, each in calls.items() if each}
-        if wanted:
-            with self.last.attempt():
-                at_once(wanted)
+        self.nodes.order(partial(self._calls, effect))
 
     def canary(self, token: str, /) -> CanaryFacts:
         return send_canary(self.spec, self.parts.connect, self.parts.server_ids, token)
@@ -96,10 +88,6 @@ class HAProxyApiRoute:
 
     def close(self) -> None:
         """Nothing is kept open."""
-
-    def _order(self, url: str, calls: tuple[CallHttp, ...]) -> None:
-        with self.last.touching(url):
-            in_order([partial(self.api.order, call) for call in calls])
 
     def _calls(self, effect: RouteEffect, url: str) -> tuple[CallHttp, ...]:
         """What takes clients first: with no server usable, a new client is accepted and closed at once."""
@@ -115,7 +103,7 @@ class HAProxyApiRoute:
                 return tuple(self._set(url, endpoint.endpoint, endpoint.raw["state"]) for endpoint in ready_first)
 
     def _set(self, url: str, server: str, state: str) -> CallHttp:
-        return self.api.call("PUT", self._path(server), {"admin_state": state}, url=url)
+        return self.nodes.api.call("PUT", self._path(server), {"admin_state": state}, url=url)
 
     def _path(self, server: str = "") -> str:
         name = f"/{server}" if server else ""
@@ -124,7 +112,7 @@ class HAProxyApiRoute:
         return f"/v3/services/haproxy/runtime/backends/{self.backend}/servers{name}"
 
     def _read(self, url: str) -> tuple[EndpointFacts, ...]:
-        answer = self.api.read(self.api.call("GET", self._path(), url=url))
+        answer = self.nodes.api.read(self.nodes.api.call("GET", self._path(), url=url))
         found = json_of(answer)
         rows = {str(row.get("name")): row for row in found if isinstance(row, dict)} if isinstance(found, list) else {}
         missing = [server for server in self.servers.values() if server not in rows]
@@ -159,7 +147,7 @@ def _make(spec: RouteSpec, parts: RouteParts) -> Route:
     return HAProxyApiRoute(
         spec=spec,
         parts=parts,
-        api=api_of(spec, parts, basic(account_of(spec, parts))),
+        nodes=Nodes(api=api_of(spec, parts, basic(account_of(spec, parts)))),
         version=str(said.get("version") or "v3"),
         backend=backend,
         servers=servers,

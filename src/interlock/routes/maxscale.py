@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -27,11 +27,9 @@ from interlock.model.facts import CanaryFacts, EndpointFacts, EndpointState, Rou
 from interlock.model.topology import ClusterName, RouteName, RouteSpec
 from interlock.ports import Route
 from interlock.routes.canary import send_canary
-from interlock.routes.http_api import CA, PASSWORD, TIMEOUT, URL, USER, Api, account_of, api_of, basic, json_of, no_name
-from interlock.routes.last_seen import LastSeen
-from interlock.routes.orders import in_order
+from interlock.routes.http_api import CA, PASSWORD, TIMEOUT, URL, USER, account_of, api_of, basic, json_of, no_name
+from interlock.routes.nodes import Nodes
 from interlock.routes.parts import RouteParts, RouteType
-from interlock.routes.proxies import at_once
 
 _NAME = re.compile(r"[A-Za-z0-9_.~-]{1,128}")
 _IS_NAME = no_name(_NAME, "MaxScale's")
@@ -61,25 +59,23 @@ _OK = (200, 204)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxScaleRoute:
-    """Every node of `api.urls` is set and every one is read back, all at the same time."""
+    """Every node is set and every one is read back, all at the same time."""
 
     spec: RouteSpec
     parts: RouteParts
-    api: Api
+    nodes: Nodes
     service: str
     servers: Mapping[ClusterName, str]
     listener: str | None
     hold_s: float | None
     settle_s: float
-    last: LastSeen[tuple[EndpointFacts, ...]] = field(default_factory=partial(LastSeen, after_a_miss=True), repr=False, compare=False)
 
     @property
     def name(self) -> RouteName:
         return self.spec.name
 
     def facts(self) -> RouteFacts:
-        by_node = at_once({url: partial(self.last.look, url, partial(self._read, url)) for url in self.api.urls})
-        endpoints = tuple(endpoint for url in self.api.urls for endpoint in by_node[url])
+        endpoints = self.nodes.endpoints(self._read)
         leads = {endpoint.cluster for endpoint in endpoints if endpoint.state is EndpointState.READY}
         return RouteFacts(
             route=self.name,
@@ -91,14 +87,10 @@ class MaxScaleRoute:
         )
 
     def script(self, effect: RouteEffect, /) -> tuple[str, ...]:
-        return tuple(line for url in self.api.urls for call in self._calls(effect, url) for line in self.parts.outside.script(call))
+        return self.nodes.script(partial(self._calls, effect))
 
     def apply(self, effect: RouteEffect, /) -> None:
-        calls = {url: self._calls(effect, url) for url in self.api.urls}
-        wanted = {url: partial(self._order, url, each) for url, each in calls.items() if each}
-        if wanted:
-            with self.last.attempt():
-                at_once(wanted)
+        self.nodes.order(partial(self._calls, effect))
         if isinstance(effect, PointTo):
             self._let_settle(effect.cluster)
 
@@ -111,10 +103,6 @@ class MaxScaleRoute:
 
     def close(self) -> None:
         """Nothing is kept open."""
-
-    def _order(self, url: str, calls: tuple[CallHttp, ...]) -> None:
-        with self.last.touching(url):
-            in_order([partial(self.api.order, call) for call in calls])
 
     def _let_settle(self, cluster: ClusterName) -> None:
         """Until the monitors see what the service asks of its server; whether they did is what the next look tells."""
@@ -144,11 +132,13 @@ class MaxScaleRoute:
                 return (self._list(url, listed), *self._listener(url, was))
 
     def _listener(self, url: str, what: str) -> tuple[CallHttp, ...]:
-        return () if self.listener is None else (self.api.call("PUT", f"/v1/listeners/{self.listener}/{what}", url=url, statuses=_OK),)
+        return (
+            () if self.listener is None else (self.nodes.api.call("PUT", f"/v1/listeners/{self.listener}/{what}", url=url, statuses=_OK),)
+        )
 
     def _list(self, url: str, servers: tuple[str, ...]) -> CallHttp:
         body = {"data": [{"id": server, "type": "servers"} for server in servers]}
-        return self.api.call("PATCH", f"/v1/services/{self.service}/relationships/servers", body, url=url, statuses=_OK)
+        return self.nodes.api.call("PATCH", f"/v1/services/{self.service}/relationships/servers", body, url=url, statuses=_OK)
 
     def _read(self, url: str) -> tuple[EndpointFacts, ...]:
         service = self._get(url, f"/v1/services/{self.service}")
@@ -174,7 +164,7 @@ class MaxScaleRoute:
         )
 
     def _get(self, url: str, path: str) -> Any:
-        answer = self.api.read(self.api.call("GET", path, url=url))
+        answer = self.nodes.api.read(self.nodes.api.call("GET", path, url=url))
         try:
             return json_of(answer)["data"]
         except (KeyError, TypeError) as error:
@@ -227,7 +217,7 @@ def _make(spec: RouteSpec, parts: RouteParts) -> Route:
     return MaxScaleRoute(
         spec=spec,
         parts=parts,
-        api=api_of(spec, parts, basic(account_of(spec, parts))),
+        nodes=Nodes(api=api_of(spec, parts, basic(account_of(spec, parts)))),
         service=service,
         servers=servers,
         listener=listener,
