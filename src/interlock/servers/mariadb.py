@@ -11,7 +11,7 @@ from interlock.model.effects import ServerEffect
 from interlock.model.facts import ChannelFacts, LoggedTransaction, ServerFacts, WriteFacts
 from interlock.model.position import FilePosition, LogPoint, MariaDBPosition, Position
 from interlock.model.topology import ServerName, ServerSpec
-from interlock.servers import channel_words, file_positions, mariadb_facts, mariadb_log
+from interlock.servers import channel_words, file_positions, gtid_log, mariadb_facts, mariadb_log
 from interlock.servers.accounts import Accounts
 from interlock.servers.dialect import Bookmark, Flavor, Need
 from interlock.servers.last_statements import last_statements
@@ -167,7 +167,7 @@ class MariaDB:
     ) -> tuple[LoggedTransaction, ...]:
         session = pool.session(Purpose.WITNESS)
         if isinstance(position, MariaDBPosition):
-            return mariadb_log.logged_since(session, position, limit, deadline=deadline, bookmark=bookmark)
+            return gtid_log.logged_since(session, position, limit, deadline=deadline, bookmark=bookmark, words=mariadb_log.WORDS)
         return file_positions.logged_since(session, position, limit, deadline=deadline, begins=mariadb_log.begins)
 
     def _by_files(self, server: ServerName, results: Sequence[Result]) -> FilePosition:

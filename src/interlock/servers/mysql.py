@@ -12,7 +12,7 @@ from interlock.model.effects import ServerEffect
 from interlock.model.facts import ChannelFacts, LoggedTransaction, ServerFacts, WriteFacts
 from interlock.model.position import FilePosition, LogPoint, MySQLPosition, Position
 from interlock.model.topology import ServerName, ServerSpec
-from interlock.servers import channel_words, file_positions, mysql_facts, mysql_log
+from interlock.servers import channel_words, file_positions, gtid_log, mysql_facts, mysql_log
 from interlock.servers.accounts import Accounts
 from interlock.servers.dialect import Bookmark, Flavor, Need
 from interlock.servers.last_statements import last_statements
@@ -172,7 +172,7 @@ class MySQL:
         if isinstance(position, FilePosition) or self.by_file:
             return file_positions.logged_since(session, position, limit, deadline=deadline, begins=mysql_log.begins)
         wanted = position if isinstance(position, MySQLPosition) else MySQLPosition()
-        return mysql_log.logged_since(session, wanted, limit, deadline=deadline, bookmark=bookmark)
+        return gtid_log.logged_since(session, wanted, limit, deadline=deadline, bookmark=bookmark, words=mysql_log.WORDS)
 
     # -- parts
 
