@@ -16,10 +16,11 @@ from interlock.engine.events import Asker, Observer
 from interlock.engine.execution import Stop
 from interlock.engine.runs import Engine
 from interlock.errors import DriverError
+from interlock.fencing.registry import make_agents
 from interlock.hosts.local import Here
 from interlock.hosts.secrets import Secrets
-from interlock.model.topology import RouteName, ServerName, ServerSpec, Topology
-from interlock.ports import Outside, Prober, Route, Server, Store
+from interlock.model.topology import ClusterName, RouteName, ServerName, ServerSpec, Topology
+from interlock.ports import FenceAgent, Outside, Prober, Route, Server, Store
 from interlock.routes.client import ClientLogin
 from interlock.routes.parts import RouteParts
 from interlock.routes.prober import RouteProber
@@ -50,6 +51,7 @@ class RealWorld:
         self._secrets = secrets
         self._servers: dict[ServerName, SqlServer] = {}
         self._routes: dict[RouteName, Route] = {}
+        self._fencing: dict[ClusterName, tuple[FenceAgent, ...]] = {}
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="interlock")
 
     def server(self, name: str, /) -> Server:
@@ -94,6 +96,12 @@ class RealWorld:
             )
             self._routes[spec.name] = make_route(spec, parts)
         return self._routes[spec.name]
+
+    def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]:
+        spec = self.topology.clusters[ClusterName(cluster)]
+        if spec.name not in self._fencing:
+            self._fencing[spec.name] = make_agents(spec, outside=self.outside, clock=self._clock, route=self.route)
+        return self._fencing[spec.name]
 
     def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
         if len(calls) < 2:

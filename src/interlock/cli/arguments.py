@@ -207,8 +207,16 @@ def _add_sandbox(commands: Any) -> None:
     up.add_argument("--flavor", default="mariadb", metavar="FLAVOR", help="mariadb (default), mariadb-11.8 or mysql")
     up.add_argument("--name", default="sandbox", metavar="NAME", help="the topology's name, for several sandboxes (default: sandbox)")
     up.add_argument("--replicas", type=int, default=0, choices=range(10), metavar="N", help="replicas on each side that follow the writer")
+    start = _command(inner, "start", "sandbox:start", "start one of its servers that was ended; it starts fenced")
+    start.add_argument("--barred", action="store_true", help="also if it was fenced from outside; that stays, and so does its mark")
+    stop = _command(inner, "stop", "sandbox:stop", "end one of its servers")
+    stop.add_argument("--kill", action="store_true", help="at once, as in a crash, instead of letting it shut down")
+    for each in (start, stop):
+        each.add_argument("server", metavar="NAME", help="east or west")
     for each in (
         up,
+        start,
+        stop,
         _command(inner, "status", "sandbox:status", "say what of it runs"),
         _command(inner, "down", "sandbox:down", "end its processes and remove its folder"),
         drill,

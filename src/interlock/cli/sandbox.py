@@ -1,4 +1,4 @@
-"""`interlock sandbox up | status | down`: a private pair on this machine."""
+"""`interlock sandbox up | status | start | stop | down`: a private pair on this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from interlock.cli.context import Answer, Context
 from interlock.clock import SystemClock
 from interlock.errors import UsageError
 from interlock.model.codec import to_plain
-from interlock.sandbox import pair, places, replicas
+from interlock.sandbox import members, pair, places, replicas
 from interlock.sandbox.kinds import kind_named
 from interlock.sandbox.places import LONGEST_FOLDER, Sandbox
 from interlock.stores.open import default_path
@@ -46,10 +46,32 @@ def up(context: Context) -> Answer:
 def status(context: Context) -> Answer:
     """Exits 0 whatever it finds, as `interlock status` does; 2 if there is no sandbox."""
     seen = pair.status(folder(context))
-    plain = {**_plain(seen.sandbox), "running": [process.name for process in seen.running], "missing": list(seen.missing)}
+    plain = {
+        **_plain(seen.sandbox),
+        "running": [process.name for process in seen.running],
+        "missing": list(seen.missing),
+        "barred": list(seen.barred),
+    }
     runs = ", ".join(f"{process.name} ({process.pid})" for process in seen.running) or "nothing"
     missing = f"\nmissing: {', '.join(seen.missing)}" if seen.missing else ""
-    return Answer(plain=plain, text=lambda _: f"{seen.sandbox.directory}\nrunning: {runs}{missing}")
+    barred = f"\nfenced from outside, and barred from starting: {', '.join(seen.barred)}" if seen.barred else ""
+    return Answer(plain=plain, text=lambda _: f"{seen.sandbox.directory}\nrunning: {runs}{missing}{barred}")
+
+
+def start(context: Context) -> Answer:
+    """Start one server that was ended; it starts fenced."""
+    options = context.options
+    process = members.start(folder(context), options.server, clock=SystemClock(), barred=options.barred)
+    plain = {"server": process.name, "pid": process.pid, "running": True}
+    return Answer(plain=plain, text=lambda _: f"{process.name} runs ({process.pid}), fenced: interlock status")
+
+
+def stop(context: Context) -> Answer:
+    """End one server."""
+    process = members.stop(folder(context), context.options.server, kill=context.options.kill)
+    plain = {"server": process.name, "pid": process.pid, "running": False}
+    how = "was killed" if context.options.kill else "has shut down"
+    return Answer(plain=plain, text=lambda _: f"{process.name} ({process.pid}) {how}")
 
 
 def down(context: Context) -> Answer:

@@ -19,6 +19,7 @@ import pymysql
 from interlock.clock import Clock, Deadline
 from interlock.errors import StatementFailed, Unreachable, UsageError
 from interlock.sandbox import accounts, places, processes, settings, sql
+from interlock.sandbox.barred import is_barred, must_not_be_barred, write_hook
 from interlock.sandbox.kinds import Kind, kind_named, user_cache
 from interlock.sandbox.places import LOOPBACK, Member, Network, Sandbox
 from interlock.sandbox.processes import Process
@@ -67,11 +68,12 @@ def up(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxStatus:
-    """`missing` are the programs that should run and do not."""
+    """`missing` are the programs that should run and do not; `barred` the servers that were fenced from outside."""
 
     sandbox: Sandbox
     running: tuple[Process, ...]
     missing: tuple[str, ...]
+    barred: tuple[str, ...] = ()
 
 
 def status(directory: Path) -> SandboxStatus:
@@ -80,7 +82,12 @@ def status(directory: Path) -> SandboxStatus:
     sandbox = places.read(directory)
     found = processes.running(directory)
     names = {process.name for process in found}
-    return SandboxStatus(sandbox=sandbox, running=found, missing=tuple(name for name in (*sandbox.members, "haproxy") if name not in names))
+    return SandboxStatus(
+        sandbox=sandbox,
+        running=found,
+        missing=tuple(name for name in (*sandbox.members, "haproxy") if name not in names),
+        barred=tuple(name for name, member in sandbox.members.items() if is_barred(member)),
+    )
 
 
 def down(directory: Path) -> None:
@@ -92,12 +99,17 @@ def down(directory: Path) -> None:
     shutil.rmtree(directory)
 
 
-def restart(sandbox: Sandbox, server: str, *, clock: Clock, network: Network = LOOPBACK, wrapper: Sequence[str] = ()) -> None:
+def restart(
+    sandbox: Sandbox, server: str, *, clock: Clock, network: Network = LOOPBACK, wrapper: Sequence[str] = (), barred: bool = False
+) -> None:
     """Start one server again that was ended, as its host would after a crash: fenced, by its option file.
 
-    `wrapper` are words before the program's own, of a program that becomes the server, such as `/usr/bin/env NAME=VALUE`.
+    `wrapper` are words before the program's own, of a program that becomes the server, such as `/usr/bin/env NAME=VALUE`. Refused if it is
+    fenced from outside, unless `barred`: then it is started all the same, and its bar stays.
     """
     member = sandbox.members[server]
+    if not barred:
+        must_not_be_barred(member)
     kind = kind_named(sandbox.kind)
     Path(f"{member.socket}.lock").unlink(missing_ok=True)  # MySQL's: the process it names may be a zombie still, which would count
     with network.inside(server):
@@ -127,6 +139,7 @@ def _write_files(sandbox: Sandbox, kind: Kind, passwords: Mapping[str, str], opt
     lua = directory / "hold.lua"
     lua.write_text(settings.hold_lua(settings.gate_of(sandbox)))
     Path(sandbox.proxy.config).write_text(settings.haproxy_config(sandbox, str(lua)))
+    write_hook(sandbox)
     Path(sandbox.topology).write_text(settings.topology(sandbox))
 
 

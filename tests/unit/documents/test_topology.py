@@ -38,6 +38,10 @@ def test_the_example_of_the_design_is_read_whole() -> None:
         "fence": ("/etc/interlock/hooks/power", "off", "east"),
         "show": ("/etc/interlock/hooks/power", "show", "east"),
         "fenced": "off",
+        "name": None,
+        "within": 5.0,
+        "release": None,
+        "whole": True,
     }
     assert shop.routes[RouteName("writes")].settings["servers"] == {"east": "a", "west": "b"}
     assert shop.routes[RouteName("anything")].settings["flip"] == ("/etc/interlock/hooks/flip", "{to}")

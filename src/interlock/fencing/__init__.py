@@ -1,0 +1,1 @@
+"""What closes a server from outside when it can't be asked any more."""
