@@ -1,11 +1,9 @@
-"""HAProxy processes of a test's own, in front of two servers that answer with their own name and then echo."""
+"""HAProxy processes of a test's own, in front of two servers that answer with their own name."""
 
 from __future__ import annotations
 
 import socket
-import socketserver
 import subprocess
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from random import Random
 
 from interlock.clock import Deadline, SystemClock
 from interlock.sandbox.settings import gate_frontend, hold_lua
+from servers.named_server import named_server
 
 CLOCK = SystemClock()
 
@@ -49,33 +48,8 @@ def named_servers(names: Sequence[str] = ("a", "b")) -> Iterator[dict[str, tuple
         addresses = {}
         for number, name in enumerate(names, start=1):
             addresses[name] = (f"{base}.{number}", 13306)
-            server = _Named(addresses[name], name)
-            stack.callback(server.server_close)
-            stack.callback(server.shutdown)
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+            stack.enter_context(named_server(addresses[name], name))
         yield addresses
-
-
-class _Named(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_address = True
-    request_queue_size = 128
-
-    def __init__(self, address: tuple[str, int], name: str) -> None:
-        self.greeting = name.encode()
-        super().__init__(address, _Greeter)
-
-
-class _Greeter(socketserver.BaseRequestHandler):
-    def handle(self) -> None:
-        assert isinstance(self.server, _Named)
-        try:
-            self.request.sendall(self.server.greeting)
-            while self.request.recv(100):
-                pass
-        except OSError:
-            return  # the proxy cut it
 
 
 @contextmanager

@@ -10,9 +10,7 @@ import os
 import shutil
 import signal
 import socket
-import socketserver
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from pathlib import Path
 
 from interlock.clock import Deadline, SystemClock
 from interlock.model.topology import SshSpec
+from servers.named_server import named_server
 
 CLOCK = SystemClock()
 ADDRESS, INTERFACE = "10.88.0.100", "eth0"
@@ -130,33 +129,8 @@ def named_servers(made: Hosts, port: int) -> Iterator[None]:
     with ExitStack() as stack:
         for host in ("east", "west"):
             with made.inside(host):
-                server = _Named(("0.0.0.0", port), host)  # noqa: S104 - the namespace's
-            stack.callback(server.server_close)
-            stack.callback(server.shutdown)
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+                stack.enter_context(named_server(("0.0.0.0", port), host))  # noqa: S104 - the namespace's
         yield
-
-
-class _Named(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_address = True
-    request_queue_size = 128
-
-    def __init__(self, address: tuple[str, int], name: str) -> None:
-        self.greeting = name.encode()
-        super().__init__(address, _Greeter)
-
-
-class _Greeter(socketserver.BaseRequestHandler):
-    def handle(self) -> None:
-        assert isinstance(self.server, _Named)
-        try:
-            self.request.sendall(self.server.greeting)
-            while self.request.recv(100):
-                self.request.sendall(self.server.greeting)
-        except OSError:
-            return  # the client is gone
 
 
 def _keys(folder: Path) -> None:

@@ -174,7 +174,12 @@ def user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interlock"
 
 
-_EVERYTHING = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, LOCK TABLES, EVENT, TRIGGER, EXECUTE ON app.*"
+_GRANTS: Mapping[str, str] = {
+    "app": "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, LOCK TABLES, EVENT, TRIGGER, EXECUTE ON app.*",
+    "admin": "ALL ON *.*",
+    "watch": "USAGE ON *.*",
+}
+_ERRORS = ("Last_SQL_Error", "Last_IO_Error")
 
 MARIADB = Kind(
     name="mariadb",
@@ -183,12 +188,7 @@ MARIADB = Kind(
     install="apt-get install mariadb-server-core",
     options={**_MARIADB_SAFE, **_MARIADB_QUICK},
     new_account="CREATE USER {user}@'%' IDENTIFIED VIA mysql_native_password USING 'invalid'",
-    grants={
-        "repl": "REPLICATION SLAVE, REPLICATION SLAVE ADMIN, SLAVE MONITOR, BINLOG MONITOR ON *.*",
-        "app": _EVERYTHING,
-        "admin": "ALL ON *.*",
-        "watch": "USAGE ON *.*",
-    },
+    grants={"repl": "REPLICATION SLAVE, REPLICATION SLAVE ADMIN, SLAVE MONITOR, BINLOG MONITOR ON *.*", **_GRANTS},
     position="SELECT @@gtid_binlog_pos",
     wait="SELECT MASTER_GTID_WAIT(%s, %s)",
     follow="CHANGE MASTER TO MASTER_HOST=%s, MASTER_PORT=%s, MASTER_USER='repl', MASTER_PASSWORD=%s, MASTER_USE_GTID=slave_pos, "
@@ -196,7 +196,7 @@ MARIADB = Kind(
     start="START SLAVE",
     channel="SHOW SLAVE STATUS",
     runs=("Slave_IO_Running", "Slave_SQL_Running"),
-    errors=("Last_SQL_Error", "Last_IO_Error"),
+    errors=_ERRORS,
     log_reader="mariadb-binlog",
 )
 MARIADB_11 = Kind(
@@ -212,12 +212,7 @@ MYSQL = Kind(
     install="requirements/servers.sh mysql-9.7",
     options={**_MYSQL_SAFE, **_MYSQL_QUICK},
     new_account="CREATE USER {user}@'%' IDENTIFIED WITH caching_sha2_password BY RANDOM PASSWORD",
-    grants={
-        "repl": "REPLICATION SLAVE, REPLICATION CLIENT ON *.*",
-        "app": _EVERYTHING,
-        "admin": "ALL ON *.*",
-        "watch": "USAGE ON *.*",
-    },
+    grants={"repl": "REPLICATION SLAVE, REPLICATION CLIENT ON *.*", **_GRANTS},
     position="SELECT @@GLOBAL.gtid_executed",
     wait="SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)",
     # caching_sha2_password wants TLS, or the server's key to hide the password with (MySQL manual, "Caching SHA-2 Authentication")
@@ -226,7 +221,7 @@ MYSQL = Kind(
     start="START REPLICA",
     channel="SHOW REPLICA STATUS",
     runs=("Replica_IO_Running", "Replica_SQL_Running"),
-    errors=("Last_SQL_Error", "Last_IO_Error"),
+    errors=_ERRORS,
     log_reader="mysqlbinlog",
     home="mysql-9.7",
     more=("GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION", "DROP USER root@localhost"),  # root has no password
