@@ -14,13 +14,14 @@ from interlock.clock import Clock, SystemClock
 from interlock.documents.topology import load_topology
 from interlock.engine.events import Asker, Observer
 from interlock.engine.execution import Stop
+from interlock.engine.marks import PairMarks
 from interlock.engine.runs import Engine
 from interlock.errors import DriverError
 from interlock.fencing.registry import make_agents
 from interlock.hosts.local import Here
 from interlock.hosts.secrets import Secrets
 from interlock.model.topology import ClusterName, RouteName, ServerName, ServerSpec, Topology
-from interlock.ports import FenceAgent, Outside, Prober, Route, Server, Store
+from interlock.ports import FenceAgent, Marks, Outside, Prober, Route, Server, Store, VantagePoint
 from interlock.routes.client import ClientLogin
 from interlock.routes.parts import RouteParts
 from interlock.routes.prober import RouteProber
@@ -97,11 +98,19 @@ class RealWorld:
             self._routes[spec.name] = make_route(spec, parts)
         return self._routes[spec.name]
 
+    def vantage_points(self, cluster: str, /) -> tuple[VantagePoint, ...]:
+        del cluster
+        return ()
+
     def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]:
         spec = self.topology.clusters[ClusterName(cluster)]
         if spec.name not in self._fencing:
             self._fencing[spec.name] = make_agents(spec, outside=self.outside, clock=self._clock, route=self.route)
         return self._fencing[spec.name]
+
+    @property
+    def marks(self) -> Marks:
+        return PairMarks(self._store, self.topology.name)
 
     def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
         if len(calls) < 2:

@@ -10,6 +10,7 @@ from typing import Protocol
 from interlock.bootstrap import RealWorld, read_topology
 from interlock.clock import Clock, Deadline, SystemClock
 from interlock.hosts.secrets import Secrets
+from interlock.model.effects import StartApplier, StopApplier
 from interlock.ports import World
 from interlock.sandbox import sql
 from interlock.sandbox.kinds import kind_named
@@ -64,9 +65,9 @@ class SimulatedBench:
     @contextmanager
     def applier_stopped(self, server: str) -> Iterator[None]:
         channel = self.pair.to_west if server == "west" else self.pair.to_east
-        channel.stop()
+        channel.change(StopApplier(server=channel.target.name, channel=""))
         yield
-        channel.start()
+        channel.change(StartApplier(server=channel.target.name, channel=""))
 
     def put_back(self) -> None:
         """It is thrown away."""
@@ -95,10 +96,10 @@ class RealBench:
 
     @contextmanager
     def applier_stopped(self, server: str) -> Iterator[None]:
-        stop, start = ("STOP REPLICA", "START REPLICA") if self.sandbox.kind == "mysql" else ("STOP SLAVE", "START SLAVE")
-        sql.query(self.sandbox, server, stop)
+        noun = "REPLICA" if self.sandbox.kind == "mysql" else "SLAVE"
+        sql.query(self.sandbox, server, f"STOP {noun} SQL_THREAD")
         yield
-        sql.query(self.sandbox, server, start)
+        sql.query(self.sandbox, server, f"START {noun} SQL_THREAD")
 
     def put_back(self) -> None:
         for name, read_only in (("west", 1), ("east", 0)):

@@ -23,7 +23,9 @@ from interlock.model.effects import (
     SetEventScheduler,
     SetSemiSync,
     StartApplier,
+    StartReceiver,
     StopApplier,
+    StopReceiver,
 )
 from interlock.model.facts import (
     ChannelFacts,
@@ -211,7 +213,7 @@ class SqlServer:
         """Fence and Open return the `position` right after; a Fence or Open that holds already has no effect in the server itself."""
         statements = all_marked(self._words_of(effect, self._dialect), mark)
         match effect:
-            case Repoint() | StopApplier() | StartApplier() | SetSemiSync():
+            case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
                 self._pool.act(statements, bound_s=effect.within_s, doing="replication")
                 self._attuned = None  # its channels may use another kind of position now
                 return {}
@@ -292,7 +294,7 @@ class SqlServer:
 
     def _words_of(self, effect: ServerEffect | ChannelEffect, dialect: Dialect) -> tuple[str, ...]:
         match effect:
-            case Repoint() | StopApplier() | StartApplier() | SetSemiSync():
+            case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
                 return self._channel_words(dialect).script(effect)
             case _:
                 return dialect.script(effect)

@@ -152,6 +152,17 @@ class Database:
         """GTID domain and server id."""
         return int(self.settings.get("gtid_domain_id", self.server_id)), self.server_id
 
+    def position_after(self, number: int) -> Position:
+        """What somebody holds who has been through so many transactions of its log."""
+        gtids = {each.gtid.domain: each.gtid for each in self.log[:number]}
+        match self.flavor:
+            case Flavor.MARIADB:
+                return MariaDBPosition(tuple(gtids[domain] for domain in sorted(gtids)))
+            case Flavor.MYSQL:
+                return MySQLPosition(tuple((GtidSource(uuid_of(each)), ((1, gtids[each].sequence),)) for each in sorted(gtids)))
+            case Flavor.FILES:
+                return FilePosition.of({self.name: point(self.name, number)})
+
     def position_of(self, number: int) -> Position:
         """Of the transaction at this place of its log alone, counted from 1."""
         gtid = self.log[number - 1].gtid

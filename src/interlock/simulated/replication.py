@@ -6,21 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from interlock.errors import StatementFailed
-from interlock.model.effects import ChannelEffect, Repoint, SetSemiSync, StartApplier, StopApplier
+from interlock.model.effects import ChannelEffect, Repoint, SetSemiSync, StartApplier, StartReceiver, StopApplier, StopReceiver
 from interlock.model.facts import ChannelFacts
-from interlock.simulated.database import Database, Transaction
+from interlock.simulated.database import Database, Flavor, Transaction
 
 
 @dataclass(slots=True, kw_only=True)
 class Channel:
-    """`running` is its applier; `lag_known` False makes the server answer NULL. `applied` counts what was seen of the source's log."""
+    """`running` is its applier, `receiving` its receiver; `lag_known` False makes the server answer NULL.
+
+    `received` and `applied` count transactions of the source's log: those that came, and those of them that the applier has been through.
+    `apply_delay_s` is how much later than it comes a transaction is applied, by a slow applier.
+    """
 
     source: Database
     target: Database
     delay_s: float = 0.002
+    apply_delay_s: float = 0.0
     running: bool = True
+    receiving: bool = True
     error: str = ""
     lag_known: bool = True
+    received: int = 0
     applied: int = 0
     neighbour: Callable[[str], Database] | None = None
     """Who can be its source, by name; None for a channel between the masters, which nobody leads elsewhere."""
@@ -49,7 +56,13 @@ class Channel:
             case StopApplier():
                 self.stop()
             case StartApplier():
-                self.start()
+                self._start_applier()
+            case StopReceiver():
+                self.pump()
+                self.receiving = False
+            case StartReceiver():
+                self.receiving = True
+                self.pump()
             case Repoint(source=source) if self.neighbour is not None:
                 self._lead_from(self.neighbour(source))
             case Repoint():
@@ -59,10 +72,16 @@ class Channel:
                     if value is not None:
                         self.target.settings[key] = f"{value:d}"
 
+    def _start_applier(self) -> None:
+        """MariaDB by GTID throws away what it received if neither thread ran, and fetches it again: see the contract suite."""
+        if not self.running and not self.receiving and self.source.flavor is Flavor.MARIADB:
+            self.received = self.applied
+        self.start()
+
     def _lead_from(self, source: Database) -> None:
         """By GTID: from the first transaction of its log that is missing here. A source that lacks one that is here is error 1236."""
         missing = [gtid for gtid in self.target.held.values() if source.held.get(gtid.domain, gtid).sequence < gtid.sequence]
-        self.source, self.applied = source, 0
+        self.source, self.received, self.applied, self.receiving = source, 0, 0, True
         self.target.sources.clear()
         self.connect()
         if missing:
@@ -71,11 +90,15 @@ class Channel:
             self.start()
 
     def pump(self) -> None:
-        """Apply all that is due and can be applied."""
-        while self._can_apply() and self.applied < len(self.source.log):
-            transaction = self.source.log[self.applied]
-            if transaction.at_s + self.delay_s > self.source.clock.monotonic_s() + 1e-9:
+        """Receive all that is due and can come, and apply what came."""
+        if self.target.faults.down:
+            self.received = self.applied  # a server that restarts fetches anew what it had not applied
+        while self._can_receive() and self.received < len(self.source.log) and self._is_due(self.received, self.delay_s):
+            self.received += 1
+        while self._can_apply() and self.applied < self.received:
+            if not self._is_due(self.applied, self.delay_s + self.apply_delay_s):
                 return
+            transaction = self.source.log[self.applied]
             known = self.target.held.get(transaction.gtid.domain)
             if transaction.gtid.server_id != self.target.server_id and (known is None or known.sequence < transaction.gtid.sequence):
                 if transaction.key in self.target.rows:
@@ -96,19 +119,34 @@ class Channel:
                 name="",
                 source=self.source.name,
                 source_address=f"{self.source.name}:3306",
-                receiver="Connecting" if self.source.faults.down else "Yes",
+                receiver=self._receiver(),
                 applier=self.running,
-                lag_s=lag_s if self.lag_known and self.running and not self.source.faults.down else None,
+                lag_s=lag_s if self.lag_known and self.running and self._receiver() == "Yes" else None,
                 error=self.error,
                 using="slave_pos",
+                received=self.source.position_after(self.received),
             ),
         )
 
-    def _can_apply(self) -> bool:
+    def _receiver(self) -> str:
+        """A hung source or a cut link is not noticed at once: the connection stands."""
+        if not self.receiving:
+            return "No"
+        return "Connecting" if self.source.faults.down else "Yes"
+
+    def _can_receive(self) -> bool:
         source, target = self.source.faults, self.target.faults
-        if not self.running or source.down or source.hung or target.down or target.hung:
+        if not self.receiving or source.down or source.hung or target.down or target.hung:
             return False
         return self.source.network.joins(self.source.name, self.target.name)
 
+    def _can_apply(self) -> bool:
+        return self.running and not self.target.faults.down and not self.target.faults.hung
+
+    def _is_due(self, number: int, delay_s: float) -> bool:
+        return self.source.log[number].at_s + delay_s <= self.source.clock.monotonic_s() + 1e-9
+
     def _logged(self, _transaction: Transaction) -> None:
         self.source.clock.after(self.delay_s, self.pump)
+        if self.apply_delay_s:
+            self.source.clock.after(self.delay_s + self.apply_delay_s, self.pump)

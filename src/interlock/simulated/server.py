@@ -16,7 +16,9 @@ from interlock.model.effects import (
     SetEventScheduler,
     SetSemiSync,
     StartApplier,
+    StartReceiver,
     StopApplier,
+    StopReceiver,
 )
 from interlock.model.facts import (
     ChannelFacts,
@@ -172,6 +174,10 @@ class SimulatedServer:
                 return ("stop applying",)
             case StartApplier():
                 return ("apply",)
+            case StopReceiver():
+                return ("stop receiving",)
+            case StartReceiver():
+                return ("receive",)
             case SetSemiSync(waits=waits, acknowledges=acknowledges):
                 return (f"semi-sync: waits {waits}, acknowledges {acknowledges}",)
 
@@ -193,7 +199,7 @@ class SimulatedServer:
                 database.carry_out(Open, lambda: database.set_read_only(on=False), within_s + _LATER_S)
             case SetEventScheduler(on=on):
                 database.carry_out(SetEventScheduler, lambda: setattr(database, "scheduler", "ON" if on else "OFF"), BOUND_S)
-            case Repoint() | StopApplier() | StartApplier() | SetSemiSync():
+            case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
                 database.carry_out(type(effect), lambda: database.change_channel(effect), effect.within_s + _LATER_S)
             case KillSessions(ids=ids):
                 database.carry_out(KillSessions, lambda: _end(database, ids), BOUND_S)

@@ -10,6 +10,7 @@ from interlock.clock import Clock
 from interlock.decisions.leases import LEASE_TTL, HeldLease, Liveness, may_be_taken, needs_renewal
 from interlock.decisions.run_names import run_meant
 from interlock.errors import LeaseLost, PairBusy, StoreFailed
+from interlock.model.marks import Mark
 from interlock.model.verdict import Refuse
 from interlock.ports import Holder, Lease, Record, RunHeader
 
@@ -30,6 +31,7 @@ class MemoryStore:
         self._journals: dict[str, _Journal] = {}
         self._epochs: dict[str, int] = {}
         self._held: dict[str, HeldLease] = {}
+        self._marks: dict[tuple[str, str, str], Mark] = {}
         self.is_full = False
         self.on_append: list[Callable[[str, Sequence[Record], bool], None]] = []
 
@@ -97,6 +99,21 @@ class MemoryStore:
         if held is not None and held.epoch == lease.epoch:
             del self._held[lease.topology]
 
+    def marks(self, topology: str, /) -> tuple[Mark, ...]:
+        of_pair = [mark for mark in self._marks.values() if mark.topology == topology]
+        return tuple(sorted(of_pair, key=lambda mark: (mark.at, mark.kind, mark.subject)))
+
+    def set_mark(self, mark: Mark, /) -> None:
+        """Durable at once, and so is every append before it: they stand in one log. StoreFailed while `is_full` is set."""
+        if self.is_full:
+            raise StoreFailed(f"the disk is full: {mark.topology} can't be marked", hint="make room")
+        self._marks[_key(mark)] = mark
+        self._sync()
+
+    def clear_mark(self, mark: Mark, /) -> None:
+        if self._marks.pop(_key(mark), None) is not None:
+            self._sync()
+
     def close(self) -> None:
         """Nothing to close."""
 
@@ -115,6 +132,10 @@ class MemoryStore:
         if journal is None:
             raise StoreFailed(f"there is no run {run!r} in the store", hint="list them: interlock runs")
         return journal
+
+
+def _key(mark: Mark) -> tuple[str, str, str]:
+    return mark.topology, mark.kind, mark.subject
 
 
 def _copied(run: str, record: Record) -> dict[str, object]:

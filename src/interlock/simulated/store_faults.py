@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from interlock.errors import StoreFailed
+from interlock.model.marks import Mark
 from interlock.ports import Holder, Lease, Record, RunHeader, Store
 from interlock.simulated.process import SimulatedProcess
 
@@ -71,6 +72,22 @@ class ProcessStore:
         self._process.move()
         self._read()
         self._store.release_lease(lease)
+
+    def marks(self, topology: str, /) -> tuple[Mark, ...]:
+        self._read()
+        return self._store.marks(topology)
+
+    def set_mark(self, mark: Mark, /) -> None:
+        self._process.move()
+        self._write()
+        self._store.set_mark(mark)
+        self._process.move()
+
+    def clear_mark(self, mark: Mark, /) -> None:
+        self._process.move()
+        self._write()
+        self._store.clear_mark(mark)
+        self._process.move()
 
     def close(self) -> None:
         self._store.close()

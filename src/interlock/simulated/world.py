@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
+from interlock.engine.marks import PairMarks
 from interlock.errors import InterlockError
 from interlock.model.effects import ChannelEffect, RouteEffect, ServerEffect
 from interlock.model.topology import RouteName, ServerName, Topology
-from interlock.ports import Outside, Prober, Route, Server, Store
+from interlock.ports import FenceAgent, Marks, Outside, Prober, Route, Server, Store, VantagePoint
 from interlock.simulated.clients import SimulatedProber
 from interlock.simulated.outside import SimulatedOutside
 from interlock.simulated.pair import Sent, SimulatedPair
@@ -43,6 +44,20 @@ class SimulatedWorld:
         if spec.name not in self._routes:
             self._routes[spec.name] = SimulatedRoute(spec, self._pair.proxy, self._process, self._note)
         return self._routes[spec.name]
+
+    @property
+    def marks(self) -> Marks:
+        return PairMarks(self._store, self.topology.name)
+
+    def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]:
+        """The simulated pair has none."""
+        del cluster
+        return ()
+
+    def vantage_points(self, cluster: str, /) -> tuple[VantagePoint, ...]:
+        """The simulated pair has none."""
+        del cluster
+        return ()
 
     @property
     def turn(self) -> AbstractContextManager[object]:

@@ -7,6 +7,7 @@ The keys, below the store's prefix; names are percent-encoded:
     record/RUN/SEQ        the records of one append, named by the first one's number; and a token
     lease/TOPOLOGY        epoch and holder; the holder is null once it was released
     epoch/TOPOLOGY        the epoch alone, for comparing
+    mark/TOPOLOGY/KIND/SUBJECT   a mark of the pair, and a token
     alive/TOPOLOGY        there as long as the holder renews: bound to an etcd lease, so that etcd's clock ends it and nobody else's
 
 A *token* is new for every write. A write whose answer was lost is sent again, finds its comparison failing, reads its own token, and so
@@ -50,6 +51,12 @@ class Keys:
 
     def epoch(self, topology: str) -> str:
         return f"{self.prefix}/epoch/{_name(topology)}"
+
+    def marks(self, topology: str) -> str:
+        return f"{self.prefix}/mark/{_name(topology)}/"
+
+    def mark(self, topology: str, kind: str, subject: str) -> str:
+        return f"{self.marks(topology)}{_name(kind)}/{_name(subject)}"
 
     def alive(self, topology: str) -> str:
         return f"{self.prefix}/alive/{_name(topology)}"

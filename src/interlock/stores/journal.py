@@ -49,7 +49,7 @@ def _record(run: str, expected: int, row: tuple[int, bytes, bytes, bytes]) -> Re
         raise StoreFailed(f"record {expected} of run {run} is missing: record {seq} comes next", hint=_BROKEN)
     try:
         parsed = json.loads(body)
-        record = Record(seq=seq, kind=kind.decode(), at=_time(at.decode()), body=parsed)
+        record = Record(seq=seq, kind=kind.decode(), at=time_of(at.decode()), body=parsed)
     except (ValueError, RecursionError) as error:
         raise StoreFailed(f"record {seq} of run {run} can't be read: {error}", hint=_BROKEN) from error
     if not isinstance(parsed, Mapping):
@@ -61,13 +61,14 @@ def header_of(row: sqlite3.Row | tuple[str, str, str, str, str, str | None]) -> 
     """From (name, playbook, topology, started_at, state, outcome)."""
     name, playbook, topology, started_at, state, outcome = row
     try:
-        began = _time(started_at)
+        began = time_of(started_at)
     except ValueError as error:
         raise StoreFailed(f"run {name} can't be read: {error}", hint=_BROKEN) from error
     return RunHeader(run=name, playbook=playbook, topology=topology, started_at=began, state=state, outcome=outcome)
 
 
-def _time(text: str) -> datetime:
+def time_of(text: str) -> datetime:
+    """ValueError if it is no time, or tells no time zone."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")

@@ -53,4 +53,19 @@ SCHEMA: tuple[Version, ...] = (
              expires_at TEXT
            ) STRICT""",
     ),
+    (
+        # What people and runs note on a pair, see model/marks.py. One of a kind for each subject.
+        """CREATE TABLE mark (
+             id INTEGER PRIMARY KEY,
+             topology TEXT NOT NULL,
+             kind TEXT NOT NULL,
+             subject TEXT NOT NULL,
+             set_by TEXT NOT NULL,
+             set_at TEXT NOT NULL,
+             until TEXT,
+             reason TEXT NOT NULL,
+             run TEXT NOT NULL,
+             UNIQUE (topology, kind, subject)
+           ) STRICT""",
+    ),
 )

@@ -11,8 +11,9 @@ from interlock.clock import Clock
 from interlock.decisions.leases import Liveness
 from interlock.decisions.run_names import run_meant
 from interlock.errors import StoreFailed
+from interlock.model.marks import Mark
 from interlock.ports import Holder, Lease, Record, RunHeader
-from interlock.stores import journal, leases, room
+from interlock.stores import journal, leases, marks, room
 from interlock.stores.database import Database, open_database
 from interlock.stores.holder import liveness
 
@@ -100,6 +101,15 @@ class SqliteStore:
 
     def release_lease(self, lease: Lease, /) -> None:
         leases.release(self._database, lease)
+
+    def marks(self, topology: str, /) -> tuple[Mark, ...]:
+        return marks.read(self._database, topology)
+
+    def set_mark(self, mark: Mark, /) -> None:
+        marks.put(self._database, mark)
+
+    def clear_mark(self, mark: Mark, /) -> None:
+        marks.take_away(self._database, mark)
 
     def close(self) -> None:
         self._database.close()

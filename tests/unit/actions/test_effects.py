@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from interlock.actions.catalogue import OWN
-from interlock.model.effects import CallHttp, Effect, Hold, PointTo, Release, RestoreRoute, RunCommand
+from interlock.model.effects import CallHttp, ClearMark, Effect, Hold, PointTo, Release, RestoreRoute, RunCommand, SetMark
 from interlock.model.topology import ClusterName, RouteName, ServerName
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.catalogue import Verb
@@ -50,6 +50,8 @@ class Table:
                     self.world.route(effect.route).apply(effect)
                 case RunCommand() | CallHttp():
                     self.world.outside.run(effect)
+                case SetMark() | ClearMark():
+                    self.world.marks.apply(effect)
                 case _:
                     self.world.server(effect.server).apply(effect, mark="test")
 

@@ -21,7 +21,9 @@ from interlock.model.effects import (
     SetEventScheduler,
     SetSemiSync,
     StartApplier,
+    StartReceiver,
     StopApplier,
+    StopReceiver,
 )
 from interlock.model.topology import ServerName
 from interlock.servers.dialect import Dialect
@@ -67,7 +69,7 @@ def dialect(spoken: str) -> Dialect:
 def script_of(spoken: str, effect: ServerEffect | ChannelEffect) -> tuple[str, ...]:
     flavor, version = SPOKEN[spoken]
     match effect:
-        case Repoint() | StopApplier() | StartApplier() | SetSemiSync():
+        case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
             words = flavor_named(flavor).channels
             assert words is not None
             return words(version_of(version)).script(effect)
@@ -83,6 +85,8 @@ def effects(spoken: str) -> tuple[ServerEffect | ChannelEffect, ...]:
         Repoint(server=EAST, channel="", source=ServerName("west"), host="10.0.0.2", port=3306, using=using),
         StopApplier(server=EAST, channel="x"),
         StartApplier(server=EAST, channel="x"),
+        StopReceiver(server=EAST, channel="x"),
+        StartReceiver(server=EAST, channel="x"),
         SetSemiSync(server=EAST, words=words, waits=True, acknowledges=False, channels=("",)),
     )
 

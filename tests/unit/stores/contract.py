@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from interlock.decisions.leases import Liveness
+from interlock.model.marks import Mark, MarkKind
 from interlock.ports import Holder, Record, RunHeader, Store
 from interlock.simulated.store import MemoryStore
 from interlock.stores.database import open_database
@@ -123,3 +124,20 @@ def record(seq: int, **body: object) -> Record:
 
 def holder(pid: int, *, run: str = "r1", host: str = "ops1") -> Holder:
     return Holder(user="anna", host=host, pid=pid, process_started=f"boot/pid:[1]/{pid}", run=run)
+
+
+def hold(*, topology: str = "shop", minutes: float = 0, by: str = "anna@ops1", until: datetime | None = None) -> Mark:
+    return Mark(
+        topology=topology,
+        kind=MarkKind.HOLD,
+        subject="",
+        by=by,
+        at=START + timedelta(minutes=minutes),
+        reason="disk of east's is replaced",
+        until=until,
+    )
+
+
+def failed(cluster: str, *, topology: str = "shop", minutes: float = 0) -> Mark:
+    at = START + timedelta(minutes=minutes)
+    return Mark(topology=topology, kind=MarkKind.FAILED, subject=cluster, by="anna@ops1", at=at, reason="it is dead", run="r1")

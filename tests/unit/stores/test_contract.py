@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from interlock.decisions.leases import Liveness
 from interlock.errors import LeaseLost, PairBusy, StoreFailed, UsageError
 from interlock.ports import Record, Store
-from unit.stores.contract import KINDS, START, Place, header, holder, place, record
+from unit.stores.contract import KINDS, START, Place, failed, header, hold, holder, place, record
 
 
 @pytest.fixture(params=KINDS)
@@ -268,3 +269,40 @@ def test_a_released_lease_is_free_and_no_longer_the_holders(store: Store) -> Non
     with pytest.raises(LeaseLost, match="the lease of shop was released"):
         store.check_lease(lease)
     assert store.take_lease("shop", holder(2)).epoch == 2
+
+
+# -- marks
+
+
+def test_a_pair_without_marks_has_none(store: Store) -> None:
+    assert store.marks("shop") == ()
+
+
+def test_marks_come_back_as_they_were_set_oldest_first(here: Place) -> None:
+    late = hold(minutes=5, until=START + timedelta(hours=4))
+    early = replace(failed("east", minutes=1), reason="`quo'te\"\n ☃", subject="e/a %s")
+    for mark in (late, early, failed("east", topology="other")):
+        here.another().set_mark(mark)
+    assert here.another().marks("shop") == (early, late)
+
+
+def test_a_mark_of_the_same_kind_and_subject_is_replaced(store: Store) -> None:
+    store.set_mark(hold(minutes=1))
+    store.set_mark(failed("east", minutes=2))
+    store.set_mark(hold(minutes=3, by="ben@ops2"))
+    assert store.marks("shop") == (failed("east", minutes=2), hold(minutes=3, by="ben@ops2"))
+
+
+def test_a_mark_that_is_taken_away_leaves_the_others(store: Store) -> None:
+    """Who set it, and when, plays no part in it."""
+    others = (hold(), failed("east"), failed("west", topology="other"))
+    for mark in (*others, failed("west")):
+        store.set_mark(mark)
+    store.clear_mark(failed("west", minutes=9))
+    assert store.marks("shop") == (failed("east"), hold())
+    assert store.marks("other") == others[2:]
+
+
+def test_taking_away_what_is_not_there_is_no_error(store: Store) -> None:
+    store.clear_mark(hold())
+    assert store.marks("shop") == ()

@@ -19,7 +19,7 @@ from interlock.ports import Lease
 from interlock.stores.database import open_database
 from interlock.stores.schema import APPLICATION_ID, SCHEMA
 from interlock.stores.sqlite import SqliteStore
-from unit.stores.contract import HandClock, header, holder, record
+from unit.stores.contract import HandClock, header, hold, holder, record
 
 
 @pytest.fixture
@@ -266,6 +266,37 @@ def test_an_older_store_is_brought_up_to_date_and_keeps_its_runs(store: SqliteSt
         assert by_hand.execute("SELECT note FROM run").fetchall() == [("moved",)]
 
 
+@pytest.mark.parametrize("version", range(1, len(SCHEMA)))
+def test_a_store_of_any_version_that_shipped_keeps_its_runs_and_takes_marks(path: Path, version: int) -> None:
+    with closing(SqliteStore(open_database(path, SCHEMA[:version]), HandClock())) as old:
+        old.create_run(header("r1"))
+        old.append("r1", [record(1, a=1)], durable=True)
+    with closing(SqliteStore.open(path, HandClock())) as newer:
+        newer.set_mark(hold())
+        assert newer.records("r1") == (record(1, a=1),)
+        assert newer.marks("shop") == (hold(),)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        pytest.param(
+            "kind", "'closed'", "the mark closed of shop can't be read: 'closed' is not a valid MarkKind", id="of another version"
+        ),
+        pytest.param("set_at", "'noon'", "the mark hold of shop can't be read: Invalid isoformat", id="no time"),
+        pytest.param("until", "'2025-03-01'", "the mark hold of shop can't be read: '2025-03-01' has no time zone", id="no time zone"),
+    ],
+)
+def test_a_mark_that_cant_be_read_is_not_passed_over(store: SqliteStore, path: Path, column: str, value: str, message: str) -> None:
+    """Else a hold would hold nothing."""
+    store.set_mark(hold())
+    with closing(sqlite3.connect(path)) as by_hand, by_hand:
+        by_hand.execute(f"UPDATE mark SET {column} = {value}")
+    with pytest.raises(StoreFailed, match=message) as refused:
+        store.marks("shop")
+    assert "newer Interlock" in refused.value.hint
+
+
 def test_a_migration_that_fails_leaves_the_old_version(store: SqliteStore, path: Path) -> None:
     broken = (*NEXT, ("CREATE TABLE run (x)",))
     with pytest.raises(StoreFailed, match="table run already exists"):
@@ -279,7 +310,8 @@ def test_a_migration_that_fails_leaves_the_old_version(store: SqliteStore, path:
 def test_a_newer_store_is_refused_and_left_alone(path: Path) -> None:
     open_database(path, NEXT).close()
     before = path.read_bytes()
-    with pytest.raises(StoreFailed, match="written by a newer Interlock: its schema is version 2, this one knows 1") as refused:
+    told = f"written by a newer Interlock: its schema is version {len(NEXT)}, this one knows {len(SCHEMA)}"
+    with pytest.raises(StoreFailed, match=told) as refused:
         SqliteStore.open(path, HandClock())
     assert "use the newer Interlock" in refused.value.hint
     assert path.read_bytes() == before

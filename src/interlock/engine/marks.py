@@ -1,0 +1,40 @@
+"""`ports.Marks` on a store: the notes on one pair, and the words that a journal and a plan have for them."""
+
+from __future__ import annotations
+
+from interlock.model.effects import ClearMark, MarkEffect, SetMark
+from interlock.model.marks import Mark, MarkKind
+from interlock.ports import Store
+
+
+class PairMarks:
+    def __init__(self, store: Store, topology: str) -> None:
+        self._store = store
+        self._topology = topology
+
+    def all(self) -> tuple[Mark, ...]:
+        return self._store.marks(self._topology)
+
+    def script(self, effect: MarkEffect, /) -> tuple[str, ...]:
+        mark = effect.mark
+        run = f" (run {mark.run})" if mark.run else ""
+        match effect, mark.kind:
+            case SetMark(), MarkKind.FAILED:
+                return (f"store: mark {_subject(mark)} as failed{run}",)
+            case SetMark(), MarkKind.HOLD:
+                return (f"store: hold {_subject(mark)} for {mark.by}: {mark.reason}{run}",)
+            case ClearMark(), MarkKind.FAILED:
+                return (f"store: {_subject(mark)} is marked as failed no more",)
+            case _:
+                return (f"store: release {_subject(mark)}",)
+
+    def apply(self, effect: MarkEffect, /) -> None:
+        match effect:
+            case SetMark(mark=mark):
+                self._store.set_mark(mark)
+            case ClearMark(mark=mark):
+                self._store.clear_mark(mark)
+
+
+def _subject(mark: Mark) -> str:
+    return mark.subject or "the pair"
