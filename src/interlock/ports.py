@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from interlock.model.effects import ChannelEffect, OutsideEffect, RouteEffect, ServerEffect
+from interlock.model.effects import ChannelEffect, FencingEffect, MarkEffect, OutsideEffect, RouteEffect, ServerEffect
 from interlock.model.facts import (
     CanaryFacts,
     ChannelFacts,
@@ -28,6 +28,9 @@ from interlock.model.facts import (
     SessionFacts,
     WriteFacts,
 )
+from interlock.model.fencing import AgentFacts
+from interlock.model.liveness import SeenFrom, VantageKind
+from interlock.model.marks import Mark
 from interlock.model.position import Position
 from interlock.model.topology import ClusterName, RouteName, ServerName, ServerSpec, Topology
 
@@ -165,6 +168,41 @@ class Outside(Protocol):
         ...
 
 
+class VantagePoint(Protocol):
+    """One place from which a cluster's master is looked at."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> VantageKind: ...
+    def look(self, within_s: float, /) -> SeenFrom:
+        """Bounded. What can't be seen is `unknown`; it raises nothing."""
+        ...
+
+
+class FenceAgent(Protocol):
+    """One way of fencing a cluster's master from outside. `whole`: see AgentFacts."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def whole(self) -> bool: ...
+    def facts(self) -> AgentFacts:
+        """By a look of its own, never by what `apply` said."""
+        ...
+
+    def script(self, effect: FencingEffect, /) -> tuple[str, ...]: ...
+    def apply(self, effect: FencingEffect, /) -> None: ...
+
+
+class Marks(Protocol):
+    """The notes on this pair in the store. StoreFailed if they can't be had."""
+
+    def all(self) -> tuple[Mark, ...]: ...
+    def script(self, effect: MarkEffect, /) -> tuple[str, ...]: ...
+    def apply(self, effect: MarkEffect, /) -> None: ...
+
+
 class World(Protocol):
     """All that an action may look at."""
 
@@ -174,6 +212,16 @@ class World(Protocol):
     def route(self, name: str, /) -> Route: ...
     @property
     def outside(self) -> Outside: ...
+    @property
+    def marks(self) -> Marks: ...
+    def vantage_points(self, cluster: str, /) -> tuple[VantagePoint, ...]:
+        """Every place from which the cluster's master can be looked at, its own cluster's and the other's."""
+        ...
+
+    def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]:
+        """The ways of fencing it from outside, in the topology's order."""
+        ...
+
     def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
         """Run independent reads or effects at the same time; the first error (in the order of the calls) is raised after all have ended."""
         ...
@@ -274,6 +322,18 @@ class Store(Protocol):
         ...
 
     def release_lease(self, lease: Lease, /) -> None: ...
+    def marks(self, topology: str, /) -> tuple[Mark, ...]:
+        """Every mark of a pair, oldest first."""
+        ...
+
+    def set_mark(self, mark: Mark, /) -> None:
+        """Durable when this returns. One that stands for the same kind and subject is replaced."""
+        ...
+
+    def clear_mark(self, mark: Mark, /) -> None:
+        """Durable when this returns. Only kind and subject count; none such is no error."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -10,7 +10,9 @@ from interlock.actions import (
     custom,
     events_hand_over,
     evidence,
+    fencing,
     pair_checks,
+    received,
     replicas,
     replication_checks,
     replication_wait,
@@ -29,6 +31,8 @@ from interlock.playbook.catalogue import ActionSpec, Catalogue
 OWN: tuple[ActionSpec, ...] = (
     server_fence.SPEC,
     server_open.SPEC,
+    *fencing.SPECS,
+    *received.SPECS,
     *sessions.SPECS,
     events_hand_over.SPEC,
     *replicas.SPECS,

@@ -111,12 +111,24 @@ def _add_runs(commands: Any) -> None:
     for each in (plan, run):
         each.add_argument("playbook", metavar="PLAYBOOK", help="a playbook's name (see `interlock playbook list`) or its file")
         _add_inputs(each)
+    plan.add_argument("--to", metavar="CLUSTER", help="the same as -i to=CLUSTER")
     run.add_argument(
         "--as", dest="as_", metavar="NAME", help="the run's name (default: the moment it begins); refused if there is a run of that name"
     )
     switchover = _command(commands, "switchover", "runs:switchover", "move the writes to the standby with nothing lost (= run switchover)")
     switchover.add_argument("--to", required=True, metavar="CLUSTER", help="the cluster that takes the writes")
     _add_inputs(switchover)
+    failover = _command(
+        commands,
+        "failover",
+        "failover:failover",
+        "take the writes over from a master that is dead (= run failover)",
+        "Take the writes over from a master that is dead: proved dead from several places, fenced from outside, and with all applied\n"
+        "that was received from it. As long as it answers, the planned switchover is tried first, with a short budget.",
+    )
+    failover.add_argument("--to", required=True, metavar="CLUSTER", help="the cluster that takes the writes")
+    failover.add_argument("--accept", metavar="SENTENCE", help="what can't be proved, accepted word for word as `plan failover` prints it")
+    _add_inputs(failover)
     _command(commands, "runs", "runs:runs", "list the runs, newest first; with a topology, that pair's alone")
     for name, help_ in (
         ("show", "tell a run as a timeline, with its evidence"),

@@ -27,11 +27,7 @@ def run(context: Context) -> Answer:
 
 def switchover(context: Context) -> Answer:
     """`interlock switchover --to CLUSTER`: the playbook of that name."""
-    given = inputs_of(context.options.input)
-    to = context.options.to
-    if to is not None and given.setdefault("to", to) != to:
-        raise UsageError(f"--to says {shown(to)}, and -i to= says {shown(given['to'])}", hint="give one of them")
-    return _start(context, "switchover", given)
+    return _start(context, "switchover", given_to(context))
 
 
 def plan(context: Context) -> Answer:
@@ -40,9 +36,9 @@ def plan(context: Context) -> Answer:
     from interlock.report.history import past_outages_ms  # noqa: PLC0415 - only here
     from interlock.report.plan_text import plan_text  # noqa: PLC0415 - only here
 
-    given = inputs_of(context.options.input)
+    given = given_to(context)
     with wired(context) as wiring:
-        playbook = _playbook(context.options.playbook, wiring)
+        playbook = playbook_of(context.options.playbook, wiring)
         report = make_plan(playbook, given, wiring.world, past_outages_ms(wiring.store, wiring.topology.name, playbook.name))
     refused = report.would != "succeed"
     code = ExitCode.REFUSED if refused else ExitCode.SUCCEEDED
@@ -91,28 +87,39 @@ def _start(context: Context, name: str, given: dict[str, str], run: str | None =
     if run is not None and not RUN_NAME.fullmatch(run):
         raise UsageError(f"--as {shown(run)} is no name for a run", hint=RUN_NAME_RULE)
     with wired(context) as wiring:
-        playbook = _playbook(name, wiring)
-        return _answer(context, carry_out(context, wiring, lambda engine: engine.start(playbook, given, run)))
+        playbook = playbook_of(name, wiring)
+        return answer_of(context, carry_out(context, wiring, lambda engine: engine.start(playbook, given, run)))
 
 
 def _take_up(context: Context, go: Callable[[Engine, str], RunReport]) -> Answer:
     name = context.options.run
     with wired(context, about=name) as wiring:
-        return _answer(context, carry_out(context, wiring, lambda engine: go(engine, name)))
+        return answer_of(context, carry_out(context, wiring, lambda engine: go(engine, name)))
 
 
-def _answer(context: Context, report: RunReport) -> Answer:
+def answer_of(context: Context, report: RunReport) -> Answer:
+    """What the command prints of it, and its exit code."""
     from interlock.report.run_text import run_text  # noqa: PLC0415 - only at the end
 
     code = ExitCode.HALTED if report.exit_code is None else ExitCode(report.exit_code)
     return Answer(plain=to_plain(report), text=lambda width: run_text(report, width, steps=False, said=context.said()), exit_code=code)
 
 
-def _playbook(name: str, wiring: Wiring) -> Playbook:
+def playbook_of(name: str, wiring: Wiring) -> Playbook:
+    """By its name, or from its file."""
     from interlock.playbook.find import find_playbook  # noqa: PLC0415 - with the parser it takes its time
     from interlock.playbook.load import load_playbook  # noqa: PLC0415 - as above
 
     return load_playbook(find_playbook(name, here()), wiring.catalogue)
+
+
+def given_to(context: Context) -> dict[str, str]:
+    """The inputs, with what `--to` says. UsageError if the two differ."""
+    given = inputs_of(context.options.input)
+    to = context.options.to
+    if to is not None and given.setdefault("to", to) != to:
+        raise UsageError(f"--to says {shown(to)}, and -i to= says {shown(given['to'])}", hint="give one of them")
+    return given
 
 
 def inputs_of(words: Sequence[str]) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Who takes writes, and may this server be opened now? The rule of promise 1 in one place.
 
-Numbered as in `engine/INVARIANTS.md`: a server is opened only if (a) the lease is held, (b) every other master is proved fenced, or its
-fence was accepted by name, and (c) it holds the last position of each fenced one.
+Numbered as in `engine/INVARIANTS.md`: a server is opened only if (a) the lease is held, (b) every other master is proved fenced, by itself
+or from outside, or a person answers for it, and (c) it holds the last position of each fenced one; where that can't be asked for, all that
+it ever received from there.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from interlock.decisions.received import is_all_applied
 from interlock.decisions.replication import two_kinds
-from interlock.model.facts import FenceProof, WriteFacts
+from interlock.model.facts import ChannelFacts, FenceProof, WriteFacts
+from interlock.model.fencing import AgentFacts
 from interlock.model.position import Position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
@@ -18,12 +21,26 @@ from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherMaster:
-    """A master that must not take writes. `proof` None: it could not be proved, for the reason `why`."""
+    """A master that must not take writes. `proof` None: it did not prove it itself, for the reason `why`. Then `outside` says what closes
+    it; or `accepted` is the sentence by which a person answers for it.
+    """
 
     name: ServerName
     proof: FenceProof | None
     why: str = ""
-    accepted: bool = False
+    outside: AgentFacts | None = None
+    accepted: str = ""
+
+    @property
+    def is_closed(self) -> bool:
+        return self.proof is not None or self.outside is not None or bool(self.accepted)
+
+    @property
+    def closed_by(self) -> str:
+        """For the record: its last position, or what stands for it."""
+        if self.proof is not None:
+            return str(self.proof.position)
+        return f"fenced from outside by {self.outside.agent}: {self.outside.detail}" if self.outside else self.accepted or self.why
 
 
 def has_stayed_fenced(before: FenceProof, now: FenceProof) -> Verdict:
@@ -38,25 +55,36 @@ def has_stayed_fenced(before: FenceProof, now: FenceProof) -> Verdict:
     )
 
 
-def may_open(target: ServerName, position: Position, others: Sequence[OtherMaster], *, lease_held: bool) -> Verdict:
-    """Done: it may be opened. Wait: it does not hold everything yet. Refuse: it must not be opened."""
+def may_open(
+    target: ServerName, position: Position, others: Sequence[OtherMaster], channels: Sequence[ChannelFacts] = (), *, lease_held: bool
+) -> Verdict:
+    """Done: it may be opened. Wait: it does not hold everything yet. Refuse: it must not be opened.
+
+    `channels` are the target's, and count where another master can't be asked for its last position.
+    """
     if not lease_held:
         return Refuse(f"{target} is not opened: this run's lease is not held", "see `interlock runs`: another run may hold the pair")
     for other in others:
-        if other.proof is None and not other.accepted:
+        if not other.is_closed:
             return Refuse(
                 f"{target} is not opened: {other.name} is not proved fenced ({other.why})",
                 f"fence {other.name} (SET GLOBAL read_only=1), or prove it down, then resume",
             )
     for other in others:
-        if other.proof is not None and not position.can_be_compared_with(other.proof.position):
+        if other.proof is None:
+            applied = is_all_applied(target, other.name, position, channels)
+            if not isinstance(applied, Done):
+                return applied
+        elif not position.can_be_compared_with(other.proof.position):
             return two_kinds(target, position, other.proof.position)
-        if other.proof is not None and not position.contains(other.proof.position):
+        elif not position.contains(other.proof.position):
             behind = position.behind(other.proof.position)
             return Wait(
                 f"{target} is {behind} transactions behind {other.name} ({position} has not reached {other.proof.position})",
                 Applied(target, other.proof.position),
             )
+    if any(other.proof is None for other in others):
+        return Done(f"{target} holds all that it received, and {', '.join(other.closed_by for other in others)}")
     return Done(f"{target} holds all that {', '.join(other.name for other in others)} acknowledged, and nobody else takes writes")
 
 

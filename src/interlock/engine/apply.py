@@ -6,35 +6,44 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from interlock.actions.fencing import look_at
 from interlock.clock import Deadline
+from interlock.decisions.fencing import proof_among
 from interlock.decisions.writes import writers
 from interlock.engine.execution import Execution
 from interlock.engine.states import Event, State
-from interlock.errors import BoundReached, DriverError, OutcomeUnknown, StepFailed
+from interlock.errors import BoundReached, DriverError, OutcomeUnknown, StatementFailed, StepFailed
 from interlock.model.effects import (
     CallHttp,
     ChannelEffect,
+    ClearMark,
     Effect,
     Fence,
+    FenceOutside,
+    FencingEffect,
     Hold,
     KillSessions,
     Open,
     PointTo,
     Release,
+    ReleaseOutside,
     Repoint,
     RestoreRoute,
     RunCommand,
     RunSql,
     ServerEffect,
     SetEventScheduler,
+    SetMark,
     SetSemiSync,
     StartApplier,
+    StartReceiver,
     StopApplier,
+    StopReceiver,
     target_of,
 )
 from interlock.model.facts import WriteFacts
 from interlock.model.topology import ServerName
-from interlock.ports import World
+from interlock.ports import FenceAgent, World
 
 _CLOSE_WITHIN_S = 2.0
 
@@ -67,8 +76,12 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
         match effect:
             case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
-            case Repoint() | StopApplier() | StartApplier() | SetSemiSync():
+            case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
+            case FenceOutside() | ReleaseOutside():
+                lines += [f"{effect.agent}: {line}" for line in agent_of(world, effect).script(effect)]
+            case SetMark() | ClearMark():
+                lines += world.marks.script(effect)
             case Hold() | Release() | PointTo() | RestoreRoute():
                 lines += [f"{effect.route}: {line}" for line in world.route(effect.route).script(effect)]
             case RunCommand() | CallHttp():
@@ -88,11 +101,39 @@ def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadlin
     for effect in effects:
         targets.setdefault(target_of(effect), []).append(effect)
     apart = {f"server {server.name}" for server in execution.world.topology.replicas()}
-    if len(targets) > 1 and all(target.startswith("route ") or target in apart for target in targets):
+    if any(isinstance(effect, FenceOutside) for effect in effects):
+        _fence_outside(execution, effects, deadline, watch)
+    elif len(targets) > 1 and all(target.startswith("route ") or target in apart for target in targets):
         execution.world.gather([_in_order(execution, group, deadline, watch) for group in targets.values()])
     else:
         for effect in effects:
             _one(execution, effect, deadline, watch)
+
+
+def agent_of(world: World, effect: FencingEffect) -> FenceAgent:
+    """StatementFailed if the topology has it no more."""
+    for agent in world.fence_agents(effect.cluster):
+        if agent.name == effect.agent:
+            return agent
+    raise StatementFailed(
+        f"{effect.cluster} has no way of fencing named {effect.agent}", hint="give the topology file that the run began with"
+    )
+
+
+def _fence_outside(execution: Execution, effects: Sequence[Effect], deadline: Deadline, watch: Watch) -> None:
+    """One after the other, until one says by its own look that nothing gets in. A way that fails does not keep the next from being tried:
+    StepFailed with what each had to say once all are tried.
+    """
+    said: list[str] = []
+    for effect in effects:
+        try:
+            _one(execution, effect, deadline, watch)
+        except DriverError as error:
+            said.append(error.message)
+        if isinstance(effect, FenceOutside) and proof_among(look_at(execution.world, effect.cluster).agents) is not None:
+            return
+    if said:
+        raise StepFailed("; ".join(said), hint="mend what the way of fencing says, or see that the server is off and answer for it")
 
 
 def _in_order(execution: Execution, effects: Sequence[Effect], deadline: Deadline, watch: Watch) -> Callable[[], None]:
@@ -119,6 +160,16 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
         case SetEventScheduler() | KillSessions() | Repoint() | StopApplier() | StartApplier() | SetSemiSync():
             sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
+        case StopReceiver() | StartReceiver():
+            sending()
+            world.server(effect.server).apply(effect, mark=execution.mark)
+        case FenceOutside() | ReleaseOutside():
+            sending()
+            with _noting_what_may_land(watch):
+                agent_of(world, effect).apply(effect)
+        case SetMark() | ClearMark():
+            sending()
+            world.marks.apply(effect)
         case RunSql():
             execution.interlock.forget(effect.server)
             with _opening_nothing(execution, deadline):

@@ -225,6 +225,8 @@ def _close(execution: Execution, name: str, deadline: Deadline) -> str:
     server = execution.world.server(name)
     while True:
         try:
+            if execution.interlock.is_closed_outside(server.name):
+                return ""
             if server.write_facts().is_fully_fenced:
                 execution.interlock.prove_fenced(server.name)
             else:

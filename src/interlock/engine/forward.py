@@ -12,9 +12,13 @@ from interlock.engine.gates import pass_gate
 from interlock.engine.journal import RecordKind
 from interlock.engine.steps import BoundStep, bind, record_intents, run_step
 from interlock.errors import DriverError, StepFailed
+from interlock.model.topology import ServerName
 from interlock.model.verdict import Act
 from interlock.playbook.catalogue import Role, Verb
+from interlock.playbook.expressions import Scope
 from interlock.playbook.tree import OnFailure, Parallel, Phase, Playbook, Step
+
+_BEGINS = {Role.HOLDS, Role.FENCES, Role.FENCES_OUTSIDE}
 
 
 def steps_of(phase: Phase) -> tuple[Step, ...]:
@@ -22,9 +26,23 @@ def steps_of(phase: Phase) -> tuple[Step, ...]:
     return tuple(step for item in phase.steps for step in (item.steps if isinstance(item, Parallel) else (item,)))
 
 
+def fenced_outside(playbook: Playbook, scope: Scope) -> set[ServerName]:
+    """The masters that the playbook fences from outside: they need not answer, nor be what they were when they do."""
+    found: set[ServerName] = set()
+    for step in (step for phase in playbook.phases for step in steps_of(phase) if step.spec.role is Role.FENCES_OUTSIDE):
+        bounds = bind(step, scope)
+        found |= {ServerName(str(bound.args["cluster"])) for bound in bounds} if isinstance(bounds, list) else set()
+    return found
+
+
+def needs_no_answer(playbook: Playbook) -> bool:
+    """Whether it is a playbook for a pair of which one side is gone."""
+    return any(step.spec.role is Role.FENCES_OUTSIDE for phase in playbook.phases for step in steps_of(phase))
+
+
 def critical_span(playbook: Playbook) -> range:
     """The phases from the first one that holds or fences to the last one that opens or flips: clients may feel what happens there."""
-    begins = [n for n, p in enumerate(playbook.phases) if any(s.spec.role in {Role.HOLDS, Role.FENCES} for s in steps_of(p))]
+    begins = [n for n, p in enumerate(playbook.phases) if any(s.spec.role in _BEGINS for s in steps_of(p))]
     ends = [n for n, p in enumerate(playbook.phases) if any(s.spec.role in {Role.OPENS, Role.FLIPS} for s in steps_of(p))]
     return range(begins[0], max(ends) + 1) if begins and ends and max(ends) >= begins[0] else range(0)
 
@@ -75,7 +93,8 @@ def go_forward(execution: Execution) -> None:
 def prepare(execution: Execution, phases: Sequence[Phase]) -> None:
     """Before the first effect that clients may feel: connections warm, fences proved, intents on the disk in one write, prober running."""
     world = execution.world
-    masters = [master.name for master in world.topology.masters()]
+    gone = fenced_outside(execution.playbook, execution.scope)
+    masters = [master.name for master in world.topology.masters() if master.name not in gone]
     warm_ups: list[Callable[[], object]] = [world.server(name).warm_up for name in masters]
     warm_ups += [world.route(name).warm_up for name in world.topology.routes]
     try:
@@ -83,6 +102,7 @@ def prepare(execution: Execution, phases: Sequence[Phase]) -> None:
         for name in masters:
             if world.server(name).write_facts().read_only:
                 execution.interlock.prove_as_found(name)
+        execution.interlock.see_marks()
     except DriverError as error:
         raise StepFailed(error.message, hint=error.hint, server=error.server) from error
     if any(kept.values()):

@@ -44,14 +44,14 @@ class Guard:
     def silent(self) -> set[ServerName]:
         return {server for server in self._silent_since_s if self.is_silent(server)}
 
-    def take_locks(self, *, tolerant: bool) -> None:
-        """PairBusy if another session holds one. With `tolerant`, of a run that is taken up: a master that does not answer is left out, and
-        a lock that the run's former process left behind is taken over.
+    def take_locks(self, *, again: bool, tolerant: bool) -> None:
+        """PairBusy if another session holds one. `again`, of a run that is taken up: a lock that the run's former process left behind is
+        taken over. `tolerant`: a master that does not answer is left out.
         """
         for master in self._world.topology.masters():
             asked_at_s = self._clock.monotonic_s()
             try:
-                self._world.server(master.name).take_lock(self._lock, owner=self.lease.holder.run, again=tolerant)
+                self._world.server(master.name).take_lock(self._lock, owner=self.lease.holder.run, again=again)
             except DriverError:
                 if not tolerant:
                     raise

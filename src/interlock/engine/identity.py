@@ -9,12 +9,18 @@ from interlock.errors import DriverError, Refused, UsageError
 from interlock.ports import Record, RunHeader, Store, World
 
 
-def identities(world: World) -> dict[str, object]:
-    """Each master's address and server id, for the journal. DriverError if one does not answer."""
-    return {
-        master.name: {"address": f"{master.host}:{master.port}", "server_id": world.server(master.name).facts().server_id}
-        for master in world.topology.masters()
-    }
+def identities(world: World, *, tolerant: bool) -> dict[str, object]:
+    """Each master's address and server id, for the journal. Of one that does not answer: DriverError, or with `tolerant` the address."""
+    found: dict[str, object] = {}
+    for master in world.topology.masters():
+        its: dict[str, object] = {"address": f"{master.host}:{master.port}"}
+        try:
+            its["server_id"] = world.server(master.name).facts().server_id
+        except DriverError:
+            if not tolerant:
+                raise
+        found[master.name] = its
+    return found
 
 
 def see_same_pair(world: World, recorded: Mapping[str, object], run: str) -> None:
@@ -29,6 +35,8 @@ def see_same_pair(world: World, recorded: Mapping[str, object], run: str) -> Non
                 f"run {run} began with {master.name} at {was.get('address')}, and the topology file has it at {address}",
                 hint="give the topology file that the run began with; if the server has moved, put its old address back to end this run",
             )
+        if "server_id" not in was:
+            continue  # it said nothing when the run began
         try:
             server_id = world.server(master.name).facts().server_id
         except DriverError:

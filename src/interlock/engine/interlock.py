@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from interlock.actions.fencing import look_at
 from interlock.clock import Deadline
+from interlock.decisions.fencing import proof_among
 from interlock.decisions.replication import is_caught_up
 from interlock.decisions.writes import OtherMaster, has_stayed_fenced, may_open
 from interlock.engine.guard import Guard
 from interlock.engine.journal import Journal, RecordKind
-from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, StepFailed, Unreachable
+from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, StepFailed, StoreFailed, Unreachable
 from interlock.model.effects import Open
 from interlock.model.facts import FenceProof
+from interlock.model.marks import Mark, MarkKind
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Done, Refuse, Wait
 from interlock.ports import World
@@ -29,6 +32,22 @@ class Interlock:
         self._journal = journal
         self._standing: dict[ServerName, FenceProof] = {}
         self._found_loose: set[ServerName] = set()
+        self._accepted: dict[ServerName, str] = {}
+        self._failed: dict[ServerName, Mark] | None = None
+
+    def accept(self, server: ServerName, sentence: str) -> None:
+        """A person answers for it: what could not be proved of it stops no opening of this run. On the disk before anything rests on it."""
+        self._journal.write(RecordKind.ACCEPTED, durable=True, server=server, sentence=sentence)
+        self.recall_accepted({server: sentence})
+
+    def recall_accepted(self, accepted: Mapping[ServerName, str]) -> None:
+        """What the journal says was accepted."""
+        self._accepted.update(accepted)
+
+    def see_marks(self) -> None:
+        """Read, under the lease, which clusters a failover took the writes from: they are not opened before they have rejoined."""
+        failed = {mark.subject: mark for mark in self._world.marks.all() if mark.kind is MarkKind.FAILED}
+        self._failed = {master.name: failed[master.cluster] for master in self._world.topology.masters() if master.cluster in failed}
 
     def prove_fenced(self, server: ServerName) -> FenceProof:
         """Prove it now, and let the proof stand. DriverError if it can't be proved, or administrators may still write.
@@ -74,11 +93,13 @@ class Interlock:
 
         The caller has checked lease and locks; they are checked again here after each wait.
         """
+        self._see_not_failed(effect.server)
         target = self._world.server(effect.server)
         others, has_waited = self._others(effect.server), False
         while True:
+            channels = target.channels() if any(other.proof is None for other in others) else ()
             position = target.write_facts().position
-            match may_open(effect.server, position, others, lease_held=True):
+            match may_open(effect.server, position, others, channels, lease_held=True):
                 case Done() if has_waited:
                     others, has_waited = self._others(effect.server), False
                 case Done():
@@ -101,12 +122,28 @@ class Interlock:
             RecordKind.OPENING,
             server=effect.server,
             position=position,
-            others={other.name: other.proof.position if other.proof else other.why for other in others},
+            others={other.name: other.closed_by for other in others},
         )
         self.forget(effect.server)
         self._found_loose.discard(effect.server)
         sending()
         target.apply(effect, mark=mark)
+
+    def _see_not_failed(self, server: ServerName) -> None:
+        """StepFailed if it failed and has not rejoined. A store that says nothing stops nobody's way back (see Guard.lenient)."""
+        if self._failed is None:
+            try:
+                self.see_marks()
+            except StoreFailed:
+                if not self._guard.lenient:
+                    raise
+        mark = (self._failed or {}).get(server)
+        if mark is not None and mark.run != self._journal.run:
+            raise StepFailed(
+                f"{server} is not opened: {mark.reason}, and it has not rejoined since",
+                hint=f"`interlock rejoin {mark.subject}` first",
+                server=server,
+            )
 
     def _others(self, target: ServerName) -> list[OtherMaster]:
         return [self._other(name) for name in self._world.topology.other_masters(target)]
@@ -114,13 +151,13 @@ class Interlock:
     def _other(self, name: ServerName) -> OtherMaster:
         """Proved anew at the last moment. What does not answer then stands by its earlier proof; what has written since has none."""
         standing = self._standing.get(name)
-        if standing is not None and self._guard.is_silent(name):
-            return OtherMaster(name=name, proof=standing)  # it was silent a moment ago: clients wait, and another time-out tells nothing
+        if self._guard.is_silent(name):  # it was silent a moment ago: clients wait, and another time-out tells nothing
+            return OtherMaster(name=name, proof=standing) if standing else self._from_outside(name, "it does not answer")
         try:
             proof = self.prove_fenced(name)
         except (Unreachable, OutcomeUnknown) as silent:
             # It says nothing. What was proved under this lease stands, for nothing has touched it since.
-            return OtherMaster(name=name, proof=standing, why=silent.message)
+            return OtherMaster(name=name, proof=standing) if standing else self._from_outside(name, silent.message)
         except DriverError as denied:
             self.forget(name)
             return OtherMaster(name=name, proof=None, why=denied.message)
@@ -130,3 +167,14 @@ class Interlock:
                 return OtherMaster(name=name, proof=None, why=why)
             case _:
                 return OtherMaster(name=name, proof=proof)
+
+    def is_closed_outside(self, server: ServerName) -> bool:
+        """Whether a way of fencing says so: whatever the server itself would say, no client can write to it."""
+        return proof_among(look_at(self._world, self._world.topology.server(server).cluster).agents) is not None
+
+    def _from_outside(self, name: ServerName, why: str) -> OtherMaster:
+        """It says nothing of itself, and never did in this run. The agents are asked anew, for somebody may have let it start meanwhile."""
+        proof = proof_among(look_at(self._world, self._world.topology.server(name).cluster).agents)
+        if proof is not None:
+            self._journal.write(RecordKind.PROVED_OUTSIDE, server=name, agent=proof.agent, detail=proof.detail)
+        return OtherMaster(name=name, proof=None, why=why, outside=proof, accepted=self._accepted.get(name, ""))

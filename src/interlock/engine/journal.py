@@ -17,6 +17,8 @@ Kinds of records (stored words, never renamed), and what stands in each:
     skipped     step, action, why
     failed      step, action, message, hint, ms
     proved      server, position, canary: a master was proved fenced
+    proved_outside  server, agent, detail: a way of fencing says that no client can write to it
+    accepted    server, sentence: a person answers for what could not be proved
     opening     server, position, others: the interlock let the opening through
     undoing     step, script
     undone      step, detail
@@ -36,6 +38,7 @@ from interlock.clock import Clock
 from interlock.engine.states import State
 from interlock.errors import StoreFailed
 from interlock.model.codec import to_plain
+from interlock.model.topology import ServerName
 from interlock.ports import Record, Store
 
 
@@ -53,6 +56,8 @@ class RecordKind(StrEnum):
     SKIPPED = "skipped"
     FAILED = "failed"
     PROVED = "proved"
+    PROVED_OUTSIDE = "proved_outside"
+    ACCEPTED = "accepted"
     OPENING = "opening"
     UNDOING = "undoing"
     UNDONE = "undone"
@@ -179,6 +184,7 @@ class Progress:
     passed: set[str] = field(default_factory=set)
     kept: Mapping[str, object] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
+    accepted: dict[ServerName, str] = field(default_factory=dict)
     opening: bool = False
     was_going_back: bool = False
     epoch: int = 0
@@ -220,6 +226,8 @@ def _take(progress: Progress, kind: RecordKind, body: Mapping[str, object]) -> N
             progress.was_going_back = body["source"] == State.ROLLING_BACK
             progress.opening = progress.opening or progress.state is State.OPENED
             progress.outcome = None
+        case RecordKind.ACCEPTED:
+            progress.accepted[ServerName(str(body["server"]))] = str(body["sentence"])
         case RecordKind.WARMED:
             progress.kept = _mapping(body["kept"])
         case RecordKind.INTENDED:

@@ -13,7 +13,7 @@ from interlock.decisions.writes import writers
 from interlock.engine.endings import GoBack, drive
 from interlock.engine.events import Asker, Observer, RunBegan
 from interlock.engine.execution import Execution, Stop, StopRequested
-from interlock.engine.forward import go_forward, steps_undone_by_halting, what_was_undone
+from interlock.engine.forward import go_forward, needs_no_answer, steps_undone_by_halting, what_was_undone
 from interlock.engine.guard import Guard
 from interlock.engine.identity import identities, see_not_overtaken, see_same_pair
 from interlock.engine.interlock import Interlock
@@ -189,7 +189,8 @@ class Engine:
                 resumed=True,
             )
         )
-        execution.guard.take_locks(tolerant=True)
+        execution.guard.take_locks(again=True, tolerant=True)
+        execution.interlock.recall_accepted(progress.accepted)
         state = execution.life.now
         if state is State.CHECKING:
             if back:
@@ -243,10 +244,11 @@ class Engine:
                 f"run {unfinished[0]} of this pair is unfinished",
                 hint=f"`interlock resume {unfinished[0]}` or `interlock rollback {unfinished[0]}`",
             )
-        execution.guard.take_locks(tolerant=False)
+        tolerant = needs_no_answer(execution.playbook)
+        execution.guard.take_locks(again=False, tolerant=tolerant)
         roles = pair_roles(self.world)
         inputs = resolve_inputs(execution.playbook, given, topology, writer=roles.writer, standby=roles.standby, unseen=roles.unseen)
-        facts = {"writer": roles.writer, "standby": roles.standby, "masters": identities(self.world)}
+        facts = {"writer": roles.writer, "standby": roles.standby, "masters": identities(self.world, tolerant=tolerant)}
         execution.journal.write(RecordKind.RESOLVED, inputs=inputs, facts=facts)
         self._scope(execution, inputs, facts, {})
         go_forward(execution)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from interlock.actions.action import Action, Check
 from interlock.clock import Deadline
+from interlock.decisions.fencing import sentence
 from interlock.engine.apply import Watch, carry_out, scripts, touched_servers
 from interlock.engine.events import StepActs, StepBegan, StepEnded, StepWaits
 from interlock.engine.execution import Execution
@@ -17,6 +18,7 @@ from interlock.engine.states import Event, State
 from interlock.errors import DriverError, OutcomeUnknown, StepFailed
 from interlock.model.codec import to_plain
 from interlock.model.effects import Effect, is_repeatable
+from interlock.model.topology import ClusterName
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.catalogue import Role, Verb
 from interlock.playbook.expressions import Scope, Unknown
@@ -147,6 +149,7 @@ def run_step(execution: Execution, bound: BoundStep) -> None:
         _see_who_opened(execution, bound)
         ms = (execution.clock.monotonic_s() - began_s) * 1000
         outputs = bound.action.outputs(seen)
+        _note_accepted(execution, bound, outputs)
         name = bound.step.spec.name
         execution.journal.write(RecordKind.DONE, step=bound.key, action=name, why=done.why, warnings=done.warnings, outputs=outputs, ms=ms)
         if bound.key in execution.intents:
@@ -164,6 +167,13 @@ def _see_who_opened(execution: Execution, bound: BoundStep) -> None:
             hint="see who opened it: nobody proved that the other side is closed",
             step=bound.key,
         )
+
+
+def _note_accepted(execution: Execution, bound: BoundStep, outputs: Mapping[str, object]) -> None:
+    """Of a fence from outside that ended without a proof: it rests on the operator's word."""
+    if bound.step.spec.role is Role.FENCES_OUTSIDE and not outputs.get("proved_by"):
+        cluster = execution.world.topology.clusters[ClusterName(str(bound.args["cluster"]))]
+        execution.interlock.accept(cluster.master.name, sentence(cluster))
 
 
 class _NotRepeatable(StepFailed):

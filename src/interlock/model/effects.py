@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from interlock.model.facts import RouteFacts
+from interlock.model.fencing import AgentFacts
+from interlock.model.marks import Mark
 from interlock.model.position import LogPoint
 from interlock.model.topology import ClusterName, RouteName, ServerName
 
@@ -97,6 +99,24 @@ class StartApplier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StopReceiver:
+    """Let a channel receive nothing more. Its applier goes on with what it has."""
+
+    server: ServerName
+    channel: str
+    within_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartReceiver:
+    """Let it receive again."""
+
+    server: ServerName
+    channel: str
+    within_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetSemiSync:
     """Whether the server's commits wait for an acknowledgement, and whether it acknowledges others'; None leaves it as it is.
 
@@ -166,12 +186,47 @@ class CallHttp:
     ca: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FenceOutside:
+    """Have one of a cluster's ways of fencing close its master to clients, and keep it closed when it is started again."""
+
+    cluster: ClusterName
+    agent: str
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseOutside:
+    """Put a way of fencing back as it was seen. It may let a server start; it never makes one take writes."""
+
+    cluster: ClusterName
+    agent: str
+    seen: AgentFacts
+    within_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMark:
+    """Note something on the pair in the store."""
+
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearMark:
+    """Take a note away. None of that kind and subject is no error."""
+
+    mark: Mark
+
+
 ServerEffect = Fence | Open | SetEventScheduler | KillSessions | RunSql
-ChannelEffect = Repoint | StopApplier | StartApplier | SetSemiSync
+ChannelEffect = Repoint | StopApplier | StartApplier | StopReceiver | StartReceiver | SetSemiSync
 """On replication at a server. None of them lets it take writes."""
 RouteEffect = Hold | Release | PointTo | RestoreRoute
 OutsideEffect = RunCommand | CallHttp
-Effect = ServerEffect | ChannelEffect | RouteEffect | OutsideEffect
+FencingEffect = FenceOutside | ReleaseOutside
+MarkEffect = SetMark | ClearMark
+Effect = ServerEffect | ChannelEffect | RouteEffect | OutsideEffect | FencingEffect | MarkEffect
 
 
 def target_of(effect: Effect) -> str:
@@ -179,10 +234,14 @@ def target_of(effect: Effect) -> str:
     match effect:
         case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql():
             return f"server {effect.server}"
-        case Repoint() | StopApplier() | StartApplier() | SetSemiSync():
+        case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
             return f"server {effect.server}"
         case Hold() | Release() | PointTo() | RestoreRoute():
             return f"route {effect.route}"
+        case FenceOutside() | ReleaseOutside():
+            return f"fencing of {effect.cluster}"
+        case SetMark() | ClearMark():
+            return "marks"
         case RunCommand():
             return f"host {effect.host or 'here'}"
         case CallHttp():

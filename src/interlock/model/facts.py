@@ -80,7 +80,9 @@ class ChannelFacts:
 
     `receiver` is the dialect's word (`Yes`, `No`, `Connecting`); `lag_s` is the server's own figure, None when it does not know.
     `using` is the dialect's word for how it finds its place at its source (`slave_pos`, `current_pos`, `auto_position`, `position`), empty
-    if it is not known; `applied` is how far it is in the source's log.
+    if it is not known; `applied` is how far it is in the source's log. `received` is all that came from the source so far, applied or not,
+    in the kind of position that the channel uses; None if the server does not tell. `idle`: the applier has read all of it, but for the
+    beginning of a transaction whose end never came.
     """
 
     server: ServerName
@@ -94,6 +96,8 @@ class ChannelFacts:
     filters: Mapping[str, str] = field(default_factory=dict)
     using: str = ""
     applied: LogPoint | None = None
+    received: Position | None = None
+    idle: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

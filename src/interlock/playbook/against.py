@@ -13,7 +13,7 @@ from interlock.playbook.catalogue import Verb
 from interlock.playbook.safety import in_turn
 from interlock.playbook.tree import Playbook, Step
 
-_CLUSTER_WORDS = ("writer", "standby")
+_CLUSTER_WORDS = ("writer", "standby", "other")
 
 
 def check_against(playbook: Playbook, topology: Topology) -> None:

@@ -24,6 +24,8 @@ class Role(StrEnum):
     HOLDS = "holds"  # begins the outage for new clients
     FENCES = "fences"  # its `server` refuses writes afterwards, and `position` is its last one
     CATCHES_UP = "catches_up"  # its `server` holds its `position` afterwards
+    FENCES_OUTSIDE = "fences_outside"  # nothing can write to its `cluster`, which need not answer for that
+    APPLIES_RECEIVED = "applies_received"  # its `server` holds all that it ever received from its `source`
     OPENS = "opens"  # its `server` takes writes afterwards
     FLIPS = "flips"  # ends the outage
     FOLLOWS = "follows"  # moves servers that are behind the pair: they are put back last, and never fail the way back

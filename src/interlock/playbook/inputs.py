@@ -16,6 +16,7 @@ from interlock.playbook.tree import Input, Playbook
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _ROLES = ("writer", "standby")
+_OTHER = "other"
 
 
 @dataclass(slots=True)
@@ -72,12 +73,24 @@ def resolve_inputs(
             giving.add(f"input {name!r} is missing", f"give it: -i {name}={its.doc or its.kind.value.upper()}")
         elif its.kind is Kind.CLUSTER and its.default in _ROLES:
             values[name] = giving.role(str(its.default))
+        elif its.kind is Kind.CLUSTER and its.default == _OTHER:
+            values[name] = None  # known once the one that it differs from is
         else:
             values[name] = its.default
+    values |= _others(playbook, values, giving)
     if giving.problems:
         raise UsageError("\n".join(giving.problems), hint="; ".join(giving.hints))
     _see_apart(playbook, values, giving)
     return values
+
+
+def _others(playbook: Playbook, values: Mapping[str, object], giving: _Giving) -> dict[str, object]:
+    """The inputs that are whichever cluster another input is not. Where that one has no value, a problem of its own says so."""
+    found: dict[str, object] = {}
+    for name, its in playbook.inputs.items():
+        if values.get(name) is None and its.kind is Kind.CLUSTER and its.default == _OTHER and values.get(str(its.differs_from)):
+            found[name] = next(cluster for cluster in giving.known[Kind.CLUSTER] if cluster != values[str(its.differs_from)])
+    return found
 
 
 def scope_of(

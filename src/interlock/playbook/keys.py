@@ -27,7 +27,7 @@ INPUT_KINDS: Mapping[str, Kind] = {
 }
 INPUT_KEYS = (
     Field(name="type", kind=Kind.TEXT, required=True, choices=tuple(INPUT_KINDS), doc="the kind of its value"),
-    Field(name="default", kind=Kind.ANY, doc="its value if none is given; `writer` or `standby` for a cluster"),
+    Field(name="default", kind=Kind.ANY, doc="its value if none is given; `writer`, `standby` or `other` (than its `not`) for a cluster"),
     Field(name="not", kind=Kind.TEXT, doc="what a cluster must differ from: writer, standby or another input"),
     Field(name="required", kind=Kind.FLAG, doc="whether it must be given; if left out: unless it has a default"),
     Field(name="doc", kind=Kind.TEXT, default="", doc="a line for people"),

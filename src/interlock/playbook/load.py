@@ -179,6 +179,8 @@ def _input(name: str, node: Node, checking: Checking) -> Input | None:
 
 def _check_differs(its: Input, inputs: dict[str, Input], node: Node, problems: Problems) -> None:
     other = its.differs_from
+    if its.kind is Kind.CLUSTER and its.default == "other" and other not in inputs and isinstance(node, MapNode):
+        problems.add(node.place("default"), f"the default of {its.name!r} is other, and it has no `not` that names an input", "not: to")
     if other is None or not isinstance(node, MapNode):
         return
     place = node.place("not")

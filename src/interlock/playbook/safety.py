@@ -1,7 +1,8 @@
 """The part of promise 1 that a file can be held to before anything is touched. The engine holds the rest, whatever a playbook says.
 
 1. Every step that opens a server comes after a step that fences another one, and after a step that makes the opened server catch up with
-   the position of that very fence. Nothing opens the fenced server in between.
+   the position of that very fence. Nothing opens the fenced server in between. Where the other one is fenced from outside, there is no such
+   position: then a step makes the opened server apply all that it received from it.
 2. None of the three is left out by a condition that the opening does not have too, runs for each item of a list, or may fail and go on.
 3. A step that runs at the same time is not before.
 4. Undo steps open nothing: the way back opens by itself, once what was opened is fenced again and the way back is caught up.
@@ -26,6 +27,7 @@ _FENCING_SQL = re.compile(
     r"|\bset\s+(?:global|persist|persist_only|@@)[^;'\"]*\$\{|\bexecute\s+immediate\b|\bprepare\b",
     re.IGNORECASE,
 )
+_ORDERED = (Role.FENCES, Role.FENCES_OUTSIDE, Role.CATCHES_UP, Role.APPLIES_RECEIVED, Role.OPENS)
 _SQL_COMMENT = re.compile(r"/\*.*?\*/|(?:--\s|#)[^\n]*(?:\n|$)", re.DOTALL)
 _READING_SQL = re.compile(r"\s*(?:select|show)\b[^;]*;?\s*", re.IGNORECASE)
 
@@ -46,7 +48,7 @@ def check_safety(playbook: Playbook, problems: Problems, places: Mapping[str, At
         at = places.get(one.step.id, At(one.step.line, 1))
         if one.step.spec.role is Role.OPENS:
             _check_opening(one, placed, problems, at)
-        if one.step.spec.role in (Role.FENCES, Role.CATCHES_UP, Role.OPENS) and one.step.foreach is not None:
+        if one.step.spec.role in _ORDERED and one.step.foreach is not None:
             problems.add(at, f"{one.step.spec.name} in a foreach", "write one step for each server, so that the order is plain")
         _check_step(one.step, problems, at)
         for undo in one.step.undo or ():
@@ -79,6 +81,12 @@ def _check_opening(opening: Placed, placed: tuple[Placed, ...], problems: Proble
     name, server = opening.step.spec.name, _server(opening)
     fences = [one for one in placed if _counts_for(one, opening, Role.FENCES) and _server(one) != server]
     standing = [fence for fence in fences if not _is_reopened(fence, opening, placed)]
+    outside = [one for one in placed if _counts_for(one, opening, Role.FENCES_OUTSIDE) and _named(one, "cluster") != server]
+    if outside and not fences:
+        if not any(_has_applied_all(opening, fence, placed) for fence in outside):
+            what = f"{name} of {server} without applying what it received from {_named(outside[-1], 'cluster')} before it"
+            problems.add(at, what, "put replication.apply_received between the fence and the opening")
+        return
     if not standing:
         why = "after the server that was fenced was opened again" if fences else "without a fence of the other server before it"
         hint = "put an unconditional server.fence of the present writer in an earlier step, outside of foreach and of this parallel"
@@ -114,8 +122,22 @@ def _has_caught_up(opening: Placed, fence: Placed, placed: tuple[Placed, ...]) -
     )
 
 
+def _has_applied_all(opening: Placed, fence: Placed, placed: tuple[Placed, ...]) -> bool:
+    return any(
+        _counts_for(one, opening, Role.APPLIES_RECEIVED)
+        and one.turn > fence.turn
+        and _server(one) == _server(opening)
+        and _named(one, "source") == _named(fence, "cluster")
+        for one in placed
+    )
+
+
 def _server(placed: Placed) -> str:
-    value = placed.step.args.get("server")
+    return _named(placed, "server")
+
+
+def _named(placed: Placed, key: str) -> str:
+    value = placed.step.args.get(key)
     alone = _reference(value)
     return f"${{{alone}}}" if alone else str(value)
 
@@ -128,7 +150,7 @@ def _check_step(step: Step, problems: Problems, at: At) -> None:
     if step.on_failure is OnFailure.CONTINUE and step.spec.verb is not Verb.CHECK:
         problems.add(at, f"on_failure: continue on the {_word(step)} {step.spec.name}", "only a check may fail and the run go on")
     _check_bounds(step, problems, at)
-    if step.undo is not None and step.spec.role in {Role.FENCES, Role.OPENS}:
+    if step.undo is not None and step.spec.role in {Role.FENCES, Role.FENCES_OUTSIDE, Role.OPENS}:
         problems.add(at, f"undo on {step.spec.name}", "leave it out: what was fenced or opened is put back by the interlock alone")
     if step.undo == () and step.spec.role in {Role.HOLDS, Role.FLIPS}:
         problems.add(at, f"undo: none on {step.spec.name}", "clients would be left where the server is closed; give other steps")

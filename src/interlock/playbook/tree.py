@@ -19,7 +19,9 @@ class OnFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """`default` is a literal, or the word `writer` or `standby` for a cluster; `differs_from` the same, or another input's name."""
+    """`default` is a literal, or the word `writer`, `standby` or `other` for a cluster; `differs_from` writer, standby, or another input's
+    name. `other` is the cluster that `differs_from` is not.
+    """
 
     name: str
     kind: Kind

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from interlock.errors import StatementFailed
-from interlock.model.effects import ChannelEffect, Repoint, SetSemiSync, StartApplier, StopApplier
+from interlock.model.effects import ChannelEffect, Repoint, SetSemiSync, StartApplier, StartReceiver, StopApplier, StopReceiver
 from interlock.model.position import LogPoint
 from interlock.servers.mariadb_script import bounded
 from interlock.servers.quoting import text
@@ -45,6 +45,10 @@ class ChannelWords:
                 lines = [self._say(f"STOP {self.noun}", channel, APPLIER)]
             case StartApplier(channel=channel):
                 lines = [self._say(f"START {self.noun}", channel, APPLIER)]
+            case StopReceiver(channel=channel):
+                lines = [self._say(f"STOP {self.noun}", channel, RECEIVER)]
+            case StartReceiver(channel=channel):
+                lines = [self._say(f"START {self.noun}", channel, RECEIVER)]
             case SetSemiSync():
                 lines = self._semi_sync(effect)
         return tuple(self.bound(line, effect.within_s) for line in lines)

@@ -31,6 +31,18 @@ def position(server: ServerName, log: Sequence[Row], applied: Mapping[ServerName
     return FilePosition.of({**points, **({str(server): log_point(log[0])} if log else {})})
 
 
+def received(source: ServerName | None, file: object, offset: object) -> FilePosition | None:
+    """How far the receiver has read its source's log, by a row of the channel's status; None where that says nothing."""
+    if source is None or not file or not text_of(offset):
+        return None
+    return FilePosition.of({str(source): LogPoint.of(text_of(file), int(text_of(offset)))})
+
+
+def is_idle(state: object) -> bool:
+    """Whether the applier says that it has read all there is (both manuals, "Replication SQL Thread States")."""
+    return "has read all relay log" in text_of(state).lower()
+
+
 def wait_by_polling(
     pool: Pool, look: Sequence[str], facts: Callable[[Sequence[Result]], WriteFacts], wanted: Position, within_s: float
 ) -> WriteFacts:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from interlock.model.facts import ChannelFacts, ServerFacts
-from interlock.model.position import LogPoint, MariaDBPosition
+from interlock.model.position import LogPoint, MariaDBPosition, Position
 from interlock.model.topology import ServerName, ServerSpec
+from interlock.servers import file_positions
 from interlock.servers.session import Row, text_of
 
 SETTINGS = (
@@ -88,15 +89,23 @@ def applied_point(row: Row) -> LogPoint | None:
     return LogPoint.of(file, int(text_of(row["Exec_Master_Log_Pos"]))) if file else None
 
 
+def received(row: Row, source: ServerName | None) -> Position | None:
+    """All that the receiver has, in whole transactions where GTIDs are used (MariaDB KB "SHOW REPLICA STATUS", Gtid_IO_Pos)."""
+    if text_of(row.get("Using_Gtid")) not in {"", "No"}:
+        return MariaDBPosition.parse(text_of(row["Gtid_IO_Pos"])) if row.get("Gtid_IO_Pos") is not None else None
+    return file_positions.received(source, row.get("Master_Log_File"), row.get("Read_Master_Log_Pos"))
+
+
 def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> ChannelFacts:
     """One row of SHOW ALL SLAVES STATUS. A receiver's error stands before an applier's."""
     address = address_of(row)
+    source = next((one.name for one in pair if address in one.addresses), None)
     lag = row["Seconds_Behind_Master"]
     errors = [text_of(row[key]) for key in ("Last_IO_Error", "Last_SQL_Error") if row.get(key)]
     return ChannelFacts(
         server=server,
         name=text_of(row["Connection_name"]),
-        source=next((one.name for one in pair if address in one.addresses), None),
+        source=source,
         source_address=address,
         receiver=text_of(row["Slave_IO_Running"]),
         applier=text_of(row["Slave_SQL_Running"]) == "Yes",
@@ -105,4 +114,6 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> Chan
         filters={key.lower(): text_of(row[key]) for key in _CHANNEL_FILTERS if row.get(key)},
         using={"no": "position"}.get(using := text_of(row.get("Using_Gtid")).lower(), using),
         applied=applied_point(row) if row.get("Relay_Master_Log_File") else None,
+        received=received(row, source),
+        idle=file_positions.is_idle(row.get("Slave_SQL_Running_State")),
     )

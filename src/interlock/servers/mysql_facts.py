@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from interlock.model.facts import ChannelFacts, ServerFacts
-from interlock.model.position import LogPoint
+from interlock.model.position import LogPoint, MySQLPosition, Position
 from interlock.model.topology import ServerName, ServerSpec
+from interlock.servers import file_positions
 from interlock.servers.mysql_script import PERSISTED
 from interlock.servers.mysql_words import Words
 from interlock.servers.session import Row, text_of
@@ -115,16 +116,24 @@ def uses_gtids(row: Row) -> bool:
     return is_on(row["Auto_Position"])
 
 
+def received(row: Row, source: ServerName | None) -> Position | None:
+    """All that the receiver has, in whole transactions where GTIDs are used (MySQL manual "SHOW REPLICA STATUS", Retrieved_Gtid_Set)."""
+    if uses_gtids(row):
+        return MySQLPosition.parse(text_of(row["Retrieved_Gtid_Set"])) if row.get("Retrieved_Gtid_Set") is not None else None
+    return file_positions.received(source, row.get("Source_Log_File"), row.get("Read_Source_Log_Pos"))
+
+
 def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers: Sequence[Row]) -> ChannelFacts:
     """One modern row. A receiver's error stands before an applier's; the coordinator's words only point to its workers', which follow."""
     address, name = address_of(row), text_of(row["Channel_Name"])
+    source = next((one.name for one in pair if address in one.addresses), None)
     lag = row["Seconds_Behind_Source"]
     errors = [text_of(row[key]) for key in ("Last_IO_Error", "Last_SQL_Error") if row.get(key)]
     said = [text_of(worker["message"]) for worker in workers if text_of(worker["channel"]) == name]
     return ChannelFacts(
         server=server,
         name=name,
-        source=next((one.name for one in pair if address in one.addresses), None),
+        source=source,
         source_address=address,
         receiver=text_of(row["Replica_IO_Running"]),
         applier=text_of(row["Replica_SQL_Running"]) == "Yes",
@@ -133,4 +142,6 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers
         filters={key.lower(): text_of(row[key]) for key in _FILTERS if row.get(key)},
         using="auto_position" if uses_gtids(row) else "position",
         applied=applied_point(row),
+        received=received(row, source),
+        idle=file_positions.is_idle(row.get("Replica_SQL_Running_State")),
     )

@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 
 from interlock.actions.catalogue import OWN
-from interlock.model.effects import CallHttp, ClearMark, Effect, Hold, PointTo, Release, RestoreRoute, RunCommand, SetMark
+from interlock.engine.apply import agent_of
+from interlock.model.effects import (
+    CallHttp,
+    ClearMark,
+    Effect,
+    FenceOutside,
+    Hold,
+    PointTo,
+    Release,
+    ReleaseOutside,
+    RestoreRoute,
+    RunCommand,
+    SetMark,
+)
 from interlock.model.topology import ClusterName, RouteName, ServerName
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.catalogue import Verb
@@ -52,13 +65,15 @@ class Table:
                     self.world.outside.run(effect)
                 case SetMark() | ClearMark():
                     self.world.marks.apply(effect)
+                case FenceOutside() | ReleaseOutside():
+                    agent_of(self.world, effect).apply(effect)
                 case _:
                     self.world.server(effect.server).apply(effect, mark="test")
 
     def shape(self) -> object:
         pair = self.pair
         databases = [(d.read_only, d.scheduler, dict(d.settings)) for d in (pair.east, pair.west)]
-        channels = [(c.source.name, c.running) for c in (pair.to_west, pair.to_east, *self.replicas)]
+        channels = [(c.source.name, c.running, c.receiving) for c in (pair.to_west, pair.to_east, *self.replicas)]
         return databases, pair.proxy.leads_to, pair.proxy.holding, dict(pair.proxy.weights), self.flag, channels
 
     def _flag(self, argv: Sequence[str]) -> tuple[int, str]:
@@ -119,6 +134,7 @@ LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] =
     "flip": ("route.flip", {"route": ROUTES, "to": ClusterName("west")}, nothing),
     "flip, held": ("route.flip", {"route": ROUTES, "to": ClusterName("west")}, holding),
     "events": ("events.hand_over", {"server": WEST, "was": "ON"}, nothing),
+    "receiver": ("replication.stop_receiving", {"server": WEST, "source": EAST}, nothing),
     "applier": ("applier.pause", {"server": WEST, "source": EAST}, nothing),
     "acknowledge": ("semisync.acknowledge", {"server": EAST, "source": WEST}, semi_sync(acknowledged=False)),
     "semi-sync": ("semisync.hand_over", {"from": EAST, "to": WEST}, semi_sync(acknowledged=True)),
@@ -236,7 +252,7 @@ def test_a_teams_own_check_passes_by_what_it_answers(table: Table, name: str, ar
     assert table.shape() == shape
 
 
-WAITS = {"sessions.drain", "sessions.let_newcomers_end", "replication.wait"}
+WAITS = {"sessions.drain", "sessions.let_newcomers_end", "replication.wait", "replication.apply_received"}
 """These have no effect; they take a moment, and their step ends with it."""
 
 
@@ -253,5 +269,5 @@ def test_newcomers_are_waited_for_and_known_sessions_are_not(table: Table) -> No
 
 
 def test_every_action_that_changes_something_is_in_these_tables() -> None:
-    tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.kill", "ssh", "applier.continue"}  # ssh is a command elsewhere
+    tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.kill", "ssh", "applier.continue", "server.fence_outside"}
     assert {spec.name for spec in OWN if spec.verb is Verb.DO} == tested | WAITS

@@ -9,9 +9,10 @@ import pytest
 from interlock.decisions.evidence import wrote_one_after_the_other
 from interlock.decisions.replication import holds_nothing_extra, is_caught_up
 from interlock.decisions.writes import OtherMaster, is_only_writer, may_open
-from interlock.model.facts import FenceProof, LoggedTransaction, WriteFacts
+from interlock.model.facts import ChannelFacts, FenceProof, LoggedTransaction, WriteFacts
+from interlock.model.fencing import AgentFacts
 from interlock.model.position import MariaDBPosition, parse_position
-from interlock.model.topology import ServerName
+from interlock.model.topology import ClusterName, ServerName
 from interlock.model.verdict import Applied, Done, Refuse, Wait
 
 EAST, WEST, NORTH = ServerName("east"), ServerName("west"), ServerName("north")
@@ -22,8 +23,28 @@ def proved(name: ServerName, position: str) -> OtherMaster:
     return OtherMaster(name=name, proof=FenceProof(server=name, position=AT(position), own=AT(""), canary="refused"))
 
 
-def unproved(name: ServerName, *, accepted: bool = False) -> OtherMaster:
+def unproved(name: ServerName, *, accepted: str = "") -> OtherMaster:
     return OtherMaster(name=name, proof=None, why="it does not answer", accepted=accepted)
+
+
+def outside(name: ServerName) -> OtherMaster:
+    agent = AgentFacts(agent="power", cluster=ClusterName(name), fenced=True, whole=True, detail="off")
+    return OtherMaster(name=name, proof=None, why="it does not answer", outside=agent)
+
+
+def channel(received: str | None, *, receiver: str = "No", applier: bool = True, error: str = "") -> ChannelFacts:
+    """Into west, from east."""
+    return ChannelFacts(
+        server=WEST,
+        name="",
+        source=EAST,
+        source_address="",
+        receiver=receiver,
+        applier=applier,
+        lag_s=None,
+        error=error,
+        received=AT(received) if received is not None else None,
+    )
 
 
 MAY_OPEN = {
@@ -31,9 +52,8 @@ MAY_OPEN = {
     "proved, one missing": ([proved(EAST, "1-1-6")], "1-1-5", True, Wait),
     "proved, a domain missing": ([proved(EAST, "1-1-5,3-3-1")], "1-1-5", True, Wait),
     "not proved": ([unproved(EAST)], "1-1-5", True, Refuse),
-    "not proved, accepted by name": ([unproved(EAST, accepted=True)], "1-1-5", True, Done),
     "lease lost": ([proved(EAST, "1-1-5")], "1-1-5", False, Refuse),
-    "lease lost, though accepted": ([unproved(EAST, accepted=True)], "1-1-5", False, Refuse),
+    "lease lost, though accepted": ([unproved(EAST, accepted="I answer for it")], "1-1-5", False, Refuse),
     "one of two not proved": ([proved(EAST, "1-1-5"), unproved(NORTH)], "1-1-5", True, Refuse),
     "not proved comes before not there": ([proved(EAST, "1-1-9"), unproved(NORTH)], "1-1-5", True, Refuse),
     "one of two is ahead": ([proved(EAST, "1-1-5"), proved(NORTH, "3-3-2")], "1-1-5", True, Wait),
@@ -52,6 +72,34 @@ def test_a_server_may_be_opened_only_if_nobody_else_writes_and_it_holds_all(
     if isinstance(verdict, Wait):
         assert isinstance(verdict.until, Applied)
         assert not AT(held).contains(verdict.until.position)
+    if isinstance(verdict, Refuse):
+        assert verdict.hint
+
+
+WITHOUT_ITS_WORD = {
+    "all that came is applied": (outside(EAST), [channel("1-1-5")], Done),
+    "more is applied than came": (outside(EAST), [channel("1-1-4")], Done),
+    "nothing ever came": (outside(EAST), [channel("")], Done),
+    "one that came is not applied": (outside(EAST), [channel("1-1-6")], Wait),
+    "more may come": (outside(EAST), [channel("1-1-5", receiver="Yes")], Wait),
+    "more may come soon": (outside(EAST), [channel("1-1-5", receiver="Connecting")], Wait),
+    "the applier has stopped before the end": (outside(EAST), [channel("1-1-6", applier=False)], Refuse),
+    "the applier has failed before the end": (outside(EAST), [channel("1-1-6", error="1062 duplicate")], Refuse),
+    "the applier has stopped at the end": (outside(EAST), [channel("1-1-5", applier=False)], Done),
+    "what came is not known": (outside(EAST), [channel(None)], Refuse),
+    "it replicates from nobody": (outside(EAST), [], Refuse),
+    "accepted by name, all applied": (unproved(EAST, accepted="I answer for it"), [channel("1-1-5")], Done),
+    "accepted by name, not all applied": (unproved(EAST, accepted="I answer for it"), [channel("1-1-6")], Wait),
+    "neither closed nor accepted": (unproved(EAST), [channel("1-1-5")], Refuse),
+}
+
+
+@pytest.mark.parametrize(("other", "channels", "kind"), WITHOUT_ITS_WORD.values(), ids=WITHOUT_ITS_WORD.keys())
+def test_where_the_other_says_nothing_all_that_came_from_it_must_be_applied(
+    other: OtherMaster, channels: list[ChannelFacts], kind: type
+) -> None:
+    verdict = may_open(WEST, AT("1-1-5"), [other], channels, lease_held=True)
+    assert isinstance(verdict, kind)
     if isinstance(verdict, Refuse):
         assert verdict.hint
 

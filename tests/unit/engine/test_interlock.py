@@ -37,7 +37,7 @@ class Bare:
         header = RunHeader(run="r", playbook="p", topology="shop", started_at=pair.clock.wall(), state="checking")
         self.stage.store.create_run(header)
         self.guard = Guard(self.stage.store, lease, self.world, pair.clock)
-        self.guard.take_locks(tolerant=False)
+        self.guard.take_locks(again=False, tolerant=False)
         self.interlock = Interlock(self.world, self.guard, Journal(self.stage.store, "r", pair.clock, str))
         pair.to_west.delay_s = 0.5
         pair.clock.sleep(0.2)

@@ -1,0 +1,47 @@
+"""`interlock failover`: the planned switchover as long as the writer answers, otherwise the playbook of that name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from interlock.cli.context import Answer, Context, note, wired
+from interlock.cli.runs import answer_of, carry_out, given_to, playbook_of
+from interlock.engine.emergency import PLANNED, SHORT_BUDGET, answers, falls_through, writer_of_other_side
+from interlock.model.codec import to_plain
+
+if TYPE_CHECKING:
+    from interlock.bootstrap import Wiring
+    from interlock.engine.report import RunReport
+
+
+def failover(context: Context) -> Answer:
+    """`interlock failover --to CLUSTER [--accept SENTENCE]`."""
+    given = given_to(context)
+    if context.options.accept is not None:
+        given["accept"] = context.options.accept
+    with wired(context) as wiring:
+        first = _planned(context, wiring, given)
+        if first is not None and not falls_through(first.outcome):
+            return answer_of(context, first)
+        playbook = playbook_of("failover", wiring)
+        report = carry_out(context, wiring, lambda engine: engine.start(playbook, given))
+        answer = answer_of(context, report)
+        if first is None:
+            return answer
+        tried = {"run": first.run, "playbook": first.playbook, "outcome": first.outcome, "problems": to_plain(first.problems)}
+        return Answer(plain={**_mapping(answer.plain), "tried_first": tried}, text=answer.text, exit_code=answer.exit_code)
+
+
+def _planned(context: Context, wiring: Wiring, given: dict[str, str]) -> RunReport | None:
+    """The planned switchover with a short budget; None if nobody answers there whom it could ask."""
+    source = writer_of_other_side(wiring.world, given["to"])
+    if source is None or given.get("from", source) != source or not answers(wiring.world, source):
+        return None
+    note(f"{source} answers: the planned switchover is tried first, with a short budget")
+    playbook = playbook_of(PLANNED, wiring)
+    inputs = {"to": given["to"], **SHORT_BUDGET}
+    return carry_out(context, wiring, lambda engine: engine.start(playbook, inputs))
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,60 @@
+"""Has a server applied all that it ever received from a source that is gone?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from interlock.decisions.replication import two_kinds
+from interlock.model.facts import ChannelFacts, WriteFacts
+from interlock.model.position import FilePosition, Position
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
+
+
+def is_all_applied(server: ServerName, source: ServerName, position: Position, channels: Sequence[ChannelFacts]) -> Verdict:
+    """Done only once nothing more can come (its receiver is stopped) and all that came is applied. An applier that has stopped is told
+    apart from a slow one.
+    """
+    channel = next((one for one in channels if one.source == source), None)
+    direction = f"replication from {source} to {server}"
+    if channel is None:
+        return Refuse(f"{direction} is not set up: what {server} lacks can't be told", f"see SHOW REPLICA STATUS on {server}")
+    if channel.receiver != "No":
+        return Wait(f"{direction}: the receiver still runs ({channel.receiver}), so what it received is not final")
+    if channel.received is None:
+        return Refuse(f"{direction}: {server} does not tell what it received", f"see SHOW REPLICA STATUS on {server}")
+    if not position.can_be_compared_with(channel.received):
+        return two_kinds(server, position, channel.received)
+    if position.contains(channel.received):
+        return Done(f"{server} has applied all that it received from {source} ({str(channel.received) or 'nothing'})")
+    if isinstance(channel.received, FilePosition) and channel.idle:
+        return Done(f"{server} has applied all whole transactions that it received from {source} ({channel.received})")
+    behind = position.behind(channel.received)
+    if channel.error or not channel.applier:
+        return Refuse(
+            f"{server} has {behind} transactions of {source} that it did not apply, and its applier has stopped"
+            + (f": {channel.error}" if channel.error else ""),
+            f"mend what stops it on {server} and start its applier, then try again: opened now, {server} would lose them",
+        )
+    return Wait(f"{server} still applies what it received from {source}: {behind} transactions left", Applied(server, channel.received))
+
+
+def can_take_over(server: ServerName, source: ServerName, facts: WriteFacts, channels: Sequence[ChannelFacts]) -> Verdict:
+    """Before anything is touched: is it a standby that has what `source` sent, or can still apply it?"""
+    channel = next((one for one in channels if one.source == source), None)
+    if not facts.read_only:
+        return Refuse(f"{server} takes writes already", f"`interlock status`: if {server} is the writer, there is nothing to take over")
+    if channel is None:
+        return Refuse(f"{server} does not replicate from {source}, so it holds nothing of it", "see whether another server does")
+    if channel.received is None:
+        return Refuse(f"{server} does not tell what it received from {source}", f"see SHOW REPLICA STATUS on {server}")
+    if channel.error and not channel.applier:
+        return Refuse(
+            f"the applier of {server} has stopped: {channel.error}",
+            f"mend what stops it on {server} and start its applier: what it received and did not apply would be lost",
+        )
+    if not channel.applier:
+        return Refuse(f"the applier of {server} is stopped", f"start it on {server}: what it received and did not apply would be lost")
+    behind = facts.position.behind(channel.received)
+    left = f", {behind} transactions of it not applied yet" if behind else ""
+    return Done(f"{server} is a standby of {source} that received {str(channel.received) or 'nothing'}{left}")
