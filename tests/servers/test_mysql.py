@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,19 +141,49 @@ def test_a_fence_stops_administrators_too_and_outlives_a_restart(lab: Sandbox, b
     [
         pytest.param("SET GLOBAL read_only=1", "read_only", id="read-only"),
         pytest.param("SET GLOBAL super_read_only=1", "super_read_only", id="super-read-only"),
-        pytest.param("SET PERSIST super_read_only=1", "super_read_only+persisted", id="persisted"),
+        pytest.param("SET PERSIST super_read_only=1", "super_read_only+persisted:super_read_only=ON", id="persisted"),
+        pytest.param(
+            "SET PERSIST read_only=1; SET PERSIST super_read_only=0",
+            "read_only+persisted:super_read_only=OFF+persisted:read_only=ON",
+            id="each-otherwise",
+        ),
+        pytest.param(
+            "SET PERSIST read_only=0; SET GLOBAL super_read_only=1",
+            "super_read_only+persisted:read_only=OFF",
+            id="persisted-open",
+        ),
     ],
 )
-def test_an_undone_opening_puts_the_fence_back_as_it_was_seen(lab: Sandbox, west: Server, before: str, word: str) -> None:
+def test_an_undone_opening_puts_the_fence_back_as_it_was_seen(lab: Sandbox, bench: RealBench, before: str, word: str) -> None:
+    """With what is persisted, variable by variable. Where that is an OFF, a privilege is asked for before anything is touched."""
     sql.query(lab, "west", "SET GLOBAL read_only=0")
-    sql.query(lab, "west", before)
+    for statement in before.split("; "):
+        sql.query(lab, "west", statement)
+    west, wanted = bench.first.server("west"), "PERSIST_RO_VARIABLES_ADMIN ON *.* TO 'interlock'@'%'"
+    assert west.missing_privileges() == ((f"GRANT {wanted}",) if "=OFF" in word else ())
+    with granted(lab, wanted if "=OFF" in word else ""):
+        put_back_after_an_opening(lab, bench.second.server("west"), word)
+
+
+def put_back_after_an_opening(lab: Sandbox, west: Server, word: str) -> None:
     was = state(lab, "west")
     seen = west.write_facts().fence
     west.apply(Open(server=WEST), "m")
     assert (state(lab, "west"), west.write_facts().fence) == ((0, 0, 0), "")
     west.apply(Fence(server=WEST, within_s=1.0, as_was=seen), "m")
-    assert (seen, state(lab, "west")) == (word, was)
+    assert (seen, state(lab, "west"), west.write_facts().fence) == (word, was, word)
     west.apply(Open(server=WEST), "m")
+
+
+@contextmanager
+def granted(lab: Sandbox, privilege: str) -> Iterator[None]:
+    """A privilege that Interlock's account does not have otherwise; empty for none."""
+    if privilege:
+        sql.query(lab, "east", f"GRANT {privilege}")
+        until(lambda: privilege.split(maxsplit=1)[0] in str(sql.query(lab, "west", "SHOW GRANTS FOR interlock")))
+    yield
+    if privilege:
+        sql.query(lab, "east", f"REVOKE {privilege.replace(' TO ', ' FROM ')}")
 
 
 @pytest.mark.parametrize(
@@ -184,14 +214,27 @@ def test_a_fence_of_somebody_else_is_made_as_close_as_can_be_and_put_back(
     bench.first.server("east").apply(OPEN, "m")
 
 
-def test_an_undone_fence_leaves_what_was_persisted_before_it(lab: Sandbox, east: Server) -> None:
-    sql.query(lab, "east", "SET PERSIST super_read_only=1")
-    sql.query(lab, "east", "SET GLOBAL read_only=0")
+@pytest.mark.parametrize(
+    ("before", "word"),
+    [
+        pytest.param("SET PERSIST super_read_only=1", "persisted:super_read_only=ON", id="on"),
+        pytest.param("SET PERSIST super_read_only=0", "persisted:super_read_only=OFF", id="off"),
+        pytest.param(
+            "SET PERSIST read_only=1; SET PERSIST super_read_only=0",
+            "persisted:super_read_only=OFF+persisted:read_only=ON",
+            id="each-otherwise",
+        ),
+    ],
+)
+def test_an_undone_fence_leaves_what_was_persisted_before_it(lab: Sandbox, east: Server, before: str, word: str) -> None:
+    for statement in (*before.split("; "), "SET GLOBAL read_only=0"):
+        sql.query(lab, "east", statement)
     seen = east.write_facts()
-    assert (seen.read_only, seen.fence) == (False, "persisted")
+    assert (seen.read_only, seen.fence) == (False, word)
     east.apply(FENCE, "m")
+    assert east.write_facts().is_fully_fenced
     east.apply(Open(server=EAST, as_was=seen.fence), "m")
-    assert state(lab, "east") == (0, 0, 1)
+    assert (state(lab, "east")[:2], east.write_facts().fence) == ((0, 0), word)
     east.apply(OPEN, "m")
     assert state(lab, "east") == (0, 0, 0)
 

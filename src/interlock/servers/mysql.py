@@ -19,7 +19,7 @@ from interlock.servers.last_statements import last_statements
 from interlock.servers.mysql_accounts import accounts
 from interlock.servers.mysql_locks import lock_holders
 from interlock.servers.mysql_script import SETUP, script, session_bounds, whole_seconds, write_state
-from interlock.servers.mysql_words import OLDEST, Words, words
+from interlock.servers.mysql_words import NEED_TO_KEEP_AN_OFF, OLDEST, Words, words
 from interlock.servers.pool import Pool, Purpose
 from interlock.servers.quoting import seconds, text
 from interlock.servers.session import MARGIN_S, READ_BOUND_S, Result, Row, Setup, text_of
@@ -41,7 +41,7 @@ class Followed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MySQL:
     """`uuid` is its own, known once it is attuned. `by_file`: its channels from the pair (`follows`) use no GTIDs; then positions
-    are files and offsets.
+    are files and offsets. `starts_open`: it is fenced, and it is persisted that it is not.
     """
 
     version: Version
@@ -49,13 +49,14 @@ class MySQL:
     uuid: str = ""
     by_file: bool = False
     follows: tuple[Followed, ...] = ()
+    starts_open: bool = False
 
     flavor = "mysql"
     setup: Setup = SETUP
 
     @property
     def needs(self) -> Sequence[Need]:
-        return self.words.needs
+        return (*self.words.needs, NEED_TO_KEEP_AN_OFF) if self.starts_open else self.words.needs
 
     @property
     def look(self) -> tuple[str, ...]:
@@ -71,7 +72,8 @@ class MySQL:
             Followed(name=addresses[mysql_facts.address_of(row)], address=mysql_facts.address_of(row), channel=text_of(row["Channel_Name"]))
             for row in ours
         )
-        return replace(self, uuid=text_of(told.rows[0]["uuid"]), by_file=by_file, follows=tuple(follows))
+        starts_open = mysql_facts.starts_open(state.rows[0])
+        return replace(self, uuid=text_of(told.rows[0]["uuid"]), by_file=by_file, follows=tuple(follows), starts_open=starts_open)
 
     # -- words
 

@@ -5,13 +5,13 @@ Rows of SHOW SLAVE STATUS are read by the newer names (`modern`), so that a vers
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from interlock.model.facts import ChannelFacts, ServerFacts
 from interlock.model.position import LogPoint, MySQLPosition, Position
 from interlock.model.topology import ServerName, ServerSpec
 from interlock.servers import file_positions
-from interlock.servers.mysql_script import PERSISTED
+from interlock.servers.mysql_script import Seen
 from interlock.servers.mysql_words import Words
 from interlock.servers.session import Row, text_of
 
@@ -64,11 +64,15 @@ def is_on(value: object) -> bool:
 
 
 def fence_of(row: Row) -> str:
-    """How it is fenced, from `look`: `super_read_only`, `read_only`, each perhaps `+persisted`; `persisted` alone if it is open now and
-    would start fenced; empty if it is open.
-    """
+def persisted(row: Row) -> Mapping[str, bool]:
+    """Of the two variables those that are persisted, and whether as ON."""
+    said = (one.partition("=") for one in text_of(row.get("persisted")).split(",") if one)
+    return {name: is_on(value) for name, _, value in said}
+
+
+    """How it is fenced, from `look`: see `mysql_script.Seen`. Empty if it is open, and nothing is persisted."""
     closed = "super_read_only" if is_on(row["super_read_only"]) else "read_only" if is_on(row["read_only"]) else ""
-    return "+".join(filter(None, [closed, PERSISTED if is_on(row.get("persisted")) else ""]))
+    return str(Seen(closed=closed, persisted=persisted(row)))
 
 
 def is_loose(row: Row) -> bool:
@@ -78,7 +82,12 @@ def is_loose(row: Row) -> bool:
 
 def is_fleeting(row: Row) -> bool:
     """It is not persisted that administrators are stopped. Only of servers that persist."""
-    return is_on(row["super_read_only"]) and "super_read_only" not in text_of(row.get("persisted")).split(",")
+    return is_on(row["super_read_only"]) and not persisted(row).get("super_read_only", False)
+
+
+def starts_open(row: Row) -> bool:
+    """It is fenced, and what is persisted opens it at its next start."""
+    return (is_on(row["read_only"]) or is_on(row["super_read_only"])) and not all(persisted(row).values())
 
 
 def server_facts(server: ServerName, row: Row, *, log: Sequence[Row], channels: Sequence[Row], our_clock_s: float) -> ServerFacts:

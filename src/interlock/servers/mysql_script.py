@@ -7,11 +7,16 @@ idle open transaction, whose COMMIT is then refused (1290), nor for LOCK TABLES 
 `read_only=1` leaves `super_read_only` as it is, and `super_read_only=0` leaves `read_only`.
 
 From 8.0 on a fence is persisted: a server that restarts is still fenced. An opening takes that back first; the option file's word stands.
+What was persisted of the two variables (ON, OFF or nothing, each for itself) is put back as it was seen. `SET PERSIST read_only=0` opens
+a server that is to stay fenced: there SET PERSIST_ONLY puts an OFF back, which wants PERSIST_RO_VARIABLES_ADMIN (3630 without it).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
 from interlock.servers.mysql_words import Words
@@ -26,15 +31,36 @@ SETUP = Setup(
 """`processlist`: 8.0 and newer name its columns in capitals."""
 
 PERSISTED = "persisted"
+_BOTH = ("super_read_only", "read_only")
 _PERSISTED = (
-    ", (SELECT GROUP_CONCAT(variable_name ORDER BY variable_name) FROM performance_schema.persisted_variables "
-    "WHERE variable_name IN ('read_only', 'super_read_only') AND variable_value = 'ON') AS persisted"
+    ", (SELECT GROUP_CONCAT(CONCAT(variable_name, '=', variable_value) ORDER BY variable_name DESC) "
+    "FROM performance_schema.persisted_variables WHERE variable_name IN ('read_only', 'super_read_only')) AS persisted"
 )
 _WRITE_STATE = (
     "SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.super_read_only AS super_read_only, @@GLOBAL.gtid_executed AS executed, "
     "@@GLOBAL.event_scheduler AS event_scheduler"
 )
-_FORGET = ("RESET PERSIST IF EXISTS super_read_only", "RESET PERSIST IF EXISTS read_only")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How a server was fenced: the closer of the two variables that is on, and what is persisted of each (True for ON). As text it is a
+    `WriteFacts.fence`: `super_read_only+persisted:super_read_only=ON`.
+    """
+
+    closed: str
+    persisted: Mapping[str, bool]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        words = text.split("+")
+        closed = next((one for one in _BOTH if one in words), "")
+        kept = [one.removeprefix(f"{PERSISTED}:").partition("=") for one in words if one.startswith(f"{PERSISTED}:")]
+        return cls(closed=closed, persisted={name: value == "ON" for name, _, value in kept})
+
+    def __str__(self) -> str:
+        kept = [f"{PERSISTED}:{name}={'ON' if self.persisted[name] else 'OFF'}" for name in _BOTH if name in self.persisted]
+        return "+".join(filter(None, [self.closed, *kept]))
 
 
 def write_state(words: Words) -> str:
@@ -47,8 +73,7 @@ def script(effect: ServerEffect, words: Words, look: tuple[str, ...]) -> tuple[s
         case Fence(within_s=within_s, as_was=as_was):
             return (_bound(within_s), *_fencing(as_was, words), *look)
         case Open(within_s=within_s, as_was=as_was):
-            forget = _FORGET if words.persists and PERSISTED not in as_was else ()
-            return (_bound(within_s), *forget, "SET GLOBAL read_only=0", *look)
+            return (_bound(within_s), *_opening(as_was, words), *look)
         case SetEventScheduler(on=on):
             return (f"SET GLOBAL event_scheduler={'ON' if on else 'OFF'}",)
         case KillSessions(ids=ids):
@@ -61,11 +86,30 @@ def _fencing(as_was: str, words: Words) -> tuple[str, ...]:
     """The closest fence there is, or the one that was seen before: it stands before what is closer or persisted is taken back."""
     if not as_was:
         return ("SET PERSIST super_read_only=1" if words.persists else "SET GLOBAL super_read_only=1",)
-    seen = as_was.split("+")
-    keeps, is_super = PERSISTED in seen and words.persists, "super_read_only" in seen
-    fence = f"SET {'PERSIST' if keeps else 'GLOBAL'} {'super_read_only' if is_super else 'read_only'}=1"
-    forget = _FORGET if words.persists and not keeps else _FORGET[:1] if keeps and not is_super else ()
-    return (fence, *forget, *(() if is_super else ("SET GLOBAL super_read_only=0",)))
+    seen = Seen.parse(as_was)
+    closed = seen.closed or "read_only"
+    loosened = () if closed == "super_read_only" else ("SET GLOBAL super_read_only=0",)
+    if not words.persists:
+        return (f"SET GLOBAL {closed}=1", *loosened)
+    kept = [_persist(name, seen.persisted.get(name), only=True) for name in (closed, *(one for one in _BOTH if one != closed))]
+    fence = () if seen.persisted.get(closed) else (f"SET GLOBAL {closed}=1",)
+    return (*fence, *kept, *loosened)
+
+
+def _opening(as_was: str, words: Words) -> tuple[str, ...]:
+    """Nothing is left persisted, or what was seen before: nothing of that is ON that a fence of ours did not put there."""
+    if not words.persists:
+        return ("SET GLOBAL read_only=0",)
+    kept = Seen.parse(as_was).persisted
+    forget = [_persist(name, None) for name in _BOTH if name not in kept]
+    return (*forget, "SET GLOBAL read_only=0", *(_persist(name, False) for name in _BOTH if kept.get(name) is False))
+
+
+def _persist(name: str, value: bool | None, *, only: bool = False) -> str:  # noqa: FBT001 - what is persisted; None is nothing
+    """With `only` an OFF is kept for the next start alone."""
+    if value is None:
+        return f"RESET PERSIST IF EXISTS {name}"
+    return f"SET PERSIST{'_ONLY' if only and not value else ''} {name}={value:d}"
 
 
 def whole_seconds(within_s: float) -> int:

@@ -32,6 +32,10 @@ NEEDS = (
     Need(privilege="XA_RECOVER_ADMIN", what_for="to see prepared XA transactions"),
     _SELECT,
 )
+NEED_TO_KEEP_AN_OFF = Need(
+    privilege="PERSIST_RO_VARIABLES_ADMIN", what_for="to put back a persisted read_only=OFF (or super_read_only=OFF) of a fenced server"
+)
+"""Only of a server where that stands: "System Variable Privileges" asks for it with SET PERSIST_ONLY, whatever the variable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,7 @@ FORGET = ("RESET PERSIST IF EXISTS super_read_only", "RESET PERSIST IF EXISTS re
         pytest.param(
             "9.7.4",
             Fence(server=EAST, within_s=1, as_was="read_only"),
-            ("SET SESSION lock_wait_timeout=1", "SET GLOBAL read_only=1", *FORGET, "SET GLOBAL super_read_only=0", LOOK),
+            ("SET SESSION lock_wait_timeout=1", "SET GLOBAL read_only=1", *FORGET[::-1], "SET GLOBAL super_read_only=0", LOOK),
             id="fence-as-it-was",
         ),
         pytest.param(
@@ -110,7 +110,7 @@ FORGET = ("RESET PERSIST IF EXISTS super_read_only", "RESET PERSIST IF EXISTS re
         ),
         pytest.param(
             "9.7.4",
-            Fence(server=EAST, within_s=1, as_was="read_only+persisted"),
+            Fence(server=EAST, within_s=1, as_was="read_only+persisted:read_only=ON"),
             ("SET SESSION lock_wait_timeout=1", "SET PERSIST read_only=1", FORGET[0], "SET GLOBAL super_read_only=0", LOOK),
             id="fence-as-it-was-persisted-loose",
         ),
@@ -122,17 +122,36 @@ FORGET = ("RESET PERSIST IF EXISTS super_read_only", "RESET PERSIST IF EXISTS re
         ),
         pytest.param(
             "9.7.4",
-            Fence(server=EAST, within_s=1, as_was="super_read_only+persisted"),
-            ("SET SESSION lock_wait_timeout=1", "SET PERSIST super_read_only=1", LOOK),
+            Fence(server=EAST, within_s=1, as_was="super_read_only+persisted:super_read_only=ON"),
+            ("SET SESSION lock_wait_timeout=1", "SET PERSIST super_read_only=1", FORGET[1], LOOK),
             id="fence-as-it-was-persisted",
+        ),
+        pytest.param(
+            "9.7.4",
+            Fence(server=EAST, within_s=1, as_was="read_only+persisted:super_read_only=ON+persisted:read_only=OFF"),
+            (
+                "SET SESSION lock_wait_timeout=1",
+                "SET GLOBAL read_only=1",
+                "SET PERSIST_ONLY read_only=0",
+                "SET PERSIST super_read_only=1",
+                "SET GLOBAL super_read_only=0",
+                LOOK,
+            ),
+            id="fence-as-it-was-each-otherwise",
         ),
         pytest.param("9.7.4", Open(server=EAST), ("SET SESSION lock_wait_timeout=2", *FORGET, "SET GLOBAL read_only=0", LOOK), id="open"),
         pytest.param("5.7.44", Open(server=EAST), ("SET SESSION lock_wait_timeout=2", "SET GLOBAL read_only=0", LOOK_5_7), id="open-5.7"),
         pytest.param(
             "9.7.4",
-            Open(server=EAST, as_was="persisted"),
+            Open(server=EAST, as_was="persisted:super_read_only=ON+persisted:read_only=ON"),
             ("SET SESSION lock_wait_timeout=2", "SET GLOBAL read_only=0", LOOK),
             id="open-as-it-was",
+        ),
+        pytest.param(
+            "9.7.4",
+            Open(server=EAST, as_was="persisted:super_read_only=OFF"),
+            ("SET SESSION lock_wait_timeout=2", FORGET[1], "SET GLOBAL read_only=0", "SET PERSIST super_read_only=0", LOOK),
+            id="open-as-it-was-persisted-open",
         ),
         pytest.param("8.4.0", SetEventScheduler(server=EAST, on=True), ("SET GLOBAL event_scheduler=ON",), id="scheduler"),
         pytest.param("8.4.0", KillSessions(server=EAST, ids=(7, 9)), ("KILL 7", "KILL 9"), id="kill"),
@@ -220,8 +239,21 @@ def test_channels_say_the_same_in_every_version(
         pytest.param({"read_only": 0, "super_read_only": 0, "persisted": None}, "", id="open"),
         pytest.param({"read_only": 1, "super_read_only": 0, "persisted": None}, "read_only", id="read-only"),
         pytest.param({"read_only": 1, "super_read_only": 1}, "super_read_only", id="5.7"),
-        pytest.param({"read_only": 1, "super_read_only": 1, "persisted": "super_read_only"}, "super_read_only+persisted", id="persisted"),
-        pytest.param({"read_only": 0, "super_read_only": 0, "persisted": "super_read_only"}, "persisted", id="open-but-would-start-fenced"),
+        pytest.param(
+            {"read_only": 1, "super_read_only": 1, "persisted": "super_read_only=ON"},
+            "super_read_only+persisted:super_read_only=ON",
+            id="persisted",
+        ),
+        pytest.param(
+            {"read_only": 0, "super_read_only": 0, "persisted": "super_read_only=ON"},
+            "persisted:super_read_only=ON",
+            id="open-but-would-start-fenced",
+        ),
+        pytest.param(
+            {"read_only": 1, "super_read_only": 0, "persisted": "super_read_only=OFF,read_only=ON"},
+            "read_only+persisted:super_read_only=OFF+persisted:read_only=ON",
+            id="each-otherwise",
+        ),
     ],
 )
 def test_how_a_server_is_fenced(row: Mapping[str, object], word: str) -> None:
@@ -237,10 +269,11 @@ LOG = {"File": "binlog.000003", "Position": 158, "Binlog_Do_DB": "", "Binlog_Ign
     [
         pytest.param("8.4.0", {"read_only": 0, "super_read_only": 0}, (False, False, False), id="open"),
         pytest.param("8.4.0", {"super_read_only": 0}, (True, True, False), id="administrators-write"),
-        pytest.param("8.4.0", {"super_read_only": 0, "persisted": "read_only,super_read_only"}, (True, True, False), id="loose-now"),
+        pytest.param("8.4.0", {"super_read_only": 0, "persisted": "super_read_only=ON,read_only=ON"}, (True, True, False), id="loose-now"),
         pytest.param("8.4.0", {}, (True, False, True), id="gone-at-a-restart"),
-        pytest.param("8.4.0", {"persisted": "read_only"}, (True, False, True), id="loose-after-a-restart"),
-        pytest.param("8.4.0", {"persisted": b"read_only,super_read_only"}, (True, False, False), id="as-close-as-can-be"),
+        pytest.param("8.4.0", {"persisted": "read_only=ON"}, (True, False, True), id="loose-after-a-restart"),
+        pytest.param("8.4.0", {"persisted": "super_read_only=OFF"}, (True, False, True), id="opened-by-a-restart"),
+        pytest.param("8.4.0", {"persisted": b"super_read_only=ON,read_only=ON"}, (True, False, False), id="as-close-as-can-be"),
         pytest.param("5.7.44", {"super_read_only": 0}, (True, True, False), id="administrators-write-5.7"),
         pytest.param("5.7.44", {}, (True, False, False), id="as-close-as-5.7-can-be"),
     ],
