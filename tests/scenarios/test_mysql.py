@@ -81,6 +81,35 @@ def test_status_says_the_same_facts_in_the_same_words(moved: Sandbox, pair: Sand
     assert all(word in said for word in ("east takes the writes", "mysql 9.7.4", "open", "fenced", "no problems seen")), said
 
 
+def test_the_harder_fence_goes_there_and_back_under_load(moved: Sandbox, tmp_path: Path) -> None:
+    """`fence: offline_mode`: the side that does not take writes lets administrators in, and who replicates from it."""
+    whole = Path(moved.topology).read_text()
+    harder = tmp_path / "harder.yaml"
+    harder.write_text(whole.replace("port: 3306}", "port: 3306, fence: offline_mode}"))
+    assert harder.read_text().count("offline_mode") == 2
+    env = {**environment(moved, tmp_path), "INTERLOCK_TOPOLOGY": str(harder)}
+    refused = interlock("switchover", "--to", "west", "--json", env=env)
+    assert refused.code == 3
+    assert "CONNECTION_ADMIN ON *.* TO the account repl" in str(refused.document["problems"])
+    query(moved, "east", "GRANT CONNECTION_ADMIN ON *.* TO repl")
+    offline = "SELECT @@GLOBAL.offline_mode AS offline"
+    try:
+        report = drill(
+            moved,
+            lambda to: str(interlock("switchover", "--to", to, "--json", env=env).document["outcome"]),
+            clock=CLOCK,
+            count=_TIMES,
+            pooled=4,
+            fresh=4,
+        )
+        assert [switch.outcome for switch in report.switches] == ["succeeded"] * _TIMES
+        assert (report.lost, report.duplicated, report.resurrected, report.samples.two) == ((), (), (), 0)
+        assert [query(moved, name, offline)[0]["offline"] for name in ("east", "west")] == [0, 1]
+    finally:
+        query(moved, "west", "SET GLOBAL offline_mode=0")
+        query(moved, "east", "REVOKE CONNECTION_ADMIN ON *.* FROM repl")
+
+
 def _shape(value: object) -> object:
     match value:
         case dict():

@@ -491,3 +491,64 @@ def test_without_the_right_to_fence_nothing_is_fenced(lab: Sandbox, bench: RealB
         assert state(lab, "east") == (0, 0, 0)
     finally:
         sql.query(lab, "east", "GRANT SYSTEM_VARIABLES_ADMIN ON *.* TO interlock@'%'")
+
+
+# -- the harder fence
+
+
+@pytest.fixture
+def harder(lab: Sandbox) -> Iterator[Server]:
+    """East, with `fence: offline_mode`; and west's account for replication is let in all the same."""
+    server = make_server(replace(spec(lab, "east"), fence="offline_mode"), secrets=secret, clock=SystemClock(), pair=())
+    with granted(lab, "CONNECTION_ADMIN ON *.* TO repl"):
+        yield server
+        server.close()
+        sql.query(lab, "east", "SET GLOBAL offline_mode=0")
+        sql.query(lab, "east", "SET GLOBAL read_only=0")
+
+
+def test_the_harder_fence_turns_clients_out_and_replication_goes_on(lab: Sandbox, harder: Server, west: Server) -> None:
+    """The canary's connection was open before it: it was ended, and a new one is refused, which proves the fence."""
+    fence, before = FenceServer(server=EAST), harder.write_facts()
+    harder.write_canary("before the fence")
+    with client(lab, "east") as app:
+        sql.rows(app, "BEGIN")
+        sql.rows(app, "INSERT INTO app.ledger (k, server_id) VALUES ('never', 1)")
+        for effect in fence.effects(before):
+            harder.apply(effect, "m")  # type: ignore[arg-type]
+        with pytest.raises(pymysql.err.OperationalError, match=r"2013|2006|3032"):
+            sql.rows(app, "COMMIT")
+    with pytest.raises(pymysql.err.OperationalError, match="3032"), client(lab, "east"):
+        pass
+    seen = harder.write_facts()
+    assert (seen.offline, seen.is_fully_fenced, harder.proof_of_fence().canary) == (True, True, "refused")
+    sql.query(lab, "east", "FLUSH BINARY LOGS")  # something for the other side to receive, after the fence
+    assert west.wait_applied(seen.position, 5)
+    assert west.channels()[0].receiver == "Yes"
+    for undone in fence.undo(before, seen):
+        harder.apply(undone, "m")  # type: ignore[arg-type]
+    assert (harder.write_facts().offline, harder.write_facts().fence) == (False, before.fence)
+
+
+def test_a_lesser_fence_is_not_taken_for_the_harder_one_and_is_put_back(lab: Sandbox, harder: Server) -> None:
+    fence = FenceServer(server=EAST)
+    sql.query(lab, "east", "SET PERSIST super_read_only=1")
+    before = harder.write_facts()
+    assert (before.lacks, isinstance(fence.decide(before), Done)) == ("offline_mode is off", False)
+    for effect in fence.effects(before):
+        harder.apply(effect, "m")  # type: ignore[arg-type]
+    assert isinstance(fence.decide(harder.write_facts()), Done)
+    for undone in fence.undo(before, harder.write_facts()):
+        harder.apply(undone, "m")  # type: ignore[arg-type]
+    assert (harder.write_facts().offline, harder.write_facts().fence) == (False, before.fence)
+    harder.apply(OPEN, "m")
+
+
+def test_who_replicates_without_being_let_in_is_named_before_anything_is_fenced(lab: Sandbox, harder: Server, east: Server) -> None:
+    assert harder.missing_privileges() == ()
+    sql.query(lab, "east", "REVOKE CONNECTION_ADMIN ON *.* FROM repl")
+    harder.close()
+    again = make_server(replace(spec(lab, "east"), fence="offline_mode"), secrets=secret, clock=SystemClock(), pair=())
+    assert again.missing_privileges() == ("GRANT CONNECTION_ADMIN ON *.* TO the account repl, which replicates from here",)
+    again.close()
+    assert east.missing_privileges() == ()

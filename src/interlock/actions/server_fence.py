@@ -36,6 +36,8 @@ class FenceServer:
             return Act(f"{self.server} is read-only, and administrators may still write")
         if seen.fleeting:
             return Act(f"{self.server} is fenced, and a restart may open it")
+        if seen.lacks:
+            return Act(f"{self.server} is fenced, and not as the topology wants it: {seen.lacks}")
         if seen.event_scheduler == "ON":
             return Act(f"the event scheduler of {self.server} runs, and events may write through the fence")
         return Done(f"{self.server} is fenced at {seen.position}")

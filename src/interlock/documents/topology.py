@@ -168,6 +168,8 @@ def _server(name: str, cluster: str, node: MapNode, values: dict[str, object], s
     other = servers.addresses.setdefault((host, port), name)
     if other != name:
         problems.add(node.place("host"), f"{name} has the address of {other}: {host}:{port}", "two servers can't share an address")
+    if values.get("fence") is not None and values.get("flavor") not in {None, "mysql"}:
+        problems.add(node.get("fence") or node, f"{name} is {values['flavor']}, which has no offline_mode", "it is MySQL's: leave it out")
     own = given_access(node, values, servers.checking) | given_access(node.get("access"), values.get("access"), servers.checking)
     access = access_of({**servers.default, **own}, name, node, servers.checking)
     if access is None:
@@ -183,6 +185,7 @@ def _server(name: str, cluster: str, node: MapNode, values: dict[str, object], s
         is_master=name == cluster,
         others=_others(node, values, port, servers, name),
         binlog=cast("str | None", values.get("binlog")),
+        fence=cast("str | None", values.get("fence")),
     )
 
 

@@ -31,6 +31,7 @@ MASTER_FIELDS = (
     Field(name="flavor", kind=Kind.TEXT, choices=("mariadb", "mysql", "xpand"), doc="detected if it is left out"),
     Field(name="others", kind=Kind.TEXTS, default=(), doc="more addresses of the same cluster (Xpand), host or host:port, tried next"),
     Field(name="binlog", kind=Kind.TEXT, doc="which of its binlogs the pair replicates by (Xpand), where it has several"),
+    Field(name="fence", kind=Kind.TEXT, choices=("offline_mode",), doc="a harder fence beside read_only: MySQL's offline_mode"),
     Field(name="access", kind=Kind.FIELDS, fields=ACCESS_FIELDS, doc="what differs for this server from the topology's `access`"),
     *ACCESS_FIELDS,
 )

@@ -20,7 +20,8 @@ class WriteFacts:
 
     `position` is what the server holds: all that it logged or applied. `event_scheduler` is `ON`, `OFF` or `DISABLED`. `fence` says in the
     dialect's words how it is fenced, where there are several ways. A fence is `loose` if administrators write through it although this
-    server could stop them too, and `fleeting` if a restart undoes it although this server could keep it.
+    server could stop them too, and `fleeting` if a restart undoes it although this server could keep it. `offline`: it lets administrators
+    in, and nobody else. `lacks` is what the topology wants of its fence besides, and it has not; empty if nothing, or if it is open.
     """
 
     server: ServerName
@@ -30,11 +31,13 @@ class WriteFacts:
     fence: str = ""
     loose: bool = False
     fleeting: bool = False
+    offline: bool = False
+    lacks: str = ""
 
     @property
     def is_fully_fenced(self) -> bool:
-        """As closely as the server can be."""
-        return self.read_only and not self.loose and not self.fleeting
+        """As closely as the server can be, and as the topology wants it."""
+        return self.read_only and not self.loose and not self.fleeting and not self.lacks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

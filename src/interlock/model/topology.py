@@ -63,7 +63,9 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSpec:
-    """`others` are more addresses of the same cluster, `binlog` the one of its binlogs that the pair replicates by (Xpand)."""
+    """`others` are more addresses of the same cluster, `binlog` the one of its binlogs that the pair replicates by (Xpand). `fence`
+    is a fence that it is to have beside `read_only`, in its dialect's word.
+    """
 
     name: ServerName
     cluster: ClusterName
@@ -75,6 +77,7 @@ class ServerSpec:
     is_master: bool = True
     others: tuple[tuple[str, int], ...] = ()
     binlog: str | None = None
+    fence: str | None = None
 
     @property
     def places(self) -> tuple[tuple[str, int], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from interlock.model.facts import SessionFacts
 from interlock.servers.accounts import Accounts
@@ -46,6 +46,13 @@ def as_facts(row: Row, *, known: Accounts, last: Mapping[int, str]) -> SessionFa
         passes_read_only=known.passes(user, host),
         administrator=known.is_administrator(user, host),
     )
+
+
+def turned_out(rows: Iterable[Row], known: Accounts) -> tuple[str, ...]:
+    """Of the accounts that replicate from here, those that `offline_mode` would turn out, each as the GRANT that keeps it."""
+    names = [(text_of(row["user"]), text_of(row["host"])) for row in rows if text_of(row["command"]).startswith("Binlog Dump")]
+    lacking = sorted({user for user, host in names if not known.is_administrator(user, host)})
+    return tuple(f"GRANT CONNECTION_ADMIN ON *.* TO the account {user}, which replicates from here" for user in lacking)
 
 
 def is_ddl(statement: str) -> bool:

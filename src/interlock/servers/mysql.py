@@ -41,7 +41,8 @@ class Followed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MySQL:
     """`uuid` is its own, known once it is attuned. `by_file`: its channels from the pair (`follows`) use no GTIDs; then positions
-    are files and offsets. `starts_open`: it is fenced, and it is persisted that it is not.
+    are files and offsets. `starts_open`: it is fenced, and it is persisted that it is not. `offline`: a fence is `offline_mode`,
+    too.
     """
 
     version: Version
@@ -50,6 +51,7 @@ class MySQL:
     by_file: bool = False
     follows: tuple[Followed, ...] = ()
     starts_open: bool = False
+    offline: bool = False
 
     flavor = "mysql"
     setup: Setup = SETUP
@@ -78,7 +80,7 @@ class MySQL:
     # -- words
 
     def script(self, effect: ServerEffect, /) -> tuple[str, ...]:
-        return script(effect, self.words, self.look)
+        return script(effect, self.words, self.look, offline=self.offline)
 
     def bounds(self, within_s: float) -> str:
         return session_bounds(within_s)
@@ -91,6 +93,7 @@ class MySQL:
     def write_facts(self, server: ServerName, results: Sequence[Result]) -> WriteFacts:
         row = results[0].rows[0]
         return WriteFacts(
+        offline = mysql_facts.is_on(row["offline_mode"])
             server=server,
             read_only=mysql_facts.is_on(row["read_only"]) or mysql_facts.is_on(row["super_read_only"]),
             position=self._by_files(server, results) if self.by_file else MySQLPosition.parse(text_of(row["executed"]).replace("\n", "")),
@@ -99,6 +102,8 @@ class MySQL:
             loose=mysql_facts.is_loose(row),
             fleeting=self.words.persists and mysql_facts.is_fleeting(row),
         )
+            offline=offline,
+            lacks="offline_mode is off" if self.offline and not offline and mysql_facts.is_on(row["read_only"]) else "",
 
     def written_here(self, server: ServerName, position: Position) -> Position:
         match position:

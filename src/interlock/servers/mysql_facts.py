@@ -72,7 +72,7 @@ def persisted(row: Row) -> Mapping[str, bool]:
 
     """How it is fenced, from `look`: see `mysql_script.Seen`. Empty if it is open, and nothing is persisted."""
     closed = "super_read_only" if is_on(row["super_read_only"]) else "read_only" if is_on(row["read_only"]) else ""
-    return str(Seen(closed=closed, persisted=persisted(row)))
+    return str(Seen(closed=closed, offline=is_on(row["offline_mode"]), persisted=persisted(row)))
 
 
 def is_loose(row: Row) -> bool:

@@ -9,6 +9,9 @@ idle open transaction, whose COMMIT is then refused (1290), nor for LOCK TABLES 
 From 8.0 on a fence is persisted: a server that restarts is still fenced. An opening takes that back first; the option file's word stands.
 What was persisted of the two variables (ON, OFF or nothing, each for itself) is put back as it was seen. `SET PERSIST read_only=0` opens
 a server that is to stay fenced: there SET PERSIST_ONLY puts an OFF back, which wants PERSIST_RO_VARIABLES_ADMIN (3630 without it).
+
+`offline_mode`, where the topology wants it, comes after the fence: first nothing more is written, then the clients go. Who has no
+CONNECTION_ADMIN is turned out, whoever replicates from here among them: 2013 at the next statement, 3032 at a login.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ SETUP = Setup(
 )
 """`processlist`: 8.0 and newer name its columns in capitals."""
 
-PERSISTED = "persisted"
+PERSISTED, OFFLINE = "persisted", "offline_mode"
 _BOTH = ("super_read_only", "read_only")
 _PERSISTED = (
     ", (SELECT GROUP_CONCAT(CONCAT(variable_name, '=', variable_value) ORDER BY variable_name DESC) "
@@ -38,7 +41,7 @@ _PERSISTED = (
 )
 _WRITE_STATE = (
     "SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.super_read_only AS super_read_only, @@GLOBAL.gtid_executed AS executed, "
-    "@@GLOBAL.event_scheduler AS event_scheduler"
+    "@@GLOBAL.event_scheduler AS event_scheduler, @@GLOBAL.offline_mode AS offline_mode"
 )
 
 
@@ -49,6 +52,7 @@ class Seen:
     """
 
     closed: str
+    offline: bool = False
     persisted: Mapping[str, bool]
 
     @classmethod
@@ -56,24 +60,27 @@ class Seen:
         words = text.split("+")
         closed = next((one for one in _BOTH if one in words), "")
         kept = [one.removeprefix(f"{PERSISTED}:").partition("=") for one in words if one.startswith(f"{PERSISTED}:")]
-        return cls(closed=closed, persisted={name: value == "ON" for name, _, value in kept})
+        return cls(closed=closed, offline=OFFLINE in words, persisted={name: value == "ON" for name, _, value in kept})
 
     def __str__(self) -> str:
         kept = [f"{PERSISTED}:{name}={'ON' if self.persisted[name] else 'OFF'}" for name in _BOTH if name in self.persisted]
-        return "+".join(filter(None, [self.closed, *kept]))
+        return "+".join(filter(None, [self.closed, OFFLINE if self.offline else "", *kept]))
 
 
 def write_state(words: Words) -> str:
     return _WRITE_STATE + (_PERSISTED if words.persists else "")
 
 
-def script(effect: ServerEffect, words: Words, look: tuple[str, ...]) -> tuple[str, ...]:
-    """The statements of an effect, in order; those of Fence and Open go out in one round trip with the look at what came of them."""
+def script(effect: ServerEffect, words: Words, look: tuple[str, ...], *, offline: bool = False) -> tuple[str, ...]:
+    """The statements of an effect, in order; those of Fence and Open go out in one round trip with the look at what came of them.
+
+    With `offline` a fence turns the clients out; without it nobody's `offline_mode` is touched.
+    """
     match effect:
         case Fence(within_s=within_s, as_was=as_was):
-            return (_bound(within_s), *_fencing(as_was, words), *look)
+            return (_bound(within_s), *_fencing(as_was, words), *(_turning_out(as_was, OFFLINE) if offline else ()), *look)
         case Open(within_s=within_s, as_was=as_was):
-            return (_bound(within_s), *_opening(as_was, words), *look)
+            return (_bound(within_s), *_opening(as_was, words), *(_turning_out(as_was, "") if offline else ()), *look)
         case SetEventScheduler(on=on):
             return (f"SET GLOBAL event_scheduler={'ON' if on else 'OFF'}",)
         case KillSessions(ids=ids):
@@ -103,6 +110,10 @@ def _opening(as_was: str, words: Words) -> tuple[str, ...]:
     kept = Seen.parse(as_was).persisted
     forget = [_persist(name, None) for name in _BOTH if name not in kept]
     return (*forget, "SET GLOBAL read_only=0", *(_persist(name, False) for name in _BOTH if kept.get(name) is False))
+
+
+def _turning_out(as_was: str, wanted: str) -> tuple[str, ...]:
+    return (f"SET GLOBAL offline_mode={Seen.parse(as_was or wanted).offline:d}",)
 
 
 def _persist(name: str, value: bool | None, *, only: bool = False) -> str:  # noqa: FBT001 - what is persisted; None is nothing

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from interlock.clock import Clock
+from interlock.errors import StatementFailed
 from interlock.model.topology import SecretRef, ServerSpec
 from interlock.servers.dialect import Dialect
 from interlock.servers.flavors import dialect_of, flavor_named
+from interlock.servers.mysql import MySQL
 from interlock.servers.server import SqlServer
 from interlock.servers.trepctl import Replicator
 from interlock.servers.tungsten import Tungsten
@@ -33,13 +36,15 @@ def make_server(
 
     def recognise(version: str) -> Dialect:
         found = dialect_of(spec.name, version, pinned=spec.flavor)
+        found = found if spec.fence is None else _fenced_harder(spec, found)
         return found if replicator is None else Tungsten(inner=found, replicator=replicator)
 
     pinned = flavor_named(spec.flavor).newest if spec.flavor is not None else None
 
     def supposed() -> Dialect:
         spoken = (other.spoken for other in others())
-        return pinned or next(filter(None, spoken), None) or flavor_named(_UNTIL_IT_IS_KNOWN).newest
+        found = pinned or next(filter(None, spoken), None) or flavor_named(_UNTIL_IT_IS_KNOWN).newest
+        return replace(found, offline=spec.fence is not None) if isinstance(found, MySQL) else found
 
     return SqlServer(
         spec,
@@ -49,3 +54,11 @@ def make_server(
         recognise=recognise,
         supposed=supposed,
     )
+
+
+def _fenced_harder(spec: ServerSpec, found: Dialect) -> Dialect:
+    if not isinstance(found, MySQL):
+        raise StatementFailed(
+            f"{spec.name} is {found.flavor}, which has no {spec.fence}", hint="leave `fence` out of the topology", server=spec.name
+        )
+    return replace(found, offline=True)

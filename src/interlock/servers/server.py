@@ -156,9 +156,14 @@ class SqlServer:
         """Of Interlock's own account, and of the canary account if the topology names one."""
         session = self._pool.session(Purpose.WITNESS)
         found = grants.missing(_grants_of(session), self._dialect.needs, account=_account_of(session))
+        if self._spec.fence is not None:
+            found += client_sessions.turned_out(self._dialect.sessions(self._pool), self._known_accounts())
         if self._spec.access.canary is None:
             return found
-        session = self._pool.session(Purpose.CANARY)
+        try:
+            session = self._pool.session(Purpose.CANARY)
+        except WriteRefused:
+            return found  # it turns clients out; what the account lacks is found out once it lets them in
         return found + grants.missing_of_canary(_grants_of(session), account=_account_of(session))
 
     def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:
@@ -173,6 +178,8 @@ class SqlServer:
         if not seen.read_only:
             raise StatementFailed(f"{self.name} takes writes: read_only=0", hint="fence it first", server=self.name)
         own = self._dialect.written_here(self.name, seen.position)
+        if seen.offline:  # the canary account's own connection was ended; a new one is refused, which is the proof
+            self._pool.drop(keep=frozenset(Purpose) - {Purpose.CANARY})
         if self._spec.access.canary is None:
             untried = "not tried: the topology names no canary account"
             return FenceProof(server=self.name, position=seen.position, own=own, canary=untried, loose=seen.loose)
@@ -263,7 +270,8 @@ class SqlServer:
         """Keeps where the log ends, for `logged_since`."""
         purposes = [Purpose.ACT, Purpose.WITNESS, Purpose.WAIT, *([Purpose.CANARY] if self._spec.access.canary is not None else [])]
         for purpose in purposes:
-            self._pool.rows("SELECT 1", purpose=purpose)
+            with contextlib.suppress(WriteRefused):  # the canary account, by a server that turns clients out
+                self._pool.rows("SELECT 1", purpose=purpose)
         end = self._attune().end_of_log(self._pool)
         position = self.write_facts().position
         self._bookmark = Bookmark(position=position, at=end) if end is not None else None
@@ -272,6 +280,10 @@ class SqlServer:
     def recall(self, kept: Mapping[str, object], /) -> None:
         with contextlib.suppress(ValueError):  # another version's: the log is read from a file's beginning then
             self._bookmark = from_plain(kept, Bookmark)
+
+    def session(self, settings: str) -> Session:
+        """A connection of its own, which begins with `settings`, for what reads or writes a lot. The caller closes it."""
+        return self._pool.fresh(Purpose.WITNESS, settings=settings)
 
     def close(self) -> None:
         self._pool.drop()

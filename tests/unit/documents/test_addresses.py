@@ -1,4 +1,4 @@
-"""A server with several addresses: `others` of the topology."""
+"""A server with several addresses (`others` of the topology), and what else one of its keys may say."""
 
 from __future__ import annotations
 
@@ -38,3 +38,11 @@ def test_what_is_no_address_of_its_own_is_a_problem(others: str, what: str) -> N
     with pytest.raises(InvalidFile) as caught:
         parse(f"{{host: b, others: {others}}}")
     assert [what in str(problem) for problem in caught.value.problems] == [True]
+
+
+def test_the_harder_fence_is_mysqls_alone() -> None:
+    assert [parse(f"{{host: b{more}}}").server("west").fence for more in (", fence: offline_mode", "")] == ["offline_mode", None]
+    for more, what in (("flavor: mariadb, fence: offline_mode", "west is mariadb, which has no offline_mode"), ("fence: power", "power")):
+        with pytest.raises(InvalidFile) as caught:
+            parse(f"{{host: b, {more}}}")
+        assert [what in str(problem) for problem in caught.value.problems] == [True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from interlock.servers.grants import grants_sql, missing
 from interlock.servers.mysql import Followed, MySQL
 from interlock.servers.mysql_facts import channel, fence_of, modern, server_facts
 from interlock.servers.mysql_log import begins, gtid_of
-from interlock.servers.mysql_script import session_bounds, write_state
+from interlock.servers.mysql_script import Seen, session_bounds, write_state
 from interlock.servers.mysql_words import NEEDS, NEEDS_5_7, words
 from interlock.servers.session import Result
 
@@ -254,13 +255,26 @@ def test_channels_say_the_same_in_every_version(
             "read_only+persisted:super_read_only=OFF+persisted:read_only=ON",
             id="each-otherwise",
         ),
+        pytest.param(
+            {"read_only": 1, "super_read_only": 1, "persisted": "super_read_only=ON", "offline_mode": 1},
+            "super_read_only+offline_mode+persisted:super_read_only=ON",
+            id="offline",
+        ),
     ],
 )
 def test_how_a_server_is_fenced(row: Mapping[str, object], word: str) -> None:
-    assert fence_of(row) == word
+    assert fence_of({"offline_mode": 0, **row}) == word
+    assert str(Seen.parse(word)) == word
 
 
-STATE = {"read_only": 1, "super_read_only": 1, "executed": f"{UUID}:1-5,\n{UUID[:-1]}3:1-2", "event_scheduler": "OFF", "persisted": None}
+STATE = {
+    "read_only": 1,
+    "super_read_only": 1,
+    "executed": f"{UUID}:1-5,\n{UUID[:-1]}3:1-2",
+    "event_scheduler": "OFF",
+    "offline_mode": 0,
+    "persisted": None,
+}
 LOG = {"File": "binlog.000003", "Position": 158, "Binlog_Do_DB": "", "Binlog_Ignore_DB": "tmp", "Executed_Gtid_Set": ""}
 
 
@@ -284,6 +298,42 @@ def test_read_only_alone_is_a_loose_fence_and_one_that_is_not_kept_a_fleeting_on
     seen = speaks(version).write_facts(EAST, [Result(rows=({**STATE, **row},), affected=0)])
     assert (seen.read_only, seen.loose, seen.fleeting) == fenced
     assert seen.is_fully_fenced is (fenced == (True, False, False))
+
+
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        pytest.param(
+            Fence(server=EAST, within_s=1), ("SET PERSIST super_read_only=1", "SET GLOBAL offline_mode=1"), id="fenced-then-turned-out"
+        ),
+        pytest.param(Open(server=EAST), (*FORGET, "SET GLOBAL read_only=0", "SET GLOBAL offline_mode=0"), id="open-then-let-in"),
+        pytest.param(
+            Open(server=EAST, as_was="offline_mode"), (*FORGET, "SET GLOBAL read_only=0", "SET GLOBAL offline_mode=1"), id="as-it-was"
+        ),
+        pytest.param(
+            Fence(server=EAST, within_s=1, as_was="super_read_only"),
+            ("SET GLOBAL super_read_only=1", *FORGET, "SET GLOBAL offline_mode=0"),
+            id="the-lesser-fence-that-it-had",
+        ),
+    ],
+)
+def test_the_harder_fence_turns_clients_out_once_nothing_is_written_any_more(effect: ServerEffect, said: tuple[str, ...]) -> None:
+    harder = replace(speaks("9.7.4"), offline=True)
+    assert harder.script(effect)[1:-1] == said
+
+
+@pytest.mark.parametrize(
+    ("row", "lacks", "fully"),
+    [
+        pytest.param({}, "offline_mode is off", False, id="not-yet"),
+        pytest.param({"offline_mode": 1}, "", True, id="as-it-is-wanted"),
+        pytest.param({"read_only": 0, "super_read_only": 0}, "", False, id="open"),
+    ],
+)
+def test_a_fence_that_lacks_what_the_topology_wants_is_told(row: Mapping[str, object], lacks: str, *, fully: bool) -> None:
+    harder = replace(speaks("9.7.4"), offline=True)
+    seen = harder.write_facts(EAST, [Result(rows=({**STATE, "persisted": "super_read_only=ON", **row},), affected=0)])
+    assert (seen.lacks, seen.is_fully_fenced) == (lacks, fully)
 
 
 def test_positions_are_gtid_sets_or_files_as_the_channels_are() -> None:
