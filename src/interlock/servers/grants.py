@@ -15,6 +15,15 @@ from interlock.servers.quoting import text
 
 CANARY_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "CREATE")
 CANARY_ACCOUNT_PRIVILEGES = ("SELECT", "INSERT", "UPDATE")
+REPAIR_NEEDS = tuple(
+    Need(privilege=privilege, what_for=what_for)
+    for privilege, what_for in (
+        ("INSERT", "only to put back rows that were lost"),
+        ("UPDATE", "only to put back rows that were lost"),
+        ("DELETE", "only to put back rows that were lost"),
+        ("TRIGGER", "only to see, before that, whether a trigger would fire again"),
+    )
+)
 # MariaDB answers with the newer of two names, and takes MySQL's for its own
 _ALIASES = {"READ ONLY ADMIN": "READ_ONLY ADMIN", "REPLICA MONITOR": "SLAVE MONITOR", "REPLICATION CLIENT": "BINLOG MONITOR"}
 
@@ -25,7 +34,7 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
     The canary account has no right to pass read_only, which is the point of it. UsageError for a flavor that is not driven.
     """
     its = flavor_named(flavor)
-    needs = (*its.newest.needs, *its.channel_needs)
+    needs = (*its.newest.needs, *its.channel_needs, *(REPAIR_NEEDS if its.channels is not None else ()))
     account = f"{text(user)}@{text(host)}"
     lines = [
         *(f"GRANT {need.privilege} ON *.* TO {account}; -- {need.what_for}" for need in needs),

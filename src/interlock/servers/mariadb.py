@@ -42,6 +42,7 @@ is what is checked, and an upgrade takes nothing away.
 CHANNEL_NEEDS = (
     Need(privilege="REPLICATION SLAVE ADMIN", what_for="only with replicas that follow the writer, or semi-synchronous replication"),
     Need(privilege="REPLICATION MASTER ADMIN", what_for="only with semi-synchronous replication"),
+    Need(privilege="REPLICATION SLAVE", what_for="only to read from a binary log what an emergency lost"),
 )
 """SUPER stands for both until 10.11 (tried on 10.11), and no more from 11.0.1 on (MariaDB KB, "SUPER")."""
 

@@ -1,0 +1,199 @@
+"""What a failover lost, from whatever can be read of the old writer; and how much of that is proved.
+
+Read from the old writer itself if it answers, else from the copy of its log, else from what was kept of an earlier report. A loss is never
+said to be known without a proof that the log which was read tells all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from interlock.decisions.losses import Chain, Judgement, RowId, fold, judge, judge_change
+from interlock.errors import DriverError
+from interlock.losses.applied import applied_rows
+from interlock.losses.files import holds, read_files
+from interlock.losses.folder import Keep, Kept
+from interlock.losses.live import Found, OldWriter, read_live
+from interlock.losses.now import Survivor
+from interlock.losses.run_facts import RunFacts
+from interlock.losses.sql import SETTINGS
+from interlock.losses.tables import Table
+from interlock.model.facts import ServerFacts, WriteFacts
+from interlock.model.losses import LossKind, LossReport, LossState, LostRow, LostTransaction, ReadTransaction, RowChange
+from interlock.model.position import MariaDBPosition, MySQLPosition, Position
+from interlock.servers.session import Session
+
+
+class OpenSurvivor(Protocol):
+    """The part of the survivor's driver that is needed here."""
+
+    def facts(self) -> ServerFacts: ...
+    def write_facts(self) -> WriteFacts: ...
+    def session(self, settings: str) -> Session: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """The report, and the survivor's tables by which its rows can be written again."""
+
+    report: LossReport
+    tables: Mapping[tuple[str, str], Table]
+
+    def table(self, row: LostRow) -> Table:
+        return self.tables[row.schema, row.table]
+
+
+def find_losses(facts: RunFacts, old: OldWriter, survivor: OpenSurvivor, keep: Keep) -> Losses:
+    """DriverError if the survivor does not answer. What the old writer does not tell makes the report `pending`."""
+    session = survivor.session(SETTINGS)
+    try:
+        rows = Survivor(session)
+        found, reasons = _read(facts, old, rows, survivor.facts().server_id, keep)
+        held = survivor.write_facts().position  # after the old log was read: what came from here is no loss
+        kept = keep.kept(facts.run)
+        missing = _missing(found, kept, held)
+        proof, complete = _proof(facts, found, kept, missing=missing, held=held, reasons=reasons)
+        if found is not None and (missing or complete) and not (kept is not None and kept.complete and not complete):
+            keep.keep(facts.run, Kept(transactions=missing, source=found.source, proof=proof, complete=complete))
+        report = LossReport(
+            run=facts.run,
+            state=LossState.KNOWN if complete else LossState.PENDING,
+            old=facts.old,
+            survivor=facts.survivor,
+            bound=facts.bound,
+            source=_source(found, kept),
+            proof=proof,
+            transactions=_judged(facts.run, [one for one in missing if not one.is_only_canaries], rows),
+            canaries=sum(one.canaries for one in missing),
+        )
+        changes = [row for one in report.transactions for row in one.rows]
+        tables = {(row.schema, row.table): table for row in changes if (table := rows.table(row.schema, row.table)) is not None}
+        return Losses(report=report, tables=tables)
+    finally:
+        session.close()
+
+
+def _read(facts: RunFacts, old: OldWriter, rows: Survivor, its_id: int, keep: Keep) -> tuple[Found | None, list[str]]:
+    """From the server or from its copied log; and what kept us from reading each."""
+    manifest = keep.manifest(facts.run)
+    reasons: list[str] = []
+    ways: list[Callable[[], Found]] = [lambda: read_live(old, facts.position, rows.table, not_by=its_id)]
+    if manifest is not None:
+        ways.append(lambda: read_files(keep.salvage_of(facts.run), manifest, facts.position, rows.table, not_by=its_id))
+    else:
+        reasons.append(f"nothing of {facts.old}'s log was copied")
+    for way in ways:
+        try:
+            return way(), reasons
+        except DriverError as error:
+            reasons.insert(len(reasons) - (manifest is None), error.message)
+    return None, reasons
+
+
+def _missing(found: Found | None, kept: Kept | None, held: Position) -> tuple[ReadTransaction, ...]:
+    """What was kept comes first: its server's log may have been replaced since."""
+    read = found.transactions if found is not None else ()
+    known = {one.position for one in read}
+    earlier = [one for one in kept.transactions if one.position not in known] if kept is not None else []
+    return tuple(one for one in (*earlier, *read) if not holds(held, one.position))
+
+
+def _proof(
+    facts: RunFacts, found: Found | None, kept: Kept | None, *, missing: Sequence[ReadTransaction], held: Position, reasons: Sequence[str]
+) -> tuple[str, bool]:
+    """Why there are no others, and whether that is proved."""
+    if found is None or not found.reaches_back:
+        if kept is not None and kept.complete:
+            return kept.proof, True
+        if found is None:
+            return "; ".join(reasons), False
+        return f"the log of {facts.old} that is there begins behind the opening at {facts.bound.held}", False
+    if found.takes_writes:
+        return f"{facts.old} takes writes: more may be lost than is told here", False
+    if found.ends is None:
+        closed = "it was proved closed before" if facts.was_closed else ""
+        return (f"{found.source} reaches back to the opening, and {closed}", True) if closed else (
+            f"{facts.old} was not proved closed when its log was copied", False
+        )  # fmt: skip
+    left = _left_over(found.ends, held, [one.position for one in missing])
+    if left:
+        return f"{facts.old} holds {left}, of which its log tells nothing", False
+    told = f"all that {facts.old} holds ({str(found.ends) or 'nothing'}) is held by {facts.survivor}"
+    return f"{told} or listed here, and its log reaches back to the opening" if missing else told, True
+
+
+def _left_over(ends: Position, held: Position, listed: Sequence[str]) -> str:
+    """What the old writer holds, and neither the survivor nor the list; empty if there is nothing of that."""
+    if isinstance(ends, MySQLPosition) and isinstance(held, MySQLPosition):
+        left = ends.minus(held)
+        for name in listed:
+            left = left.minus(MySQLPosition.parse(name))
+        return str(left)
+    if isinstance(ends, MariaDBPosition) and isinstance(held, MariaDBPosition):
+        known = [gtid for name in listed for gtid in MariaDBPosition.parse(name).gtids]
+        return ",".join(
+            str(gtid)
+            for gtid in ends.gtids
+            if not held.contains(MariaDBPosition((gtid,)))
+            and all((one.domain, one.sequence) != (gtid.domain, gtid.sequence) for one in known)
+        )
+    return ""
+
+
+def _source(found: Found | None, kept: Kept | None) -> str:
+    if found is not None and (found.transactions or found.reaches_back or kept is None):
+        return found.source
+    return f"an earlier report, which was kept: {kept.source}" if kept is not None else "nothing could be read"
+
+
+def _judged(run: str, missing: Sequence[ReadTransaction], rows: Survivor) -> tuple[LostTransaction, ...]:
+    """Rows that were put back already are no part of the chains."""
+    applied = applied_rows(rows.session, run)
+    left = [row for one in missing for index, row in enumerate(one.rows) if index not in applied.get(one.position, ())]
+    judged = _judge_chains(fold(left), rows, _fires(left, rows))
+    return tuple(
+        LostTransaction(
+            position=one.position,
+            at=one.at,
+            rows=tuple(_lost(row, judged, put_back=index in applied.get(one.position, ())) for index, row in enumerate(one.rows)),
+            statements=one.statements,
+            unreadable=one.unreadable,
+            applied=one.position in applied,
+        )
+        for one in missing
+    )
+
+
+def _judge_chains(chains: Mapping[RowId, Chain], rows: Survivor, fires: frozenset[tuple[str, str]]) -> dict[RowId, Judgement]:
+    now, collisions = rows.rows(chains), rows.collisions(chains)
+    judged = {row: judge(chain, now.get(row), collisions.get(row, ())) for row, chain in chains.items()}
+    why = "a trigger of the table would fire again"
+    return {
+        row: Judgement(kind=LossKind.CONFLICTING, why=why) if its.kind is LossKind.REAPPLICABLE and row[:2] in fires else its
+        for row, its in judged.items()
+    }
+
+
+def _fires(changes: Iterable[RowChange], rows: Survivor) -> frozenset[tuple[str, str]]:
+    """Tables on which a trigger fires for a lost change: what it wrote then stands in the log by itself."""
+    tables = ((change, rows.table(change.schema, change.table)) for change in changes)
+    return frozenset(
+        (change.schema, change.table) for change, table in tables if table is not None and change.change.value.upper() in table.triggers
+    )
+
+
+def _lost(row: RowChange, judged: Mapping[RowId, Judgement], *, put_back: bool) -> LostRow:
+    its = Judgement(kind=LossKind.ALREADY_THERE, why="put back by `interlock repair`") if put_back else judge_change(row, judged)
+    image = row.before or row.after or {}
+    return LostRow(
+        schema=row.schema,
+        table=row.table,
+        key={name: image[name] for name in row.key if name in image},
+        change=row.change,
+        before=row.before,
+        after=row.after,
+        kind=its.kind,
+        why=its.why,
+    )

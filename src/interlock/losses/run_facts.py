@@ -1,0 +1,79 @@
+"""What the journal of a run tells about what may be lost by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from interlock.engine.journal import RecordKind
+from interlock.errors import UsageError
+from interlock.model.losses import Bound
+from interlock.model.position import Position, parse_position
+from interlock.ports import Record, RunHeader
+
+_FROM_OUTSIDE = "fenced from outside by "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """The run's last opening: `survivor` held `position` then. `old` is the other side; `was_closed` if it was proved closed before."""
+
+    run: str
+    old: str
+    survivor: str
+    position: Position
+    was_closed: bool
+    bound: Bound
+
+
+def run_facts(header: RunHeader, records: Sequence[Record], masters: Sequence[str]) -> RunFacts:
+    """UsageError if the run opened no server: then nothing was lost by it."""
+    opening = next((record for record in reversed(records) if record.kind == RecordKind.OPENING), None)
+    if opening is None:
+        raise UsageError(
+            f"run {header.run} ({header.playbook}) has opened no server, so no write was lost by it",
+            hint="name the failover: `interlock runs`",
+        )
+    survivor = str(opening.body["server"])
+    others = opening.body.get("others")
+    closed_by = {str(name): str(by) for name, by in others.items()} if isinstance(others, Mapping) else {}
+    old = next((name for name in masters if name != survivor), next(iter(closed_by), ""))
+    held = str(opening.body["position"])
+    return RunFacts(
+        run=header.run,
+        old=old,
+        survivor=survivor,
+        position=parse_position(held),
+        was_closed=_is_proof(closed_by.get(old, "")),
+        bound=Bound(held=held, received=_received(records)),
+    )
+
+
+def _is_proof(closed_by: str) -> bool:
+    """A position is a fence that was read back; the sentence that a person accepted proves nothing."""
+    if closed_by.startswith(_FROM_OUTSIDE):
+        return True
+    try:
+        return bool(closed_by) and str(parse_position(closed_by)) != ""
+    except ValueError:
+        return False
+
+
+def _received(records: Sequence[Record]) -> str:
+    """The last position that a channel was seen to have received before the opening."""
+    for record in reversed(records):
+        told = _find(record.body, "received")
+        if told:
+            return told
+    return ""
+
+
+def _find(value: object, key: str) -> str:
+    if isinstance(value, Mapping):
+        its = value.get(key)
+        if isinstance(its, str) and its:
+            return its
+        return next((found for one in value.values() if (found := _find(one, key))), "")
+    if isinstance(value, list | tuple):
+        return next((found for one in value if (found := _find(one, key))), "")
+    return ""
