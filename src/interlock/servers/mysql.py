@@ -66,7 +66,8 @@ class MySQL:
         return (state, self.words.own_log, self.words.channels) if self.by_file else (state,)
 
     def attuned(self, pool: Pool, pair: Sequence[ServerSpec]) -> MySQL:
-        told, channels = pool.read(("SELECT @@GLOBAL.server_uuid AS uuid, @@GLOBAL.gtid_mode AS gtid_mode", self.words.channels))
+        who = "SELECT @@GLOBAL.server_uuid AS uuid, @@GLOBAL.gtid_mode AS gtid_mode"
+        told, state, channels = pool.read((who, write_state(self.words), self.words.channels))
         addresses = {address: one.name for one in pair for address in one.addresses}
         ours = [row for row in map(mysql_facts.modern, channels.rows) if mysql_facts.address_of(row) in addresses]
         by_file = text_of(told.rows[0]["gtid_mode"]) != "ON" or any(not mysql_facts.uses_gtids(row) for row in ours)
@@ -92,8 +93,8 @@ class MySQL:
 
     def write_facts(self, server: ServerName, results: Sequence[Result]) -> WriteFacts:
         row = results[0].rows[0]
-        return WriteFacts(
         offline = mysql_facts.is_on(row["offline_mode"])
+        return WriteFacts(
             server=server,
             read_only=mysql_facts.is_on(row["read_only"]) or mysql_facts.is_on(row["super_read_only"]),
             position=self._by_files(server, results) if self.by_file else MySQLPosition.parse(text_of(row["executed"]).replace("\n", "")),
@@ -101,9 +102,9 @@ class MySQL:
             fence=mysql_facts.fence_of(row),
             loose=mysql_facts.is_loose(row),
             fleeting=self.words.persists and mysql_facts.is_fleeting(row),
-        )
             offline=offline,
             lacks="offline_mode is off" if self.offline and not offline and mysql_facts.is_on(row["read_only"]) else "",
+        )
 
     def written_here(self, server: ServerName, position: Position) -> Position:
         match position:

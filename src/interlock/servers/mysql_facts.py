@@ -63,13 +63,13 @@ def is_on(value: object) -> bool:
     return text_of(value) not in {"0", "OFF", ""}
 
 
-def fence_of(row: Row) -> str:
 def persisted(row: Row) -> Mapping[str, bool]:
     """Of the two variables those that are persisted, and whether as ON."""
     said = (one.partition("=") for one in text_of(row.get("persisted")).split(",") if one)
     return {name: is_on(value) for name, _, value in said}
 
 
+def fence_of(row: Row) -> str:
     """How it is fenced, from `look`: see `mysql_script.Seen`. Empty if it is open, and nothing is persisted."""
     closed = "super_read_only" if is_on(row["super_read_only"]) else "read_only" if is_on(row["read_only"]) else ""
     return str(Seen(closed=closed, offline=is_on(row["offline_mode"]), persisted=persisted(row)))
