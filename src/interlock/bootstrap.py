@@ -30,7 +30,7 @@ from interlock.servers.registry import make_server
 from interlock.servers.server import SqlServer
 from interlock.servers.trepctl import Replicator
 from interlock.stores.holder import this_holder
-from interlock.stores.open import open_store
+from interlock.stores.open import open_store, state_folder
 
 R = TypeVar("R")
 
@@ -67,6 +67,11 @@ class RealWorld:
                 others=lambda: tuple(self._servers.values()),
             )
         return self._servers[spec.name]
+
+    def sql_server(self, name: str, /) -> SqlServer:
+        """The same, for who needs connections of its own."""
+        self.server(name)
+        return self._servers[self.topology.server(name).name]
 
     def _replicator(self, spec: ServerSpec) -> Replicator | None:
         """What replicates into a master in place of the server itself, if the topology says so."""
@@ -167,6 +172,7 @@ class Wiring:
         self.topology = topology
         self.secrets = Secrets(self.clock)
         self.store: Store = open_store(store_url, self.clock)
+        self.folder = state_folder(store_url)
         self.world = RealWorld(topology, self.clock, self.secrets, self.store)
         self.catalogue = catalogue()
 

@@ -36,6 +36,11 @@ def sqlite_path(url: str) -> Path:
     return Path(path).expanduser().absolute()
 
 
+def state_folder(url: str | None) -> Path:
+    """Where files of runs are kept: beside the SQLite store, or in the user's state folder if the store is elsewhere."""
+    return (sqlite_path(url) if url and url.startswith("sqlite:") else default_path()).parent
+
+
 def default_path() -> Path:
     """`$XDG_STATE_HOME/interlock/interlock.db`. A relative XDG_STATE_HOME is ignored, as the XDG Base Directory Specification says."""
     told = os.environ.get("XDG_STATE_HOME", "")
