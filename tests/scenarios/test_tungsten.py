@@ -7,20 +7,30 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 import servers.trepctl_stand_in
+from interlock.bootstrap import RealWorld, read_topology
 from interlock.clock import SystemClock
+from interlock.decisions.received import is_all_applied
+from interlock.hosts.secrets import Secrets
+from interlock.model.effects import StartReceiver, StopReceiver
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Done
 from interlock.playbook.find import shipped_folder
 from interlock.sandbox import pair as pairs
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
+from interlock.simulated.store import MemoryStore
 from scenarios.command_line import environment, interlock
 from scenarios.pair_state import eventually, open_sides
 
+CLOCK = SystemClock()
+EAST, WEST = ServerName("east"), ServerName("west")
 STAND_IN = Path(servers.trepctl_stand_in.__file__)
 _WITHIN_S = 150.0
 """Each answer of the stand-in takes the start of a program: a third of a second, and many times that on a busy machine."""
@@ -95,6 +105,26 @@ def test_status_tells_of_the_replicator_as_of_any_channel(env: dict[str, str]) -
     assert [(each["from"], each["to"], each["running"]) for each in seen["channels"]] == [("west", "east", True), ("east", "west", True)]
     assert seen["clusters"]["west"]["position"].startswith("east=binlog.")
     assert seen["problems"] == []
+
+
+def test_a_receiver_that_is_stopped_has_applied_what_came_and_gets_no_more_until_it_starts(tungsten: Sandbox) -> None:
+    with closing(RealWorld(read_topology(Path(tungsten.topology)), CLOCK, Secrets(CLOCK), MemoryStore(CLOCK))) as world:
+        west = world.server("west")
+        query(tungsten, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('before', @@server_id)")
+        assert eventually(partial(_holds, tungsten, "west", "before"))
+        west.apply(StopReceiver(server=WEST, channel="east"), "m")
+        try:
+            (stopped,) = west.channels()
+            assert is_all_applied(WEST, EAST, west.write_facts().position, (stopped,)) == Done(
+                f"west has applied all that it received from east ({stopped.received})"
+            )
+            query(tungsten, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('meanwhile', @@server_id)")
+            assert not west.wait_applied(world.server("east").write_facts().position, 0.5)
+            assert not _holds(tungsten, "west", "meanwhile")
+        finally:
+            west.apply(StartReceiver(server=WEST, channel="east"), "m")
+        assert eventually(partial(_holds, tungsten, "west", "meanwhile"))
+        assert (west.channels()[0].receiver, west.channels()[0].applier) == ("Yes", True)
 
 
 def test_a_replicator_that_is_offline_refuses_the_run(tungsten: Sandbox, env: dict[str, str]) -> None:

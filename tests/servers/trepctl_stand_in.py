@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
         case ["online"]:
             query(sandbox, server, "START SLAVE")
         case ["offline"]:
-            query(sandbox, server, "STOP SLAVE SQL_THREAD")
+            query(sandbox, server, "STOP SLAVE")
         case ["wait", "-applied", seqno, "-limit", limit]:
             return wait(sandbox, server, service, int(seqno), float(limit))
         case other:
@@ -41,18 +41,19 @@ def status(sandbox: Sandbox, server: str, service: str) -> Mapping[str, object]:
     """The fields of `trepctl status` of a replicator whose role is slave."""
     (row,) = query(sandbox, server, "SHOW SLAVE STATUS")
     file, offset = row["Relay_Master_Log_File"], int(row["Exec_Master_Log_Pos"])
+    stored = _seqno(row["Master_Log_File"], int(row["Read_Master_Log_Pos"]))
     online = row["Slave_SQL_Running"] == "Yes" and row["Slave_IO_Running"] == "Yes"
     error = row["Last_SQL_Error"] or "NONE"
     return {
-        "appliedLastEventId": f"{file}:{offset:016d};140",
+        "appliedLastEventId": f"{file}:{offset:016d};140" if online else "NONE",
         "appliedLastSeqno": _seqno(file, offset) if online else -1,
         "appliedLatency": 0.464 if online else -1.0,
         "channels": 1,
         "clusterName": service,
         "currentEventId": "NONE",
         "currentTimeMillis": int(SystemClock().wall().timestamp() * 1000),
-        "maximumStoredSeqNo": _seqno(file, offset),
-        "minimumStoredSeqNo": 0,
+        "maximumStoredSeqNo": stored if online else -1,
+        "minimumStoredSeqNo": 0 if online else -1,
         "pendingError": error,
         "pendingErrorCode": "NONE",
         "pendingExceptionMessage": "NONE",

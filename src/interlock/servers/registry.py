@@ -53,6 +53,7 @@ def make_server(
         pair=tuple(pair),
         recognise=recognise,
         supposed=supposed,
+        replicator=replicator,
     )
 
 

@@ -39,7 +39,7 @@ from interlock.model.facts import (
 )
 from interlock.model.position import Position
 from interlock.model.topology import SecretRef, ServerName, ServerSpec
-from interlock.servers import canary_writes, client_sessions, grants, operator_lock, semi_sync
+from interlock.servers import canary_writes, client_sessions, operator_lock, privileges, semi_sync
 from interlock.servers.accounts import Accounts
 from interlock.servers.channel_words import ChannelWords
 from interlock.servers.dialect import Bookmark, Dialect
@@ -49,6 +49,7 @@ from interlock.servers.orphans import kill_and_prove_gone
 from interlock.servers.pool import Pool, Purpose
 from interlock.servers.quoting import MARK_PATTERN, text
 from interlock.servers.session import Row, Session, Setup, text_of
+from interlock.servers.trepctl import Replicator, ReplicatorEffect
 from interlock.servers.versions import version_of
 
 LOG_BOUND_S = 30.0
@@ -69,13 +70,17 @@ class SqlServer:
         pair: tuple[ServerSpec, ...],
         recognise: Callable[[str], Dialect],
         supposed: Callable[[], Dialect],
+        replicator: Replicator | None = None,
     ) -> None:
-        """`recognise` tells by a greeting what the server speaks; what it is `supposed` to speak is for words while it does not answer."""
+        """`recognise` tells by a greeting what the server speaks; what it is `supposed` to speak is for words while it does not answer.
+        `replicator`: what replicates into it, if not the server itself.
+        """
         self._spec = spec
         self._clock = clock
         self._pair = pair
         self._recognise = recognise
         self._supposed = supposed
+        self._replicator = replicator
         self._attuned: Dialect | None = None
         self._pool = Pool(spec, secrets=secrets, clock=clock, setup=self._setup)
         self._held: Position | None = None
@@ -154,17 +159,7 @@ class SqlServer:
 
     def missing_privileges(self) -> tuple[str, ...]:
         """Of Interlock's own account, and of the canary account if the topology names one."""
-        session = self._pool.session(Purpose.WITNESS)
-        found = grants.missing(_grants_of(session), self._dialect.needs, account=_account_of(session))
-        if self._spec.fence is not None:
-            found += client_sessions.turned_out(self._dialect.sessions(self._pool), self._known_accounts())
-        if self._spec.access.canary is None:
-            return found
-        try:
-            session = self._pool.session(Purpose.CANARY)
-        except WriteRefused:
-            return found  # it turns clients out; what the account lacks is found out once it lets them in
-        return found + grants.missing_of_canary(_grants_of(session), account=_account_of(session))
+        return privileges.missing(self._pool, self._dialect, self._known_accounts)
 
     def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:
         """StatementFailed for a position of a kind that the server does not speak; BoundReached if LOG_BOUND_S is not enough."""
@@ -218,6 +213,9 @@ class SqlServer:
 
     def apply(self, effect: ServerEffect | ChannelEffect, /, mark: str) -> Mapping[str, object]:
         """Fence and Open return the `position` right after; a Fence or Open that holds already has no effect in the server itself."""
+        if self._replicator is not None and isinstance(effect, ReplicatorEffect):
+            self._replicator.apply(effect)
+            return {}
         statements = all_marked(self._words_of(effect, self._dialect), mark)
         match effect:
             case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
@@ -307,6 +305,8 @@ class SqlServer:
     def _words_of(self, effect: ServerEffect | ChannelEffect, dialect: Dialect) -> tuple[str, ...]:
         match effect:
             case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
+                if self._replicator is not None and isinstance(effect, ReplicatorEffect):
+                    return self._replicator.script(effect)
                 return self._channel_words(dialect).script(effect)
             case _:
                 return dialect.script(effect)
@@ -366,12 +366,3 @@ class SqlServer:
             return f"what holds it up could not be found out: {error.message}"
         found = [*locks, *sorted(running)][:5]
         return f"held up by {'; '.join(found)}" if found else "nothing that holds it up was seen a moment later: try again"
-
-
-def _grants_of(session: Session) -> list[str]:
-    return [text_of(next(iter(row.values()))) for row in session.rows("SHOW GRANTS")]
-
-
-def _account_of(session: Session) -> str:
-    user, _, host = text_of(session.rows("SELECT CURRENT_USER() AS account")[0]["account"]).rpartition("@")
-    return f"{text(user)}@{text(host)}"

@@ -1,26 +1,28 @@
-"""`trepctl`, the command of Tungsten Replicator, on the host of a replicator or here: what it is asked, and what is made of its answers.
+"""`trepctl`, the command of Tungsten Replicator, on the host of a replicator or here: what it is told, and what is made of its answers.
 
-Sources: Continuent's documentation, "trepctl status", "trepctl wait", "Generated Field Reference", and the replicator's own scripts, which
-take it for caught up once `currentEventId` of the extractor is `appliedLastEventId` without the part behind the semicolon. Never run
-against a real replicator.
+Sources: Continuent's documentation, "trepctl status", "trepctl wait", "trepctl offline", "trepctl online", "Generated Field Reference",
+and the replicator's own scripts, which take it for caught up once `currentEventId` of the extractor is `appliedLastEventId` without the
+part behind the semicolon. Never run against a real replicator.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from interlock.clock import Clock
-from interlock.errors import StatementFailed
-from interlock.model.effects import RunCommand
+from interlock.errors import BoundReached, StatementFailed
+from interlock.model.effects import RunCommand, StartApplier, StartReceiver, StopApplier, StopReceiver
 from interlock.model.facts import ChannelFacts, CommandResult
-from interlock.model.position import LogPoint
+from interlock.model.position import FilePosition, LogPoint
 from interlock.model.topology import ChannelSpec, ClusterName, ServerName
 from interlock.ports import Outside
 
 STATUS_WITHIN_S = 10.0
+ReplicatorEffect = StopReceiver | StartReceiver | StopApplier | StartApplier
 GOOD_FOR_S = 60.0
 """How long a status is good enough for a position that nobody waits for: it only grows, so an older one says too little, never too much."""
 
@@ -30,15 +32,23 @@ _NONE = {"", "NONE", "UNKNOWN"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """`applied` is how far the source's binary log is applied, None if nothing was; `lag_s` None if it is not known."""
+    """`applied` is how far the source's binary log is applied, None if nothing was; `lag_s` None if it is not known. `seqno` is the last
+    one applied, `stored` the last one received, by the replicator's own numbers; -1 while that is not told.
+    """
 
     state: str
     role: str
     source_address: str
     seqno: int
+    stored: int
     applied: LogPoint | None
     lag_s: int | None
     error: str
+
+    @property
+    def has_applied_all(self) -> bool:
+        """All that it received. Not while it does not tell one of them."""
+        return -1 < self.stored <= self.seqno
 
     @property
     def is_online(self) -> bool:
@@ -64,7 +74,8 @@ def read_status(text: str, *, service: str) -> Status:
         state=told["state"],
         role=str(told.get("role", "")),
         source_address=str(told.get("pipelineSource", "")),
-        seqno=int(_number(told.get("appliedLastSeqno")) or 0),
+        seqno=_seqno(told.get("appliedLastSeqno")),
+        stored=_seqno(told.get("maximumStoredSeqNo")),
         applied=event_point(str(told.get("appliedLastEventId", ""))),
         lag_s=None if latency is None or latency < 0 else int(latency),
         error="; ".join(dict.fromkeys(said)),
@@ -82,6 +93,11 @@ def event_point(event: str) -> LogPoint | None:
     if matched is None:
         raise StatementFailed(f"trepctl tells the event {event!r}, which is no point in a binary log", hint="extract by file and offset")
     return LogPoint.of(matched[1], int(matched[2]))
+
+
+def _seqno(value: object) -> int:
+    number = _number(value)
+    return -1 if number is None else int(number)
 
 
 def _number(value: object) -> float | None:
@@ -110,6 +126,9 @@ class Replicator:
         if not isinstance(result, CommandResult):
             raise StatementFailed(f"trepctl gave no output: {result}", server=self._server)
         seen = read_status(result.stdout, service=self._spec.service)
+        if seen.applied is None and self._seen is not None:  # offline it may tell no numbers; nothing moves meanwhile
+            last = self._seen[0]
+            seen = replace(seen, applied=last.applied, seqno=last.seqno, stored=last.stored)
         self._seen = seen, self._clock.monotonic_s()
         return seen
 
@@ -125,15 +144,68 @@ class Replicator:
     def channel(self) -> ChannelFacts:
         """The replicator as the channel that it is. What is not online applies nothing, whatever it calls that."""
         seen = self.status()
+        stopped = "No" if seen.state.startswith("OFFLINE") else seen.state
         return ChannelFacts(
             server=self._server,
             name=self._spec.service,
             source=self.source,
             source_address=seen.source_address,
-            receiver="Yes" if seen.is_online else seen.state,
+            receiver="Yes" if seen.is_online else stopped,
             applier=seen.is_online,
             lag_s=seen.lag_s if seen.is_online else None,
             error=seen.error or (seen.state if "ERROR" in seen.state else ""),
             using="tungsten",
             applied=seen.applied,
+            received=self._received(seen),
         )
+
+    def script(self, effect: ReplicatorEffect, /) -> tuple[str, ...]:
+        """The commands of an effect, as a plan shows them; which number is waited for is known when it is sent."""
+        return tuple(line for each in self._orders(effect, "SEQNO") for line in self._outside.script(each))
+
+    def apply(self, effect: ReplicatorEffect, /) -> None:
+        """BoundReached if what was received is not applied in time: then it is still online, and nothing has changed."""
+        before = self.status()
+        for order in self._orders(effect, str(before.stored)):
+            if "wait" in order.argv and (not before.is_online or before.has_applied_all):
+                continue
+            self._run(order)
+        self.status()
+
+    def _orders(self, effect: ReplicatorEffect, last: str) -> tuple[RunCommand, ...]:
+        """A replicator has one switch for both of its ends. So what was received is applied before it is taken off line, as a stopped
+        receiver's would be after.
+        """
+        whole_s = max(1, math.ceil(effect.within_s))
+        match effect:
+            case StopReceiver():
+                waiting = self._order("wait", "-applied", last, "-limit", str(whole_s), within_s=whole_s + STATUS_WITHIN_S)
+                return (waiting, self._order("offline"))
+            case StopApplier():
+                return (self._order("offline"),)
+            case StartReceiver() | StartApplier():
+                return (self._order("online"),)
+
+    def _order(self, *words: str, within_s: float = STATUS_WITHIN_S) -> RunCommand:
+        return RunCommand(argv=self.command(*words), within_s=within_s, host=self._host)
+
+    def _run(self, order: RunCommand) -> None:
+        try:
+            self._outside.run(order)
+        except StatementFailed as failed:
+            if "wait" not in order.argv:
+                raise
+            raise BoundReached(
+                f"{self._server}: {self._spec.service} has not applied all that it received: {failed.message}",
+                hint="it is still on line: wait until trepctl status shows appliedLastSeqno at maximumStoredSeqNo, then try again",
+                server=self._server,
+            ) from failed
+
+    def _received(self, seen: Status) -> FilePosition | None:
+        """It numbers what it received, and does not say where that is in the source's log: past what it applied, if its number is. None
+        where it tells no numbers.
+        """
+        if seen.applied is None or seen.stored < 0:
+            return None
+        past = 0 if seen.has_applied_all else 1
+        return FilePosition.of({str(self.source): LogPoint.of(seen.applied.file, seen.applied.offset + past)})

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 import pytest
 
 from interlock.clock import SystemClock
-from interlock.errors import StatementFailed
-from interlock.model.effects import OutsideEffect, RunCommand
+from interlock.errors import BoundReached, StatementFailed
+from interlock.model.effects import OutsideEffect, RunCommand, StartApplier, StartReceiver, StopApplier, StopReceiver
 from interlock.model.facts import ChannelFacts, CommandResult
-from interlock.model.position import LogPoint
+from interlock.model.position import FilePosition, LogPoint
 from interlock.model.topology import ChannelSpec, ClusterName, ServerName
-from interlock.servers.trepctl import Replicator, event_point, read_status
+from interlock.servers.trepctl import Replicator, ReplicatorEffect, event_point, read_status
 
+WEST = ServerName("west")
 ONLINE: Mapping[str, object] = {
     "appliedLastEventId": "mysql-bin.000018:0000000000070227;140",
     "appliedLastSeqno": 206,
@@ -56,10 +57,10 @@ def replicator(printing: Printing, host: str | None = "west") -> Replicator:
 
 SEEN: dict[str, tuple[Mapping[str, object], tuple[str, bool, int | None, str, LogPoint | None]]] = {
     "online": (ONLINE, ("Yes", True, 0, "", POINT)),
-    "offline": ({**ONLINE, "state": "OFFLINE:NORMAL"}, ("OFFLINE:NORMAL", False, None, "", POINT)),
+    "offline": ({**ONLINE, "state": "OFFLINE:NORMAL"}, ("No", False, None, "", POINT)),
     "going online": ({**ONLINE, "state": "GOING-ONLINE:SYNCHRONIZING"}, ("GOING-ONLINE:SYNCHRONIZING", False, None, "", POINT)),
-    "failed": (FAILED, ("OFFLINE:ERROR", False, None, "Event application failed: seqno=10 fragno=0", POINT)),
-    "failed without words": ({**FAILED, "pendingError": "NONE"}, ("OFFLINE:ERROR", False, None, "OFFLINE:ERROR", POINT)),
+    "failed": (FAILED, ("No", False, None, "Event application failed: seqno=10 fragno=0", POINT)),
+    "failed without words": ({**FAILED, "pendingError": "NONE"}, ("No", False, None, "OFFLINE:ERROR", POINT)),
     "nothing applied yet": ({**ONLINE, "appliedLastEventId": "NONE", "appliedLatency": -1}, ("Yes", True, None, "", None)),
     "latency not told": ({**ONLINE, "appliedLatency": None}, ("Yes", True, None, "", POINT)),
 }
@@ -81,7 +82,73 @@ def test_a_status_is_the_channel_that_it_tells_of(
         error=error,
         using="tungsten",
         applied=applied,
+        received=FilePosition.of({"east": applied}) if applied is not None else None,
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "received"),
+    [
+        pytest.param(ONLINE, POINT, id="all-is-applied"),
+        pytest.param({**ONLINE, "maximumStoredSeqNo": 207}, LogPoint.of("mysql-bin.000018", 70228), id="more-is-received"),
+        pytest.param({**ONLINE, "maximumStoredSeqNo": -1}, None, id="not-told"),
+        pytest.param({**ONLINE, "appliedLastEventId": "NONE"}, None, id="nothing-applied"),
+    ],
+)
+def test_what_it_received_is_past_what_it_applied_if_its_number_is(told: Mapping[str, object], received: LogPoint | None) -> None:
+    expected = None if received is None else FilePosition.of({"east": received})
+    assert replicator(Printing(json.dumps(told))).channel().received == expected
+
+
+BEHIND = {**ONLINE, "maximumStoredSeqNo": 230}
+WAIT = ("wait", "-applied", "230", "-limit", "5")
+
+
+@pytest.mark.parametrize(
+    ("effect", "told", "ordered"),
+    [
+        pytest.param(StopReceiver(server=WEST, channel="east"), BEHIND, [WAIT, ("offline",)], id="what-was-received-is-applied-first"),
+        pytest.param(StopReceiver(server=WEST, channel="east"), ONLINE, [("offline",)], id="nothing-to-apply"),
+        pytest.param(StopReceiver(server=WEST, channel="east"), FAILED, [("offline",)], id="offline-already"),
+        pytest.param(StopApplier(server=WEST, channel="east"), BEHIND, [("offline",)], id="applier"),
+        pytest.param(StartReceiver(server=WEST, channel="east"), FAILED, [("online",)], id="start-receiver"),
+        pytest.param(StartApplier(server=WEST, channel="east"), FAILED, [("online",)], id="start-applier"),
+    ],
+)
+def test_one_switch_stops_and_starts_both_of_its_ends(
+    effect: ReplicatorEffect, told: Mapping[str, object], ordered: list[tuple[str, ...]]
+) -> None:
+    printing = Printing(json.dumps(told))
+    replicator(printing).apply(effect)
+    asked = [one.argv[3:] for one in printing.asked if isinstance(one, RunCommand)]
+    assert asked == [("status", "-json"), *ordered, ("status", "-json")]
+
+
+def test_a_replicator_that_is_too_far_behind_stays_on_line_and_says_so() -> None:
+    class Slow(Printing):
+        def run(self, effect: OutsideEffect, /) -> CommandResult:
+            if isinstance(effect, RunCommand) and "wait" in effect.argv:
+                self.asked.append(effect)
+                raise StatementFailed("trepctl ended with 1: Wait timed out!")
+            return super().run(effect)
+
+    slow = Slow(json.dumps(BEHIND))
+    with pytest.raises(BoundReached, match="has not applied all that it received") as late:
+        replicator(slow).apply(StopReceiver(server=WEST, channel="east"))
+    assert "still on line" in late.value.hint
+    assert not any("offline" in one.argv for one in slow.asked if isinstance(one, RunCommand))
+
+
+def test_what_it_told_before_it_went_off_line_stands() -> None:
+    """Off line it tells no numbers."""
+    printing = Printing(json.dumps(ONLINE))
+    one = replicator(printing)
+    one.status()
+    printing.text = json.dumps(
+        {**ONLINE, "state": "OFFLINE:NORMAL", "appliedLastEventId": "NONE", "appliedLastSeqno": -1, "maximumStoredSeqNo": -1}
+    )
+    seen = one.channel()
+    assert (seen.receiver, seen.applied, seen.received) == ("No", POINT, FilePosition.of({"east": POINT}))
 
 
 @pytest.mark.parametrize("host", ["west", None], ids=["on its host", "here"])
