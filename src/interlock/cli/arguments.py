@@ -45,6 +45,7 @@ def parser() -> Parser:
     top.add_argument("--version", action="store_true", help="print the version and exit")
     commands = top.add_subparsers(metavar="COMMAND", dest="command_name", title="commands")
     _add_runs(commands)
+    _add_losses(commands)
     _add_playbooks(commands)
     _add_fleet(commands)
     _add_sandbox(commands)
@@ -136,6 +137,36 @@ def _add_runs(commands: Any) -> None:
         ("rollback", "take back an unfinished or halted run"),
     ):
         _command(commands, name, f"runs:{name}", help_).add_argument("run", metavar="RUN", help="its name, or the beginning of it")
+
+
+def _add_losses(commands: Any) -> None:
+    losses = _command(
+        commands,
+        "losses",
+        "losses:losses",
+        "tell what an emergency lost, row by row",
+        "Tell what a failover lost: every transaction in the old writer's binary log that the survivor does not hold, and what can be\n"
+        "done about each row. Changes nothing. Until it can be known the state is `pending`, with the bound that is known.",
+    )
+    losses.add_argument("run", metavar="RUN", help="the failover: its name, or the beginning of it")
+    for name, what in (
+        ("html", "a page"),
+        ("markdown", "a page"),
+        ("sql", "what can be put back as guarded SQL"),
+        ("inverse", "its inverse"),
+    ):
+        losses.add_argument(f"--{name}", metavar="FILE", help=f"write {what} into this file")
+    repair = _command(
+        commands,
+        "repair",
+        "losses:repair",
+        "put back on the writer what an emergency lost and nobody wrote since",
+        "Put back on the writer the lost rows that nobody wrote since, each lost transaction in one. Without --apply it changes nothing\n"
+        "and shows what it would send, and what it leaves out and why.",
+    )
+    repair.add_argument("--losses", metavar="RUN", required=True, help="the failover: its name, or the beginning of it")
+    repair.add_argument("--apply", action="store_true", help="do it, after a question")
+    repair.add_argument("--undo", action="store_true", help="take back what it has put back, where nobody wrote since")
 
 
 def _add_fleet(commands: Any) -> None:
