@@ -167,8 +167,13 @@ def _judged(run: str, missing: Sequence[ReadTransaction], rows: Survivor) -> tup
 
 
 def _judge_chains(chains: Mapping[RowId, Chain], rows: Survivor, fires: frozenset[tuple[str, str]]) -> dict[RowId, Judgement]:
-    now, collisions = rows.rows(chains), rows.collisions(chains)
-    judged = {row: judge(chain, now.get(row), collisions.get(row, ())) for row, chain in chains.items()}
+    now = rows.rows(chains)
+    alone = {row: judge(chain, now.get(row)) for row, chain in chains.items()}
+    moving = {row for row, its in alone.items() if its.kind is LossKind.REAPPLICABLE}
+    judged = dict(alone)
+    for row, found in rows.collisions({row: chains[row] for row in moving}).items():
+        # a row that the lost changes themselves take out of the way is none: the log's last state had each value once
+        judged[row] = judge(chains[row], now.get(row), [one.values for one in found if one.row not in moving])
     why = "a trigger of the table would fire again"
     return {
         row: Judgement(kind=LossKind.CONFLICTING, why=why) if its.kind is LossKind.REAPPLICABLE and row[:2] in fires else its

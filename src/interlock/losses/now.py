@@ -17,6 +17,14 @@ LOOK_S = 30.0
 _AT_ONCE = 50
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collision:
+    """A row of the survivor that has a unique value of another one: which row, and the value in words."""
+
+    row: RowId
+    values: str
+
+
 @dataclass(slots=True)
 class Survivor:
     """Asks on one session of its own, which has `sql.SETTINGS`. A table is looked at once."""
@@ -44,30 +52,18 @@ class Survivor:
                 found[by_number[text_of(answer["#"])]] = seen(answer, table)
         return found
 
-    def collisions(self, chains: Mapping[RowId, Chain]) -> dict[RowId, list[str]]:
-        """For each row that the lost changes leave: other rows that have one of its unique values, in words."""
-        found: dict[RowId, list[str]] = {}
+    def collisions(self, chains: Mapping[RowId, Chain]) -> dict[RowId, list[Collision]]:
+        """For each row that the lost changes leave: other rows that have one of its unique values now."""
+        found: dict[RowId, list[Collision]] = {}
         for table, rows in self._by_table(chains):
             for unique in table.uniques:
-                lasts = {str(number): (row, chains[row].last) for number, row in enumerate(rows)}
-                wanted = {number: (row, last) for number, (row, last) in lasts.items() if _needs(last, unique)}
-
-                def asks(
-                    number: str,
-                    wanted: Mapping[str, tuple[RowId, Image | None]] = wanted,
-                    table: Table = table,
-                    unique: Sequence[str] = unique,
-                ) -> str:
-                    row, last = wanted[number]
-                    its = where_key({column: (last or {})[column] for column in unique}, table)
-                    key = zip(table.key, row[2], strict=True)
-                    other = " OR ".join(f"NOT ({name(column)} = {literal(cell, table.column(column))})" for column, cell in key)
-                    return f"(SELECT {number} AS `#` FROM {table.written} WHERE {its} AND ({other}) LIMIT 1)"
-
-                for answer in self._ask(wanted, asks):
-                    row, last = wanted[text_of(answer["#"])]
-                    values = ", ".join(f"{column}={(last or {})[column]!r}" for column in unique)
-                    found.setdefault(row, []).append(values)
+                asked = {str(number): row for number, row in enumerate(rows) if _needs(chains[row].last, unique)}
+                asks = _asks_for_others(table, unique, asked, chains)
+                for answer in self._ask(asked, asks):
+                    row, its = asked[text_of(answer["#"])], seen(answer, table)
+                    other = (table.schema, table.name, tuple(its[column] for column in table.key))
+                    values = ", ".join(f"{column}={its[column]!r}" for column in unique)
+                    found.setdefault(row, []).append(Collision(row=other, values=values))
         return found
 
     def _by_table(self, wanted: Iterable[RowId]) -> list[tuple[Table, list[RowId]]]:
@@ -88,6 +84,20 @@ class Survivor:
         remaining = iter(parts)
         while some := list(islice(remaining, _AT_ONCE)):
             yield from self.session.rows(" UNION ALL ".join(some), bound_s=LOOK_S, doing="look at the survivor's rows")
+
+
+def _asks_for_others(
+    table: Table, unique: Sequence[str], asked: Mapping[str, RowId], chains: Mapping[RowId, Chain]
+) -> Callable[[str], str]:
+    def asks(number: str) -> str:
+        row = asked[number]
+        last = chains[row].last or {}
+        same = where_key({column: last[column] for column in unique}, table)
+        key = zip(table.key, row[2], strict=True)
+        other = " OR ".join(f"NOT ({name(column)} = {literal(cell, table.column(column))})" for column, cell in key)
+        return f"(SELECT {number} AS `#`, {looks(table.columns)} FROM {table.written} WHERE {same} AND ({other}) LIMIT 1)"
+
+    return asks
 
 
 def _needs(last: Image | None, unique: Sequence[str]) -> bool:

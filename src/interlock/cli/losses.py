@@ -1,0 +1,82 @@
+"""`interlock losses RUN` and `interlock repair --losses RUN`: what an emergency lost, and putting back what can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interlock.cli.context import Answer, Context, wired
+from interlock.errors import UsageError
+
+if TYPE_CHECKING:
+    from interlock.bootstrap import Wiring
+    from interlock.losses.find import Losses
+    from interlock.losses.run_facts import RunFacts
+
+
+def losses(context: Context) -> Answer:
+    """`interlock losses RUN`. Exits 0 whatever was lost: it was told."""
+    from interlock.losses.codec import plain_report  # noqa: PLC0415 - only here
+    from interlock.losses.putting_back import planned, sql_file  # noqa: PLC0415 - as above
+    from interlock.report.losses_page import html_page, markdown_page  # noqa: PLC0415 - as above
+    from interlock.report.losses_text import losses_text  # noqa: PLC0415 - as above
+
+    options = context.options
+    with wired(context, about=options.run) as wiring:
+        found = find(wiring, facts_of(wiring, options.run))
+    report = found.report
+    head = (f"What can be put back of what run {report.run} lost, for {report.survivor}.", f"State: {report.state.value}. {report.proof}")
+    told = (
+        f"Each statement must change one row. `interlock repair --losses {report.run}` sees to that, each transaction whole or not at all.",
+    )
+    pages: tuple[tuple[str | None, Callable[[], str]], ...] = (
+        (options.html, lambda: html_page(report)),
+        (options.markdown, lambda: markdown_page(report)),
+        (options.sql, lambda: sql_file(planned(found), (*head, *told))),
+        (options.inverse, lambda: sql_file(planned(found), (f"Takes back what the statements for run {report.run} put back.",), back=True)),
+    )
+    for place, page in pages:
+        if place is not None:
+            _write(Path(place), page())
+    return Answer(plain=plain_report(report), text=lambda width: losses_text(report, width))
+
+
+def repair(context: Context) -> Answer:
+    """`interlock repair --losses RUN`. Without `--apply` or `--undo` nothing is changed."""
+    from interlock.cli.repairing import carry_out  # noqa: PLC0415 - with the engine it takes its time
+
+    if context.options.apply and context.options.undo:
+        raise UsageError("--apply and --undo are given", hint="give one of them")
+    with wired(context, about=context.options.losses) as wiring:
+        return carry_out(context, wiring, facts_of(wiring, context.options.losses))
+
+
+def facts_of(wiring: Wiring, name: str) -> RunFacts:
+    """UsageError if there is no such run, it is another pair's, or it opened no server."""
+    from interlock.losses.run_facts import run_facts  # noqa: PLC0415 - only here
+
+    header = wiring.store.header(name)
+    if header.topology != wiring.topology.name:
+        raise UsageError(
+            f"run {header.run} belongs to the pair {header.topology}, and the topology file is of {wiring.topology.name}",
+            hint=f"give the topology file of {header.topology} with --topology",
+        )
+    return run_facts(header, wiring.store.records(header.run), [master.name for master in wiring.topology.masters()])
+
+
+def find(wiring: Wiring, facts: RunFacts) -> Losses:
+    from interlock.losses.find import find_losses  # noqa: PLC0415 - only here
+    from interlock.losses.folder import Keep  # noqa: PLC0415 - as above
+
+    world = wiring.world
+    return find_losses(facts, world.sql_server(facts.old), world.sql_server(facts.survivor), Keep(wiring.folder))
+
+
+def _write(path: Path, text: str) -> None:
+    """It holds customers' rows: only the owner may read it. UsageError if it can't be written."""
+    try:
+        path.touch(mode=0o600)
+        path.write_text(text)
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}", hint="name a file in a folder where you may write") from error
