@@ -8,6 +8,7 @@ import pytest
 
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.processes import running
+from interlock.sandbox.sql import query
 from scenarios.command_line import environment, interlock, start
 
 
@@ -77,4 +78,9 @@ def test_grants_are_for_the_accounts_of_the_topology(pair: Sandbox, tmp_path: Pa
     named = interlock("grants", "-t", str(tmp_path / "topology.yaml"), env=environment(None, tmp_path))
     assert "GRANT PROCESS ON *.* TO 'interlock'@'%'" in without.out
     assert "GRANT PROCESS ON *.* TO 'mover'@'%'" in named.out
+    version = query(pair, "east", "SELECT VERSION() AS version")[0]["version"].partition("-")[0]
+    assert f"-- for mariadb {version}" in named.out
+    words = ("-t", str(tmp_path / "topology.yaml"), "--flavor", "mysql", "--version", "5.7")
+    older = interlock("grants", *words, env=environment(None, tmp_path)).out
+    assert ("-- for mysql 5.7\n" in older, "GRANT SUPER ON *.* TO 'mover'@'%'" in older) == (True, True)
     assert interlock("grants", "--flavor", "oracle", env=environment(None, tmp_path)).code == 2

@@ -241,7 +241,10 @@ def _add_playbooks(commands: Any) -> None:
 
 def _add_sandbox(commands: Any) -> None:
     grants = _command(commands, "grants", "grants:grants", "print the least privileges that Interlock needs, as SQL")
-    grants.add_argument("--flavor", default="mariadb", metavar="FLAVOR", help="the servers' flavor (default: mariadb)")
+    grants.add_argument("--flavor", metavar="FLAVOR", help="the servers' flavor (default: the pair's own, or mariadb without a topology)")
+    grants.add_argument(
+        "--version", dest="for_version", metavar="VERSION", help="their version, such as 8.4 (default: the pair's own, or the newest)"
+    )
     grants.add_argument("--host", default="%", metavar="HOST", help="the host part of the accounts (default: %%)")
     sandbox = _command(commands, "sandbox", "", "a private pair on this machine: servers, replication, proxy, topology file")
     inner = sandbox.add_subparsers(metavar="COMMAND", title="commands", required=True, dest="inner_name")

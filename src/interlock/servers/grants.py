@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from interlock.errors import StatementFailed, UsageError
 from interlock.servers import canary
-from interlock.servers.dialect import Need
+from interlock.servers.dialect import Dialect, Flavor, Need
 from interlock.servers.flavors import flavor_named
+from interlock.servers.mysql import MySQL
 from interlock.servers.quoting import text
+from interlock.servers.versions import version_of
 
 CANARY_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "CREATE")
 CANARY_ACCOUNT_PRIVILEGES = ("SELECT", "INSERT", "UPDATE")
@@ -28,13 +31,21 @@ REPAIR_NEEDS = tuple(
 _ALIASES = {"READ ONLY ADMIN": "READ_ONLY ADMIN", "REPLICA MONITOR": "SLAVE MONITOR", "REPLICATION CLIENT": "BINLOG MONITOR"}
 
 
-def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: str = "%") -> str:
+_BUILDS = {"percona": "mysql", "percona-server": "mysql"}
+"""Builds of a flavor that have its versions and words."""
+
+
+def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: str = "%", version: str = "") -> str:
     """The statements for an administrator to run once on the writer, for one flavor. Passwords stay for the administrator to set.
 
-    The canary account has no right to pass read_only, which is the point of it. UsageError for a flavor that is not driven.
+    `version` is as a server tells it, or its beginning (`8.4`); the newest if it is empty. The canary account has no right to pass
+    read_only, which is the point of it. UsageError for a flavor or version that is not driven.
     """
-    its = flavor_named(flavor)
-    needs = (*its.newest.needs, *its.channel_needs, *(REPAIR_NEEDS if its.channels is not None else ()))
+    its = flavor_named(_BUILDS.get(flavor.lower(), flavor))
+    spoken, channel_needs = _spoken(its, version), its.channel_needs
+    if isinstance(spoken, MySQL) and not spoken.words.persists:
+        channel_needs = ()  # SUPER stands for them, and their names are no privileges yet
+    needs = (*spoken.needs, *channel_needs, *(REPAIR_NEEDS if its.channels is not None else ()))
     account = f"{text(user)}@{text(host)}"
     lines = [
         *(f"GRANT {need.privilege} ON *.* TO {account}; -- {need.what_for}" for need in needs),
@@ -48,6 +59,18 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
             f"GRANT {', '.join(CANARY_ACCOUNT_PRIVILEGES)} ON `interlock`.`canary` TO {other};",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _spoken(its: Flavor, version: str) -> Dialect:
+    if not version:
+        return its.newest
+    numbers = version if version_of(version) != (0, 0, 0) else f"{version}.999" if version.count(".") == 1 else f"{version}.999.999"
+    if version_of(numbers) == (0, 0, 0):
+        raise UsageError(f"{version!r} is no version", hint="such as 8.4, or 10.11.6-MariaDB")
+    try:
+        return its.speaks(its.name, numbers)
+    except StatementFailed as old:
+        raise UsageError(f"{its.name} {version} is not driven: {old.message}", hint=old.hint) from old
 
 
 def missing(grants: Iterable[str], needs: Sequence[Need], *, account: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from interlock.errors import StatementFailed
+from interlock.errors import StatementFailed, UsageError
 from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
 from interlock.model.position import FilePosition, LogPoint, MySQLPosition
 from interlock.model.topology import Access, Account, ClusterName, ServerName, ServerSpec
@@ -390,6 +390,40 @@ def test_the_printed_grants_are_those_that_are_checked() -> None:
     assert missing(shown, NEEDS, account="'t'@'%'") == ()
     assert missing(shown[1:], NEEDS, account="'t'@'%'")[0] == "GRANT PROCESS ON *.* TO 't'@'%'"
     assert missing(["GRANT ALL PRIVILEGES ON *.* TO 't'@'%'"], NEEDS_5_7, account="'t'@'%'") == ()
+
+
+@pytest.mark.parametrize(
+    ("flavor", "version", "has", "lacks"),
+    [
+        pytest.param("mysql", "5.7", "SUPER", "CONNECTION_ADMIN", id="5.7"),
+        pytest.param("mysql", "5.7.44-log", "SUPER", "REPLICATION_SLAVE_ADMIN", id="as-a-server-tells-it"),
+        pytest.param("mysql", "8.0", "REPLICATION_SLAVE_ADMIN", "SUPER", id="8.0"),
+        pytest.param("mysql", "8.4", "XA_RECOVER_ADMIN", "SUPER", id="8.4"),
+        pytest.param("mysql", "9", "XA_RECOVER_ADMIN", "SUPER", id="9.x"),
+        pytest.param("percona", "8.0.36-28", "CONNECTION_ADMIN", "SUPER", id="percona"),
+        pytest.param("Percona-Server", "5.7", "SUPER", "CONNECTION_ADMIN", id="percona-5.7"),
+        pytest.param("mariadb", "10.5", "READ_ONLY ADMIN", "CONNECTION_ADMIN", id="mariadb-10.5"),
+        pytest.param("mariadb", "11.8.3-MariaDB", "READ_ONLY ADMIN", "CONNECTION_ADMIN", id="mariadb-11.8"),
+    ],
+)
+def test_grants_are_printed_for_a_version(flavor: str, version: str, has: str, lacks: str) -> None:
+    printed = grants_sql(flavor, "t", version=version)
+    assert (f"GRANT {has} ON" in printed, f"GRANT {lacks} ON" in printed) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("flavor", "version", "what", "hint"),
+    [
+        pytest.param("mysql", "5.6", "mysql 5.6 is not driven", "upgrade it first", id="too-old"),
+        pytest.param("mariadb", "10.4", "mariadb 10.4 is not driven", "upgrade it first", id="mariadb-too-old"),
+        pytest.param("mysql", "eight", "'eight' is no version", "such as 8.4", id="no-version"),
+        pytest.param("mysqll", "8.4", "no flavor of server is called 'mysqll'", "did you mean mysql?", id="no-flavor"),
+    ],
+)
+def test_grants_for_what_is_not_driven_are_refused(flavor: str, version: str, what: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=what) as refused:
+        grants_sql(flavor, "t", version=version)
+    assert hint in refused.value.hint
 
 
 def test_administrators_are_found_through_roles_and_pass_nothing() -> None:
