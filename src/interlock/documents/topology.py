@@ -27,6 +27,7 @@ from interlock.model.topology import (
     ClusterName,
     ClusterSpec,
     Follow,
+    LogsSpec,
     RouteName,
     RouteSpec,
     SegmentSpec,
@@ -147,7 +148,13 @@ def _cluster(name: str, node: MapNode, servers: _Servers) -> ClusterSpec | None:
         ssh=ssh,
         fencing=fencing,
         channel=channel,
+        logs=_logs(cast("dict[str, object] | None", values.get("logs"))),
     )
+
+
+def _logs(values: dict[str, object] | None) -> LogsSpec | None:
+    folder = (values or {}).get("dir")
+    return LogsSpec(folder=folder, base=cast("str", (values or {}).get("base") or "")) if isinstance(folder, str) else None
 
 
 def _channel(values: dict[str, object] | None) -> ChannelSpec | None:

@@ -73,11 +73,16 @@ CHANNEL_FIELDS = (
     Field(name="service", kind=Kind.TEXT, required=True, doc="the service that it applies here: the other side's"),
     Field(name="trepctl", kind=Kind.ARGV, default=("trepctl",), doc="its command, on the host of `ssh`, or here if there is none"),
 )
+LOGS_FIELDS = (
+    Field(name="dir", kind=Kind.TEXT, required=True, doc="the folder of the master's binary log, on the host of `ssh`, or here if there is none"),
+    Field(name="base", kind=Kind.TEXT, doc="how its files' names begin, such as `binlog.`; as the other side knows them if it is left out"),
+)
 CLUSTER_FIELDS = (
     Field(name="master", kind=Kind.FIELDS, required=True, fields=MASTER_FIELDS, doc="the server of the pair on this side"),
     Field(name="replicas", kind=Kind.LIST, default=(), fields=REPLICA_FIELDS, doc="servers that replicate from the master"),
     Field(name="ssh", kind=Kind.FIELDS, fields=SSH_FIELDS, doc="how to log in to the master's host"),
     Field(name="channel", kind=Kind.FIELDS, fields=CHANNEL_FIELDS, doc="what replicates into the master, if not the server itself"),
+    Field(name="logs", kind=Kind.FIELDS, fields=LOGS_FIELDS, doc="where the master's binary log is copied from in an emergency"),
     Field(name="fencing", kind=Kind.ANY, doc="ways to fence the cluster from outside, in the order to try them"),
 )
 ROUTE_FIELDS = (

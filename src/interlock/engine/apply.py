@@ -17,6 +17,7 @@ from interlock.model.effects import (
     CallHttp,
     ChannelEffect,
     ClearMark,
+    CopyLogs,
     Effect,
     Fence,
     FenceOutside,
@@ -84,7 +85,7 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
                 lines += world.marks.script(effect)
             case Hold() | Release() | PointTo() | RestoreRoute():
                 lines += [f"{effect.route}: {line}" for line in world.route(effect.route).script(effect)]
-            case RunCommand() | CallHttp():
+            case RunCommand() | CallHttp() | CopyLogs():
                 lines += world.outside.script(effect)
     return tuple(lines)
 
@@ -179,6 +180,9 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
             sending()
             with _noting_what_may_land(watch):
                 world.route(effect.route).apply(effect)
+        case CopyLogs():
+            sending()
+            world.outside.run(effect)
         case RunCommand() | CallHttp():
             with _opening_nothing(execution, deadline):
                 sending()

@@ -10,7 +10,7 @@ from interlock.clock import Clock
 from interlock.errors import StatementFailed
 from interlock.hosts.http import call_http
 from interlock.hosts.processes import run_program
-from interlock.model.effects import CallHttp, OutsideEffect, RunCommand
+from interlock.model.effects import CallHttp, CopyLogs, OutsideEffect, RunCommand
 from interlock.model.facts import CommandResult, HttpResult
 from interlock.model.topology import ClusterName, SshSpec
 
@@ -24,7 +24,7 @@ _PLAIN_HEADERS = {"accept", "content-type", "user-agent"}
 class Here:
     """`hosts` says how to reach each cluster's host by SSH; a cluster without an entry has none. `keep`: logins are kept until `close`.
 
-    `redact` strikes secrets out of what an error repeats, before it is cut short: half a secret would not be found any more.
+    `copy` carries out CopyLogs with the host's `ssh`, if it has one. `redact` strikes secrets out of what an error repeats, before it is cut short: half a secret would not be found any more.
     """
 
     def __init__(
@@ -35,12 +35,14 @@ class Here:
         use_env_proxies: bool = False,
         keep: bool = False,
         redact: Callable[[str], str] = str,
+        copy: Callable[[CopyLogs, SshSpec | None], CommandResult] | None = None,
     ) -> None:
         self._clock = clock
         self._hosts = dict(hosts or {})
         self._use_env_proxies = use_env_proxies
         self._keep = keep
         self._redact = redact
+        self._copy = copy
         self._kept: dict[ClusterName, HostConnection] = {}
 
     def close(self) -> None:
@@ -55,6 +57,8 @@ class Here:
                 return (self._command_line(effect),)
             case CallHttp():
                 return (_request_line(effect),)
+            case CopyLogs():
+                return (self._copy_line(effect),)
 
     def run(self, effect: OutsideEffect, /) -> CommandResult | HttpResult:
         match effect:
@@ -68,6 +72,10 @@ class Here:
                 if answer.status not in effect.statuses:
                     raise _bad_status(effect, answer, self._redact)
                 return answer
+            case CopyLogs():
+                if self._copy is None:
+                    raise StatementFailed(f"the binary log of {effect.cluster} can't be kept here", hint="copy it by hand")
+                return self._copy(effect, self._hosts.get(effect.cluster))
 
     def _run_command(self, effect: RunCommand) -> CommandResult:
         if effect.host is None:
@@ -83,6 +91,11 @@ class Here:
         if cluster not in self._hosts:
             raise StatementFailed(f"cluster {cluster} has no host to run a command on", hint=f"add `ssh` to clusters.{cluster}")
         return self._hosts[cluster]
+
+    def _copy_line(self, effect: CopyLogs) -> str:
+        spec = self._hosts.get(effect.cluster)
+        files = shlex.quote(f"{effect.folder}/{effect.first or effect.base + '*'}")
+        return f"copy {files}{' and what follows it' if effect.first else ''}" + (f" from {spec.user}@{spec.host}" if spec else "")
 
     def _command_line(self, effect: RunCommand) -> str:
         words = shlex.join((*(f"{name}={value}" for name, value in effect.env.items()), *effect.argv))

@@ -219,11 +219,25 @@ class ClearMark:
     mark: Mark
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyLogs:
+    """Copy the files of a binary log from the host of a cluster's master (from this machine, if the cluster has no `ssh`), from `first` on,
+    and keep them for the run. `base` is how their names begin; empty: as that of `first`. It changes nothing there.
+    """
+
+    run: str
+    cluster: ClusterName
+    folder: str
+    base: str
+    first: str
+    within_s: float
+
+
 ServerEffect = Fence | Open | SetEventScheduler | KillSessions | RunSql
 ChannelEffect = Repoint | StopApplier | StartApplier | StopReceiver | StartReceiver | SetSemiSync
 """On replication at a server. None of them lets it take writes."""
 RouteEffect = Hold | Release | PointTo | RestoreRoute
-OutsideEffect = RunCommand | CallHttp
+OutsideEffect = RunCommand | CallHttp | CopyLogs
 FencingEffect = FenceOutside | ReleaseOutside
 MarkEffect = SetMark | ClearMark
 Effect = ServerEffect | ChannelEffect | RouteEffect | OutsideEffect | FencingEffect | MarkEffect
@@ -246,6 +260,8 @@ def target_of(effect: Effect) -> str:
             return f"host {effect.host or 'here'}"
         case CallHttp():
             return f"url {effect.url}"
+        case CopyLogs():
+            return f"logs of {effect.cluster}"
 
 
 def is_repeatable(effect: Effect) -> bool:

@@ -109,6 +109,14 @@ class ChannelSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogsSpec:
+    """Where a master's binary log is on its host, and how its files' names begin (empty: as the other side's channel names them)."""
+
+    folder: str
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSpec:
     """`fencing` holds the settings of each way to fence from outside, in the order to try them. `channel` says what replicates into its
     master, None for the server's own replication.
@@ -120,6 +128,7 @@ class ClusterSpec:
     ssh: SshSpec | None = None
     fencing: tuple[Mapping[str, object], ...] = ()
     channel: ChannelSpec | None = None
+    logs: LogsSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

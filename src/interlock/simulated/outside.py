@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from interlock.errors import StatementFailed
-from interlock.model.effects import CallHttp, OutsideEffect, RunCommand
+from interlock.model.effects import CallHttp, CopyLogs, OutsideEffect, RunCommand
 from interlock.model.facts import CommandResult, HttpResult
 
 Program = Callable[[Sequence[str]], tuple[int, str]]
@@ -45,6 +45,8 @@ class SimulatedOutside:
                 return (" ".join(argv),)
             case CallHttp(method=method, url=url):
                 return (f"{method} {url}",)
+            case CopyLogs(cluster=cluster, first=first):
+                return (f"copy logs of {cluster} from {first}",)
 
     def run(self, effect: OutsideEffect, /) -> CommandResult | HttpResult:
         self._move()
@@ -61,3 +63,7 @@ class SimulatedOutside:
                     raise StatementFailed(f"{method} {url} answered {status}")
                 self._move()
                 return HttpResult(method=method, url=url, status=status, body=body)
+            case CopyLogs(cluster=cluster, first=first):
+                _, printed = self._programs.call(("copy logs", cluster, first))
+                self._move()
+                return CommandResult(argv=("copy logs", cluster), exit_code=0, stdout=printed, stderr="")
