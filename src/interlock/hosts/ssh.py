@@ -7,8 +7,11 @@ BoundReached.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock, Timer
+from typing import IO, cast
 
 import paramiko
 
@@ -35,6 +38,42 @@ def run_on_host(spec: SshSpec, effect: RunCommand, clock: Clock) -> CommandResul
         return connection.run(effect)
     finally:
         connection.close()
+
+
+@contextmanager
+def remote_folder(spec: SshSpec, folder: str, within_s: float) -> Iterator[RemoteFolder]:
+    """A folder of the host by SFTP, on a login of its own. Unreachable, NotPermitted; OSError while it is read."""
+    client = paramiko.SSHClient()
+    try:
+        _log_in(client, spec, max(0.1, min(_CONNECT_S, within_s)))
+        try:
+            sftp = client.open_sftp()
+        except (paramiko.SSHException, EOFError) as error:
+            raise StatementFailed(f"{_name(spec)} gives no files by SFTP: {error}", hint="see Subsystem sftp in sshd_config") from error
+        channel = sftp.get_channel()
+        if channel is not None:
+            channel.settimeout(within_s)
+        yield RemoteFolder(sftp, folder)
+    except (paramiko.SSHException, EOFError) as error:
+        raise Unreachable(f"{_name(spec)}: the connection broke while files were copied: {error}") from error
+    finally:
+        client.close()
+
+
+class RemoteFolder:
+    """Files of one folder of another host. OSError where they can't be read."""
+
+    def __init__(self, sftp: paramiko.SFTPClient, folder: str) -> None:
+        self._sftp = sftp
+        self._folder = folder
+
+    def sizes(self) -> dict[str, int]:
+        return {one.filename: one.st_size or 0 for one in self._sftp.listdir_attr(self._folder)}
+
+    def open(self, name: str) -> IO[bytes]:
+        file = self._sftp.open(f"{self._folder}/{name}", "rb")
+        file.prefetch()
+        return cast("IO[bytes]", file)
 
 
 class HostConnection:

@@ -20,9 +20,12 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopiedFile:
+    """`grew`: its server wrote to it while it was copied."""
+
     name: str
     size: int
     sha256: str
+    grew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,12 @@ def from_file(path: Path, name: str | None = None) -> Iterator[RawEvent]:
         raise StatementFailed(f"{path} can't be read: {error}") from error
 
 
+def version_in(path: Path) -> str:
+    """The version of the server that wrote the file, as its format event says."""
+    first = next(from_file(path), None)
+    return first.body[2:52].rstrip(b"\0").decode(errors="replace") if first is not None and first.kind == FORMAT else ""
+
+
 def _header(whole: bytes) -> tuple[int, int, int, int, int, int]:
     if len(whole) < HEADER_BYTES:
         raise ValueError(f"an event of {len(whole)} bytes")
