@@ -20,7 +20,9 @@ from interlock.errors import DriverError
 from interlock.fencing.registry import make_agents
 from interlock.hosts.local import Here
 from interlock.hosts.secrets import Secrets
-from interlock.model.topology import ClusterName, RouteName, ServerName, ServerSpec, Topology
+from interlock.model.effects import CopyLogs
+from interlock.model.facts import CommandResult
+from interlock.model.topology import ClusterName, RouteName, ServerName, ServerSpec, SshSpec, Topology
 from interlock.ports import FenceAgent, Marks, Outside, Prober, Route, Server, Store, VantagePoint
 from interlock.routes.client import ClientLogin
 from interlock.routes.parts import RouteParts
@@ -37,16 +39,26 @@ R = TypeVar("R")
 _AT_ONCE = 16
 
 
+def _copier(folder: Path, clock: Clock) -> Callable[[CopyLogs, SshSpec | None], CommandResult]:
+    def copy(effect: CopyLogs, ssh: SshSpec | None) -> CommandResult:
+        from interlock.losses.folder import Keep  # noqa: PLC0415 - only in an emergency
+        from interlock.losses.salvage import copy_logs  # noqa: PLC0415 - as above
+
+        return copy_logs(effect, ssh, Keep(folder), clock)
+
+    return copy
+
+
 class RealWorld:
     """Servers, routes and hooks of one topology, each made when it is first asked for."""
 
-    def __init__(self, topology: Topology, clock: Clock, secrets: Secrets, store: Store) -> None:
+    def __init__(self, topology: Topology, clock: Clock, secrets: Secrets, store: Store, folder: Path | None = None) -> None:
         self.topology = topology
         self.present_run = ""
         self.turn = threading.RLock()
         self._store = store
         hosts = {name: cluster.ssh for name, cluster in topology.clusters.items() if cluster.ssh is not None}
-        self._here = Here(clock, hosts, keep=True, redact=secrets.redact)
+        self._here = Here(clock, hosts, keep=True, redact=secrets.redact, copy=_copier(folder, clock) if folder is not None else None)
         self.outside: Outside = self._here
         self._clock = clock
         self._secrets = secrets
@@ -173,7 +185,7 @@ class Wiring:
         self.secrets = Secrets(self.clock)
         self.store: Store = open_store(store_url, self.clock)
         self.folder = state_folder(store_url)
-        self.world = RealWorld(topology, self.clock, self.secrets, self.store)
+        self.world = RealWorld(topology, self.clock, self.secrets, self.store, self.folder)
         self.catalogue = catalogue()
 
     def engine(self, observe: Observer, ask: Asker, stop: Stop) -> Engine:

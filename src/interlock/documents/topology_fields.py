@@ -74,8 +74,8 @@ CHANNEL_FIELDS = (
     Field(name="trepctl", kind=Kind.ARGV, default=("trepctl",), doc="its command, on the host of `ssh`, or here if there is none"),
 )
 LOGS_FIELDS = (
-    Field(name="dir", kind=Kind.TEXT, required=True, doc="the folder of the master's binary log, on the host of `ssh`, or here if there is none"),
-    Field(name="base", kind=Kind.TEXT, doc="how its files' names begin, such as `binlog.`; as the other side knows them if it is left out"),
+    Field(name="dir", kind=Kind.TEXT, required=True, doc="the folder of the master's binary log, on the host of `ssh`, or here"),
+    Field(name="base", kind=Kind.TEXT, doc="how its files' names begin, such as `binlog.`; else as the other side knows them"),
 )
 CLUSTER_FIELDS = (
     Field(name="master", kind=Kind.FIELDS, required=True, fields=MASTER_FIELDS, doc="the server of the pair on this side"),

@@ -24,7 +24,9 @@ _PLAIN_HEADERS = {"accept", "content-type", "user-agent"}
 class Here:
     """`hosts` says how to reach each cluster's host by SSH; a cluster without an entry has none. `keep`: logins are kept until `close`.
 
-    `copy` carries out CopyLogs with the host's `ssh`, if it has one. `redact` strikes secrets out of what an error repeats, before it is cut short: half a secret would not be found any more.
+    `copy` carries out CopyLogs with the host's `ssh`, if it has one.
+
+    `redact` strikes secrets out of what an error repeats, before it is cut short: half a secret would not be found any more.
     """
 
     def __init__(

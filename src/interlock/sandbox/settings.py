@@ -113,7 +113,8 @@ def topology(sandbox: Sandbox) -> str:
     """The topology file. Texts are written as JSON, which YAML reads the same way, whatever is in a path."""
     said = {name: json.dumps(str(sandbox.password_file(name))) for name in ("interlock", "interlock_canary")}
     clusters = "".join(
-        f"  {member.name}:\n    master: {{host: {member.host}, port: {member.port}}}\n{fencing(sandbox)}"
+        f"  {member.name}:\n    master: {{host: {member.host}, port: {member.port}}}\n"
+        f"    logs: {{dir: {json.dumps(member.data)}}}\n{fencing(sandbox)}"
         for member in sandbox.members.values()
     )
     proxy = sandbox.proxy
