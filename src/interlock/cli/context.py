@@ -57,9 +57,9 @@ class Context:
     def store_url(self) -> str | None:
         return self.options.store or self.environ.get("INTERLOCK_STORE") or None
 
-    def said(self) -> str:
-        """The topology and the store as the command line named them, for the commands that are to be typed next."""
-        words = [("-t", self.options.topology), ("--store", self.options.store)]
+    def said(self, *, topology: str | None = None) -> str:
+        """The topology and the store as the command line named them, for the commands that are to be typed next; or another topology."""
+        words = [("-t", topology or self.options.topology), ("--store", self.options.store)]
         return self.redact("".join(f" {option} {shlex.quote(str(value))}" for option, value in words if value))
 
     def tell(self, text: str) -> None:

@@ -91,7 +91,7 @@ def show(context: Context) -> Answer:
     with _store(context) as store:
         fleet = fleet_header(store, context.options.fleet).run
         report = as_it_is(store, journal.read_history(fleet, store.records(fleet)), liveness)
-    return replace(_answer(report), exit_code=ExitCode.SUCCEEDED)
+    return replace(_answer(context, report), exit_code=ExitCode.SUCCEEDED)
 
 
 def list_(context: Context) -> Answer:
@@ -118,7 +118,7 @@ def _carry_out(context: Context, store: Store, history: History, written: FleetJ
     )
     note(f"fleet {history.fleet}: {history.order.playbook} on {len(history.order.pairs)} pairs")
     with _stops(f"fleet {history.fleet}") as stop:
-        return _answer(work.carry_out(office, history, written, _limits(context, history.order.limits), stop))
+        return _answer(context, work.carry_out(office, history, written, _limits(context, history.order.limits), stop))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,8 +149,11 @@ def _stops(what: str) -> Iterator[StopAsked]:
         yield stop
 
 
-def _answer(report: FleetReport) -> Answer:
-    return Answer(plain=to_plain(report), text=lambda width: fleet_text.fleet_text(report, width), exit_code=ExitCode(report.exit_code))
+def _answer(context: Context, report: FleetReport) -> Answer:
+    def text(width: int) -> str:
+        return fleet_text.fleet_text(report, width, said=context.said(), said_of=lambda file: context.said(topology=file))
+
+    return Answer(plain=to_plain(report), text=text, exit_code=ExitCode(report.exit_code))
 
 
 def _order(context: Context) -> Order:

@@ -79,8 +79,8 @@ def lines_of(event: RunEvent) -> list[str]:
             return [f"  {'✗' if result == 'failed' else '✓'} undo {step}: {result.replace('_', ' ')}{why} ({span_ms(ms)})"]
         case OutageBegan(bound_s=bound_s):
             return [f"-- from here clients may wait, {span(bound_s)} at the very most"]
-        case OutageEnded(ms=ms):
-            return [f"-- clients are let through again after {span_ms(ms)}"]
+        case OutageEnded(ms=ms, held=held):
+            return [f"-- {'clients are let through' if held else 'writes are taken'} again after {span_ms(ms)}"]
         case StateChanged(state=State.ROLLING_BACK.value, reason=reason):
             return [f"going back: {reason}"]
         case RunEnded(outcome=outcome, detail=detail):

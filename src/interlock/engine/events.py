@@ -96,9 +96,12 @@ class OutageBegan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutageEnded:
-    """Clients are let through again, by the run's own view; the prober's figure comes with the report."""
+    """Writes are taken again, by the run's own view; the prober's figure comes with the report. `held`: some route kept clients waiting
+    meanwhile, and lets them through.
+    """
 
     ms: float
+    held: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,13 @@ def go_forward(execution: Execution) -> None:
             execution.observe(OutageBegan(bound_s=_bound_of(execution, execution.playbook.phases[span.start : span.stop])))
         _run_phase(execution, phase)
         if number == span.stop - 1 and outage_began_s:
-            execution.observe(OutageEnded(ms=(execution.clock.monotonic_s() - outage_began_s) * 1000))
+            execution.observe(OutageEnded(ms=(execution.clock.monotonic_s() - outage_began_s) * 1000, held=_has_held(execution)))
+
+
+def _has_held(execution: Execution) -> bool:
+    """A step that holds routes acted: some route can hold."""
+    holds = {step.spec.name for phase in execution.playbook.phases for step in steps_of(phase) if step.spec.role is Role.HOLDS}
+    return any(intent.begun and intent.action in holds for intent in execution.intents.values())
 
 
 def prepare(execution: Execution, phases: Sequence[Phase]) -> None:

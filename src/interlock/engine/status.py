@@ -16,14 +16,24 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FenceStatus:
+    """`loose`: administrators write through it. `fleeting`: a restart undoes it. `lacks`: what the topology wants of it besides."""
+
+    loose: bool
+    fleeting: bool
+    lacks: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterStatus:
-    """None: not known, because the server did not answer."""
+    """None: not known, because the server did not answer. `fence` is None too while it is open."""
 
     reachable: bool
     flavor: str | None = None
     version: str | None = None
     read_only: bool | None = None
     position: str | None = None
+    fence: FenceStatus | None = None
     event_scheduler: str | None = None
     sessions: int | None = None
     open_transactions: int | None = None
@@ -186,11 +196,16 @@ def _cluster(seen: _Looked) -> ClusterStatus:
         version=seen.facts.version if seen.facts else None,
         read_only=seen.writes.read_only if seen.writes else None,
         position=str(seen.writes.position) if seen.writes else None,
+        fence=_fence(seen.writes) if seen.writes else None,
         event_scheduler=seen.writes.event_scheduler if seen.writes else None,
         sessions=len(seen.sessions) if seen.sessions is not None else None,
         open_transactions=sum(s.transaction_s is not None for s in seen.sessions) if seen.sessions is not None else None,
         error=seen.errors[0].message if seen.errors else "",
     )
+
+
+def _fence(seen: WriteFacts) -> FenceStatus | None:
+    return FenceStatus(loose=seen.loose, fleeting=seen.fleeting, lacks=seen.lacks) if seen.read_only else None
 
 
 def _channel(channel: ChannelFacts) -> ChannelStatus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from interlock.fleet.listing import FleetRow
 from interlock.fleet.model import FleetReport, PairReport, Standing, Trouble
@@ -14,8 +14,11 @@ from interlock.report.tables import Column, printable, table
 _MARKS = {Standing.NOT_STARTED: "-", Standing.RUNNING: "…", Standing.SUCCEEDED: "✓", Standing.FAILED: "✗"}
 
 
-def fleet_text(report: FleetReport, width: int) -> str:
-    """A line for each pair, then why those that did not succeed did not, then what to do."""
+def fleet_text(report: FleetReport, width: int, *, said: str = "", said_of: Callable[[str], str] = lambda _: "") -> str:
+    """A line for each pair, then why those that did not succeed did not, then what to do.
+
+    `said` are the options that the fleet's next commands need, `said_of` those that a pair's do, by its topology file.
+    """
     columns = [Column(title=""), Column(title="pair"), Column(title="outcome"), Column(title="outage", right=True)]
     columns += [Column(title="took", right=True), Column(title="run", wraps=True)]
     rows = [_row(pair) for pair in report.pairs]
@@ -23,11 +26,12 @@ def fleet_text(report: FleetReport, width: int) -> str:
     for pair in report.pairs:
         if pair.standing is Standing.FAILED:
             lines += ["", printable(pair.topology), *_problems(pair.problems, width)]
-            lines += [line for command in pair.next_commands for line in hanging("    ", command, max(width, 200))]
+            commands = [f"{each}{said_of(pair.file)}" if each.startswith("interlock ") else each for each in pair.next_commands]
+            lines += [line for command in commands for line in hanging("    ", command, max(width, 200))]
     if report.problems:
         lines += ["", "the fleet itself", *_problems(report.problems, width)]
     if report.state != "done":
-        lines += ["", "next", f"  interlock fleet resume {report.fleet}", f"  interlock fleet show {report.fleet}"]
+        lines += ["", "next", f"  interlock fleet resume {report.fleet}{said}", f"  interlock fleet show {report.fleet}{said}"]
     return "\n".join(lines)
 
 

@@ -61,7 +61,12 @@ def _role(name: str, cluster: ClusterStatus, writer: str | None) -> str:
 def _writes(cluster: ClusterStatus) -> str:
     if cluster.read_only is None:
         return _UNKNOWN
-    return "fenced" if cluster.read_only else "open"
+    if not cluster.read_only:
+        return "open"
+    said = cluster.fence
+    if said is None or not (said.loose or said.fleeting or said.lacks):
+        return "fenced"
+    return f"fenced: {'administrators write' if said.loose else 'until a restart' if said.fleeting else said.lacks}"
 
 
 def _channels(report: StatusReport, width: int) -> str:

@@ -31,6 +31,10 @@ def test_nothing_is_written_during_the_outage() -> None:
     assert said[0].splitlines()[-1] == "-- clients are let through again after 12ms"
 
 
+def test_nobody_is_let_through_where_no_route_held_anybody() -> None:
+    assert _shown(OutageEnded(ms=12.0, held=False)) == ["-- writes are taken again after 12ms"]
+
+
 def test_what_was_kept_back_is_written_when_the_run_goes_back() -> None:
     said = _shown(OutageBegan(bound_s=5.0), _FENCED, StateChanged(state="rolling_back", reason="a step failed"))
     assert "going back: a step failed" in said[0]

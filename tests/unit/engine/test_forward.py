@@ -51,6 +51,14 @@ def test_nothing_but_the_effects_of_the_outage_stands_in_the_outage() -> None:
     assert told == ["OutageBegan", "OutageEnded"]
 
 
+@pytest.mark.parametrize(("hold_s", "held"), [(20.0, True), (None, False)], ids=["can-hold", "can-not"])
+def test_the_end_of_the_outage_says_whether_clients_were_held(hold_s: float | None, *, held: bool) -> None:
+    stage = Stage()
+    stage.pair.proxy.hold_s = hold_s
+    assert stage.run().outcome == "succeeded"
+    assert [event.held for event in stage.events if isinstance(event, OutageEnded)] == [held]
+
+
 def test_every_effect_is_told_word_for_word_before_it_is_sent() -> None:
     stage = Stage()
     stage.run(short())

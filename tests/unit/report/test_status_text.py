@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from interlock.engine.status import ChannelStatus, ClusterStatus, RouteStatus, StatusReport
+from interlock.engine.status import ChannelStatus, ClusterStatus, FenceStatus, RouteStatus, StatusReport
 from interlock.ports import RunHeader
 from interlock.report.runs_text import rows_of, runs_text
 from interlock.report.status_text import status_text
@@ -39,6 +39,22 @@ def _status(**changed: object) -> str:
 )
 def test_what_is_not_known_is_never_shown_as_healthy(words: list[str]) -> None:
     assert [line.split("  ") for line in _status().splitlines() if [w.strip() for w in line.split("  ") if w.strip()] == words]
+
+
+@pytest.mark.parametrize(
+    ("fence", "said"),
+    [
+        (FenceStatus(loose=False, fleeting=False), "fenced"),
+        (FenceStatus(loose=True, fleeting=False), "fenced: administrators write"),
+        (FenceStatus(loose=False, fleeting=True), "fenced: until a restart"),
+        (FenceStatus(loose=False, fleeting=False, lacks="offline_mode is off"), "fenced: offline_mode is off"),
+    ],
+    ids=["whole", "loose", "fleeting", "less than is wanted"],
+)
+def test_a_fence_that_leaks_is_not_shown_as_a_whole_one(fence: FenceStatus, said: str) -> None:
+    west = ClusterStatus(reachable=True, flavor="mysql", version="9.7.4", read_only=True, position="", fence=fence)
+    (line,) = [line for line in _status(clusters={"west": west}).splitlines() if line.startswith("west  ")]
+    assert said in [cell.strip() for cell in line.split("  ")]
 
 
 def test_problems_come_last_with_their_hints() -> None:
