@@ -15,12 +15,15 @@ import pytest
 
 from interlock.bootstrap import Wiring
 from interlock.engine.events import PhaseBegan, PhaseEnded
+from interlock.engine.status import status
 from interlock.errors import DriverError
+from interlock.model.effects import PointTo
+from interlock.model.topology import ClusterName, RouteName
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import poller
 from interlock.sandbox.sql import query
 from scenarios.pair_state import eventually, open_sides, switchover_with
-from scenarios.routed import KINDS, Moved, by_etcd, by_webhook, go, leads_to, routed, wired
+from scenarios.routed import KINDS, Moved, by_etcd, by_webhook, go, leads_to, routed, sandbox_with, wired
 from scenarios.test_going_back_under_load import short_way_back
 from servers.etcd_lab import etcd_cluster
 from servers.http_stand_ins import Request
@@ -142,3 +145,29 @@ def test_one_that_stays_dead_in_its_flip_halts_the_run_and_is_rolled_back_once_i
         moved.start()
         assert go(wiring, "west", run=report.run).outcome == "rolled_back"
         assert (leads_to(wiring), open_sides(sandbox)) == ({"writes": ("east",)}, ["east"])
+
+
+def test_a_flip_that_lands_after_the_run_went_back_is_foretold_and_splits_nothing(pair: Sandbox) -> None:
+    """Its answer never came, so the run sent its own way back, and said that the first may still land. When it does, clients are led to a
+    server that is fenced, and status says so; an order of the later kind leads them home.
+    """
+    with routed(pair, {"writes": by_webhook(pair)}) as (sandbox, routes):
+        moved, lands = routes["writes"], threading.Event()
+
+        def hold_up(request: Request) -> None:
+            if is_a_flip(request):
+                lands.wait(60)
+
+        assert moved.stand_in is not None
+        moved.stand_in.before = hold_up
+        with wired(sandbox_with(pair, routes, within="300ms")) as wiring, poller(sandbox) as watching:
+            report = go(wiring, "west")
+            assert (report.outcome, leads_to(wiring), open_sides(sandbox)) == ("rolled_back", {"writes": ("east",)}, ["east"]), report
+            assert any("may still" in problem.what for problem in report.problems), report.problems
+            lands.set()
+            assert eventually(lambda: is_led_to(wiring, "west"))
+            assert (open_sides(sandbox), wiring.world.route("writes").canary("late").server) == (["east"], None)
+            assert "route writes leads to west, the writer is east" in [each["what"] for each in status(wiring.world).problems]
+            wiring.world.route("writes").apply(PointTo(route=RouteName("writes"), cluster=ClusterName("east")))
+            assert wiring.world.route("writes").canary("home").server == "east"
+            assert watching.stop().two == 0
