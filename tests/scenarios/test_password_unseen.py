@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 import subprocess
 import sys
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from interlock.sandbox.places import Sandbox
 from scenarios.command_line import Ended, environment, interlock
 from scenarios.pair_state import switchover_with
+from scenarios.routed import Moved, running, sandbox_with, secret_file
+from servers.haproxies import network
+from servers.http_stand_ins import Request, StandIn
 
 _VARIABLE = "INTERLOCK_TEST_PASSWORD"
 
@@ -92,3 +98,50 @@ def test_a_crash_file_is_private_and_has_no_password(pair: Sandbox, tmp_path: Pa
     assert "unforeseen, with ***" in crash.read_text()
     assert pair.password("interlock") not in crash.read_text() + ended.out + ended.err
     assert stat.S_IMODE(crash.stat().st_mode) == 0o600
+
+
+_ACCOUNT = "switcher", 'p"ss w/rd+ten'
+
+
+class Echo:
+    """A service that repeats how a request logged in, coded and not, in whatever it answers; and fails the flip to west."""
+
+    def __init__(self) -> None:
+        self.to = "east"
+
+    def handle(self, request: Request) -> tuple[int, object]:
+        login = request.headers.get("authorization", "")
+        forms = [login, b64decode(login.partition(" ")[2]).decode(), *(form(_ACCOUNT[1]) for form in (quote, json.dumps))]
+        if request.method == "GET":
+            return 200, {"active": self.to, "you": forms}
+        if "west" in request.body:
+            return 500, f"{'.' * 150}{' '.join(forms)} {request.body}"
+        self.to = "east"
+        return 200, " ".join(forms)
+
+
+def test_what_a_service_repeats_of_a_login_is_in_no_output_and_no_journal(pair: Sandbox, tmp_path: Path) -> None:
+    """From end to end: the run goes back over an error that has the password in it, in each form."""
+    coded = b64encode(":".join(_ACCOUNT).encode()).decode()
+    with running(StandIn(f"{network()}.8", 8080, Echo().handle)) as service:
+        settings = {
+            "type": "webhook",
+            "flip": {"url": f"{service.url}/switch", "body": '{"to": "{to}"}'},
+            "show": {"url": f"{service.url}/state", "pointer": "/active"},
+            "user": _ACCOUNT[0],
+            "password": secret_file(pair, "echoed", _ACCOUNT[1]),
+        }
+        moved = Moved(settings=settings, clients=(pair.proxy.host, pair.proxy.port), stop=service.stop, start=service.start)
+        env = environment(sandbox_with(pair, {"echoed": moved}, tell_clients=False), tmp_path)
+        rolled_back = interlock("run", "switchover", "-i", "to=west", "--json", env=env)
+        assert rolled_back.code == 4, rolled_back
+        run = rolled_back.document["run"]
+        told = [
+            interlock(*words, env=env) for words in (("show", run, "--json"), ("show", run), ("status", "--json"), ("plan", "switchover"))
+        ]
+    assert "***" in rolled_back.out, "it was repeated, and struck out"
+    written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert any(path.name.startswith("runs.db") for path in written)
+    for secret in (coded, _ACCOUNT[1], quote(_ACCOUNT[1]), json.dumps(_ACCOUNT[1])[1:-1]):
+        assert not [each for each in (rolled_back, *told) if secret[:6] in each.out + each.err], secret
+        assert not [path for path, data in written.items() if secret[:6].encode() in data], secret

@@ -16,6 +16,8 @@ from interlock.model.topology import SecretRef, SecretSource
 
 COMMAND_WITHIN_S = 15.0
 _SIZE_LIMIT = 64 << 10
+_KEPT_IN_ADDRESSES = "!#$&'()*+,/:;=?@~"
+"""By JavaScript's encodeURI (ECMAScript, 19.2.6)."""
 # A shorter one can't be told from ordinary text: to strike it out would destroy the report.
 _SHORTEST_REDACTED = 4
 
@@ -53,8 +55,7 @@ class Secrets:
         if len(secret) >= _SHORTEST_REDACTED:
             forms = {
                 secret,
-                quote(secret, safe=""),
-                quote_plus(secret),
+                *(quoted(secret, safe=safe) for quoted in (quote, quote_plus) for safe in ("", "/", _KEPT_IN_ADDRESSES)),
                 json.dumps(secret)[1:-1],
                 json.dumps(secret, ensure_ascii=False)[1:-1],
             }
