@@ -82,10 +82,12 @@ def from_file(path: Path, name: str | None = None) -> Iterator[RawEvent]:
                 raise StatementFailed(f"{path} is no binary log: it begins with {magic.hex()}")
             checksum = False
             while len(head := log.read(HEADER_BYTES)) == HEADER_BYTES:
-                at_s, kind, server_id, size, _, _ = _HEADER.unpack(head)
+                at_s, kind, server_id, size, end, _ = _HEADER.unpack(head)
                 offset = log.tell() - HEADER_BYTES
-                rest = log.read(size - HEADER_BYTES) if size >= HEADER_BYTES else b""
-                if len(rest) < size - HEADER_BYTES or size < HEADER_BYTES:
+                if size < HEADER_BYTES or (offset + size) & 0xFFFFFFFF != end:
+                    raise StatementFailed(f"{path}: the event at {offset} is damaged: its length does not fit", hint="copy the log again")
+                rest = log.read(size - HEADER_BYTES)
+                if len(rest) < size - HEADER_BYTES:
                     return
                 whole = head + rest
                 if kind == FORMAT:

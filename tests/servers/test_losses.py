@@ -1,0 +1,305 @@
+"""Lost rows on real servers: read from the log exactly, compared exactly, and written again exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from interlock.clock import Deadline, SystemClock
+from interlock.decisions.losses import fold
+from interlock.errors import StatementFailed, Unreachable
+from interlock.losses.files import read_files
+from interlock.losses.find import find_losses
+from interlock.losses.folder import Keep
+from interlock.losses.live import read_live
+from interlock.losses.raw import from_file
+from interlock.losses.run_facts import RunFacts
+from interlock.losses.salvage import copy_logs
+from interlock.losses.sql import inverse, statement
+from interlock.model.effects import CopyLogs
+from interlock.model.facts import LoggedTransaction, ServerFacts, WriteFacts
+from interlock.model.losses import Bound, Cell, Change, LossKind, LossReport, LossState, ReadTransaction, RowChange
+from interlock.model.position import Position
+from interlock.model.topology import ClusterName, ServerName
+from interlock.sandbox import sql
+from interlock.sandbox.places import Sandbox
+from interlock.servers.session import Session
+from servers.loss_lab import Emergency, as_lost, emergency
+
+EVERY_TYPE = """CREATE TABLE lost.types (id INT UNSIGNED NOT NULL, k2 VARCHAR(20) CHARACTER SET utf8mb4 NOT NULL,
+ t1 TINYINT, t2 SMALLINT UNSIGNED, t3 MEDIUMINT, t4 BIGINT UNSIGNED, t5 BIGINT, z INT(8) ZEROFILL, t6 INT UNSIGNED,
+ f FLOAT, d DOUBLE, de DECIMAL(20,5), de2 DECIMAL(65,30), de3 DECIMAL(9,9), de4 DECIMAL(10,0),
+ b1 BIT(1), b10 BIT(10), b64 BIT(64), y YEAR,
+ da DATE, dt DATETIME, dt3 DATETIME(3), dt6 DATETIME(6), ts TIMESTAMP NULL,
+ ts6 TIMESTAMP(6) NULL DEFAULT NULL ON UPDATE CURRENT_TIMESTAMP(6), ti TIME, ti1 TIME(1), ti4 TIME(4), ti6 TIME(6),
+ c CHAR(10), cl CHAR(5) CHARACTER SET latin1, cb BINARY(6), vb VARBINARY(300), tx TEXT CHARACTER SET utf8mb4, bl BLOB,
+ lt LONGTEXT CHARACTER SET gbk, en ENUM('a','b''x','c'), se SET('p','q','r'), j JSON, g POINT, g2 GEOMETRY,
+ gen INT GENERATED ALWAYS AS (t1+1) VIRTUAL, gs INT GENERATED ALWAYS AS (t1+2) STORED, PRIMARY KEY (id, k2))"""
+COLUMNS = "id,k2,t1,t2,t3,t4,t5,z,t6,f,d,de,de2,de3,de4,b1,b10,b64,y,da,dt,dt3,dt6,ts,ts6,ti,ti1,ti4,ti6,c,cl,cb,vb,tx,bl,lt,en,se,j,g,g2"
+INSERT = f"INSERT INTO lost.types ({COLUMNS}) VALUES "
+ROWS = (
+    r"""(1,'one',-128,65535,-8388608,18446744073709551615,-9223372036854775808,42,4294967295,1.1,0.1,-12345.67891,
+    -0.000000000000000000000000000001,-0.123456789,-1234567890,b'1',b'1000000001',0xFFFFFFFFFFFFFFFF,0,
+    '0000-00-00','0000-00-00 00:00:00','2024-02-30 01:02:03.123','9999-12-31 23:59:59.999999','0000-00-00 00:00:00',
+    '2037-12-31 23:59:59.000001','-838:59:59','-00:00:00.1','-01:02:03.0405','838:59:59.000000','abc ','é',0x610000620000,0x00FF,
+    'it''s "q" \\ \n \0 ü 😀',0x00FF00,'中文','b''x','p,r',
+    '{"b":1.5,"a":[1,true,null,"x\\n😀",-5,1e20,18446744073709551615],"é":{"z":{}}}',
+    ST_GeomFromText('POINT(1 2)'),ST_GeomFromText('POLYGON((0 0,1 0,1 1,0 0))'))""",
+    r"""(0,'two''Ü',127,0,0,0,9223372036854775807,0,0,-3.4e38,1.7976931348623157e308,0,0,0,0,b'0',b'0',0,2155,
+    '2024-00-00','1000-01-01 00:00:00','2024-02-29 01:02:03','2024-02-29 01:02:03','1970-01-01 00:00:01','1970-01-01 00:00:01.5',
+    '00:00:00','00:00:00','838:59:58.9999','-838:59:58.999999','','','','','','','',1,'','[]',NULL,NULL)""",
+    f"(3,'null',{','.join(['NULL'] * 39)})",
+    """(4,'del',1,1,1,1,1,1,1,1e-20,5e-324,1,1,0.5,1,b'1',1,1,2000,'2024-01-01','2024-01-01','2024-01-01','2024-01-01','2024-01-01',
+    '2024-01-01','1:1:1','1:1:1','1:1:1','1:1:1','x','y',0x01,0x02,'t',0x03,'l','a','q','1',ST_GeomFromText('POINT(1 2)'),NULL)""",
+)
+CHANGES = (
+    "UPDATE lost.types SET t1=5, f=1e-10, d=-1.2345678e-7, ts6=ts6 WHERE id=1",
+    "UPDATE lost.types SET id=33 WHERE id=3",
+    "DELETE FROM lost.types WHERE id=4",
+)
+SMALL = "CREATE TABLE lost.small (id INT PRIMARY KEY, v VARCHAR(3000), n INT)"
+BOTH = pytest.mark.parametrize("kind", ["mariadb", "mysql"])
+
+
+@pytest.fixture
+def sandbox(kind: str, request: pytest.FixtureRequest) -> Sandbox:
+    its: Sandbox = request.getfixturevalue("pair" if kind == "mariadb" else "mysql_pair")
+    return its
+
+
+def changes_of(read: Sequence[ReadTransaction]) -> list[RowChange]:
+    assert [one.unreadable for one in read if one.unreadable] == []
+    return [row for one in read for row in one.rows]
+
+
+def facts_at(since: Position, *, was_closed: bool = True) -> RunFacts:
+    return RunFacts(run="r1", old="east", survivor="west", position=since, was_closed=was_closed, bound=Bound(held=str(since)))
+
+
+@BOTH
+def test_every_type_is_read_and_written_again_exactly(sandbox: Sandbox) -> None:
+    """The log's images are what the server itself shows; put back on the other side they are the same there; and taken back, nothing is."""
+    with emergency(sandbox, [EVERY_TYPE]) as lost:
+        lost.lose(*(INSERT + row for row in ROWS), *CHANGES)
+        changes = changes_of(read_live(lost.old, lost.since, lost.rows.table, not_by=None).transactions)
+        assert [one.change for one in changes] == [*[Change.INSERT] * 4, Change.UPDATE, Change.UPDATE, Change.DELETE]
+        chains = fold(changes)
+        lasts = {row: chain.last for row, chain in chains.items() if chain.last is not None}
+        session = lost.old.session("SET SESSION time_zone='+00:00'")
+        try:
+            assert type(lost.rows)(session).rows(chains) == lasts
+        finally:
+            session.close()
+        table = lost.rows.table("lost", "types")
+        assert table is not None
+        for each in map(as_lost, changes):
+            assert [lost.session.run((statement(each, table),), bound_s=5)[0].affected for _ in range(2)] == [1, 0], each
+        assert lost.rows.rows(chains) == lasts
+        for each in map(as_lost, reversed(changes)):
+            assert lost.session.run((inverse(each, table),), bound_s=5)[0].affected == 1
+        assert lost.rows.rows(chains) == {}
+
+
+def some(lost: Emergency) -> list[RowChange]:
+    """A short text and one that is worth compressing."""
+    lost.lose("INSERT INTO lost.small VALUES (1,'a',1)", "INSERT INTO lost.small VALUES (2,REPEAT('xy',1000),2)")
+    lost.lose("UPDATE lost.small SET n=-1 WHERE id=2", "DELETE FROM lost.small WHERE id=1")
+    long = "xy" * 1000
+    first: dict[str, Cell] = {"id": 1, "v": "a", "n": 1}
+    second: dict[str, Cell] = {"id": 2, "v": long, "n": 2}
+    third: dict[str, Cell] = {"id": 2, "v": long, "n": -1}
+    rows = [(None, first), (None, second), (second, third), (first, None)]
+    return [RowChange(schema="lost", table="small", key=("id",), before=before, after=after) for before, after in rows]
+
+
+SETTINGS = {
+    "no names in the log": {"mariadb": "SET GLOBAL binlog_row_metadata=NO_LOG", "mysql": "SET GLOBAL binlog_row_metadata=MINIMAL"},
+    "no checksums": {"mariadb": "SET GLOBAL binlog_checksum=NONE", "mysql": "SET GLOBAL binlog_checksum=NONE"},
+    "compressed": {"mariadb": "SET GLOBAL log_bin_compress=1"},
+    "a commented log": {"mysql": "SET SESSION binlog_rows_query_log_events=1"},
+}
+BACK = (
+    "SET GLOBAL binlog_row_metadata=FULL",
+    "SET GLOBAL binlog_checksum=CRC32",
+)
+
+
+@pytest.mark.parametrize(("what", "kind"), [(what, kind) for what, each in SETTINGS.items() for kind in each])
+def test_rows_are_the_same_however_the_server_logs_them(what: str, kind: str, sandbox: Sandbox) -> None:
+    """From the server and from its files alike."""
+    with emergency(sandbox, [SMALL], [SETTINGS[what][kind]]) as lost:
+        try:
+            expected = some(lost)
+            live = read_live(lost.old, lost.since, lost.rows.table, not_by=None)
+            copied = read_copy(sandbox, lost, Path(sandbox.directory) / "kept", what.replace(" ", "-"))
+            assert changes_of(live.transactions) == expected
+            assert changes_of(copied) == expected
+            assert [one.position for one in copied] == [one.position for one in live.transactions]
+        finally:
+            for option in (*BACK, *(["SET GLOBAL log_bin_compress=0"] if kind == "mariadb" else [])):
+                sql.rows(lost.east, option)
+
+
+def read_copy(sandbox: Sandbox, lost: Emergency, folder: Path, run: str) -> Sequence[ReadTransaction]:
+    keep = Keep(folder)
+    effect = CopyLogs(run=run, cluster=ClusterName("east"), folder=sandbox.members["east"].data, base="binlog.", first="", within_s=20)
+    copy_logs(effect, None, keep, SystemClock())
+    manifest = keep.manifest(run)
+    assert manifest is not None
+    return read_files(keep.salvage_of(run), manifest, lost.since, lost.rows.table, not_by=None).transactions
+
+
+UNREADABLE = {
+    "minimal images": ("mariadb", ["SET SESSION binlog_row_image=MINIMAL"], "partial row images of lost.small"),
+    "minimal images of mysql": ("mysql", ["SET SESSION binlog_row_image=MINIMAL"], "partial row images of lost.small"),
+    "compressed by zstd": ("mysql", ["SET SESSION binlog_transaction_compression=1"], "compressed"),
+}
+
+
+@pytest.mark.parametrize(("kind", "options", "said"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_is_named_and_never_dropped(options: list[str], said: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    with emergency(sandbox, [SMALL, "INSERT INTO lost.small VALUES (1,'a',1)"], options) as lost:
+        lost.lose(f"UPDATE lost.small SET v='{'b' * 600}' WHERE id=1")
+        report = find_losses(facts_at(lost.since), lost.old, lost.survivor, Keep(tmp_path)).report
+        (only,) = report.transactions
+        assert said in only.unreadable
+        assert all(row.kind is LossKind.CONFLICTING for row in only.rows)
+
+
+@BOTH
+def test_statements_and_tables_that_changed_are_a_persons_to_decide(sandbox: Sandbox, tmp_path: Path) -> None:
+    tables = [
+        SMALL,
+        "CREATE TABLE lost.nokey (a INT)",
+        "CREATE TABLE lost.moved (id INT PRIMARY KEY)",
+        "CREATE TABLE lost.fired LIKE lost.small",
+    ]
+    with emergency(sandbox, [*tables, "CREATE TRIGGER lost.fires BEFORE INSERT ON lost.fired FOR EACH ROW SET NEW.n=1"]) as lost:
+        lost.lose(
+            "INSERT INTO lost.nokey VALUES (1)",
+            "ALTER TABLE lost.moved ADD COLUMN x INT",
+            "INSERT INTO lost.moved VALUES (1, 2)",
+            "INSERT INTO lost.fired VALUES (1, 'a', 5)",
+            "CREATE TABLE lost.made (id INT PRIMARY KEY)",
+            "INSERT INTO lost.made VALUES (7)",
+        )
+        report = reported(lost, tmp_path)
+        assert report.state is LossState.KNOWN
+        assert [said.text.split()[0] for one in report.transactions for said in one.statements] == ["ALTER", "CREATE"]
+        rows = [row for one in report.transactions for row in one.rows]
+        assert {(row.table, row.kind) for row in rows} == {(table, LossKind.CONFLICTING) for table in ("nokey", "moved", "fired", "made")}
+        whys = {row.table: row.why for row in rows}
+        assert whys["nokey"] == "the table has no key: nobody can tell which row it is"
+        assert whys["moved"] == "the table changed: 2 columns in the log, 1 now"
+        assert whys["fired"] == "a trigger of the table would fire again"
+        assert whys["made"] == "the survivor has no such table"
+
+
+@BOTH
+def test_a_zero_is_said_only_with_its_proof(sandbox: Sandbox, tmp_path: Path) -> None:
+    with emergency(sandbox, [SMALL]) as lost:
+        nothing = reported(lost, tmp_path)
+        assert (nothing.state, nothing.transactions) == (LossState.KNOWN, ())
+        assert "is held by west" in nothing.proof
+        writes = find_losses(facts_at(lost.since), lost.old, lost.survivor, Keep(tmp_path / "other")).report
+        assert (writes.state, writes.proof) == (LossState.PENDING, "east takes writes: more may be lost than is told here")
+
+
+@BOTH
+def test_a_log_that_begins_behind_the_opening_proves_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    """As of a server whose data was replaced. What an earlier report had found is kept, and told as kept."""
+    with emergency(sandbox, [SMALL]) as lost:
+        lost.lose("INSERT INTO lost.small VALUES (1,'a',1)")
+        early = reported(lost, tmp_path / "early")
+        forget_log(lost)
+        kept = reported(lost, tmp_path / "early")
+        assert (kept.state, kept.transactions, kept.proof) == (LossState.KNOWN, early.transactions, early.proof)
+        assert kept.source.startswith("an earlier report, which was kept: the binary log of east")
+        late = reported(lost, tmp_path / "late")
+        assert (late.state, late.transactions) == (LossState.PENDING, ())
+        assert "begins behind the opening" in late.proof
+
+
+@BOTH
+def test_a_dead_writer_s_copied_log_tells_what_was_lost(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Known only if it was proved closed before the copy was made."""
+    with emergency(sandbox, [SMALL]) as lost:
+        expected = some(lost)
+        keep = Keep(tmp_path)
+        nothing = find_losses(facts_at(lost.since), Dead(), lost.survivor, keep).report
+        assert (nothing.state, nothing.transactions, nothing.bound.held) == (LossState.PENDING, (), str(lost.since))
+        assert nothing.proof == "east is gone; nothing of east's log was copied"
+        read_copy(sandbox, lost, tmp_path, "r1")
+        report = find_losses(facts_at(lost.since), Dead(), lost.survivor, keep).report
+        assert report.state is LossState.KNOWN
+        assert report.source.startswith("the copy of east's binary log")
+        assert [row.change for one in report.transactions for row in one.rows] == [row.change for row in expected]
+        (tmp_path / "losses" / "r1.json").unlink()
+        unsure = find_losses(facts_at(lost.since, was_closed=False), Dead(), lost.survivor, Keep(tmp_path)).report
+        assert (unsure.state, len(unsure.transactions)) == (LossState.PENDING, 4)
+
+
+@BOTH
+def test_a_damaged_copy_is_named_and_not_read(sandbox: Sandbox, tmp_path: Path) -> None:
+    with emergency(sandbox, [SMALL]) as lost:
+        some(lost)
+        read_copy(sandbox, lost, tmp_path, "r1")
+        file = max(Keep(tmp_path).salvage_of("r1").glob("binlog.0*"))
+        whole = bytearray(file.read_bytes())
+        whole[len(whole) // 2] ^= 1
+        file.write_bytes(whole)
+        with pytest.raises(StatementFailed, match="is not as it was copied"):
+            Keep(tmp_path).manifest("r1")
+        with pytest.raises(StatementFailed, match=r"does not match its checksum|is damaged"):
+            list(from_file(file))
+
+
+class Dead:
+    """A server that does not answer."""
+
+    name = ServerName("east")
+
+    def facts(self) -> ServerFacts:
+        raise Unreachable("east is gone")
+
+    def write_facts(self) -> WriteFacts:
+        raise Unreachable("east is gone")
+
+    def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:
+        raise Unreachable(f"east is gone: {position} {limit}")
+
+    def session(self, settings: str) -> Session:
+        raise Unreachable(f"east is gone: {settings}")
+
+
+def reported(lost: Emergency, folder: Path) -> LossReport:
+    """With the old writer fenced, as it is when it comes back."""
+    sql.rows(lost.east, "SET GLOBAL read_only=1")
+    try:
+        return find_losses(facts_at(lost.since), lost.old, lost.survivor, Keep(folder)).report
+    finally:
+        sql.rows(lost.east, "SET GLOBAL read_only=0")
+
+
+def forget_log(lost: Emergency) -> None:
+    """MariaDB keeps a file until what is in it has reached the storage engine's own log."""
+    clock = SystemClock()
+    deadline = Deadline.after(clock, 10)
+    while True:
+        sql.rows(lost.east, "FLUSH BINARY LOGS")
+        last = sql.rows(lost.east, "SHOW BINARY LOGS")[-1]["Log_name"]
+        sql.rows(lost.east, "PURGE BINARY LOGS TO %s", last)
+        if len(sql.rows(lost.east, "SHOW BINARY LOGS")) == 1:
+            return
+        assert not deadline.is_over()
+        clock.sleep(0.05)
+
+
+def test_the_moment_of_a_transaction_is_told_in_utc(pair: Sandbox) -> None:
+    with emergency(pair, [SMALL]) as lost:
+        lost.lose("SET timestamp=1700000000", "INSERT INTO lost.small VALUES (1,'a',1)")
+        (only,) = read_live(lost.old, lost.since, lost.rows.table, not_by=None).transactions
+        assert only.at == datetime.fromtimestamp(1700000000, UTC)
