@@ -55,6 +55,13 @@ def fresh_pair() -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture
+def fresh_mysql_pair() -> Iterator[Sandbox]:
+    """The same of MySQL, in some two seconds."""
+    with _sandbox("mysql") as sandbox:
+        yield sandbox
+
+
 @pytest.fixture(scope="session")
 def etcd() -> Iterator[Cluster]:
     """Three members for all tests of a session. Each test has a prefix of its own; one that stops members has its own cluster."""
