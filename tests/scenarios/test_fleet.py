@@ -20,7 +20,7 @@ import pytest
 from interlock.clock import SystemClock
 from interlock.fleet.looking import holder_of
 from interlock.ports import RunHeader
-from interlock.sandbox import drill, ledger
+from interlock.sandbox import drill, ledger, places
 from interlock.sandbox import pair as pairs
 from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
@@ -176,6 +176,49 @@ def _assert_told(env: dict[str, str]) -> None:
     assert "fleet show there" in interlock("show", "there", env=env).err
     again = interlock("fleet", "resume", "there", env=env)
     assert (again.code, len(interlock("runs", "--json", env=env).document)) == (0, 8), "what has succeeded is not run again"
+
+
+@pytest.fixture
+def named() -> Iterator[tuple[Path, dict[str, str]]]:
+    """A folder with two sandboxes, made by the command line and named by it, and their topologies copied as they are into `pairs`."""
+    folder = Path(tempfile.mkdtemp(prefix="il-"))  # sockets lie below it
+    env = environment(None, folder)
+    try:
+        (folder / "pairs").mkdir()
+        for name in ("a", "b"):
+            made = interlock("sandbox", "up", "--dir", str(folder / name), "--name", name, "--json", env=env)
+            assert made.code == 0, made
+            shutil.copy(made.document["topology"], folder / "pairs" / f"{name}.yaml")
+        yield folder, env
+    finally:
+        for name in ("a", "b"):
+            interlock("sandbox", "down", "--dir", str(folder / name), env=env)
+        shutil.rmtree(folder)
+
+
+def test_two_named_sandboxes_are_a_fleet_as_the_page_says(named: tuple[Path, dict[str, str]]) -> None:
+    """One that is not fit stops the fleet; what is printed then, typed as it stands, shows it and takes it up."""
+    folder, env = named
+    pair, store = places.read(folder / "b"), f"sqlite://{folder}/runs.db"
+    words = ("switchover", "--topologies", str(folder / "pairs"), "-i", "to=west", "--store", store, "--name", "both", "--at-once", "1")
+    query(pair, "west", "STOP SLAVE")
+    stopped = interlock("fleet", "run", *words, env=env, within_s=120)
+    assert (stopped.code, "1 of 2 succeeded, 1 failed" in stopped.out) == (3, True), stopped
+    query(pair, "west", "START SLAVE")
+    resume = next(line.strip() for line in stopped.out.splitlines() if line.strip().startswith("interlock fleet resume"))
+    assert resume == f"interlock fleet resume both --store {store}"
+    done = interlock(*resume.split()[1:], "--json", env=env, within_s=120)
+    assert (done.code, [(each["topology"], each["outcome"]) for each in done.document["pairs"]]) == (
+        0,
+        [("a", "succeeded"), ("b", "succeeded")],
+    )
+    assert _open_sides({name: places.read(folder / name) for name in ("a", "b")}) == {"a": ["west"], "b": ["west"]}
+    runs = interlock("runs", "--store", store, "--json", env=env).document
+    assert sorted((row["run"], row["topology"], row["outcome"]) for row in runs) == [
+        ("both.a", "a", "succeeded"),
+        ("both.b", "b", "refused"),
+        ("both.b~2", "b", "succeeded"),
+    ]
 
 
 # -- what is wrong with the words or the files --------------------------------------------------------------------------------------------
