@@ -76,20 +76,32 @@ def judge(chain: Chain, now: Image | None, collisions: Sequence[str] = ()) -> Ju
     return Judgement(kind=LossKind.REAPPLICABLE, why="nobody wrote the row since" if now is not None else "there is no such row since")
 
 
-def worst(judgements: Iterable[Judgement]) -> Judgement:
-    """Of a change that touches several rows. ValueError if there is none."""
-    order = (LossKind.ALREADY_THERE, LossKind.REAPPLICABLE, LossKind.CONFLICTING)
-    return max(judgements, key=lambda one: order.index(one.kind))
+def agreed(changes: Sequence[RowChange], judged: Mapping[RowId, Judgement]) -> dict[RowId, Judgement]:
+    """Rows between which a change moved something are judged alike, or a person decides on all of them: one can't be put back alone."""
+    found = dict(judged)
+    moves = [rows for change in changes if len(rows := keys_of(change)) > 1]
+    settled = False
+    while not settled:
+        settled = True
+        for rows in moves:
+            if len({found[row].kind for row in rows}) > 1:
+                settled = False
+                why = next((found[row].why for row in rows if found[row].kind is LossKind.CONFLICTING), "")
+                told = f"a row moved between two keys, and at the other: {why}" if why else "only a part of what was moved is there"
+                for row in rows:
+                    if found[row].kind is not LossKind.CONFLICTING:
+                        found[row] = Judgement(kind=LossKind.CONFLICTING, why=told)
+    return found
 
 
 def judge_change(change: RowChange, judged: Mapping[RowId, Judgement]) -> Judgement:
-    """Of one lost change, by what its rows' chains were judged."""
+    """Of one lost change, by what its rows' chains were judged and `agreed`."""
     rows = keys_of(change)
     if change.problem:
         return Judgement(kind=LossKind.CONFLICTING, why=change.problem)
     if not rows:
         return Judgement(kind=LossKind.CONFLICTING, why="the table has no key: nobody can tell which row it is")
-    return worst(judged[row] for row in rows)
+    return judged[rows[0]]
 
 
 def _broken(known: Chain | None, before: Image | None) -> str:

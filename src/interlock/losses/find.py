@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from interlock.decisions.losses import Chain, Judgement, RowId, fold, judge, judge_change
+from interlock.decisions.losses import Chain, Judgement, RowId, agreed, fold, judge, judge_change
 from interlock.errors import DriverError
 from interlock.losses.applied import applied_rows
 from interlock.losses.files import holds, read_files
@@ -152,7 +152,7 @@ def _judged(run: str, missing: Sequence[ReadTransaction], rows: Survivor) -> tup
     """Rows that were put back already are no part of the chains."""
     applied = applied_rows(rows.session, run)
     left = [row for one in missing for index, row in enumerate(one.rows) if index not in applied.get(one.position, ())]
-    judged = _judge_chains(fold(left), rows, _fires(left, rows))
+    judged = agreed(left, _judge_chains(fold(left), rows, _fires(left, rows)))
     return tuple(
         LostTransaction(
             position=one.position,
