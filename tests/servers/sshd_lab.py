@@ -45,7 +45,7 @@ def sshd(folder: Path) -> Iterator[Sshd]:
     folder.joinpath("config").write_text(
         f"ListenAddress {address}:2222\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\n"
         "PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-        "UsePAM no\nPidFile none\nUseDNS no\n"
+        "UsePAM no\nPidFile none\nUseDNS no\nSubsystem sftp internal-sftp\n"
     )
     Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own, hard-wired, and made by the system's service otherwise
     user = subprocess.run(["id", "-un"], check=True, capture_output=True, text=True).stdout.strip()
