@@ -52,7 +52,7 @@ def remote_folder(spec: SshSpec, folder: str, within_s: float) -> Iterator[Remot
             raise StatementFailed(f"{_name(spec)} gives no files by SFTP: {error}", hint="see Subsystem sftp in sshd_config") from error
         channel = sftp.get_channel()
         if channel is not None:
-            channel.settimeout(within_s)
+            channel.settimeout(max(1.0, within_s))
         yield RemoteFolder(sftp, folder)
     except (paramiko.SSHException, EOFError) as error:
         raise Unreachable(f"{_name(spec)}: the connection broke while files were copied: {error}") from error

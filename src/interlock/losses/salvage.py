@@ -61,6 +61,8 @@ def copy_logs(effect: CopyLogs, ssh: SshSpec | None, keep: Keep, clock: Clock) -
             copied = [_copy(folder, name, to / name, deadline) for name in names]
             after = folder.sizes()
         copied = [replace(one, grew=after.get(one.name, 0) != sizes[one.name]) for one in copied]
+    except TimeoutError as error:
+        raise BoundReached(f"{effect.cluster}: its host stopped answering while its binary log was copied") from error
     except OSError as error:
         raise StatementFailed(f"{effect.cluster}: its binary log can't be copied: {error}", hint="may the user read there?") from error
     for one in copied:
