@@ -247,3 +247,28 @@ def _put_back(west: Connection[DictCursor]) -> int:
         return int(sql.value(west, "SELECT COUNT(*) FROM interlock.repaired"))
     except pymysql.err.ProgrammingError:
         return 0
+
+
+SALVAGE = """\
+playbook: copy
+version: 1
+summary: Copy a log.
+inputs: {}
+phases:
+- phase: salvage
+  steps:
+  - do: logs.salvage
+    with: {cluster: east, server: west}
+on_failure: roll_back
+"""
+
+
+def test_a_playbook_copies_the_log_and_keeps_it_beside_the_store(pair: Sandbox, tmp_path: Path) -> None:
+    env = environment(pair, tmp_path)
+    playbook = tmp_path / "copy.yaml"
+    playbook.write_text(SALVAGE)
+    planned = interlock("plan", str(playbook), env=env)
+    assert "binlog.000001 and what follows it" in planned.out, planned.err
+    ended = interlock("run", str(playbook), "--as", "r1", env=env)
+    assert ended.code == 0, ended.err
+    assert sorted(path.name for path in (tmp_path / "salvage" / "r1").iterdir()) == ["binlog.000001", "manifest.json"]

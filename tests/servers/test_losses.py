@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,12 +23,12 @@ from interlock.losses.sql import inverse, statement
 from interlock.model.effects import CopyLogs
 from interlock.model.facts import LoggedTransaction, ServerFacts, WriteFacts
 from interlock.model.losses import Bound, Cell, Change, LossKind, LossReport, LossState, ReadTransaction, RowChange
-from interlock.model.position import Position
+from interlock.model.position import FilePosition, Position
 from interlock.model.topology import ClusterName, ServerName
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from interlock.servers.session import Session
-from servers.loss_lab import Emergency, as_lost, emergency
+from servers.loss_lab import Emergency, as_lost, drivers, emergency
 
 EVERY_TYPE = """CREATE TABLE lost.types (id INT UNSIGNED NOT NULL, k2 VARCHAR(20) CHARACTER SET utf8mb4 NOT NULL,
  t1 TINYINT, t2 SMALLINT UNSIGNED, t3 MEDIUMINT, t4 BIGINT UNSIGNED, t5 BIGINT, z INT(8) ZEROFILL, t6 INT UNSIGNED,
@@ -303,3 +304,39 @@ def test_the_moment_of_a_transaction_is_told_in_utc(pair: Sandbox) -> None:
         lost.lose("SET timestamp=1700000000", "INSERT INTO lost.small VALUES (1,'a',1)")
         (only,) = read_live(lost.old, lost.since, lost.rows.table, not_by=None).transactions
         assert only.at == datetime.fromtimestamp(1700000000, UTC)
+
+
+def test_without_gtids_the_log_s_file_and_offset_tell_what_was_lost(fresh_pair: Sandbox, tmp_path: Path) -> None:
+    """What the survivor itself wrote stands in the old writer's log, too, and is no loss."""
+    with closing(sql.connect(fresh_pair, "east")) as east, closing(sql.connect(fresh_pair, "west")) as west:
+        sql.rows(east, "CREATE DATABASE lost")
+        sql.rows(east, SMALL)
+        for side in (east, west):
+            sql.rows(side, "STOP SLAVE")
+            sql.rows(side, "CHANGE MASTER TO MASTER_USE_GTID=no")
+            sql.rows(side, "START SLAVE")
+        servers = drivers(fresh_pair)
+        assert servers["west"].wait_applied(servers["east"].write_facts().position, 20)
+        since = servers["west"].write_facts().position
+        assert isinstance(since, FilePosition)
+        sql.rows(west, "STOP SLAVE")
+        sql.rows(east, "INSERT INTO lost.small VALUES (1,'a',1)")
+        sql.rows(west, "SET GLOBAL read_only=0")
+        sql.rows(west, "INSERT INTO lost.small VALUES (2,'b',2)")
+        deadline = Deadline.after(SystemClock(), 20)
+        while not sql.rows(east, "SELECT * FROM lost.small WHERE id=2"):
+            assert not deadline.is_over()
+        sql.rows(east, "SET GLOBAL read_only=1")
+        live = find_losses(facts_at(since), servers["east"], servers["west"], Keep(tmp_path / "live")).report
+        keep = Keep(tmp_path / "copied")
+        data = fresh_pair.members["east"].data
+        copy_logs(
+            CopyLogs(run="r1", cluster=ClusterName("east"), folder=data, base="binlog.", first="", within_s=20), None, keep, SystemClock()
+        )
+        copied = find_losses(facts_at(since), Dead(), servers["west"], keep).report
+        for server in servers.values():
+            server.close()
+    assert (live.state, copied.state) == (LossState.KNOWN, LossState.KNOWN)
+    assert [dict(row.key) for one in live.transactions for row in one.rows] == [{"id": 1}]
+    assert copied.transactions == live.transactions
+    assert live.transactions[0].position.startswith("east=binlog.0")

@@ -50,6 +50,7 @@ def read_files(folder: Path, manifest: Manifest, since: Position, table_of: Tabl
         transactions=tuple(found),
         reaches_back=_reaches_back(folder, manifest, since),
         source=f"the copy of {manifest.server}'s binary log of {manifest.at}, in {folder}",
+        takes_writes=any(one.grew for one in manifest.files),
     )
 
 

@@ -111,7 +111,8 @@ def _proof(
             return "; ".join(reasons), False
         return f"the log of {facts.old} that is there begins behind the opening at {facts.bound.held}", False
     if found.takes_writes:
-        return f"{facts.old} takes writes: more may be lost than is told here", False
+        when = "takes writes" if found.ends is not None else "still wrote to its log when it was copied"
+        return f"{facts.old} {when}: more may be lost than is told here", False
     if found.ends is None:
         closed = "it was proved closed before" if facts.was_closed else ""
         return (f"{found.source} reaches back to the opening, and {closed}", True) if closed else (

@@ -41,7 +41,7 @@ class OldWriter(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What a log has after a position. `reaches_back`: it begins before it, so that nothing can be missing. `ends` is all that its server
-    held when it was read, None if only files were read. `takes_writes`: more may follow.
+    held when it was read, None if only files were read. `takes_writes`: more may follow (of files: one grew while it was copied).
     """
 
     transactions: tuple[ReadTransaction, ...]
