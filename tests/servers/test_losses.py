@@ -16,6 +16,7 @@ from interlock.losses.files import read_files
 from interlock.losses.find import find_losses
 from interlock.losses.folder import Keep
 from interlock.losses.live import read_live
+from interlock.losses.payload import mysqlbinlog
 from interlock.losses.raw import from_file
 from interlock.losses.run_facts import RunFacts
 from interlock.losses.salvage import copy_logs
@@ -26,6 +27,7 @@ from interlock.model.losses import Bound, Cell, Change, LossKind, LossReport, Lo
 from interlock.model.position import FilePosition, Position
 from interlock.model.topology import ClusterName, ServerName
 from interlock.sandbox import sql
+from interlock.sandbox.kinds import MYSQL
 from interlock.sandbox.places import Sandbox
 from interlock.servers.session import Session
 from servers.loss_lab import Emergency, as_lost, drivers, emergency
@@ -142,6 +144,25 @@ def test_rows_are_the_same_however_the_server_logs_them(what: str, kind: str, sa
         finally:
             for option in (*BACK, *(["SET GLOBAL log_bin_compress=0"] if kind == "mariadb" else [])):
                 sql.rows(lost.east, option)
+
+
+def test_compressed_transactions_are_taken_apart_by_the_server_s_own_program(mysql_pair: Sandbox) -> None:
+    program = mysqlbinlog({"INTERLOCK_MYSQLBINLOG": MYSQL.program_path(MYSQL.log_reader, "")})
+    assert program is not None
+    with emergency(mysql_pair, [SMALL], ["SET SESSION binlog_transaction_compression=1"]) as lost:
+        expected = some(lost)
+        lost.lose("SET SESSION binlog_transaction_compression=0", "UPDATE lost.small SET n=7 WHERE id=2")
+        read = read_live(lost.old, lost.since, lost.rows.table, not_by=None, program=program).transactions
+        assert changes_of(read)[:-1] == expected
+        assert len(read) == 5
+        without = read_live(lost.old, lost.since, lost.rows.table, not_by=None).transactions
+        assert [one.position for one in without] == [one.position for one in read]
+        assert "compressed (binlog_transaction_compression)" in without[0].unreadable
+
+
+def test_mariadb_s_program_of_that_name_is_not_taken_for_mysql_s() -> None:
+    assert mysqlbinlog({"INTERLOCK_MYSQLBINLOG": "mariadb-binlog", "PATH": "/usr/bin"}) is None
+    assert mysqlbinlog({"PATH": "/nowhere"}) is None
 
 
 def read_copy(sandbox: Sandbox, lost: Emergency, folder: Path, run: str) -> Sequence[ReadTransaction]:

@@ -24,7 +24,7 @@ def losses(context: Context) -> Answer:
 
     options = context.options
     with wired(context, about=options.run) as wiring:
-        found = find(wiring, facts_of(wiring, options.run))
+        found = find(context, wiring, facts_of(wiring, options.run))
     report = found.report
     head = (f"What can be put back of what run {report.run} lost, for {report.survivor}.", f"State: {report.state.value}. {report.proof}")
     told = (
@@ -65,12 +65,14 @@ def facts_of(wiring: Wiring, name: str) -> RunFacts:
     return run_facts(header, wiring.store.records(header.run), [master.name for master in wiring.topology.masters()])
 
 
-def find(wiring: Wiring, facts: RunFacts) -> Losses:
+def find(context: Context, wiring: Wiring, facts: RunFacts) -> Losses:
     from interlock.losses.find import find_losses  # noqa: PLC0415 - only here
     from interlock.losses.folder import Keep  # noqa: PLC0415 - as above
+    from interlock.losses.payload import mysqlbinlog  # noqa: PLC0415 - as above
 
     world = wiring.world
-    return find_losses(facts, world.sql_server(facts.old), world.sql_server(facts.survivor), Keep(wiring.folder))
+    old, survivor = world.sql_server(facts.old), world.sql_server(facts.survivor)
+    return find_losses(facts, old, survivor, Keep(wiring.folder), program=mysqlbinlog(context.environ))
 
 
 def _write(path: Path, text: str) -> None:

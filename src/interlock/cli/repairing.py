@@ -48,7 +48,7 @@ def carry_out(context: Context, wiring: Wiring, facts: RunFacts) -> Answer:
     """Shows what it would do; does it if it is asked to. Refused if the survivor is not the writer, or the pair is held."""
     back = bool(context.options.undo)
     if not (context.options.apply or back):
-        found = find(wiring, facts)
+        found = find(context, wiring, facts)
         plans = planned(found)
         said = f"\n\nnothing was changed; to do it: interlock repair --losses {facts.run} --apply"
         return Answer(plain=_plain(facts, plans, None), text=lambda width: plan_text(found.report, plans, width, back=False) + said)
@@ -63,7 +63,7 @@ def _change(context: Context, wiring: Wiring, facts: RunFacts, held: Held, *, ba
         _see_allowed(session, facts)
         if survivor.write_facts().read_only:
             raise Refused(f"{facts.survivor} does not take writes now", hint="rows are put back on the writer: `interlock status`")
-        found = find(wiring, facts)
+        found = find(context, wiring, facts)
         plans = taken_back(found, applied_rows(session, facts.run)) if back else planned(found)
         sent = [plan for plan in plans if plan.rows]
         if sent:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from interlock.model.codec import to_plain
 from interlock.model.losses import Cell, Image, LossReport, LostRow, LostTransaction, Odd, ReadTransaction, RowChange
 from interlock.model.losses import LoggedStatement as Statement
 
@@ -30,7 +31,7 @@ def plain_report(report: LossReport) -> dict[str, object]:
     return {
         "run": report.run,
         "state": report.state.value,
-        "bound": {"held": report.bound.held, "received": report.bound.received or None, "heartbeat_age_s": report.bound.heartbeat_age_s},
+        "bound": to_plain(report.bound),
         "old": report.old,
         "survivor": report.survivor,
         "source": report.source,

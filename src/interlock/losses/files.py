@@ -10,6 +10,7 @@ from interlock.errors import StatementFailed
 from interlock.losses.folder import Manifest
 from interlock.losses.live import MOST, Found
 from interlock.losses.parsing import Parser, TableOf
+from interlock.losses.payload import unpacked
 from interlock.losses.raw import RawEvent, from_file
 from interlock.model.losses import ReadTransaction
 from interlock.model.position import FilePosition, GtidSource, LogPoint, MariaDBPosition, MySQLPosition, Position, parse_position
@@ -26,7 +27,9 @@ def holds(position: Position, name: str) -> bool:
     return isinstance(wanted, type(position)) and position.contains(wanted)
 
 
-def read_files(folder: Path, manifest: Manifest, since: Position, table_of: TableOf, *, not_by: int | None) -> Found:
+def read_files(
+    folder: Path, manifest: Manifest, since: Position, table_of: TableOf, *, not_by: int | None, program: str | None = None
+) -> Found:
     """What the files have after `since`; see `live.read_live`. StatementFailed if one can't be read."""
 
     def named(event: RawEvent) -> str | None:
@@ -40,7 +43,7 @@ def read_files(folder: Path, manifest: Manifest, since: Position, table_of: Tabl
     parser = Parser(manifest.flavor, table_of, named=named, wanted=wanted)
     found: list[ReadTransaction] = []
     try:
-        for transaction in parser.transactions(_events(folder, manifest)):
+        for transaction in parser.transactions(unpacked(_events(folder, manifest), program)):
             found.append(transaction)
             if len(found) > MOST:
                 raise StatementFailed(f"{folder} has more than {MOST} transactions since", hint="read the log by hand")

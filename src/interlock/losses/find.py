@@ -45,12 +45,14 @@ class Losses:
         return self.tables[row.schema, row.table]
 
 
-def find_losses(facts: RunFacts, old: OldWriter, survivor: OpenSurvivor, keep: Keep) -> Losses:
-    """DriverError if the survivor does not answer. What the old writer does not tell makes the report `pending`."""
+def find_losses(facts: RunFacts, old: OldWriter, survivor: OpenSurvivor, keep: Keep, *, program: str | None = None) -> Losses:
+    """`program` is MySQL's mysqlbinlog, if there is one. DriverError if the survivor does not answer. What the old writer does not tell
+    makes the report `pending`.
+    """
     session = survivor.session(SETTINGS)
     try:
         rows = Survivor(session)
-        found, reasons = _read(facts, old, rows, survivor.facts().server_id, keep)
+        found, reasons = _read(facts, old, rows, keep, its_id=survivor.facts().server_id, program=program)
         held = survivor.write_facts().position  # after the old log was read: what came from here is no loss
         kept = keep.kept(facts.run)
         missing = _missing(found, kept, held)
@@ -75,13 +77,15 @@ def find_losses(facts: RunFacts, old: OldWriter, survivor: OpenSurvivor, keep: K
         session.close()
 
 
-def _read(facts: RunFacts, old: OldWriter, rows: Survivor, its_id: int, keep: Keep) -> tuple[Found | None, list[str]]:
+def _read(
+    facts: RunFacts, old: OldWriter, rows: Survivor, keep: Keep, *, its_id: int, program: str | None
+) -> tuple[Found | None, list[str]]:
     """From the server or from its copied log; and what kept us from reading each."""
     manifest = keep.manifest(facts.run)
     reasons: list[str] = []
-    ways: list[Callable[[], Found]] = [lambda: read_live(old, facts.position, rows.table, not_by=its_id)]
+    ways: list[Callable[[], Found]] = [lambda: read_live(old, facts.position, rows.table, not_by=its_id, program=program)]
     if manifest is not None:
-        ways.append(lambda: read_files(keep.salvage_of(facts.run), manifest, facts.position, rows.table, not_by=its_id))
+        ways.append(lambda: read_files(keep.salvage_of(facts.run), manifest, facts.position, rows.table, not_by=its_id, program=program))
     else:
         reasons.append(f"nothing of {facts.old}'s log was copied")
     for way in ways:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from interlock.errors import StatementFailed
 from interlock.losses.parsing import Parser, TableOf
+from interlock.losses.payload import unpacked
 from interlock.losses.raw import RawEvent, from_dump
 from interlock.model.facts import LoggedTransaction, ServerFacts, WriteFacts
 from interlock.model.losses import ReadTransaction
@@ -51,8 +52,9 @@ class Found:
     takes_writes: bool = False
 
 
-def read_live(old: OldWriter, since: Position, table_of: TableOf, *, not_by: int | None) -> Found:
+def read_live(old: OldWriter, since: Position, table_of: TableOf, *, not_by: int | None, program: str | None = None) -> Found:
     """What `old` logged after `since`; of a log that is read by file and offset, without what the server of id `not_by` wrote itself.
+    `program` takes compressed transactions apart (`payload.py`).
 
     DriverError if it does not answer, or lets us not read its log.
     """
@@ -63,7 +65,7 @@ def read_live(old: OldWriter, since: Position, table_of: TableOf, *, not_by: int
     if len(logged) > MOST:
         raise StatementFailed(f"{old.name} logged more than {MOST} transactions since", hint="read its log by hand", server=old.name)
     return Found(
-        transactions=tuple(_read(old, logged, facts.flavor, table_of)) if logged else (),
+        transactions=tuple(_read(old, logged, facts.flavor, table_of, program)) if logged else (),
         reaches_back=_reaches_back(old, since),
         source=f"the binary log of {old.name}, which answers",
         ends=ends.position,
@@ -71,7 +73,9 @@ def read_live(old: OldWriter, since: Position, table_of: TableOf, *, not_by: int
     )
 
 
-def _read(old: OldWriter, logged: tuple[LoggedTransaction, ...], flavor: str, table_of: TableOf) -> Iterator[ReadTransaction]:
+def _read(
+    old: OldWriter, logged: tuple[LoggedTransaction, ...], flavor: str, table_of: TableOf, program: str | None
+) -> Iterator[ReadTransaction]:
     """From the first of them on; each has the name under which it was found."""
     names = {(one.file, one.offset): one.gtid for one in logged}
     parser = Parser(
@@ -80,7 +84,7 @@ def _read(old: OldWriter, logged: tuple[LoggedTransaction, ...], flavor: str, ta
         named=lambda event: names.get((event.file, event.offset)),
         wanted=lambda event, _: (event.file, event.offset) in names,
     )
-    for transaction in parser.transactions(_dump(old, logged[0].file, logged[0].offset)):
+    for transaction in parser.transactions(unpacked(_dump(old, logged[0].file, logged[0].offset), program)):
         yield transaction
         if transaction.position == logged[-1].gtid:
             return

@@ -100,6 +100,13 @@ def from_file(path: Path, name: str | None = None) -> Iterator[RawEvent]:
         raise StatementFailed(f"{path} can't be read: {error}") from error
 
 
+def one_event(whole: bytes, file: str, offset: int) -> RawEvent:
+    """An event by itself, with a checksum or without one, which is tried."""
+    at_s, kind, server_id, _, _, _ = _header(whole)
+    body = _body(whole, checksum=_is_sound(whole, is_format=False))
+    return RawEvent(file=file, offset=offset, kind=kind, at_s=at_s, server_id=server_id, body=body)
+
+
 def version_in(path: Path) -> str:
     """The version of the server that wrote the file, as its format event says."""
     first = next(from_file(path), None)

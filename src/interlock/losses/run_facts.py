@@ -45,7 +45,7 @@ def run_facts(header: RunHeader, records: Sequence[Record], masters: Sequence[st
         survivor=survivor,
         position=parse_position(held),
         was_closed=_is_proof(closed_by.get(old, "")),
-        bound=Bound(held=held, received=_received(records)),
+        bound=Bound(held=held, received=_received(records), opened_at=opening.at),
     )
 
 

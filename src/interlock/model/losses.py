@@ -116,13 +116,13 @@ class LostTransaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """What is known before the loss itself is: all that the survivor held when it was opened, by which nothing before it is lost. The
-    heartbeat's age is in seconds before the opening, None if nobody looked.
+    """What is known before the loss itself is: what the survivor held when it was opened, and what it had received (empty if the run did
+    not note it). Nothing of that is lost.
     """
 
     held: str
     received: str = ""
-    heartbeat_age_s: float | None = None
+    opened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
