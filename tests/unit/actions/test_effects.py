@@ -12,6 +12,7 @@ from interlock.engine.apply import agent_of
 from interlock.model.effects import (
     CallHttp,
     ClearMark,
+    CopyLogs,
     Effect,
     FenceOutside,
     Hold,
@@ -61,7 +62,7 @@ class Table:
             match effect:
                 case Hold() | Release() | PointTo() | RestoreRoute():
                     self.world.route(effect.route).apply(effect)
-                case RunCommand() | CallHttp():
+                case RunCommand() | CallHttp() | CopyLogs():
                     self.world.outside.run(effect)
                 case SetMark() | ClearMark():
                     self.world.marks.apply(effect)
