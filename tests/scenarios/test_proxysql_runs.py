@@ -9,15 +9,16 @@ from threading import Event, Thread
 
 import pytest
 
-from interlock.routes.proxysql_script import HELD
+from interlock.routes.proxysql_words import HELD
 from interlock.sandbox import sql
 from interlock.sandbox.ledger import Told, balance
 from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.proxysql.node import Node
 from scenarios.command_line import Ended, environment, interlock, with_step
+from scenarios.pair_state import eventually, switchover_with
 from servers.odd_proxy import odd_proxy
-from servers.proxysqls import CLOCK, Fleet, fleet
+from servers.proxysqls import CLOCK, READERS, Fleet, fleet
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +151,50 @@ def test_with_a_reply_lost_in_a_flip_all_nodes_lead_to_the_one_writer(two: Fleet
     assert ended.document["outcome"] in {"succeeded", "rolled_back"}, ended
     assert led_to(two) == [[writer(two)], [writer(two)]]
     assert ended.document["outcome"] == "succeeded" or [two.table(node) for node in two.nodes] == before
+
+
+# -- with ProxySQL's monitor, which moves servers by read_only
+
+
+MONITORED = {"reader_hostgroup": str(READERS)}
+_FAILS = '- check: command\n    with: {run: [echo, "not well"], matches: "all is well"}'
+
+
+def eventually_led_to(made: Fleet, name: str) -> bool:
+    return eventually(lambda: led_to_writers(made) == [[name]] * len(made.nodes))
+
+
+def led_to_writers(made: Fleet) -> list[list[str]]:
+    names = {member.host: name for name, member in made.sandbox.members.items()}
+    tables = [made.table(node, "runtime_mysql_servers") for node in made.nodes]
+    return [[names[row["hostname"]] for row in rows if (row["hostgroup_id"], row["status"]) == ("10", "ONLINE")] for rows in tables]
+
+
+def test_with_the_monitor_at_work_switchovers_show_clients_no_error(two: Fleet, tmp_path: Path) -> None:
+    two.let_the_monitor_move_servers()
+    pair, before = two.sandbox, [two.table(node) for node in two.nodes]
+    first, second = (node.before(pair) for node in two.nodes)
+    with load(first, pooled=3, fresh=2) as one, load(second, pooled=3, fresh=2) as other:
+        runs = [run(two, tmp_path, to=to, **MONITORED) for to in ("west", "east")]
+        entries = (*one.stop(), *other.stop())
+    assert [ended.code for ended in runs] == [0, 0], runs
+    assert [f"{entry.worker} {entry.error}" for entry in entries if entry.told is not Told.OK] == []
+    assert {entry.server for entry in entries} == {1, 2}
+    balanced = balance(entries, [row["k"] for row in sql.query(pair, "east", "SELECT k FROM app.ledger")])
+    assert (balanced.lost, balanced.duplicated) == ((), ())
+    assert [two.table(node) for node in two.nodes] == before
+
+
+@pytest.mark.parametrize("phase", ["catch_up", "verify"])
+def test_with_the_monitor_at_work_a_check_that_fails_takes_everything_back(two: Fleet, tmp_path: Path, phase: str) -> None:
+    """It moves the servers while the run goes back, too; in the end it stands as it did."""
+    two.let_the_monitor_move_servers()
+    pair, before = two.sandbox, [two.table(node) for node in two.nodes]
+    with load(two.nodes[0].before(pair), pooled=2, fresh=1) as writing:
+        ended = run(two, tmp_path, switchover_with(tmp_path / "fails.yaml", put={phase: _FAILS}), **MONITORED)
+        entries = writing.stop()
+    assert ended.document["outcome"] == "rolled_back", ended
+    assert (writer(two), eventually_led_to(two, "east")) == ("east", True)
+    assert [two.table(node) for node in two.nodes] == before
+    balanced = balance(entries, [row["k"] for row in sql.query(pair, "east", "SELECT k FROM app.ledger")])
+    assert (balanced.lost, balanced.duplicated) == ((), ())

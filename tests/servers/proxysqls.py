@@ -25,10 +25,12 @@ from interlock.sandbox import sql
 from interlock.sandbox.child import Child
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.proxysql import node as nodes
+from interlock.sandbox.proxysql.monitor import ALSO_READER, DEFAULTS, INTERVAL
 from interlock.sandbox.proxysql.node import Node
 
 CLOCK = SystemClock()
 ROUTE = RouteName("writes")
+READERS = 20
 KEPT = {"weight": 7, "max_connections": 40, "use_ssl": 0, "max_latency_ms": 900, "comment": 'it\'s \\ "x"; 100%'}
 """Attributes that a flip must not lose, and a comment that quoting must not spoil."""
 
@@ -74,10 +76,27 @@ class Fleet:
                 node,
                 "PRAGMA query_only=0",
                 "DELETE FROM mysql_replication_hostgroups",
+                "DELETE FROM mysql_galera_hostgroups",
                 "DELETE FROM mysql_hostgroup_attributes",
                 "DELETE FROM mysql_servers",
                 f"INSERT INTO mysql_servers ({','.join(self.rows[0])}) VALUES {','.join(rows)}",
                 "SET mysql-connect_timeout_server_max='10000'",
+                *(f"SET {name}='{value}'" for name, value in DEFAULTS.items()),
+                "LOAD MYSQL VARIABLES TO RUNTIME",
+                "LOAD MYSQL SERVERS TO RUNTIME",
+                "SAVE MYSQL SERVERS TO DISK",
+            )
+
+    def let_the_monitor_move_servers(self, *, also_reader: bool = False) -> None:
+        """The first server in the writer hostgroup, the other one among the readers; looked at ten times a second."""
+        for node in self.nodes:
+            self.tell(
+                node,
+                f"UPDATE mysql_servers SET hostgroup_id={READERS}, status='ONLINE' WHERE status='OFFLINE_HARD'",
+                f"INSERT INTO mysql_replication_hostgroups (writer_hostgroup, reader_hostgroup) VALUES ({nodes.HOSTGROUP}, {READERS})",
+                "INSERT INTO mysql_hostgroup_attributes (hostgroup_id, max_num_online_servers) VALUES (10, 1)",
+                f"SET {INTERVAL}='100'",
+                f"SET {ALSO_READER}='{str(also_reader).lower()}'",
                 "LOAD MYSQL VARIABLES TO RUNTIME",
                 "LOAD MYSQL SERVERS TO RUNTIME",
                 "SAVE MYSQL SERVERS TO DISK",

@@ -13,6 +13,7 @@ import pytest
 
 from interlock.actions.route_facts import SeenRoutes, lead_to
 from interlock.actions.route_flip import FlipRoutes
+from interlock.clock import Deadline
 from interlock.errors import NotPermitted, OutcomeUnknown, RefusedButAlive, StatementFailed, Unreachable
 from interlock.model.codec import from_plain, to_plain
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect
@@ -21,11 +22,12 @@ from interlock.model.topology import ClusterName
 from interlock.model.verdict import Done, Refuse
 from interlock.ports import Route
 from interlock.routes.contract import ROUTE_RULES, Bench, Rule
+from interlock.routes.proxysql_words import HELD
 from interlock.sandbox import sql
 from interlock.sandbox.ledger import Entry, Told, acknowledged, balance, outage_ms, percentile
 from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
-from servers.proxysqls import CLOCK, KEPT, ROUTE, Fleet, fleet
+from servers.proxysqls import CLOCK, KEPT, READERS, ROUTE, Fleet, fleet
 
 EAST, WEST = ClusterName("east"), ClusterName("west")
 HOLD, TO_WEST, TO_EAST = Hold(route=ROUTE), PointTo(route=ROUTE, cluster=WEST), PointTo(route=ROUTE, cluster=EAST)
@@ -48,12 +50,14 @@ def one(two: Fleet) -> Fleet:
     return two.of(1)
 
 
-def move_writes(pair: Sandbox, old: str, new: str) -> None:
-    """Fence, catch up, open: what stands between a hold and a flip."""
+def move_writes(pair: Sandbox, old: str, new: str, *, pause_s: float = 0.0) -> None:
+    """Fence, catch up, open: what stands between a hold and a flip. With a pause after each."""
     sql.query(pair, old, "SET GLOBAL read_only=1")
+    CLOCK.sleep(pause_s)
     position = sql.query(pair, old, "SELECT @@gtid_binlog_pos AS p")[0]["p"]
     assert sql.query(pair, new, "SELECT MASTER_GTID_WAIT(%s, 10) AS w", position)[0]["w"] == 0
     sql.query(pair, new, "SET GLOBAL read_only=0")
+    CLOCK.sleep(pause_s)
 
 
 @contextmanager
@@ -435,6 +439,142 @@ def hung(made: Fleet, number: int) -> Iterator[None]:
     finally:
         process.send_signal(signal.SIGCONT)
         CLOCK.sleep(0.1)
+
+
+# -- with ProxySQL's monitor, which moves servers by read_only
+
+
+MONITORED = {"reader_hostgroup": str(READERS)}
+
+
+def placed(made: Fleet, table: str = "runtime_mysql_servers") -> list[list[tuple[str, str, str]]]:
+    """Of each node: hostgroup, server and status."""
+    names = {member.host: name for name, member in made.sandbox.members.items()}
+    return [[(r["hostgroup_id"], names[r["hostname"]], r["status"]) for r in made.table(node, table)] for node in made.nodes]
+
+
+def eventually_placed(made: Fleet, *rows: tuple[str, str, str]) -> None:
+    deadline = Deadline.after(CLOCK, 10)
+    while placed(made) != [list(rows)] * len(made.nodes):
+        assert not deadline.is_over(), placed(made)
+        CLOCK.sleep(0.02)
+
+
+GALERA = (
+    "INSERT INTO mysql_galera_hostgroups (writer_hostgroup, backup_writer_hostgroup, reader_hostgroup, offline_hostgroup) "
+    "VALUES (10, 11, 20, 13)"
+)
+EAST_WRITES = (("10", "east", "ONLINE"), ("20", "west", "ONLINE"))
+WEST_WRITES = (("10", "west", "ONLINE"), ("20", "east", "ONLINE"))
+
+
+def test_flips_with_the_monitor_at_work_show_clients_no_error_and_leave_it_nothing_to_move(two: Fleet, pair: Sandbox) -> None:
+    """It looks ten times a second: some flips it makes first, at some it takes the fenced writer out of the hold."""
+    two.let_the_monitor_move_servers()
+    before = [two.table(node) for node in two.nodes]
+    writes = two.route(**MONITORED)
+    first, second = (node.before(pair) for node in two.nodes)
+    with load(first, pooled=3, fresh=2) as one, load(second, pooled=3, fresh=2) as other:
+        for number in range(6):
+            old, new = ("east", "west") if number % 2 == 0 else ("west", "east")
+            writes.apply(HOLD)
+            assert writes.facts().holding
+            move_writes(pair, old, new, pause_s=0.05 * number)
+            writes.apply(PointTo(route=ROUTE, cluster=ClusterName(new)))
+            seen = writes.facts()
+            assert (seen.leads_to, seen.holding, seen.held_in_part) == ((new,), False, False)
+            CLOCK.sleep(0.25)
+            assert placed(two) == placed(two, "mysql_servers") == [list(EAST_WRITES if new == "east" else WEST_WRITES)] * 2
+        entries = (*one.stop(), *other.stop())
+    assert [two.table(node) for node in two.nodes] == before
+    assert errors(entries) == []
+    assert {entry.server for entry in entries} == {1, 2}
+    balanced = balance(entries, [row["k"] for row in sql.query(pair, "east", "SELECT k FROM app.ledger")])
+    assert (balanced.lost, balanced.duplicated) == ((), ())
+
+
+def test_a_hold_stands_while_the_monitor_takes_the_fenced_writer_away(one: Fleet, pair: Sandbox) -> None:
+    one.let_the_monitor_move_servers()
+    writes = one.route(**MONITORED)
+    with closing(one.client(one.nodes[0])) as pooled, ThreadPoolExecutor(1) as pool:
+        assert sql.value(pooled, "SELECT @@server_id") == 1
+        writes.apply(HOLD)
+        sql.query(pair, "east", "SET GLOBAL read_only=1")
+        waits = pool.submit(sql.value, pooled, "SELECT @@server_id")
+        eventually_placed(one, ("20", "east", "ONLINE"), ("20", "west", "ONLINE"))
+        seen = writes.facts()
+        assert (seen.holding, seen.leads_to, waits.done()) == (True, (EAST,), False)
+        writes.warm_up()  # as a run does that is taken up in the middle
+        sql.query(pair, "east", "SET GLOBAL read_only=0")
+        writes.apply(Release(route=ROUTE))
+        assert waits.result() == 1
+    eventually_placed(one, *EAST_WRITES)
+    assert HELD not in str(one.table(one.nodes[0])) + str(one.table(one.nodes[0], "runtime_mysql_servers"))
+
+
+@pytest.mark.parametrize("also_reader", [False, True], ids=["writers-only", "writers-read-too"])
+def test_a_flip_that_is_taken_back_leaves_every_row_as_it_was(two: Fleet, pair: Sandbox, *, also_reader: bool) -> None:
+    two.let_the_monitor_move_servers(also_reader=also_reader)
+    before = [two.table(node) for node in two.nodes]
+    writes = two.route(**MONITORED)
+    seen = writes.facts()
+    writes.apply(HOLD)
+    move_writes(pair, "east", "west")
+    writes.apply(TO_WEST)
+    assert writes.facts().leads_to == (WEST,)
+    assert (("20", "west", "ONLINE") in placed(two)[0]) is also_reader
+    undo = FlipRoutes(route=(ROUTE,), to=WEST)
+    while effects := undo.undo(SeenRoutes(routes=(seen,)), SeenRoutes(routes=(writes.facts(),))):
+        for effect in effects:
+            writes.apply(effect)  # type: ignore[arg-type]
+    move_writes(pair, "west", "east")
+    assert [two.table(node) for node in two.nodes] == before
+    eventually_placed(two, *EAST_WRITES)
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "what", "hint"),
+    [
+        pytest.param({}, (), "names it, with hostgroup 20 for readers", "write `reader_hostgroup: 20`", id="not-said"),
+        pytest.param({"reader_hostgroup": "21"}, (), "with hostgroup 20 for readers", "write `reader_hostgroup: 20`", id="another-one"),
+        pytest.param(
+            MONITORED,
+            ("DELETE FROM mysql_replication_hostgroups", "LOAD MYSQL SERVERS TO RUNTIME"),
+            "moves no servers to hostgroup 20",
+            "leave `reader_hostgroup` out",
+            id="no-monitor",
+        ),
+        pytest.param(
+            MONITORED,
+            (GALERA,),
+            "mysql_galera_hostgroups names it",
+            "delete that row",
+            id="another-monitor",
+        ),
+    ],
+)
+def test_a_monitor_that_the_route_does_not_know_of_is_refused(
+    one: Fleet, said: dict[str, str], told: tuple[str, ...], what: str, hint: str
+) -> None:
+    one.let_the_monitor_move_servers()
+    one.tell(one.nodes[0], "SELECT 1", *told)
+    with pytest.raises(StatementFailed, match=what) as refused:
+        one.route(**said).facts()
+    assert hint in refused.value.hint
+
+
+def test_tables_that_the_monitor_has_left_behind_are_to_be_saved_first(one: Fleet, pair: Sandbox) -> None:
+    """A load would put the old writer back for a moment, here and in every other hostgroup of this ProxySQL."""
+    one.let_the_monitor_move_servers()
+    with west_writes(pair):
+        eventually_placed(one, *WEST_WRITES)
+        writes = one.route(**MONITORED)
+        with pytest.raises(StatementFailed, match="a flip would load it") as refused:
+            writes.warm_up()
+        assert "SAVE MYSQL SERVERS FROM RUNTIME" in refused.value.hint
+        one.tell(one.nodes[0], "SAVE MYSQL SERVERS FROM RUNTIME", "SAVE MYSQL SERVERS TO DISK")
+        writes.warm_up()
+        assert writes.facts().leads_to == (WEST,)
 
 
 # -- the admin interface --------------------------------------------------------------------------------------------------------------

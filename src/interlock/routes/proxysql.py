@@ -4,9 +4,9 @@ A hold sets the writer's row OFFLINE_SOFT. What is in flight ends, and a stateme
 `mysql-connect_timeout_server_max`: pooled clients and new ones see no error. A session that keeps its server connection (a transaction, a
 user variable, a lock, a temporary table) can't be held. It is named, and not waited for longer than `drain`.
 
-ProxySQL must not move the servers of the writer hostgroup by itself, so a row for it in `mysql_replication_hostgroups` (or the tables
-for group replication, Galera and Aurora) is refused: the monitor follows read_only once a second or so, would put the fenced writer out of
-the hostgroup a hold is on, and takes both servers for writers if both can be written (issue 2179). The flip is ours alone.
+Where ProxySQL moves the servers of the writer hostgroup by `read_only` (`mysql_replication_hostgroups`), the route says so by
+`reader_hostgroup`, and rows are moved as its monitor does (`proxysql_moved.py`). A row that the route does not know of is refused, and so
+are the tables for group replication, Galera and Aurora, whose monitors follow other signs than `read_only`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from interlock.routes.proxysql_facts import (
 )
 from interlock.routes.proxysql_script import Statements, statements
 from interlock.routes.proxysql_settings import FIELDS, ProxySQLSettings, read_settings
+from interlock.routes.proxysql_words import HELD
 
 R = TypeVar("R")
 
@@ -154,10 +155,16 @@ class ProxySQLRoute:
     def _check_tables(self, node: AdminInterface) -> None:
         places = {"runtime": "runtime_mysql_servers", **({"disk": "disk.mysql_servers"} if self._settings.save else {})}
         rows = node.ask({name: _TABLE.format(table) for name, table in {"memory": "mysql_servers", **places}.items()})
+        if any(HELD in row["comment"] for row in rows["memory"]):
+            # a run that is taken up in a hold: that is not on the disk, and a monitor moves who is fenced meanwhile
+            ours = {str(hostgroup) for hostgroup in self._settings.hostgroups}
+            rows = {place: tuple(row for row in each if row["hostgroup_id"] not in ours) for place, each in rows.items()}
         for place, table in places.items():
             differing = not_loaded(rows["memory"], rows[place])
             if differing:
                 does, command = ("load", "LOAD MYSQL SERVERS TO RUNTIME") if place == "runtime" else ("save", "SAVE MYSQL SERVERS TO DISK")
+                if place == "runtime" and self._settings.reader is not None:
+                    command = "SAVE MYSQL SERVERS FROM RUNTIME; SAVE MYSQL SERVERS TO DISK (the monitor moved them since the last load)"
                 raise StatementFailed(
                     f"ProxySQL at {node.node}: mysql_servers is not what {table} has, and a flip would {does} it: {', '.join(differing)}",
                     hint=f"{command}, or take it back; `save: false` leaves the disk alone"

@@ -16,15 +16,18 @@ from dataclasses import dataclass
 from interlock.errors import StatementFailed
 from interlock.model.facts import EndpointFacts, EndpointState
 from interlock.model.topology import ClusterName
-from interlock.routes.proxysql_script import HELD, NO_COLUMN
+from interlock.routes.proxysql_moved import READER
+from interlock.routes.proxysql_script import NO_COLUMN
 from interlock.routes.proxysql_settings import Address, ProxySQLSettings
+from interlock.routes.proxysql_words import HELD
 
 Row = Mapping[str, str]
 """Column by name, in the order of the table; everything as text, NULL as an empty one."""
 
 _FOUR = "writer_hostgroup, backup_writer_hostgroup, reader_hostgroup, offline_hostgroup"
+_MONITORED = "mysql_replication_hostgroups"
 _MOVERS = {
-    "mysql_replication_hostgroups": "{hostgroup} IN (writer_hostgroup, reader_hostgroup)",
+    _MONITORED: "{hostgroup} IN (writer_hostgroup, reader_hostgroup)",
     "mysql_group_replication_hostgroups": f"{{hostgroup}} IN ({_FOUR}) AND active=1",
     "mysql_galera_hostgroups": f"{{hostgroup}} IN ({_FOUR}) AND active=1",
     "mysql_aws_aurora_hostgroups": "{hostgroup} IN (writer_hostgroup, reader_hostgroup) AND active=1",
@@ -35,7 +38,9 @@ _PINNED_AFTER_MS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One node, all in one look: rows of the writer hostgroup, its connections, its sessions that sleep on a connection, and the wait."""
+    """One node, all in one look: rows of the writer hostgroup (and the readers', where the monitor moves servers between the two), its
+    connections, its sessions that sleep on a connection, and the wait.
+    """
 
     memory: tuple[Row, ...]
     runtime: tuple[Row, ...]
@@ -48,11 +53,13 @@ class Seen:
 def reading(settings: ProxySQLSettings) -> dict[str, str]:
     """A statement for each field of `Seen`."""
     hostgroup = settings.hostgroup
+    rows = f"WHERE hostgroup_id IN ({', '.join(map(str, settings.hostgroups))}) ORDER BY hostname, port"
     return {
-        "memory": f"SELECT * FROM mysql_servers WHERE hostgroup_id={hostgroup} ORDER BY hostname, port",
-        "runtime": f"SELECT * FROM runtime_mysql_servers WHERE hostgroup_id={hostgroup} ORDER BY hostname, port",
+        "memory": f"SELECT * FROM mysql_servers {rows}",
+        "runtime": f"SELECT * FROM runtime_mysql_servers {rows}",
         "movers": " UNION ALL ".join(
-            f"SELECT '{prefix}{table}' AS mover FROM {prefix}{table} WHERE {where.format(hostgroup=hostgroup)}"
+            f"SELECT '{prefix}{table}' AS mover, writer_hostgroup AS writer, reader_hostgroup AS reader "
+            f"FROM {prefix}{table} WHERE {where.format(hostgroup=hostgroup)}"
             for table, where in _MOVERS.items()
             for prefix in ("", "runtime_")
         ),
@@ -77,17 +84,28 @@ def read_endpoints(settings: ProxySQLSettings, node: str, seen: Seen) -> tuple[E
     StatementFailed if neither has a row, or if ProxySQL moves the servers of the hostgroup by itself.
     """
     _check_movers(settings, node, seen)
-    rows = {_address(row): row for row in seen.memory}
+    own = str(settings.hostgroup)
+    rows = {_address(row): row for row in seen.memory if row["hostgroup_id"] == own}
+    readers = {_address(row): row for row in seen.memory if row["hostgroup_id"] != own}
     if not rows.keys() & set(settings.servers.values()):
         raise StatementFailed(
             f"ProxySQL at {node} has none of {', '.join(map(str, settings.servers.values()))} in hostgroup {settings.hostgroup}",
             hint=f"compare `writer_hostgroup` and `servers` with mysql_servers; there are: {', '.join(map(str, rows)) or 'none'}",
         )
-    runtime = {_address(row): row for row in seen.runtime}
+    runtime = {_address(row): row for row in seen.runtime if row["hostgroup_id"] == own}
     others = tuple(dict.fromkeys((*rows, *runtime)))
     addresses = (*settings.servers.values(), *(address for address in others if address not in settings.servers.values()))
     return tuple(
-        _endpoint(settings, seen, address, node=node, row=rows.get(address, {}), running=runtime.get(address, {})) for address in addresses
+        _endpoint(
+            settings,
+            seen,
+            address,
+            node=node,
+            row=rows.get(address, {}),
+            reading=readers.get(address, {}),
+            running=runtime.get(address, {}),
+        )
+        for address in addresses
     )
 
 
@@ -146,17 +164,25 @@ def _asked_for(row: Row) -> dict[str, str]:
     return {**row, "status": "ONLINE" if status == "SHUNNED" else status}
 
 
-def _endpoint(settings: ProxySQLSettings, seen: Seen, address: Address, *, node: str, row: Row, running: Row) -> EndpointFacts:
+def _endpoint(
+    settings: ProxySQLSettings, seen: Seen, address: Address, *, node: str, row: Row, reading: Row, running: Row
+) -> EndpointFacts:
+    """A held server that is fenced is taken out by the monitor, where there is one: it is held no less, with nobody ONLINE in its place."""
     status = running.get("status", "").upper()
+    moved = settings.reader is not None and not running and HELD in row.get("comment", "") + reading.get("comment", "")
     return EndpointFacts(
         proxy=node,
         endpoint=str(address),
         cluster=settings.cluster_of(address),
-        state=_state(status, running),
+        state=EndpointState.DRAIN if moved else _state(status, running),
         healthy={"ONLINE": True, "SHUNNED": False}.get(status),
         sessions=sum(int(each["ConnUsed"]) for each in seen.pool if Address(each["srv_host"], int(each["srv_port"])) == address),
         queued=0,
-        raw={**row, NO_COLUMN: str(int(HELD in running.get("comment", "")))},
+        raw={
+            **row,
+            NO_COLUMN: str(int(moved or HELD in running.get("comment", ""))),
+            **{f"{READER}{name}": value for name, value in reading.items()},
+        },
         pinned=_pinned(address, seen.sleepers),
     )
 
@@ -185,10 +211,24 @@ def _address(row: Row) -> Address:
 
 
 def _check_movers(settings: ProxySQLSettings, node: str, seen: Seen) -> None:
-    if not seen.movers:
-        return
-    tables = " and ".join(dict.fromkeys(row["mover"] for row in seen.movers))
-    raise StatementFailed(
-        f"ProxySQL at {node} moves the servers of hostgroup {settings.hostgroup} by itself: {tables} names it",
-        hint="its monitor would undo a hold and race a flip, and makes two writers of two writable servers: delete that row, and load it",
-    )
+    """What the route says of ProxySQL's monitor must be what its tables say."""
+    subject = f"ProxySQL at {node} moves the servers of hostgroup {settings.hostgroup} by itself"
+    ours = (str(settings.hostgroup), str(settings.reader))
+    others = [row for row in seen.movers if not (row["mover"].endswith(_MONITORED) and (row["writer"], row["reader"]) == ours)]
+    tables = " and ".join(dict.fromkeys(row["mover"] for row in others))
+    if others and all(row["mover"].endswith(_MONITORED) and row["writer"] == ours[0] for row in others):
+        said = others[0]["reader"]
+        raise StatementFailed(
+            f"{subject}: {tables} names it, with hostgroup {said} for readers",
+            hint=f"write `reader_hostgroup: {said}` in the route: then a flip moves rows as its monitor does",
+        )
+    if others:
+        raise StatementFailed(
+            f"{subject}: {tables} names it",
+            hint="its monitor would undo a hold, race a flip, and make two writers of two writable servers: delete that row, and load it",
+        )
+    if settings.reader is not None and not seen.movers:
+        raise StatementFailed(
+            f"ProxySQL at {node} moves no servers to hostgroup {settings.reader}: {_MONITORED} does not name {settings.hostgroup}",
+            hint="leave `reader_hostgroup` out of the route",
+        )

@@ -4,7 +4,8 @@ Four rules.
 
 1. Rows are changed in place, never replaced by fewer columns: weight, max_connections, use_ssl and the rest stay as they are. Where the
    writer hostgroup has a row for each server, the statuses change; where it has one row, which the writer's address is written into, the
-   address does. A row that a statement does not fit is not touched, so that each statement may be repeated.
+   address does; where ProxySQL's monitor moves rows, they are moved as it would (`proxysql_moved.py`). A row that a statement does not fit
+   is not touched, so that each statement may be repeated.
 2. Nothing of it works before `LOAD MYSQL SERVERS TO RUNTIME`, which takes over the whole table at once: there is no moment with two
    writers, nor one with none but a hold's.
 3. A hold is written into the row's comment. So it is known who held it, a release opens what the hold closed and nothing else, and another
@@ -23,11 +24,12 @@ from collections.abc import Iterable
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect
 from interlock.model.facts import EndpointFacts, EndpointState
 from interlock.model.topology import ClusterName
+from interlock.routes import proxysql_moved
 from interlock.routes.proxysql_settings import Address, ProxySQLSettings
+from interlock.routes.proxysql_words import HELD, is_server, text
 
 Statements = tuple[str, ...]
 
-HELD = " [held by interlock]"
 NO_COLUMN = "(held)"
 """What `EndpointFacts.raw` has besides the columns of a row: whether ProxySQL, at run time, holds it (1 or 0)."""
 
@@ -51,13 +53,6 @@ def statements(settings: ProxySQLSettings, effect: RouteEffect) -> dict[str, Sta
             return {node: _kept(settings, _restore(settings, seen_rows)) for node, seen_rows in rows.items() if seen_rows}
 
 
-def text(value: str) -> str:
-    """A text as SQLite takes it. ValueError for a NUL, which would end it."""
-    if "\0" in value:
-        raise ValueError(f"not a text that SQLite can hold: {value!r}")
-    return "'" + value.replace("'", "''") + "'"
-
-
 def _kept(settings: ProxySQLSettings, edits: Statements) -> Statements:
     return (*edits, LOAD, SAVE) if settings.save else (*edits, LOAD)
 
@@ -73,20 +68,22 @@ def _hold(settings: ProxySQLSettings) -> str:
 def _release(settings: ProxySQLSettings) -> str:
     return (
         f"UPDATE mysql_servers SET status='ONLINE', comment=replace(comment,{text(HELD)},'') "
-        f"WHERE hostgroup_id={settings.hostgroup} AND instr(comment,{text(HELD)})>0"
+        f"WHERE hostgroup_id IN ({', '.join(map(str, settings.hostgroups))}) AND instr(comment,{text(HELD)})>0"
     )
 
 
 def _point_to(settings: ProxySQLSettings, cluster: ClusterName) -> Statements:
     """The address first, where there is no row for the new server; then the statuses of all rows in one statement."""
     new = settings.servers[cluster]
+    if settings.reader is not None:
+        return proxysql_moved.point_to(settings, new, settings.reader)
     others = tuple(address for address in settings.servers.values() if address != new)
     move = (
         f"UPDATE mysql_servers SET hostname={text(new.host)}, port={new.port} WHERE {_of(settings, others)} "
         f"AND NOT EXISTS (SELECT 1 FROM mysql_servers WHERE {_of(settings, (new,))})"
     )
     switch = (
-        f"UPDATE mysql_servers SET status=CASE WHEN {_is(new)} THEN 'ONLINE' ELSE {text(settings.park)} END, "
+        f"UPDATE mysql_servers SET status=CASE WHEN {is_server(new)} THEN 'ONLINE' ELSE {text(settings.park)} END, "
         f"comment=replace(comment,{text(HELD)},'') WHERE {_of(settings, settings.servers.values())}"
     )
     return move, switch
@@ -94,15 +91,17 @@ def _point_to(settings: ProxySQLSettings, cluster: ClusterName) -> Statements:
 
 def _restore(settings: ProxySQLSettings, seen: tuple[EndpointFacts, ...]) -> Statements:
     """Every column of every row as it was seen. A row that was not there goes."""
-    rows = [(e.cluster, {column: text(value) for column, value in e.raw.items() if column != NO_COLUMN}) for e in seen]
+    rows = [(e.cluster, {column: text(value) for column, value in e.raw.items() if _is_column(column)}) for e in seen]
     gone = tuple(settings.servers[cluster] for cluster, row in rows if cluster is not None and not row)
     delete = (f"DELETE FROM mysql_servers WHERE {_of(settings, gone)}",) if gone else ()
-    return (*delete, *(f"REPLACE INTO mysql_servers ({','.join(row)}) VALUES ({','.join(row.values())})" for _, row in rows if row))
+    readers = () if settings.reader is None else tuple(proxysql_moved.restore_reader(settings, e, settings.reader) for e in seen)
+    put = tuple(f"REPLACE INTO mysql_servers ({','.join(row)}) VALUES ({','.join(row.values())})" for _, row in rows if row)
+    return (*delete, *put, *readers)
+
+
+def _is_column(name: str) -> bool:
+    return name != NO_COLUMN and not name.startswith(proxysql_moved.READER)
 
 
 def _of(settings: ProxySQLSettings, servers: Iterable[Address]) -> str:
-    return f"hostgroup_id={settings.hostgroup} AND ({' OR '.join(_is(server) for server in servers)})"
-
-
-def _is(server: Address) -> str:
-    return f"(hostname={text(server.host)} AND port={server.port})"
+    return f"hostgroup_id={settings.hostgroup} AND ({' OR '.join(is_server(server) for server in servers)})"

@@ -23,6 +23,11 @@ FIELDS = (
     Field(name="password", kind=Kind.SECRET, doc="Where its password is to be had: {env: NAME}, {file: PATH} or {command: [word, …]}."),
     Field(name="writer_hostgroup", kind=Kind.INTEGER, required=True, doc="The hostgroup that takes the writes."),
     Field(
+        name="reader_hostgroup",
+        kind=Kind.INTEGER,
+        doc="Where ProxySQL's monitor puts what is read-only, if mysql_replication_hostgroups names the writer hostgroup.",
+    ),
+    Field(
         name="servers",
         kind=Kind.CLUSTER_MAP,
         doc="Each cluster's server as ProxySQL knows it, host:port; the masters' own addresses if it is left out.",
@@ -62,18 +67,26 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxySQLSettings:
-    """Checked: every host can stand in a statement. `nodes` are the admin interfaces."""
+    """Checked: every host can stand in a statement. `nodes` are the admin interfaces. `reader` is the hostgroup to which ProxySQL's monitor
+    moves what is read-only; None if it moves nothing.
+    """
 
     nodes: tuple[Address, ...]
     user: str
     password: SecretRef | None
     hostgroup: int
+    reader: int | None
     servers: Mapping[ClusterName, Address]
     park: str
     drain_s: float
     save: bool
     lost_after_s: float
     timeout_s: float
+
+    @property
+    def hostgroups(self) -> tuple[int, ...]:
+        """Those in which the pair's servers may stand."""
+        return (self.hostgroup,) if self.reader is None else (self.hostgroup, self.reader)
 
     def cluster_of(self, server: Address) -> ClusterName | None:
         return next((cluster for cluster, address in self.servers.items() if address == server), None)
@@ -94,11 +107,15 @@ def read_settings(spec: RouteSpec, topology: Topology) -> ProxySQLSettings:
     hostgroup = int(str(said["writer_hostgroup"]))
     if hostgroup < 0:
         raise UsageError(f"route {spec.name}: writer_hostgroup is {hostgroup}", hint="a hostgroup is 0 or more")
+    reader = None if said.get("reader_hostgroup") is None else int(str(said["reader_hostgroup"]))
+    if reader is not None and (reader < 0 or reader == hostgroup):
+        raise UsageError(f"route {spec.name}: reader_hostgroup is {reader}", hint="a hostgroup is 0 or more, and not the writers' own")
     return ProxySQLSettings(
         nodes=nodes,
         user=str(said.get("user") or "admin"),
         password=cast("SecretRef | None", said.get("password")),
         hostgroup=hostgroup,
+        reader=reader,
         servers=servers,
         park=str(said.get("park") or "OFFLINE_HARD"),
         drain_s=_seconds(said.get("drain"), 0.5),

@@ -16,10 +16,11 @@ from interlock.model.facts import EndpointFacts, EndpointState, RouteFacts
 from interlock.model.topology import Access, Account, ClusterName, ClusterSpec, RouteName, RouteSpec, ServerName, ServerSpec, Topology
 from interlock.routes.parts import RouteParts
 from interlock.routes.proxysql_facts import Row, Seen, is_held_in_part, is_holding, leads_to, not_loaded, read_endpoints, still_in_flight
-from interlock.routes.proxysql_script import HELD, NO_COLUMN, statements, text
+from interlock.routes.proxysql_script import NO_COLUMN, statements
 from interlock.routes.proxysql_settings import Address, ProxySQLSettings, read_settings
+from interlock.routes.proxysql_words import HELD, text
 from interlock.routes.registry import make_route
-from interlock.sandbox.proxysql.tables import SERVERS
+from interlock.sandbox.proxysql.tables import SERVERS, VARIABLES
 
 EAST, WEST, ROUTE = ClusterName("east"), ClusterName("west"), RouteName("writes")
 NODE, OTHER = "10.0.0.5:6032", "10.0.0.6:6032"
@@ -105,10 +106,12 @@ def sent(effect: RouteEffect, **said: object) -> tuple[str, ...]:
 class Node:
     """ProxySQL's own table on SQLite, where its statements run as they stand."""
 
-    def __init__(self, *rows: Row) -> None:
+    def __init__(self, *rows: Row, also_reader: str = "true") -> None:
         self._db = sqlite3.connect(":memory:", isolation_level=None)
         self._db.row_factory = sqlite3.Row
         self._db.execute(f"CREATE TABLE mysql_servers ({SERVERS['mysql_servers']})")
+        self._db.execute(f"CREATE TABLE global_variables ({VARIABLES['global_variables']})")
+        self._db.execute("INSERT INTO global_variables VALUES ('mysql-monitor_writer_is_also_reader', ?)", (also_reader,))
         for each in rows:
             self._db.execute(f"INSERT INTO mysql_servers ({','.join(each)}) VALUES ({','.join('?' * len(each))})", tuple(each.values()))
         self.commands: list[str] = []
@@ -323,8 +326,9 @@ def test_what_is_not_loaded_yet_is_named(memory: tuple[Row, ...], runtime: tuple
 
 
 def test_a_hostgroup_that_proxysql_fills_by_itself_is_refused() -> None:
-    look = replace(AS_USUAL, movers=({"mover": "mysql_replication_hostgroups"}, {"mover": "runtime_mysql_replication_hostgroups"}))
-    with pytest.raises(StatementFailed, match="moves the servers of hostgroup 10 by itself: mysql_replication_hostgroups and") as failed:
+    moved = {"mover": "mysql_galera_hostgroups", "writer": "10", "reader": "20"}
+    look = replace(AS_USUAL, movers=(moved, {**moved, "mover": "runtime_mysql_galera_hostgroups"}))
+    with pytest.raises(StatementFailed, match="moves the servers of hostgroup 10 by itself: mysql_galera_hostgroups and") as failed:
         facts(look)
     assert "delete that row" in failed.value.hint
 

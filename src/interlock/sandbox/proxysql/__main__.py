@@ -2,7 +2,8 @@
 arguments, configured and ended through standard input (`child.py`).
 
 Configuration: `host`, `port` (traffic), `admin_port`, `admin_user`, `admin_password_file`, `disk` (a file: if it is there, what it holds
-counts, as after a restart), `users` (a password file for each), `hostgroup`, `servers` (rows of mysql_servers), `variables`.
+counts, as after a restart), `users` (a password file for each), `hostgroup`, `servers` (rows of mysql_servers), `variables`, `monitor` (the
+account that asks for read_only, and its password file).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from interlock.clock import SystemClock
 from interlock.sandbox.child import say_ready, serve
 from interlock.sandbox.proxysql.admin import HOLD, Admin
 from interlock.sandbox.proxysql.hostgroups import Hostgroups
+from interlock.sandbox.proxysql.monitor import DEFAULTS, Monitor
 from interlock.sandbox.proxysql.tables import Tables
 from interlock.sandbox.proxysql.traffic import Traffic
 
@@ -32,7 +34,7 @@ def _make(config: dict[str, Any]) -> Admin:
         tables.fill("disk.mysql_servers", config["servers"])
         users = [{"username": n, "password": _read(f), "default_hostgroup": config["hostgroup"]} for n, f in config["users"].items()]
         tables.fill("disk.mysql_users", users)
-        variables = {HOLD: "10000", **config.get("variables", {})}
+        variables = {HOLD: "10000", **DEFAULTS, **config.get("variables", {})}
         tables.fill("disk.global_variables", [{"variable_name": name, "variable_value": value} for name, value in variables.items()])
     tables.start()
     hostgroups, clock = Hostgroups(), SystemClock()
@@ -56,8 +58,12 @@ async def _serve(config: dict[str, Any], stop: Event) -> None:
     control = await asyncio.start_server(admin.serve, config["host"], config["admin_port"])
     say_ready()
     loop = asyncio.get_running_loop()
+    user, file = config["monitor"]
+    monitor = Monitor(tables=admin.tables, hostgroups=admin.hostgroups, user=user, password=_read(file))
+    watching = loop.create_task(monitor.run())
     await loop.run_in_executor(None, stop.wait)
     loop.set_exception_handler(lambda _loop, _context: None)  # clients that are cut off by our end are no errors
+    watching.cancel()
     traffic.close()
     control.close()
 

@@ -68,6 +68,26 @@ class Hostgroups:
             if server.status == "OFFLINE_HARD":
                 _drop(server)
 
+    def move(self, server: tuple[str, int], source: int, target: int, *, leave: bool) -> None:
+        """As the monitor does: copied with all that its row has, ONLINE, where it is not yet. `leave`: it stays in `source`, too."""
+        row = self.servers[source, *server].row
+        there = self.servers.get((target, *server))
+        if there is None or there.status == "OFFLINE_HARD":
+            copied = {**row, "hostgroup_id": str(target), "status": "ONLINE"}
+            self.servers.setdefault((target, *server), Server(row=copied)).row = copied
+        if not leave:
+            self.remove(server, source)
+
+    def remove(self, server: tuple[str, int], hostgroup: int) -> None:
+        gone = self.servers.get((hostgroup, *server))
+        if gone is not None:
+            gone.row = {**gone.row, "status": "OFFLINE_HARD"}
+            _drop(gone)
+
+    def has(self, server: tuple[str, int], hostgroup: int) -> bool:
+        known = self.servers.get((hostgroup, *server))
+        return known is not None and known.status != "OFFLINE_HARD"
+
     def runtime(self) -> list[Mapping[str, str]]:
         """Rows of `runtime_mysql_servers`; an OFFLINE_HARD server is forgotten once nothing uses it."""
         self.servers = {key: s for key, s in self.servers.items() if s.status != "OFFLINE_HARD" or s.used}

@@ -69,6 +69,7 @@ def plan(
         "hostgroup": HOSTGROUP,
         "servers": list(servers),
         "variables": dict(variables or {}),
+        "monitor": ["watch", str(sandbox.password_file("watch"))],
     }
     return Node(host=host, port=6033, admin_port=6032, password_file=str(password_file), config=config)
 
