@@ -270,5 +270,5 @@ def test_newcomers_are_waited_for_and_known_sessions_are_not(table: Table) -> No
 
 
 def test_every_action_that_changes_something_is_in_these_tables() -> None:
-    tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.kill", "ssh", "applier.continue", "server.fence_outside"}
+    tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.kill", "ssh", "applier.continue", "server.fence_outside", "logs.salvage"}
     assert {spec.name for spec in OWN if spec.verb is Verb.DO} == tested | WAITS
