@@ -26,7 +26,8 @@ from interlock.losses.sql import SETTINGS
 from interlock.model.verdict import Refuse
 from interlock.ports import RunHeader
 from interlock.report.losses_text import applied_text, plan_text
-from interlock.servers.grants import REPAIR_NEEDS, missing
+from interlock.servers.grants import missing_for_repair
+from interlock.servers.quoting import text
 from interlock.servers.session import Session
 from interlock.stores.holder import this_holder
 
@@ -60,10 +61,10 @@ def _change(context: Context, wiring: Wiring, facts: RunFacts, held: Held, *, ba
     survivor = wiring.world.sql_server(facts.survivor)
     session = survivor.session(SETTINGS)
     try:
-        _see_allowed(session, facts)
         if survivor.write_facts().read_only:
             raise Refused(f"{facts.survivor} does not take writes now", hint="rows are put back on the writer: `interlock status`")
         found = find(context, wiring, facts)
+        _see_allowed(session, facts, found)
         plans = taken_back(found, applied_rows(session, facts.run)) if back else planned(found)
         sent = [plan for plan in plans if plan.rows]
         if sent:
@@ -102,12 +103,13 @@ def _held(wiring: Wiring) -> Iterator[Held]:
         guard.release()
 
 
-def _see_allowed(session: Session, facts: RunFacts) -> None:
+def _see_allowed(session: Session, facts: RunFacts, found: Losses) -> None:
     """NotPermitted with the grants that are missing: without them it would see no triggers, and write nothing."""
+    schemas = {row.schema for one in found.report.transactions for row in one.rows}
     rows = session.rows("SHOW GRANTS")
     account = str(next(iter(session.rows("SELECT CURRENT_USER() AS u")[0].values())))
     user, _, host = account.rpartition("@")
-    lacks = missing((str(next(iter(row.values()))) for row in rows), REPAIR_NEEDS, account=f"'{user}'@'{host}'")
+    lacks = missing_for_repair((str(next(iter(row.values()))) for row in rows), schemas, account=f"{text(user)}@{text(host)}")
     if lacks:
         raise NotPermitted(f"{facts.survivor}: the account may not put rows back: {'; '.join(lacks)}", hint="see `interlock grants`")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from interlock.sandbox.kinds import Kind
-from interlock.servers.grants import grants_sql
+from interlock.servers.grants import grants_sql, repair_grant
 
 TOOL, CANARY, REPLICATION, CLIENT, ADMIN, WATCH = "interlock", "interlock_canary", "repl", "app", "admin", "watch"
 
@@ -22,14 +22,15 @@ ACCOUNTS = (TOOL, CANARY, REPLICATION, CLIENT, ADMIN, WATCH)
 def statements(kind: Kind) -> tuple[str, ...]:
     """What makes the accounts and the schemas, without a password: nobody can log in until `passwords_sql` was run.
 
-    The tool and its canary get what `interlock grants` prints, and nothing else.
+    The tool and its canary get what `interlock grants` prints, and nothing else but what puts lost rows of `app` back.
     """
     return (
         "FLUSH PRIVILEGES",
         *(kind.new_account.format(user=user) for user in ACCOUNTS),
         "CREATE DATABASE app",
         *(f"GRANT {grant} TO {user}@'%'" for user, grant in kind.grants.items()),
-        *(line.partition(";")[0] for line in grants_sql(kind.flavor, TOOL, CANARY).splitlines()),
+        *(line.partition(";")[0] for line in grants_sql(kind.flavor, TOOL, CANARY).splitlines() if not line.startswith("--")),
+        repair_grant("app", f"{TOOL}@'%'"),
         *kind.more,
     )
 

@@ -13,20 +13,14 @@ from interlock.servers import canary
 from interlock.servers.dialect import Dialect, Flavor, Need
 from interlock.servers.flavors import flavor_named
 from interlock.servers.mysql import MySQL
-from interlock.servers.quoting import text
+from interlock.servers.quoting import name, text
 from interlock.servers.versions import version_of
 
 CANARY_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "CREATE")
 CANARY_ACCOUNT_PRIVILEGES = ("SELECT", "INSERT", "UPDATE")
-REPAIR_NEEDS = tuple(
-    Need(privilege=privilege, what_for=what_for)
-    for privilege, what_for in (
-        ("INSERT", "only to put back rows that were lost"),
-        ("UPDATE", "only to put back rows that were lost"),
-        ("DELETE", "only to put back rows that were lost"),
-        ("TRIGGER", "only to see, before that, whether a trigger would fire again"),
-    )
-)
+REPAIR_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "TRIGGER")
+"""On a schema whose lost rows are put back; TRIGGER to see, before that, whether one would fire again."""
+
 # MariaDB answers with the newer of two names, and takes MySQL's for its own
 _ALIASES = {"READ ONLY ADMIN": "READ_ONLY ADMIN", "REPLICA MONITOR": "SLAVE MONITOR", "REPLICATION CLIENT": "BINLOG MONITOR"}
 
@@ -45,7 +39,7 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
     spoken, channel_needs = _spoken(its, version), its.channel_needs
     if isinstance(spoken, MySQL) and not spoken.words.persists:
         channel_needs = ()  # SUPER stands for them, and their names are no privileges yet
-    needs = (*spoken.needs, *channel_needs, *(REPAIR_NEEDS if its.channels is not None else ()))
+    needs = (*spoken.needs, *channel_needs)
     account = f"{text(user)}@{text(host)}"
     lines = [
         *(f"GRANT {need.privilege} ON *.* TO {account}; -- {need.what_for}" for need in needs),
@@ -53,12 +47,32 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
         f"{canary.TABLE};",
         f"GRANT {', '.join(CANARY_PRIVILEGES)} ON `interlock`.* TO {account};",
     ]
+    if its.channels is not None:
+        lines += ["-- only for `interlock repair --losses`, on each schema whose rows it puts back:", f"--   {repair_grant('…', account)};"]
     if canary_user is not None:
         other = f"{text(canary_user)}@{text(host)}"
         lines += [
             f"GRANT {', '.join(CANARY_ACCOUNT_PRIVILEGES)} ON `interlock`.`canary` TO {other};",
         ]
     return "\n".join(lines) + "\n"
+
+
+def repair_grant(schema: str, account: str) -> str:
+    return f"GRANT {', '.join(REPAIR_PRIVILEGES)} ON {name(schema)}.* TO {account}"
+
+
+def missing_for_repair(grants: Iterable[str], schemas: Iterable[str], *, account: str) -> tuple[str, ...]:
+    """What the account lacks to put rows of these schemas back, each as the GRANT that gives it."""
+    has: dict[str, set[str]] = {}
+    for line in grants:
+        privileges, scope = _parsed(line)
+        has.setdefault(scope, set()).update(privileges)
+    lacks = []
+    for schema in sorted(set(schemas)):
+        here = has.get("*.*", set()) | has.get(f"{name(schema)}.*", set())
+        if "ALL PRIVILEGES" not in here and not here >= set(REPAIR_PRIVILEGES):
+            lacks.append(repair_grant(schema, account))
+    return tuple(lacks)
 
 
 def _spoken(its: Flavor, version: str) -> Dialect:
