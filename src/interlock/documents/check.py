@@ -5,32 +5,31 @@ A checker returns `None` for a value that is wrong (its problem was added); no r
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 
+from interlock.documents.checking import Checker, Checking, a_kind_of, check_name, plain_value, wrong
 from interlock.documents.fields import Field, Kind
-from interlock.documents.problems import Problems, did_you_mean, shown
-from interlock.documents.values import NAME, NAME_RULE, absolute, address, duration_s
+from interlock.documents.problems import did_you_mean, shown
+from interlock.documents.scalars import (
+    a_cluster,
+    a_duration,
+    a_flag,
+    a_number,
+    a_position,
+    a_server,
+    a_text,
+    a_word,
+    an_address,
+    an_integer,
+)
+from interlock.documents.values import absolute
 from interlock.documents.yaml import ListNode, MapNode, Node, Scalar
-from interlock.model.position import parse_position
 from interlock.model.topology import SecretRef, SecretSource
 
+__all__ = ["Checking", "a_kind_of", "check_fields", "check_name", "check_value", "plain_value"]
+
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checking:
-    """What checking needs besides the node: where problems go, what relative paths are relative to, the pair's clusters where they are
-    known, and who reads `${…}` (None where there are none: in a topology).
-    """
-
-    problems: Problems
-    folder: Path
-    clusters: tuple[str, ...] | None = None
-    template: Callable[[Scalar, Field], object | None] | None = None
 
 
 def check_fields(node: Node | None, fields: tuple[Field, ...], subject: str, checking: Checking) -> dict[str, object]:
@@ -73,42 +72,6 @@ def check_value(node: Node, field: Field, checking: Checking) -> object | None:
     return value
 
 
-def a_kind_of(node: Node) -> str:
-    """What a node is, in the words of a message."""
-    match node:
-        case MapNode():
-            return "a mapping"
-        case ListNode():
-            return "a list"
-        case Scalar(value=None):
-            return "empty"
-        case Scalar(value=str()):
-            return f"the text {shown(node.text)}"
-        case Scalar(value=bool()):
-            return f"the flag {shown(node.text)}"
-        case Scalar():
-            return f"the number {shown(node.text)}"
-
-
-def check_name(node: Scalar, what: str, problems: Problems) -> bool:
-    """Whether a cluster, server, route… may be called so; these names stand in statements, commands and files."""
-    if NAME.fullmatch(node.text):
-        return True
-    problems.add(node, f"{what} name {shown(node.text)} is not allowed", f"a name has {NAME_RULE}")
-    return False
-
-
-def plain_value(node: Node) -> object:
-    """What YAML gives: texts, numbers, flags, None, lists (tuples) and mappings."""
-    match node:
-        case Scalar():
-            return node.value
-        case ListNode():
-            return tuple(plain_value(item) for item in node.items)
-        case MapNode():
-            return {key: plain_value(value) for key, value in node.entries.items()}
-
-
 def _names(fields: tuple[Field, ...]) -> str:
     return ", ".join(field.name for field in fields)
 
@@ -117,95 +80,18 @@ def _nearest_choice(value: object, field: Field) -> str:
     return did_you_mean(value, field.choices) if isinstance(value, str) else ""
 
 
-def _wrong(node: Node, field: Field, wanted: str, checking: Checking, hint: str = "") -> object | None:
-    """Always None, for the checker to return."""
-    checking.problems.add(node, f"{field.name} is {a_kind_of(node)}, not {wanted}", hint or field.doc)
-    return None
-
-
-def _text(node: Node, field: Field, checking: Checking) -> object | None:
-    if isinstance(node, Scalar) and isinstance(node.value, str):
-        return node.value
-    quotes = "put it in quotes" if isinstance(node, Scalar) and node.value is not None else ""
-    return _wrong(node, field, "a text", checking, quotes)
-
-
-def _integer(node: Node, field: Field, checking: Checking) -> object | None:
-    if isinstance(node, Scalar) and isinstance(node.value, int) and not isinstance(node.value, bool):
-        return node.value
-    return _wrong(node, field, "an integer", checking)
-
-
-def _number(node: Node, field: Field, checking: Checking) -> object | None:
-    value = node.value if isinstance(node, Scalar) else None
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    return _wrong(node, field, "a number", checking)
-
-
-def _flag(node: Node, field: Field, checking: Checking) -> object | None:
-    if isinstance(node, Scalar) and isinstance(node.value, bool):
-        return node.value
-    return _wrong(node, field, "a flag", checking, "write true or false")
-
-
-def _duration(node: Node, field: Field, checking: Checking) -> object | None:
-    if isinstance(node, Scalar):
-        seconds = duration_s(node.text)
-        if seconds is not None:
-            return seconds
-        if isinstance(node.value, int | float) and not isinstance(node.value, bool):
-            return _wrong(node, field, "a duration", checking, f"say the unit: {shown(node.text)[1:-1]}s, or ms, m, h, d")
-    return _wrong(node, field, "a duration", checking, "a number and its unit, of at most 366d: 200ms, 2s, 5m, 4h, 1d")
-
-
-def _server(node: Node, field: Field, checking: Checking) -> object | None:
-    if not isinstance(node, Scalar) or not isinstance(node.value, str):
-        return _wrong(node, field, f"the name of a {field.kind}", checking)
-    return node.value if check_name(node, field.name, checking.problems) else None
-
-
-def _cluster(node: Node, field: Field, checking: Checking) -> object | None:
-    name = _server(node, field, checking)
-    if isinstance(name, str) and checking.clusters is not None and name not in checking.clusters:
-        checking.problems.add_unknown(node, f"{field.name}: there is no cluster {shown(name)}", name, checking.clusters)
-        return None
-    return name
-
-
 def _routes(node: Node, field: Field, checking: Checking) -> object | None:
     """`all` stays a text: which routes there are is known when it is resolved."""
     if isinstance(node, Scalar) and node.value == "all":
         return "all"
-    return _list_of(_server, node, field, checking)
-
-
-def _position(node: Node, field: Field, checking: Checking) -> object | None:
-    text = _text(node, field, checking)
-    if not isinstance(text, str):
-        return None
-    try:
-        return parse_position(text)
-    except ValueError as error:
-        checking.problems.add(node, f"{field.name} is no position: {error}")
-        return None
-
-
-def _word(node: Node, field: Field, checking: Checking) -> object | None:
-    """A text, or a number or flag as it is written."""
-    if isinstance(node, Scalar) and node.value is not None:
-        if checking.template is not None and "${" in node.text:
-            return checking.template(node, Field(name=field.name, kind=Kind.TEXT, doc=field.doc))
-        if "\0" not in node.text:
-            return node.text
-    return _wrong(node, field, "a text", checking)
+    return _list_of(a_server, node, field, checking)
 
 
 def _argv(node: Node, field: Field, checking: Checking) -> object | None:
     """Words of a command. A program given as `./x` or `../x` is relative to the file, since the working directory is anyone's."""
     if not isinstance(node, ListNode) or not node.items:
-        return _wrong(node, field, "a list of words", checking, "write each word as an item: [./hook, --to, west]; no shell reads it")
-    words = [_word(item, field, checking) for item in node.items]
+        return wrong(node, field, "a list of words", checking, "write each word as an item: [./hook, --to, west]; no shell reads it")
+    words = [a_word(item, field, checking) for item in node.items]
     if any(word is None for word in words):
         return None
     program = words[0]
@@ -214,32 +100,32 @@ def _argv(node: Node, field: Field, checking: Checking) -> object | None:
     return tuple(words)
 
 
-def _list_of(one: _Checker, node: Node, field: Field, checking: Checking) -> object | None:
+def _list_of(one: Checker, node: Node, field: Field, checking: Checking) -> object | None:
     items = node.items if isinstance(node, ListNode) else (node,)
     if not items:
-        return _wrong(node, field, "anything", checking, "the list is empty")
+        return wrong(node, field, "anything", checking, "the list is empty")
     values = [_item(one, item, field, checking) for item in items]
     return None if any(value is None for value in values) else tuple(values)
 
 
-def _item(one: _Checker, node: Node, field: Field, checking: Checking) -> object | None:
+def _item(one: Checker, node: Node, field: Field, checking: Checking) -> object | None:
     if checking.template is not None and isinstance(node, Scalar) and isinstance(node.value, str) and "${" in node.value:
         return checking.template(node, field)
     return one(node, field, checking)
 
 
 def _texts(node: Node, field: Field, checking: Checking) -> object | None:
-    return _list_of(_text, node, field, checking)
+    return _list_of(a_text, node, field, checking)
 
 
 def _integers(node: Node, field: Field, checking: Checking) -> object | None:
-    return _list_of(_integer, node, field, checking)
+    return _list_of(an_integer, node, field, checking)
 
 
 def _mapping(node: Node, field: Field, checking: Checking) -> object | None:
     if not isinstance(node, MapNode):
-        return _wrong(node, field, "a mapping", checking)
-    values: dict[str, object] = {key: _word(value, field, checking) for key, value in node.entries.items()}
+        return wrong(node, field, "a mapping", checking)
+    values: dict[str, object] = {key: a_word(value, field, checking) for key, value in node.entries.items()}
     return None if any(value is None for value in values.values()) else values
 
 
@@ -278,20 +164,15 @@ def _secret(node: Node, field: Field, checking: Checking) -> object | None:
     return SecretRef(source=source, place=(text if source is SecretSource.ENV else absolute(text, checking.folder),))
 
 
-def _address(node: Node, field: Field, checking: Checking) -> object | None:
-    found = address(node.text) if isinstance(node, Scalar) else None
-    return found if found is not None else _wrong(node, field, "an address", checking, "write host:port, for example db.example.com:3306")
-
-
 def _fields(node: Node, field: Field, checking: Checking) -> object | None:
     if not isinstance(node, MapNode):
-        return _wrong(node, field, "a mapping", checking, f"known keys: {_names(field.fields)}")
+        return wrong(node, field, "a mapping", checking, f"known keys: {_names(field.fields)}")
     return check_fields(node, field.fields, field.name, checking)
 
 
 def _list(node: Node, field: Field, checking: Checking) -> object | None:
     if not isinstance(node, ListNode):
-        return _wrong(node, field, "a list", checking)
+        return wrong(node, field, "a list", checking)
     return tuple(check_fields(item, field.fields, f"{field.name}[{index}]", checking) for index, item in enumerate(node.items))
 
 
@@ -305,24 +186,22 @@ def _any(node: Node, field: Field, checking: Checking) -> object | None:
             return {key: check_value(value, field, checking) for key, value in node.entries.items()}
 
 
-_Checker = Callable[[Node, Field, Checking], object | None]
-
-_CHECKERS: Mapping[Kind, _Checker] = {
-    Kind.TEXT: _text,
-    Kind.INTEGER: _integer,
-    Kind.NUMBER: _number,
-    Kind.FLAG: _flag,
-    Kind.DURATION: _duration,
-    Kind.SERVER: _server,
-    Kind.CLUSTER: _cluster,
+_CHECKERS: Mapping[Kind, Checker] = {
+    Kind.TEXT: a_text,
+    Kind.INTEGER: an_integer,
+    Kind.NUMBER: a_number,
+    Kind.FLAG: a_flag,
+    Kind.DURATION: a_duration,
+    Kind.SERVER: a_server,
+    Kind.CLUSTER: a_cluster,
     Kind.ROUTES: _routes,
-    Kind.POSITION: _position,
+    Kind.POSITION: a_position,
     Kind.ARGV: _argv,
     Kind.TEXTS: _texts,
     Kind.INTEGERS: _integers,
     Kind.MAPPING: _mapping,
     Kind.SECRET: _secret,
-    Kind.ADDRESS: _address,
+    Kind.ADDRESS: an_address,
     Kind.FIELDS: _fields,
     Kind.LIST: _list,
     Kind.CLUSTER_MAP: _cluster_map,
