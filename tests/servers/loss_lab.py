@@ -65,7 +65,6 @@ def emergency(sandbox: Sandbox, tables: Sequence[str], options: Sequence[str] = 
         sql.rows(side, "STOP REPLICA" if sandbox.kind == "mysql" else "STOP SLAVE")
         sql.rows(side, "SET GLOBAL read_only=0")
         sql.rows(side, "SET sql_mode='ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO', time_zone='+00:00', sql_log_bin=0")
-        sql.rows(side, "CREATE DATABASE lost")
         for statement in tables:
             sql.rows(side, statement)
         sql.rows(side, "SET sql_log_bin=1")
@@ -81,7 +80,10 @@ def emergency(sandbox: Sandbox, tables: Sequence[str], options: Sequence[str] = 
         session.close()
         for side in (east, west):
             sql.rows(side, "SET sql_log_bin=0")
-            sql.rows(side, "DROP DATABASE lost")
+            for row in sql.rows(
+                side, "SELECT TABLE_NAME AS t FROM information_schema.TABLES WHERE TABLE_SCHEMA='app' AND TABLE_NAME<>'ledger'"
+            ):
+                sql.rows(side, f"DROP TABLE app.{row['t']}")
             side.close()
         for server in servers.values():
             server.close()

@@ -32,7 +32,7 @@ from interlock.sandbox.places import Sandbox
 from interlock.servers.session import Session
 from servers.loss_lab import Emergency, as_lost, drivers, emergency
 
-EVERY_TYPE = """CREATE TABLE lost.types (id INT UNSIGNED NOT NULL, k2 VARCHAR(20) CHARACTER SET utf8mb4 NOT NULL,
+EVERY_TYPE = """CREATE TABLE app.types (id INT UNSIGNED NOT NULL, k2 VARCHAR(20) CHARACTER SET utf8mb4 NOT NULL,
  t1 TINYINT, t2 SMALLINT UNSIGNED, t3 MEDIUMINT, t4 BIGINT UNSIGNED, t5 BIGINT, z INT(8) ZEROFILL, t6 INT UNSIGNED,
  f FLOAT, d DOUBLE, de DECIMAL(20,5), de2 DECIMAL(65,30), de3 DECIMAL(9,9), de4 DECIMAL(10,0),
  b1 BIT(1), b10 BIT(10), b64 BIT(64), y YEAR,
@@ -42,7 +42,7 @@ EVERY_TYPE = """CREATE TABLE lost.types (id INT UNSIGNED NOT NULL, k2 VARCHAR(20
  lt LONGTEXT CHARACTER SET gbk, en ENUM('a','b''x','c'), se SET('p','q','r'), j JSON, g POINT, g2 GEOMETRY,
  gen INT GENERATED ALWAYS AS (t1+1) VIRTUAL, gs INT GENERATED ALWAYS AS (t1+2) STORED, PRIMARY KEY (id, k2))"""
 COLUMNS = "id,k2,t1,t2,t3,t4,t5,z,t6,f,d,de,de2,de3,de4,b1,b10,b64,y,da,dt,dt3,dt6,ts,ts6,ti,ti1,ti4,ti6,c,cl,cb,vb,tx,bl,lt,en,se,j,g,g2"
-INSERT = f"INSERT INTO lost.types ({COLUMNS}) VALUES "
+INSERT = f"INSERT INTO app.types ({COLUMNS}) VALUES "
 ROWS = (
     r"""(1,'one',-128,65535,-8388608,18446744073709551615,-9223372036854775808,42,4294967295,1.1,0.1,-12345.67891,
     -0.000000000000000000000000000001,-0.123456789,-1234567890,b'1',b'1000000001',0xFFFFFFFFFFFFFFFF,0,
@@ -59,11 +59,11 @@ ROWS = (
     '2024-01-01','1:1:1','1:1:1','1:1:1','1:1:1','x','y',0x01,0x02,'t',0x03,'l','a','q','1',ST_GeomFromText('POINT(1 2)'),NULL)""",
 )
 CHANGES = (
-    "UPDATE lost.types SET t1=5, f=1e-10, d=-1.2345678e-7, ts6=ts6 WHERE id=1",
-    "UPDATE lost.types SET id=33 WHERE id=3",
-    "DELETE FROM lost.types WHERE id=4",
+    "UPDATE app.types SET t1=5, f=1e-10, d=-1.2345678e-7, ts6=ts6 WHERE id=1",
+    "UPDATE app.types SET id=33 WHERE id=3",
+    "DELETE FROM app.types WHERE id=4",
 )
-SMALL = "CREATE TABLE lost.small (id INT PRIMARY KEY, v VARCHAR(3000), n INT)"
+SMALL = "CREATE TABLE app.small (id INT PRIMARY KEY, v VARCHAR(3000), n INT)"
 BOTH = pytest.mark.parametrize("kind", ["mariadb", "mysql"])
 
 
@@ -96,7 +96,7 @@ def test_every_type_is_read_and_written_again_exactly(sandbox: Sandbox) -> None:
             assert type(lost.rows)(session).rows(chains) == lasts
         finally:
             session.close()
-        table = lost.rows.table("lost", "types")
+        table = lost.rows.table("app", "types")
         assert table is not None
         for each in map(as_lost, changes):
             assert [lost.session.run((statement(each, table),), bound_s=5)[0].affected for _ in range(2)] == [1, 0], each
@@ -108,14 +108,14 @@ def test_every_type_is_read_and_written_again_exactly(sandbox: Sandbox) -> None:
 
 def some(lost: Emergency) -> list[RowChange]:
     """A short text and one that is worth compressing."""
-    lost.lose("INSERT INTO lost.small VALUES (1,'a',1)", "INSERT INTO lost.small VALUES (2,REPEAT('xy',1000),2)")
-    lost.lose("UPDATE lost.small SET n=-1 WHERE id=2", "DELETE FROM lost.small WHERE id=1")
+    lost.lose("INSERT INTO app.small VALUES (1,'a',1)", "INSERT INTO app.small VALUES (2,REPEAT('xy',1000),2)")
+    lost.lose("UPDATE app.small SET n=-1 WHERE id=2", "DELETE FROM app.small WHERE id=1")
     long = "xy" * 1000
     first: dict[str, Cell] = {"id": 1, "v": "a", "n": 1}
     second: dict[str, Cell] = {"id": 2, "v": long, "n": 2}
     third: dict[str, Cell] = {"id": 2, "v": long, "n": -1}
     rows = [(None, first), (None, second), (second, third), (first, None)]
-    return [RowChange(schema="lost", table="small", key=("id",), before=before, after=after) for before, after in rows]
+    return [RowChange(schema="app", table="small", key=("id",), before=before, after=after) for before, after in rows]
 
 
 SETTINGS = {
@@ -151,7 +151,7 @@ def test_compressed_transactions_are_taken_apart_by_the_server_s_own_program(mys
     assert program is not None
     with emergency(mysql_pair, [SMALL], ["SET SESSION binlog_transaction_compression=1"]) as lost:
         expected = some(lost)
-        lost.lose("SET SESSION binlog_transaction_compression=0", "UPDATE lost.small SET n=7 WHERE id=2")
+        lost.lose("SET SESSION binlog_transaction_compression=0", "UPDATE app.small SET n=7 WHERE id=2")
         read = read_live(lost.old, lost.since, lost.rows.table, not_by=None, program=program).transactions
         assert changes_of(read)[:-1] == expected
         assert len(read) == 5
@@ -175,16 +175,16 @@ def read_copy(sandbox: Sandbox, lost: Emergency, folder: Path, run: str) -> Sequ
 
 
 UNREADABLE = {
-    "minimal images": ("mariadb", ["SET SESSION binlog_row_image=MINIMAL"], "partial row images of lost.small"),
-    "minimal images of mysql": ("mysql", ["SET SESSION binlog_row_image=MINIMAL"], "partial row images of lost.small"),
+    "minimal images": ("mariadb", ["SET SESSION binlog_row_image=MINIMAL"], "partial row images of app.small"),
+    "minimal images of mysql": ("mysql", ["SET SESSION binlog_row_image=MINIMAL"], "partial row images of app.small"),
     "compressed by zstd": ("mysql", ["SET SESSION binlog_transaction_compression=1"], "compressed"),
 }
 
 
 @pytest.mark.parametrize(("kind", "options", "said"), UNREADABLE.values(), ids=UNREADABLE)
 def test_what_cannot_be_read_is_named_and_never_dropped(options: list[str], said: str, sandbox: Sandbox, tmp_path: Path) -> None:
-    with emergency(sandbox, [SMALL, "INSERT INTO lost.small VALUES (1,'a',1)"], options) as lost:
-        lost.lose(f"UPDATE lost.small SET v='{'b' * 600}' WHERE id=1")
+    with emergency(sandbox, [SMALL, "INSERT INTO app.small VALUES (1,'a',1)"], options) as lost:
+        lost.lose(f"UPDATE app.small SET v='{'b' * 600}' WHERE id=1")
         report = find_losses(facts_at(lost.since), lost.old, lost.survivor, Keep(tmp_path)).report
         (only,) = report.transactions
         assert said in only.unreadable
@@ -195,18 +195,18 @@ def test_what_cannot_be_read_is_named_and_never_dropped(options: list[str], said
 def test_statements_and_tables_that_changed_are_a_persons_to_decide(sandbox: Sandbox, tmp_path: Path) -> None:
     tables = [
         SMALL,
-        "CREATE TABLE lost.nokey (a INT)",
-        "CREATE TABLE lost.moved (id INT PRIMARY KEY)",
-        "CREATE TABLE lost.fired LIKE lost.small",
+        "CREATE TABLE app.nokey (a INT)",
+        "CREATE TABLE app.moved (id INT PRIMARY KEY)",
+        "CREATE TABLE app.fired LIKE app.small",
     ]
-    with emergency(sandbox, [*tables, "CREATE TRIGGER lost.fires BEFORE INSERT ON lost.fired FOR EACH ROW SET NEW.n=1"]) as lost:
+    with emergency(sandbox, [*tables, "CREATE TRIGGER app.fires BEFORE INSERT ON app.fired FOR EACH ROW SET NEW.n=1"]) as lost:
         lost.lose(
-            "INSERT INTO lost.nokey VALUES (1)",
-            "ALTER TABLE lost.moved ADD COLUMN x INT",
-            "INSERT INTO lost.moved VALUES (1, 2)",
-            "INSERT INTO lost.fired VALUES (1, 'a', 5)",
-            "CREATE TABLE lost.made (id INT PRIMARY KEY)",
-            "INSERT INTO lost.made VALUES (7)",
+            "INSERT INTO app.nokey VALUES (1)",
+            "ALTER TABLE app.moved ADD COLUMN x INT",
+            "INSERT INTO app.moved VALUES (1, 2)",
+            "INSERT INTO app.fired VALUES (1, 'a', 5)",
+            "CREATE TABLE app.made (id INT PRIMARY KEY)",
+            "INSERT INTO app.made VALUES (7)",
         )
         report = reported(lost, tmp_path)
         assert report.state is LossState.KNOWN
@@ -234,7 +234,7 @@ def test_a_zero_is_said_only_with_its_proof(sandbox: Sandbox, tmp_path: Path) ->
 def test_a_log_that_begins_behind_the_opening_proves_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
     """As of a server whose data was replaced. What an earlier report had found is kept, and told as kept."""
     with emergency(sandbox, [SMALL]) as lost:
-        lost.lose("INSERT INTO lost.small VALUES (1,'a',1)")
+        lost.lose("INSERT INTO app.small VALUES (1,'a',1)")
         early = reported(lost, tmp_path / "early")
         forget_log(lost)
         kept = reported(lost, tmp_path / "early")
@@ -322,7 +322,7 @@ def forget_log(lost: Emergency) -> None:
 
 def test_the_moment_of_a_transaction_is_told_in_utc(pair: Sandbox) -> None:
     with emergency(pair, [SMALL]) as lost:
-        lost.lose("SET timestamp=1700000000", "INSERT INTO lost.small VALUES (1,'a',1)")
+        lost.lose("SET timestamp=1700000000", "INSERT INTO app.small VALUES (1,'a',1)")
         (only,) = read_live(lost.old, lost.since, lost.rows.table, not_by=None).transactions
         assert only.at == datetime.fromtimestamp(1700000000, UTC)
 
@@ -330,7 +330,6 @@ def test_the_moment_of_a_transaction_is_told_in_utc(pair: Sandbox) -> None:
 def test_without_gtids_the_log_s_file_and_offset_tell_what_was_lost(fresh_pair: Sandbox, tmp_path: Path) -> None:
     """What the survivor itself wrote stands in the old writer's log, too, and is no loss."""
     with closing(sql.connect(fresh_pair, "east")) as east, closing(sql.connect(fresh_pair, "west")) as west:
-        sql.rows(east, "CREATE DATABASE lost")
         sql.rows(east, SMALL)
         for side in (east, west):
             sql.rows(side, "STOP SLAVE")
@@ -341,11 +340,11 @@ def test_without_gtids_the_log_s_file_and_offset_tell_what_was_lost(fresh_pair: 
         since = servers["west"].write_facts().position
         assert isinstance(since, FilePosition)
         sql.rows(west, "STOP SLAVE")
-        sql.rows(east, "INSERT INTO lost.small VALUES (1,'a',1)")
+        sql.rows(east, "INSERT INTO app.small VALUES (1,'a',1)")
         sql.rows(west, "SET GLOBAL read_only=0")
-        sql.rows(west, "INSERT INTO lost.small VALUES (2,'b',2)")
+        sql.rows(west, "INSERT INTO app.small VALUES (2,'b',2)")
         deadline = Deadline.after(SystemClock(), 20)
-        while not sql.rows(east, "SELECT * FROM lost.small WHERE id=2"):
+        while not sql.rows(east, "SELECT * FROM app.small WHERE id=2"):
             assert not deadline.is_over()
         sql.rows(east, "SET GLOBAL read_only=1")
         live = find_losses(facts_at(since), servers["east"], servers["west"], Keep(tmp_path / "live")).report

@@ -68,8 +68,12 @@ class _Open:
     statements: list[LoggedStatement] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     canaries: int = 0
+    maps: int = 0
 
     def closed(self) -> ReadTransaction:
+        """Tables without rows are named: somebody's rows were passed over."""
+        if self.maps and not (self.rows or self.canaries or self.unreadable):
+            self.unreadable.append("it describes tables, and no row of it was found")
         return ReadTransaction(
             position=self.position,
             at=datetime.fromtimestamp(self.at_s, UTC),
@@ -138,6 +142,7 @@ class Parser:
         if event.kind == _QUERY:
             return self._add_statement(event, into)
         if event.kind == _TABLE_MAP:
+            into.maps += 1
             self._parsed(event)
         elif event.kind in _ROWS:
             self._add_rows(event, into)

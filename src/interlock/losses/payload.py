@@ -14,6 +14,7 @@ import struct
 import subprocess
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -28,7 +29,13 @@ _AT_ONCE, _BYTES_AT_ONCE = 500, 16 << 20
 _WITHIN_S = 60
 _XID = 16
 _VERSION, _OLDEST = re.compile(rb"Ver (\d+)\."), 8  # MariaDB's, of the same name, counts its own versions: 3.x
-_BEGIN, _STATEMENT = b"# Start of compressed events.", re.compile(rb"^BINLOG '\n([A-Za-z0-9+/=\n]*)'", re.MULTILINE)
+_BEGIN, _END = b"# Start of compressed events.", b"# End of compressed events."
+_STATEMENT = re.compile(rb"^BINLOG '\n([A-Za-z0-9+/=\n]*)'", re.MULTILINE)
+_BASE64 = re.compile(rb"[A-Za-z0-9+/\n]+={0,2}")
+"""Each event is padded by itself, and the next one follows."""
+
+_NAMED = re.compile(rb"^#\d{6} .* end_log_pos \d+ (?:CRC32 0x[0-9a-f]+ )?\t(\w+)", re.MULTILINE)
+_ROWS, _OTHERS = frozenset({b"Table_map", b"Write_rows", b"Update_rows", b"Delete_rows"}), frozenset({b"Query", b"Xid", b"Rows_query"})
 
 
 def mysqlbinlog(environ: Mapping[str, str]) -> str | None:
@@ -96,16 +103,22 @@ def _taken_apart(form: RawEvent, packed: Sequence[RawEvent], program: str) -> li
 
 
 def _events(part: bytes, of: RawEvent) -> list[RawEvent]:
-    """What the BINLOG statements hold, and the end that the program prints as COMMIT."""
+    """What the BINLOG statements hold, and the end that the program prints as COMMIT. ValueError unless they hold every event of rows that
+    the program names, and it names nothing else that changes data.
+    """
+    part = part.partition(_END)[0]
     found: list[RawEvent] = []
     for matched in _STATEMENT.finditer(part):
-        data = base64.b64decode(matched[1])
+        data = b"".join(base64.b64decode(each) for each in _BASE64.findall(matched[1]))
         while data:
             size = struct.unpack_from("<I", data, 9)[0]
             if not raw.HEADER_BYTES <= size <= len(data):
                 raise ValueError(f"an event of {size} bytes among {len(data)}")
             found.append(raw.one_event(data[:size], of.file, of.offset))
             data = data[size:]
+    names = Counter(_NAMED.findall(part))
+    if not set(names) <= _ROWS | _OTHERS or names[b"Query"] != 1 or sum(names[name] for name in _ROWS) != len(found) or not found:
+        raise ValueError(f"{len(found)} events were read of {dict(names)}")
     found.append(RawEvent(file=of.file, offset=of.offset, kind=_XID, at_s=of.at_s, server_id=of.server_id, body=bytes(8)))
     return found
 
