@@ -52,7 +52,9 @@ def turned_out(rows: Iterable[Row], known: Accounts) -> tuple[str, ...]:
     """Of the accounts that replicate from here, those that `offline_mode` would turn out, each as the GRANT that keeps it."""
     names = [(text_of(row["user"]), text_of(row["host"])) for row in rows if text_of(row["command"]).startswith("Binlog Dump")]
     lacking = sorted({user for user, host in names if not known.is_administrator(user, host)})
-    return tuple(f"GRANT CONNECTION_ADMIN ON *.* TO the account {user}, which replicates from here" for user in lacking)
+    return tuple(
+        f"GRANT CONNECTION_ADMIN ON *.* TO the account {user}, which replicates from here (SUPER on MySQL 5.7)" for user in lacking
+    )
 
 
 def is_ddl(statement: str) -> bool:

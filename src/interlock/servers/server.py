@@ -10,22 +10,16 @@ import contextlib
 from collections.abc import Callable, Mapping
 
 from interlock.clock import Clock, Deadline
-from interlock.errors import BoundReached, DriverError, OutcomeUnknown, StatementFailed, WriteRefused
+from interlock.errors import BoundReached, DriverError, StatementFailed, WriteRefused
 from interlock.model.codec import fields_of, from_plain
 from interlock.model.effects import (
     ChannelEffect,
     Fence,
     KillSessions,
     Open,
-    Repoint,
     RunSql,
     ServerEffect,
     SetEventScheduler,
-    SetSemiSync,
-    StartApplier,
-    StartReceiver,
-    StopApplier,
-    StopReceiver,
 )
 from interlock.model.facts import (
     ChannelFacts,
@@ -39,15 +33,13 @@ from interlock.model.facts import (
 )
 from interlock.model.position import Position
 from interlock.model.topology import SecretRef, ServerName, ServerSpec
-from interlock.servers import canary_writes, client_sessions, operator_lock, privileges, semi_sync
+from interlock.servers import canary_writes, client_sessions, operator_lock, privileges, semi_sync, settling
 from interlock.servers.accounts import Accounts
 from interlock.servers.channel_words import ChannelWords
 from interlock.servers.dialect import Bookmark, Dialect
 from interlock.servers.effects import all_marked, kill_sessions, run_sql
 from interlock.servers.flavors import flavor_named
-from interlock.servers.orphans import kill_and_prove_gone
 from interlock.servers.pool import Pool, Purpose
-from interlock.servers.quoting import MARK_PATTERN, text
 from interlock.servers.session import Row, Session, Setup, text_of
 from interlock.servers.trepctl import Replicator, ReplicatorEffect
 from interlock.servers.versions import version_of
@@ -217,11 +209,11 @@ class SqlServer:
             self._replicator.apply(effect)
             return {}
         statements = all_marked(self._words_of(effect, self._dialect), mark)
+        if isinstance(effect, ChannelEffect):
+            self._pool.act(statements, bound_s=effect.within_s, doing="replication")
+            self._attuned = None  # its channels may use another kind of position now
+            return {}
         match effect:
-            case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
-                self._pool.act(statements, bound_s=effect.within_s, doing="replication")
-                self._attuned = None  # its channels may use another kind of position now
-                return {}
             case Fence(within_s=within_s) | Open(within_s=within_s):
                 return self._set_read_only(effect, statements, within_s)
             case SetEventScheduler():
@@ -234,24 +226,7 @@ class SqlServer:
 
     def settle(self) -> None:
         """The lock's connection stays, for the pair is still held. OutcomeUnknown names the connections that would not go."""
-        fresh = self._pool.fresh(Purpose.ACT)
-        try:
-            rows = fresh.rows(
-                f"SELECT id FROM {fresh.processlist} p WHERE user = SUBSTRING_INDEX(USER(), '@', 1) "
-                f"AND id <> CONNECTION_ID() AND info LIKE {text(MARK_PATTERN)}"
-            )
-            ending = {int(text_of(row["id"])) for row in rows} | self._pool.suspects
-            self._pool.drop(keep=frozenset({Purpose.LOCK}))
-            left = kill_and_prove_gone(fresh, ending, clock=self._clock)
-        finally:
-            fresh.close()
-        self._pool.suspects = set(left)
-        if left:
-            raise OutcomeUnknown(
-                f"{self.name}: connections {', '.join(map(str, left))} are still there after a KILL",
-                hint="see SHOW PROCESSLIST",
-                server=self.name,
-            )
+        settling.settle(self._pool)
 
     # -- one operator at a time
 
@@ -303,13 +278,11 @@ class SqlServer:
         return self._attuned
 
     def _words_of(self, effect: ServerEffect | ChannelEffect, dialect: Dialect) -> tuple[str, ...]:
-        match effect:
-            case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
-                if self._replicator is not None and isinstance(effect, ReplicatorEffect):
-                    return self._replicator.script(effect)
-                return self._channel_words(dialect).script(effect)
-            case _:
-                return dialect.script(effect)
+        if self._replicator is not None and isinstance(effect, ReplicatorEffect):
+            return self._replicator.script(effect)
+        if isinstance(effect, ChannelEffect):
+            return self._channel_words(dialect).script(effect)
+        return dialect.script(effect)
 
     def _channel_words(self, dialect: Dialect) -> ChannelWords:
         """Of the newest version there is, while the server has not told its own. StatementFailed if its flavor has none."""
