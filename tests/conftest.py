@@ -48,6 +48,13 @@ def mysql_pair() -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture(scope="module")
+def mariadb_11_pair() -> Iterator[Sandbox]:
+    """The same of MariaDB 11.8."""
+    with _sandbox("mariadb-11.8") as sandbox:
+        yield sandbox
+
+
 @pytest.fixture
 def fresh_pair() -> Iterator[Sandbox]:
     """A pair of the test's own, in half a second."""
