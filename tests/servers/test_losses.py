@@ -65,11 +65,13 @@ CHANGES = (
 )
 SMALL = "CREATE TABLE app.small (id INT PRIMARY KEY, v VARCHAR(3000), n INT)"
 BOTH = pytest.mark.parametrize("kind", ["mariadb", "mysql"])
+ALL = pytest.mark.parametrize("kind", ["mariadb", "mariadb-11.8", "mysql"])
+PAIRS = {"mariadb": "pair", "mariadb-11.8": "mariadb_11_pair", "mysql": "mysql_pair"}
 
 
 @pytest.fixture
 def sandbox(kind: str, request: pytest.FixtureRequest) -> Sandbox:
-    its: Sandbox = request.getfixturevalue("pair" if kind == "mariadb" else "mysql_pair")
+    its: Sandbox = request.getfixturevalue(PAIRS[kind])
     return its
 
 
@@ -82,7 +84,7 @@ def facts_at(since: Position, *, was_closed: bool = True) -> RunFacts:
     return RunFacts(run="r1", old="east", survivor="west", position=since, was_closed=was_closed, bound=Bound(held=str(since)))
 
 
-@BOTH
+@ALL
 def test_every_type_is_read_and_written_again_exactly(sandbox: Sandbox) -> None:
     """The log's images are what the server itself shows; put back on the other side they are the same there; and taken back, nothing is."""
     with emergency(sandbox, [EVERY_TYPE]) as lost:
@@ -245,7 +247,7 @@ def test_a_log_that_begins_behind_the_opening_proves_nothing(sandbox: Sandbox, t
         assert "begins behind the opening" in late.proof
 
 
-@BOTH
+@ALL
 def test_a_dead_writer_s_copied_log_tells_what_was_lost(sandbox: Sandbox, tmp_path: Path) -> None:
     """Known only if it was proved closed before the copy was made."""
     with emergency(sandbox, [SMALL]) as lost:

@@ -95,7 +95,7 @@ def _dump(old: OldWriter, file: str, offset: int) -> Iterator[RawEvent]:
     try:
         start = LogPoint.of(file, offset)
         packets = session.packets(COM_BINLOG_DUMP, dump_command(start), doing=f"read {file} from {offset}", bound_s=30.0)
-        yield from from_dump(packets, file)
+        yield from from_dump(packets, file, offset)
     except (ValueError, struct.error) as error:
         raise StatementFailed(f"{old.name}: {file} can't be read: {error}", server=old.name) from error
     finally:

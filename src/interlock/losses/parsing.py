@@ -68,12 +68,12 @@ class _Open:
     statements: list[LoggedStatement] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     canaries: int = 0
-    maps: int = 0
+    changed: bool = False
 
     def closed(self) -> ReadTransaction:
-        """Tables without rows are named: somebody's rows were passed over."""
-        if self.maps and not (self.rows or self.canaries or self.unreadable):
-            self.unreadable.append("it describes tables, and no row of it was found")
+        """A transaction that `changed` something and tells nothing is named: its rows were passed over."""
+        if self.changed and not (self.rows or self.statements or self.canaries or self.unreadable):
+            self.unreadable.append("it changed something, and nothing of that was found")
         return ReadTransaction(
             position=self.position,
             at=datetime.fromtimestamp(self.at_s, UTC),
@@ -138,11 +138,12 @@ class Parser:
     def _add(self, event: RawEvent, into: _Open) -> bool:
         """Whether the transaction ends with it."""
         if event.kind == _XID:
+            into.changed = True
             return True
         if event.kind == _QUERY:
             return self._add_statement(event, into)
         if event.kind == _TABLE_MAP:
-            into.maps += 1
+            into.changed = True
             self._parsed(event)
         elif event.kind in _ROWS:
             self._add_rows(event, into)

@@ -20,6 +20,7 @@ _HEADER = struct.Struct("<IBIIIH")
 HEADER_BYTES = _HEADER.size
 _CHECKSUM_BYTES = 4
 _CRC32 = 1
+_HEARTBEATS = frozenset({27, 41})
 _ARTIFICIAL = 0x20  # LOG_EVENT_ARTIFICIAL_F: made up for a dump
 
 QUERY, ROTATE, FORMAT, TRANSACTION_PAYLOAD = 2, 4, 15, 40
@@ -50,21 +51,27 @@ class RawEvent:
         return b"\0" + header + self.body + b"\0" * _CHECKSUM_BYTES
 
 
-def from_dump(packets: Iterable[bytes], file: str) -> Iterator[RawEvent]:
-    """From what answers COM_BINLOG_DUMP. ValueError if an event is broken."""
+def from_dump(packets: Iterable[bytes], file: str, offset: int) -> Iterator[RawEvent]:
+    """From what answers COM_BINLOG_DUMP for that place. ValueError if an event is broken.
+
+    Where an event begins is counted, not read: MariaDB 11.8 leaves 0 as the end of each event within a transaction (tried on 11.8.6).
+    """
     checksum = False
     for packet in packets:
         at_s, kind, server_id, size, end, flags = _header(packet)
         if kind == FORMAT:
             checksum = _has_checksum(packet)
-        body = _body(packet, checksum=checksum or kind == FORMAT)
-        if kind == ROTATE:
-            file = _rotated(packet)
-        if end == 0 or flags & _ARTIFICIAL:
-            if kind == FORMAT:
-                yield RawEvent(file=file, offset=4, kind=kind, at_s=at_s, server_id=server_id, body=body)
+        if kind == ROTATE and (flags & _ARTIFICIAL or at_s == 0):
+            file, offset = _rotated(packet)
             continue
-        yield _plain(RawEvent(file=file, offset=end - size, kind=kind, at_s=at_s, server_id=server_id, body=body))
+        if kind in _HEARTBEATS or (flags & _ARTIFICIAL and kind != FORMAT):
+            continue
+        body = _body(packet, checksum=checksum or kind == FORMAT)
+        if kind == FORMAT and end == 0:  # repeated for who begins in the middle of a file
+            yield RawEvent(file=file, offset=4, kind=kind, at_s=at_s, server_id=server_id, body=body)
+            continue
+        yield _plain(RawEvent(file=file, offset=offset, kind=kind, at_s=at_s, server_id=server_id, body=body))
+        offset = end or offset + size
 
 
 def from_file(path: Path, name: str | None = None) -> Iterator[RawEvent]:
@@ -84,7 +91,7 @@ def from_file(path: Path, name: str | None = None) -> Iterator[RawEvent]:
             while len(head := log.read(HEADER_BYTES)) == HEADER_BYTES:
                 at_s, kind, server_id, size, end, _ = _HEADER.unpack(head)
                 offset = log.tell() - HEADER_BYTES
-                if size < HEADER_BYTES or (offset + size) & 0xFFFFFFFF != end:
+                if size < HEADER_BYTES or end not in {0, (offset + size) & 0xFFFFFFFF}:
                     raise StatementFailed(f"{path}: the event at {offset} is damaged: its length does not fit", hint="copy the log again")
                 rest = log.read(size - HEADER_BYTES)
                 if len(rest) < size - HEADER_BYTES:
@@ -137,10 +144,10 @@ def _body(whole: bytes, *, checksum: bool) -> bytes:
     return whole[HEADER_BYTES : -_CHECKSUM_BYTES if checksum else None]
 
 
-def _rotated(whole: bytes) -> str:
-    """The file that follows. The first one comes before the format event, which says whether events have checksums: it is tried."""
+def _rotated(whole: bytes) -> tuple[str, int]:
+    """What follows. The first one comes before the format event, which says whether events have checksums: it is tried."""
     body = _body(whole, checksum=_is_sound(whole, is_format=False))
-    return body[8:].decode(errors="replace")
+    return body[8:].decode(errors="replace"), int.from_bytes(body[:8], "little")
 
 
 def _plain(event: RawEvent) -> RawEvent:
