@@ -23,7 +23,7 @@ _CRC32 = 1
 _HEARTBEATS = frozenset({27, 41})
 _ARTIFICIAL = 0x20  # LOG_EVENT_ARTIFICIAL_F: made up for a dump
 
-QUERY, ROTATE, FORMAT, TRANSACTION_PAYLOAD = 2, 4, 15, 40
+QUERY, ROTATE, FORMAT, TRANSACTION_PAYLOAD, _ENCRYPTION = 2, 4, 15, 40, 164
 _QUERY_COMPRESSED = 165
 _UNCOMPRESSED = {_QUERY_COMPRESSED: QUERY, 166: 23, 167: 24, 168: 25, 169: 30, 170: 31, 171: 32}
 """MariaDB's compressed events, and the plain ones that they stand for."""
@@ -99,6 +99,8 @@ def from_file(path: Path, name: str | None = None) -> Iterator[RawEvent]:
                 whole = head + rest
                 if kind == FORMAT:
                     checksum = _has_checksum(whole)
+                if kind == _ENCRYPTION:
+                    raise StatementFailed(f"{path} is encrypted from {offset} on", hint="let the server itself be read, when it runs again")
                 if checksum and not _is_sound(whole, is_format=kind == FORMAT):
                     raise StatementFailed(f"{path}: the event at {offset} does not match its checksum", hint="copy the log again")
                 body = _body(whole, checksum=checksum or kind == FORMAT)
