@@ -68,7 +68,7 @@ def emergency(sandbox: Sandbox, tables: Sequence[str], options: Sequence[str] = 
         for statement in tables:
             sql.rows(side, statement)
         sql.rows(side, "SET sql_log_bin=1")
-    _receive_all(sandbox, east, west)
+    receive_all(sandbox, east, west)
     session = servers["west"].session(SETTINGS)
     try:
         for option in options:
@@ -89,7 +89,7 @@ def emergency(sandbox: Sandbox, tables: Sequence[str], options: Sequence[str] = 
             server.close()
 
 
-def _receive_all(sandbox: Sandbox, east: Connection[DictCursor], west: Connection[DictCursor]) -> None:
+def receive_all(sandbox: Sandbox, east: Connection[DictCursor], west: Connection[DictCursor]) -> None:
     """West takes all of east's for applied: empty transactions on MySQL, a position on MariaDB."""
     held = str(sql.value(east, kind_named(sandbox.kind).position)).replace("\n", "")
     if sandbox.kind != "mysql":

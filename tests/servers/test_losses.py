@@ -30,7 +30,7 @@ from interlock.sandbox import sql
 from interlock.sandbox.kinds import MYSQL
 from interlock.sandbox.places import Sandbox
 from interlock.servers.session import Session
-from servers.loss_lab import Emergency, as_lost, drivers, emergency
+from servers.loss_lab import Emergency, as_lost, drivers, emergency, receive_all
 
 EVERY_TYPE = """CREATE TABLE app.types (id INT UNSIGNED NOT NULL, k2 VARCHAR(20) CHARACTER SET utf8mb4 NOT NULL,
  t1 TINYINT, t2 SMALLINT UNSIGNED, t3 MEDIUMINT, t4 BIGINT UNSIGNED, t5 BIGINT, z INT(8) ZEROFILL, t6 INT UNSIGNED,
@@ -222,6 +222,33 @@ def test_statements_and_tables_that_changed_are_a_persons_to_decide(sandbox: San
         assert whys["made"] == "the survivor has no such table"
 
 
+@ALL
+def test_xa_transactions_are_told_and_a_person_decides(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Prepared and committed are two transactions of the log."""
+    with emergency(sandbox, [SMALL]) as lost:
+        steps = ("XA START 'x'", "INSERT INTO app.small VALUES (1,'a',1)", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'")
+        lost.lose(*steps, "INSERT INTO app.small VALUES (2,'b',2)")
+        report = reported(lost, tmp_path)
+        rows = {row.key["id"]: (row.kind, row.why) for one in report.transactions for row in one.rows}
+        assert rows[2][0] is LossKind.REAPPLICABLE
+        assert rows[1] == (LossKind.CONFLICTING, "it was prepared by XA: look whether it was committed")
+        said = [statement.text.split(" X")[0] for one in report.transactions for statement in one.statements]
+        assert said == ["XA PREPARE", "XA COMMIT"]
+        assert not [one.unreadable for one in report.transactions if one.unreadable]
+        assert report.state is LossState.KNOWN
+
+
+def test_values_that_cannot_be_written_again_exactly_are_a_persons_to_decide(mysql_pair: Sandbox, tmp_path: Path) -> None:
+    with emergency(mysql_pair, ["CREATE TABLE app.documents (id INT PRIMARY KEY, d JSON)"]) as lost:
+        lost.lose(
+            "INSERT INTO app.documents VALUES (1, JSON_OBJECT('price', CAST(1.50 AS DECIMAL(5,2))))",
+            "INSERT INTO app.documents VALUES (2, '1')",
+        )
+        rows = [row for one in reported(lost, tmp_path).transactions for row in one.rows]
+    assert [row.kind for row in rows] == [LossKind.CONFLICTING, LossKind.REAPPLICABLE]
+    assert rows[0].why == "a value can't be written again exactly: JSON with a value that is not of JSON (a decimal, a date, bytes)"
+
+
 @BOTH
 def test_a_zero_is_said_only_with_its_proof(sandbox: Sandbox, tmp_path: Path) -> None:
     with emergency(sandbox, [SMALL]) as lost:
@@ -245,6 +272,17 @@ def test_a_log_that_begins_behind_the_opening_proves_nothing(sandbox: Sandbox, t
         late = reported(lost, tmp_path / "late")
         assert (late.state, late.transactions) == (LossState.PENDING, ())
         assert "begins behind the opening" in late.proof
+
+
+def test_what_was_found_lost_stays_lost_when_a_later_position_seems_to_hold_it(pair: Sandbox, tmp_path: Path) -> None:
+    """A MariaDB position has one number for each domain: once the old writer writes again, it contains what never came."""
+    with emergency(pair, [SMALL]) as lost:
+        lost.lose("INSERT INTO app.small VALUES (1,'a',1)")
+        early = reported(lost, tmp_path)
+        receive_all(pair, lost.east, lost.west)
+        late = reported(lost, tmp_path)
+    assert len(early.transactions) == 1
+    assert (late.state, late.transactions) == (LossState.KNOWN, early.transactions)
 
 
 @ALL

@@ -117,4 +117,7 @@ def _difference(before: Image | None, now: Image | None) -> str:
     if before is None:
         return "a row of this key was written since"
     names = [name for name in now if name not in before or before[name] != now[name]]
+    odd = sorted({cell.why for name in names for cell in (before.get(name), now[name]) if isinstance(cell, Odd)})
+    if odd:
+        return f"it can't be compared: {'; '.join(odd)}"
     return f"written since: {', '.join(names)}"

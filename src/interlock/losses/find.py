@@ -97,11 +97,15 @@ def _read(
 
 
 def _missing(found: Found | None, kept: Kept | None, held: Position) -> tuple[ReadTransaction, ...]:
-    """What was kept comes first: its server's log may have been replaced since."""
+    """What was kept comes first: its server's log may have been replaced since. On MariaDB it stays lost whatever the survivor holds: a
+    later transaction of the old writer, once it has rejoined, seems to contain it.
+    """
     read = found.transactions if found is not None else ()
-    known = {one.position for one in read}
-    earlier = [one for one in kept.transactions if one.position not in known] if kept is not None else []
-    return tuple(one for one in (*earlier, *read) if not holds(held, one.position))
+    again = {one.position for one in read}
+    earlier = kept.transactions if kept is not None else ()
+    stay = {one.position for one in earlier} if isinstance(held, MariaDBPosition) else set[str]()
+    together = (*(one for one in earlier if one.position not in again), *read)
+    return tuple(one for one in together if one.position in stay or not holds(held, one.position))
 
 
 def _proof(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +42,9 @@ _BROKEN = (
     struct.error, ValueError, IndexError, KeyError, AssertionError, NotImplementedError, AttributeError, TypeError, MalformedBinLogEvent
 )  # fmt: skip
 """What the library raises for an event that it does not understand: mostly it has no error of its own."""
+_MARIADB_STANDS_ALONE = 1 | 128
+"""FL_STANDALONE, and FL_COMPLETED_XA with its XA COMMIT or XA ROLLBACK: no COMMIT follows (MariaDB's sql/log_event.h)."""
+_ONLY_PREPARED = "it was prepared by XA: look whether it was committed"
 _PLAIN_WORDS = frozenset({"BEGIN", "COMMIT", "ROLLBACK"})
 _TEXT_AT_MOST = 2000
 
@@ -117,11 +120,12 @@ class Parser:
     def _take(self, event: RawEvent) -> ReadTransaction | None:
         """What this event ends, if anything."""
         if event.kind in _BEGINS:
+            before = self._close(lost_end=True)
             position = self._named(event) or self._name(event)
             self._open = _Open(position=position, at_s=event.at_s) if self._wanted(event, position) else None
             if self._open is not None and event.kind == _MARIADB_GTID:
-                self._open.inside = not event.body[12] & 1  # FL_STANDALONE: no COMMIT follows
-            return None
+                self._open.inside = not event.body[12] & _MARIADB_STANDS_ALONE
+            return before
         if self._open is None or event.kind in _QUIET:
             return None
         try:
@@ -131,8 +135,11 @@ class Parser:
             ends = event.kind == _QUERY
         return self._close() if ends else None
 
-    def _close(self) -> ReadTransaction | None:
+    def _close(self, *, lost_end: bool = False) -> ReadTransaction | None:
+        """`lost_end`: another one begins, so its end was there and is not known here."""
         done, self._open = self._open, None
+        if done is not None and lost_end:
+            done.unreadable.append("its end was not recognised")
         return done.closed() if done is not None else None
 
     def _add(self, event: RawEvent, into: _Open) -> bool:
@@ -153,7 +160,9 @@ class Parser:
             into.unreadable.append("compressed (binlog_transaction_compression)")
             return True
         elif event.kind == _XA_PREPARE:
-            into.statements.append(LoggedStatement(schema="", text="XA PREPARE: look whether it was committed later"))
+            if not event.body[0]:  # in two phases: what follows, if anything, is a transaction of its own
+                into.statements.append(LoggedStatement(schema="", text="XA PREPARE"))
+                into.rows = [replace(row, problem=row.problem or _ONLY_PREPARED) for row in into.rows]
             return True
         elif event.kind == _ENCRYPTION:
             into.unreadable.append("the log is encrypted")

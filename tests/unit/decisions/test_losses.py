@@ -34,6 +34,13 @@ JUDGED = {
     "inserted and deleted again, and absent": (None, None, None, THERE, "the row is gone, as it was left"),
     "updated to what can't be written": (A, ODD, A, PERSON, "a value can't be written again exactly: JSON with a decimal"),
     "updated to what can't be written, and the same is there": (A, ODD, ODD, THERE, "the row is as it was left"),
+    "what can't be compared": (
+        ODD,
+        B,
+        {"id": 1, "v": Odd("[1.5]", "JSON with a decimal")},
+        PERSON,
+        "it can't be compared: JSON with a decimal",
+    ),
     "NULL is a value": ({"id": 1, "v": None}, B, {"id": 1, "v": None}, AGAIN, "nobody wrote the row since"),
     "NULL is not empty": ({"id": 1, "v": None}, B, {"id": 1, "v": ""}, PERSON, "written since: v"),
     "bytes are not their text": ({"id": 1, "v": b"a"}, B, A, PERSON, "written since: v"),
