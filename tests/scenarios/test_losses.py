@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,23 +78,33 @@ class Emergency:
         return interlock("losses", RUN, "--json", *words, env=self.env).document
 
 
-@pytest.fixture(params=["mariadb", "mysql"])
+@pytest.fixture(params=["fresh_pair", "fresh_mysql_pair"], ids=["mariadb", "mysql"])
 def emergency(request: pytest.FixtureRequest, tmp_path: Path) -> Emergency:
-    sandbox: Sandbox = request.getfixturevalue("fresh_pair" if request.param == "mariadb" else "fresh_mysql_pair")
+    return _emergency(request.getfixturevalue(request.param), tmp_path, LOST)
+
+
+@pytest.fixture(params=["fresh_pair", "fresh_mysql_pair"], ids=["mariadb", "mysql"])
+def large_emergency(request: pytest.FixtureRequest, tmp_path: Path) -> Emergency:
+    """A thousand acknowledged transactions are lost."""
+    more = (f"INSERT INTO app.accounts VALUES ({n}, 'more', {n}, 0)" for n in range(1000, 2000 - len(LOST)))
+    return _emergency(request.getfixturevalue(request.param), tmp_path, (*LOST, *more))
+
+
+def _emergency(sandbox: Sandbox, folder: Path, lost: Sequence[str]) -> Emergency:
     is_mysql, servers = sandbox.kind == "mysql", drivers(sandbox)
     with closing(sql.connect(sandbox, "east")) as east, closing(sql.connect(sandbox, "west")) as west:
         for statement in TABLES:
             sql.rows(east, statement)
         assert servers["west"].wait_applied(servers["east"].write_facts().position, 20)
         sql.rows(west, f"STOP {'REPLICA' if is_mysql else 'SLAVE'} IO_THREAD")
-        for statement in LOST:
+        for statement in lost:
             sql.rows(east, statement)
         had = {row["id"]: row for row in sql.rows(east, "SELECT * FROM app.accounts")}
         (pid,) = [process.pid for process in processes.running(Path(sandbox.directory)) if process.name == "east"]
         os.kill(pid, signal.SIGKILL)
         processes.reap(pid)
         position = servers["west"].write_facts().position
-        env = environment(sandbox, tmp_path)
+        env = environment(sandbox, folder)
         _record_opening(env, str(position))
         sql.rows(west, "SET GLOBAL read_only=0")
         for statement in SINCE:
@@ -120,7 +130,8 @@ def classes(report: Any) -> dict[tuple[str, int], str]:
     return {(row["change"], row["key"]["id"]): row["class"] for one in report["transactions"] for row in one["rows"]}
 
 
-def test_exactly_what_was_lost_is_told_judged_put_back_and_taken_back(emergency: Emergency, tmp_path: Path) -> None:
+def test_exactly_what_was_lost_is_told_judged_put_back_and_taken_back(large_emergency: Emergency, tmp_path: Path) -> None:
+    emergency = large_emergency
     pending = emergency.losses()
     assert (pending["state"], pending["transactions"]) == ("pending", [])
     assert pending["bound"]["held"]
@@ -130,9 +141,9 @@ def test_exactly_what_was_lost_is_told_judged_put_back_and_taken_back(emergency:
     pages = {name: tmp_path / f"report.{name}" for name in ("html", "markdown", "sql", "inverse")}
     known = emergency.losses(*(word for name, path in pages.items() for word in (f"--{name}", str(path))))
     assert known["state"] == "known"
-    assert len(known["transactions"]) == len(LOST)
+    assert len(known["transactions"]) == 1000
     found = classes(known)
-    assert Counter(change for change, _ in found) == {"update": 23, "delete": 10, "insert": 18}
+    assert Counter(change for change, _ in found) == {"update": 23, "delete": 10, "insert": 18 + 1000 - len(LOST)}
     assert {row: kind for row, kind in found.items() if kind != "reapplicable"} == CLASSES
     assert all(path.stat().st_size > 1000 and path.stat().st_mode & 0o077 == 0 for path in pages.values())
 
