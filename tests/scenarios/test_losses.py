@@ -166,7 +166,9 @@ def test_exactly_what_was_lost_is_told_judged_put_back_and_taken_back(large_emer
     again = interlock("repair", "--losses", RUN, "--apply", "--yes", env=emergency.env)
     assert (again.code, emergency.accounts()) == (0, after)
     assert "nothing can be put back" in again.out
-    assert [run["playbook"] for run in interlock("runs", "--json", env=emergency.env).document][-1] == "failover"
+    newest, *_ = interlock("runs", "--json", env=emergency.env).document
+    assert (newest["playbook"], newest["outcome"]) == ("repair", "succeeded")
+    assert "put back: 993 rows in 992 transactions" in interlock("show", newest["run"], env=emergency.env).out
 
     undone = interlock("repair", "--losses", RUN, "--undo", "--yes", env=emergency.env)
     assert undone.code == 0, undone.err

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, width
@@ -39,10 +40,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """The pair is ours while this repair goes on."""
+    """The pair is ours while this repair goes on, since `at`."""
 
     run: str
     guard: Guard
+    at: datetime
 
 
 def carry_out(context: Context, wiring: Wiring, facts: RunFacts) -> Answer:
@@ -70,11 +72,15 @@ def _change(context: Context, wiring: Wiring, facts: RunFacts, held: Held, *, ba
         if sent:
             context.tell(plan_text(found.report, plans, width(), back=back))
             _ask(context, f"{'take back' if back else 'put back'} {sum(len(plan.rows) for plan in sent)} rows on {facts.survivor}?")
+        results: list[Applied] = []
         do = take_back if back else put_back
-        results = list(do(session, facts.run, sent, check=lambda: held.guard.check({survivor.name})))
+        try:
+            results.extend(do(session, facts.run, sent, check=lambda: held.guard.check({survivor.name})))
+        finally:
+            if results:
+                _record(wiring, facts, held, results, back=back)
     finally:
         session.close()
-    _record(wiring, facts, held, results, back=back)
     code = ExitCode.REFUSED if results and not any(one.rows for one in results) else ExitCode.SUCCEEDED
     plain = {**_plain(facts, plans, results), "run": held.run, "exit_code": int(code)}
     left = "" if sent else _nothing_to_do(found, back=back)
@@ -85,7 +91,7 @@ def _change(context: Context, wiring: Wiring, facts: RunFacts, held: Held, *, ba
 def _held(wiring: Wiring) -> Iterator[Held]:
     """PairBusy if another has the pair; Refused if somebody holds it, or a run of it is unfinished."""
     topology = wiring.topology.name
-    run = run_name(wiring.clock)
+    run, at = run_name(wiring.clock), wiring.clock.wall()
     guard = Guard(wiring.store, wiring.store.take_lease(topology, this_holder(run)), wiring.world, wiring.clock)
     try:
         verdict = is_not_held(wiring.store.marks(topology), wiring.clock.wall())
@@ -98,7 +104,7 @@ def _held(wiring: Wiring) -> Iterator[Held]:
                 hint=f"`interlock resume {unfinished[0]}` or `interlock rollback {unfinished[0]}`",
             )
         guard.take_locks(again=False, tolerant=True)  # the old writer may be down still
-        yield Held(run=run, guard=guard)
+        yield Held(run=run, guard=guard, at=at)
     finally:
         guard.release()
 
@@ -128,32 +134,32 @@ def _ask(context: Context, question: str) -> None:
 
 def _record(wiring: Wiring, facts: RunFacts, held: Held, results: Sequence[Applied], *, back: bool) -> None:
     """For `runs` and `show`, when all is done: what a repair has to know to go on stands on the survivor, with its rows."""
-    started = wiring.clock.wall()
-    name, topology = "repair", wiring.topology
-    state = State.SUCCEEDED
-    wiring.store.create_run(RunHeader(run=held.run, playbook=name, topology=topology.name, started_at=started, state=state.value))
-    problems = [ProblemReport(what=f"{one.position} was left as it was: {one.why}") for one in results if not one.rows]
-    evidence = {"losses_of": facts.run, "taken_back" if back else "put_back": [one.position for one in results if one.rows]}
-    lease = held.guard.lease
+    name, topology, lease, state = "repair", wiring.topology, held.guard.lease, State.SUCCEEDED
+    wiring.store.create_run(RunHeader(run=held.run, playbook=name, topology=topology.name, started_at=held.at, state=state.value))
+    done = [one for one in results if one.rows]
+    verb = "taken back" if back else "put back"
+    why = f"{verb}: {sum(one.rows for one in done)} rows in {len(done)} transactions that run {facts.run} had lost"
+    ms = (wiring.clock.wall() - held.at).total_seconds() * 1000
+    left = [ProblemReport(what=f"{one.position} was left as it was: {one.why}") for one in results if not one.rows]
+    started = {
+        "playbook": name,
+        "text": "",
+        "path": "",
+        "inputs": {"losses": facts.run, "undo": back},
+        "topology": topology.name,
+        "topology_digest": topology.digest,
+        "holder": lease.holder,
+        "epoch": lease.epoch,
+    }
+    outputs = {"transactions": [one.position for one in done]}
     Journal(wiring.store, held.run, wiring.clock, wiring.secrets.redact).write_all(
         [
-            Entry(
-                RecordKind.STARTED,
-                {
-                    "playbook": name,
-                    "text": "",
-                    "path": "",
-                    "inputs": {"losses": facts.run, "undo": back},
-                    "topology": topology.name,
-                    "topology_digest": topology.digest,
-                    "holder": lease.holder,
-                    "epoch": lease.epoch,
-                },
-            ),
-            Entry(
-                RecordKind.ENDED,
-                {"outcome": state, "exit_code": 0, "evidence": evidence, "problems": problems, "next_commands": ()},
-            ),
+            Entry(RecordKind.STARTED, started),
+            Entry(RecordKind.RESOLVED, {"inputs": started["inputs"], "facts": {}}),
+            Entry(RecordKind.PHASE, {"phase": name, "event": "began"}),
+            Entry(RecordKind.DONE, {"step": name, "action": "losses.repair", "why": why, "warnings": (), "outputs": outputs, "ms": ms}),
+            Entry(RecordKind.PHASE, {"phase": name, "event": "ended", "ms": ms}),
+            Entry(RecordKind.ENDED, {"outcome": state, "exit_code": 0, "evidence": {}, "problems": left, "next_commands": ()}),
         ],
         durable=True,
     )
