@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -16,9 +17,12 @@ from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.proxysql.node import Node
 from scenarios.command_line import Ended, environment, interlock, with_step
+from scenarios.killer import Killer, assert_survives
 from scenarios.pair_state import eventually, switchover_with
 from servers.odd_proxy import odd_proxy
 from servers.proxysqls import CLOCK, READERS, Fleet, fleet
+
+_FAILS = '- check: command\n    with: {run: [echo, "not well"], matches: "all is well"}'
 
 
 @pytest.fixture(scope="module")
@@ -153,11 +157,19 @@ def test_with_a_reply_lost_in_a_flip_all_nodes_lead_to_the_one_writer(two: Fleet
     assert ended.document["outcome"] == "succeeded" or [two.table(node) for node in two.nodes] == before
 
 
+@pytest.mark.parametrize("phase", ["catch_up", "verify"], ids=["in the hold", "after the flip"])
+def test_a_check_that_fails_takes_everything_back_on_the_disk_too(two: Fleet, tmp_path: Path, phase: str) -> None:
+    """The next run finds nothing left half done."""
+    before = [two.table(node) for node in two.nodes]
+    ended = run(two, tmp_path, switchover_with(tmp_path / "fails.yaml", put={phase: _FAILS}))
+    assert ended.document["outcome"] == "rolled_back", ended
+    assert [two.table(node) for node in two.nodes] == [two.table(node, "disk.mysql_servers") for node in two.nodes] == before
+
+
 # -- with ProxySQL's monitor, which moves servers by read_only
 
 
 MONITORED = {"reader_hostgroup": str(READERS)}
-_FAILS = '- check: command\n    with: {run: [echo, "not well"], matches: "all is well"}'
 
 
 def eventually_led_to(made: Fleet, name: str) -> bool:
@@ -195,6 +207,20 @@ def test_with_the_monitor_at_work_a_check_that_fails_takes_everything_back(two: 
         entries = writing.stop()
     assert ended.document["outcome"] == "rolled_back", ended
     assert (writer(two), eventually_led_to(two, "east")) == ("east", True)
-    assert [two.table(node) for node in two.nodes] == before
+    assert [two.table(node) for node in two.nodes] == [two.table(node, "disk.mysql_servers") for node in two.nodes] == before
     balanced = balance(entries, [row["k"] for row in sql.query(pair, "east", "SELECT k FROM app.ledger")])
     assert (balanced.lost, balanced.duplicated) == ((), ())
+
+
+@pytest.mark.parametrize(("kind", "then"), [("state", "resume"), ("after", "rollback"), ("after", "resume")])
+def test_a_killed_run_is_taken_up_with_the_monitor_at_work(two: Fleet, tmp_path: Path, kind: str, then: str) -> None:
+    """It has a moment more to move servers in, and the run finds it done."""
+    two.let_the_monitor_move_servers()
+    node = two.nodes[0]
+    pair = replace(node.before(two.sandbox), topology=str(two.topology(**MONITORED)))
+    killer = Killer(pair=pair, folder=tmp_path, playbook=switchover_with(tmp_path / "whole.yaml"))
+    last = killer.count(kind)
+    assert_survives(killer, kind, range(2, last + 1, 1 if kind == "state" else max(1, last // 5)), then)
+    killer.bring_back("east")
+    assert eventually_led_to(two, "east")
+    assert HELD not in str([two.table(each, table) for each in two.nodes for table in ("mysql_servers", "disk.mysql_servers")])

@@ -20,6 +20,7 @@ at once and used ones when their client comes to use them) and "Admin Commands";
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect
 from interlock.model.facts import EndpointFacts, EndpointState
@@ -50,7 +51,7 @@ def statements(settings: ProxySQLSettings, effect: RouteEffect) -> dict[str, Sta
         case RestoreRoute(seen=seen):
             known = tuple(e for e in seen.endpoints if e.cluster in settings.servers and e.state is not EndpointState.UNKNOWN)
             rows = {node: tuple(e for e in known if e.proxy == node) for node in nodes}
-            return {node: _kept(settings, _restore(settings, seen_rows)) for node, seen_rows in rows.items() if seen_rows}
+            return {node: _restored(settings, seen_rows) for node, seen_rows in rows.items() if seen_rows}
 
 
 def _kept(settings: ProxySQLSettings, edits: Statements) -> Statements:
@@ -87,6 +88,21 @@ def _point_to(settings: ProxySQLSettings, cluster: ClusterName) -> Statements:
         f"comment=replace(comment,{text(HELD)},'') WHERE {_of(settings, settings.servers.values())}"
     )
     return move, switch
+
+
+def _restored(settings: ProxySQLSettings, seen: tuple[EndpointFacts, ...]) -> Statements:
+    """A flip's way back may lead into the hold before it, which is not saved: first what the disk is to have, then what is to run."""
+    edits, unheld = _restore(settings, seen), tuple(_unheld(endpoint) for endpoint in seen)
+    if not settings.save or unheld == seen:
+        return _kept(settings, edits)
+    return (*_restore(settings, unheld), SAVE, *edits, LOAD)
+
+
+def _unheld(endpoint: EndpointFacts) -> EndpointFacts:
+    comment = endpoint.raw.get("comment", "")
+    if HELD not in comment:
+        return endpoint
+    return replace(endpoint, raw={**endpoint.raw, "status": "ONLINE", "comment": comment.replace(HELD, "")})
 
 
 def _restore(settings: ProxySQLSettings, seen: tuple[EndpointFacts, ...]) -> Statements:

@@ -115,11 +115,13 @@ class Node:
         for each in rows:
             self._db.execute(f"INSERT INTO mysql_servers ({','.join(each)}) VALUES ({','.join('?' * len(each))})", tuple(each.values()))
         self.commands: list[str] = []
+        self.saved: list[Row] = []
 
     def run(self, lines: tuple[str, ...]) -> None:
         for line in lines:
             if line.startswith(("LOAD", "SAVE")):
                 self.commands.append(line)
+                self.saved = self.rows() if line.startswith("SAVE") else self.saved
             else:
                 self._db.execute(line)
 
@@ -203,6 +205,21 @@ def test_a_restore_out_of_the_journal_brings_back_every_column_of_every_row(befo
     for _ in range(2):
         node.run(sent(RestoreRoute(route=ROUTE, seen=recorded)))
         assert node.rows() == [*before, READER]
+
+
+@pytest.mark.parametrize(
+    ("before", "on_disk"),
+    [
+        pytest.param(BOTH, BOTH, id="no-hold"),
+        pytest.param((HELD_ROW, BOTH[1]), BOTH, id="back-into-a-hold"),
+    ],
+)
+def test_a_restore_saves_no_hold_to_the_disk(before: tuple[Row, ...], on_disk: tuple[Row, ...]) -> None:
+    """Found by killing runs: the release after it is not saved, so a node that starts from its disk would hold for good."""
+    node = Node(*before)
+    node.run(sent(RestoreRoute(route=ROUTE, seen=facts(seen(*before)))))
+    assert (node.rows(), node.saved) == (list(before), list(on_disk))
+    assert sorted(node.commands) == ["LOAD MYSQL SERVERS TO RUNTIME", "SAVE MYSQL SERVERS TO DISK"]
 
 
 def test_a_restore_says_nothing_to_a_node_that_was_not_seen() -> None:
