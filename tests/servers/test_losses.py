@@ -13,9 +13,9 @@ from interlock.clock import Deadline, SystemClock
 from interlock.decisions.losses import fold
 from interlock.errors import StatementFailed, Unreachable
 from interlock.losses.files import read_files
-from interlock.losses.find import find_losses
+from interlock.losses.find import Losses, find_losses
 from interlock.losses.folder import Keep
-from interlock.losses.live import read_live
+from interlock.losses.live import OldWriter, read_live
 from interlock.losses.payload import mysqlbinlog
 from interlock.losses.raw import from_file
 from interlock.losses.run_facts import RunFacts
@@ -24,11 +24,12 @@ from interlock.losses.sql import inverse, statement
 from interlock.model.effects import CopyLogs
 from interlock.model.facts import LoggedTransaction, ServerFacts, WriteFacts
 from interlock.model.losses import Bound, Cell, Change, LossKind, LossReport, LossState, ReadTransaction, RowChange
-from interlock.model.position import FilePosition, Position
+from interlock.model.position import FilePosition, Position, parse_position
 from interlock.model.topology import ClusterName, ServerName
 from interlock.sandbox import sql
-from interlock.sandbox.kinds import MYSQL
+from interlock.sandbox.kinds import MYSQL, kind_named
 from interlock.sandbox.places import Sandbox
+from interlock.servers.server import SqlServer
 from interlock.servers.session import Session
 from servers.loss_lab import Emergency, as_lost, drivers, emergency, receive_all
 
@@ -187,10 +188,25 @@ UNREADABLE = {
 def test_what_cannot_be_read_is_named_and_never_dropped(options: list[str], said: str, sandbox: Sandbox, tmp_path: Path) -> None:
     with emergency(sandbox, [SMALL, "INSERT INTO app.small VALUES (1,'a',1)"], options) as lost:
         lost.lose(f"UPDATE app.small SET v='{'b' * 600}' WHERE id=1")
-        report = find_losses(facts_at(lost.since), lost.old, lost.survivor, Keep(tmp_path)).report
+        report = losses_of(facts_at(lost.since), lost.old, lost.survivor, Keep(tmp_path)).report
         (only,) = report.transactions
         assert said in only.unreadable
         assert all(row.kind is LossKind.CONFLICTING for row in only.rows)
+
+
+@ALL
+def test_who_wrote_a_row_later_is_told_by_the_survivor_s_own_log(sandbox: Sandbox, tmp_path: Path) -> None:
+    with emergency(sandbox, [SMALL, "INSERT INTO app.small VALUES (1,'a',1), (2,'b',2)"]) as lost:
+        lost.lose("UPDATE app.small SET n=5 WHERE id=1", "UPDATE app.small SET n=5 WHERE id=2")
+        for statement in ("UPDATE app.small SET v='x' WHERE id=1", "SET timestamp=1700000000", "UPDATE app.small SET v='y' WHERE id=1"):
+            sql.rows(lost.west, statement)
+        last = str(sql.value(lost.west, kind_named(sandbox.kind).position)).replace("\n", "")
+        whys = [row.why for one in reported(lost, tmp_path).transactions for row in one.rows]
+    assert whys[0].startswith("written since: v (last by ")
+    assert whys[0].endswith(", 2023-11-14 22:13:20 UTC)")
+    position = parse_position(whys[0].partition("last by ")[2].partition(",")[0])
+    assert parse_position(last).contains(position)
+    assert whys[1] == "nobody wrote the row since"
 
 
 @BOTH
@@ -255,7 +271,7 @@ def test_a_zero_is_said_only_with_its_proof(sandbox: Sandbox, tmp_path: Path) ->
         nothing = reported(lost, tmp_path)
         assert (nothing.state, nothing.transactions) == (LossState.KNOWN, ())
         assert "is held by west" in nothing.proof
-        writes = find_losses(facts_at(lost.since), lost.old, lost.survivor, Keep(tmp_path / "other")).report
+        writes = losses_of(facts_at(lost.since), lost.old, lost.survivor, Keep(tmp_path / "other")).report
         assert (writes.state, writes.proof) == (LossState.PENDING, "east takes writes: more may be lost than is told here")
 
 
@@ -291,16 +307,16 @@ def test_a_dead_writer_s_copied_log_tells_what_was_lost(sandbox: Sandbox, tmp_pa
     with emergency(sandbox, [SMALL]) as lost:
         expected = some(lost)
         keep = Keep(tmp_path)
-        nothing = find_losses(facts_at(lost.since), Dead(), lost.survivor, keep).report
+        nothing = losses_of(facts_at(lost.since), Dead(), lost.survivor, keep).report
         assert (nothing.state, nothing.transactions, nothing.bound.held) == (LossState.PENDING, (), str(lost.since))
         assert nothing.proof == "east is gone; nothing of east's log was copied"
         read_copy(sandbox, lost, tmp_path, "r1")
-        report = find_losses(facts_at(lost.since), Dead(), lost.survivor, keep).report
+        report = losses_of(facts_at(lost.since), Dead(), lost.survivor, keep).report
         assert report.state is LossState.KNOWN
         assert report.source.startswith("the copy of east's binary log")
         assert [row.change for one in report.transactions for row in one.rows] == [row.change for row in expected]
         (tmp_path / "losses" / "r1.json").unlink()
-        unsure = find_losses(facts_at(lost.since, was_closed=False), Dead(), lost.survivor, Keep(tmp_path)).report
+        unsure = losses_of(facts_at(lost.since, was_closed=False), Dead(), lost.survivor, Keep(tmp_path)).report
         assert (unsure.state, len(unsure.transactions)) == (LossState.PENDING, 4)
 
 
@@ -317,6 +333,10 @@ def test_a_damaged_copy_is_named_and_not_read(sandbox: Sandbox, tmp_path: Path) 
             Keep(tmp_path).manifest("r1")
         with pytest.raises(StatementFailed, match=r"does not match its checksum|is damaged"):
             list(from_file(file))
+
+
+def losses_of(facts: RunFacts, old: OldWriter, survivor: SqlServer, keep: Keep) -> Losses:
+    return find_losses(facts, old, survivor, keep, clock=SystemClock())
 
 
 class Dead:
@@ -341,7 +361,7 @@ def reported(lost: Emergency, folder: Path) -> LossReport:
     """With the old writer fenced, as it is when it comes back."""
     sql.rows(lost.east, "SET GLOBAL read_only=1")
     try:
-        return find_losses(facts_at(lost.since), lost.old, lost.survivor, Keep(folder)).report
+        return losses_of(facts_at(lost.since), lost.old, lost.survivor, Keep(folder)).report
     finally:
         sql.rows(lost.east, "SET GLOBAL read_only=0")
 
@@ -387,13 +407,13 @@ def test_without_gtids_the_log_s_file_and_offset_tell_what_was_lost(fresh_pair: 
         while not sql.rows(east, "SELECT * FROM app.small WHERE id=2"):
             assert not deadline.is_over()
         sql.rows(east, "SET GLOBAL read_only=1")
-        live = find_losses(facts_at(since), servers["east"], servers["west"], Keep(tmp_path / "live")).report
+        live = losses_of(facts_at(since), servers["east"], servers["west"], Keep(tmp_path / "live")).report
         keep = Keep(tmp_path / "copied")
         data = fresh_pair.members["east"].data
         copy_logs(
             CopyLogs(run="r1", cluster=ClusterName("east"), folder=data, base="binlog.", first="", within_s=20), None, keep, SystemClock()
         )
-        copied = find_losses(facts_at(since), Dead(), servers["west"], keep).report
+        copied = losses_of(facts_at(since), Dead(), servers["west"], keep).report
         for server in servers.values():
             server.close()
     assert (live.state, copied.state) == (LossState.KNOWN, LossState.KNOWN)

@@ -72,7 +72,7 @@ def find(context: Context, wiring: Wiring, facts: RunFacts) -> Losses:
 
     world = wiring.world
     old, survivor = world.sql_server(facts.old), world.sql_server(facts.survivor)
-    return find_losses(facts, old, survivor, Keep(wiring.folder), program=mysqlbinlog(context.environ))
+    return find_losses(facts, old, survivor, Keep(wiring.folder), clock=wiring.clock, program=mysqlbinlog(context.environ))
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,16 +6,18 @@ said to be known without a proof that the log which was read tells all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from interlock.clock import Clock
 from interlock.decisions.losses import Chain, Judgement, RowId, agreed, fold, judge, judge_change
 from interlock.errors import DriverError
 from interlock.losses.applied import applied_rows
 from interlock.losses.files import holds, read_files
 from interlock.losses.folder import Keep, Kept
-from interlock.losses.live import Found, OldWriter, read_live
+from interlock.losses.later import LaterWrite, later_writes
+from interlock.losses.live import Dumped, Found, OldWriter, read_live
 from interlock.losses.now import Survivor
 from interlock.losses.run_facts import RunFacts
 from interlock.losses.sql import SETTINGS
@@ -23,15 +25,13 @@ from interlock.losses.tables import Table
 from interlock.model.facts import ServerFacts, WriteFacts
 from interlock.model.losses import LossKind, LossReport, LossState, LostRow, LostTransaction, ReadTransaction, RowChange
 from interlock.model.position import MariaDBPosition, MySQLPosition, Position
-from interlock.servers.session import Session
 
 
-class OpenSurvivor(Protocol):
+class OpenSurvivor(Dumped, Protocol):
     """The part of the survivor's driver that is needed here."""
 
     def facts(self) -> ServerFacts: ...
     def write_facts(self) -> WriteFacts: ...
-    def session(self, settings: str) -> Session: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,20 +45,25 @@ class Losses:
         return self.tables[row.schema, row.table]
 
 
-def find_losses(facts: RunFacts, old: OldWriter, survivor: OpenSurvivor, keep: Keep, *, program: str | None = None) -> Losses:
+def find_losses(facts: RunFacts, old: OldWriter, survivor: OpenSurvivor, keep: Keep, *, clock: Clock, program: str | None = None) -> Losses:
     """`program` is MySQL's mysqlbinlog, if there is one. DriverError if the survivor does not answer. What the old writer does not tell
     makes the report `pending`.
     """
     session = survivor.session(SETTINGS)
     try:
         rows = Survivor(session)
-        found, reasons = _read(facts, old, rows, keep, its_id=survivor.facts().server_id, program=program)
+        its = survivor.facts()
+        found, reasons = _read(facts, old, rows, keep, its_id=its.server_id, program=program)
         held = survivor.write_facts().position  # after the old log was read: what came from here is no loss
         kept = keep.kept(facts.run)
         missing = _missing(found, kept, held)
         proof, complete = _proof(facts, found, kept, missing=missing, held=held, reasons=reasons)
         if found is not None and (missing or complete) and not (kept is not None and kept.complete and not complete):
             keep.keep(facts.run, Kept(transactions=missing, source=found.source, proof=proof, complete=complete))
+
+        def later(wanted: Collection[RowId]) -> Mapping[RowId, LaterWrite]:
+            return later_writes(survivor, facts.position, wanted, rows.table, flavor=its.flavor, clock=clock)
+
         report = LossReport(
             run=facts.run,
             state=LossState.KNOWN if complete else LossState.PENDING,
@@ -67,7 +72,7 @@ def find_losses(facts: RunFacts, old: OldWriter, survivor: OpenSurvivor, keep: K
             bound=facts.bound,
             source=_source(found, kept),
             proof=proof,
-            transactions=_judged(facts.run, [one for one in missing if not one.is_only_canaries], rows),
+            transactions=_judged(facts.run, [one for one in missing if not one.is_only_canaries], rows, later),
             canaries=sum(one.canaries for one in missing),
         )
         changes = [row for one in report.transactions for row in one.rows]
@@ -157,11 +162,16 @@ def _source(found: Found | None, kept: Kept | None) -> str:
     return f"an earlier report, which was kept: {kept.source}" if kept is not None else "nothing could be read"
 
 
-def _judged(run: str, missing: Sequence[ReadTransaction], rows: Survivor) -> tuple[LostTransaction, ...]:
-    """Rows that were put back already are no part of the chains."""
+def _judged(
+    run: str, missing: Sequence[ReadTransaction], rows: Survivor, later: Callable[[Collection[RowId]], Mapping[RowId, LaterWrite]]
+) -> tuple[LostTransaction, ...]:
+    """Rows that were put back already are no part of the chains. Of the others, who wrote those that conflict is told by `later`."""
     applied = applied_rows(rows.session, run)
     left = [row for one in missing for index, row in enumerate(one.rows) if index not in applied.get(one.position, ())]
     judged = agreed(left, _judge_chains(fold(left), rows, _fires(left, rows)))
+    conflicting = {row for row, its in judged.items() if its.kind is LossKind.CONFLICTING}
+    for row, write in (later(conflicting) if conflicting else {}).items():
+        judged[row] = replace(judged[row], why=f"{judged[row].why} (last by {write.position}, {write.at:%Y-%m-%d %H:%M:%S} UTC)")
     return tuple(
         LostTransaction(
             position=one.position,

@@ -28,15 +28,23 @@ DUMP_SETTINGS = (
 """What a replica says before it asks for a log: that it knows checksums (each flavor's and version's word), and MariaDB's own events."""
 
 
-class OldWriter(Protocol):
-    """The part of a server's driver that is needed here."""
+PLAIN_SETTINGS = "SET SESSION wait_timeout=60"
+
+
+class Dumped(Protocol):
+    """The part of a server's driver that gives its log."""
 
     @property
     def name(self) -> ServerName: ...
+    def session(self, settings: str) -> Session: ...
+
+
+class OldWriter(Dumped, Protocol):
+    """The part of it that tells what there is to be read."""
+
     def facts(self) -> ServerFacts: ...
     def write_facts(self) -> WriteFacts: ...
     def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]: ...
-    def session(self, settings: str) -> Session: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +92,14 @@ def _read(
         named=lambda event: names.get((event.file, event.offset)),
         wanted=lambda event, _: (event.file, event.offset) in names,
     )
-    for transaction in parser.transactions(unpacked(_dump(old, logged[0].file, logged[0].offset), program)):
+    for transaction in parser.transactions(unpacked(dump(old, logged[0].file, logged[0].offset), program)):
         yield transaction
         if transaction.position == logged[-1].gtid:
             return
 
 
-def _dump(old: OldWriter, file: str, offset: int) -> Iterator[RawEvent]:
+def dump(old: Dumped, file: str, offset: int) -> Iterator[RawEvent]:
+    """A server's log from there to its end, on a connection of its own. StatementFailed if it can't be read."""
     session = old.session(DUMP_SETTINGS)
     try:
         start = LogPoint.of(file, offset)
@@ -106,18 +115,25 @@ def _reaches_back(old: OldWriter, since: Position) -> bool:
     """Whether its oldest file begins with nothing that `since` does not hold. (By file and offset: `logged_since` has found the file.)"""
     if isinstance(since, FilePosition):
         return since.of_server(old.name) is not None
-    session = old.session("SET SESSION wait_timeout=60")
+    session = old.session(PLAIN_SETTINGS)
     try:
-        files = session.rows("SHOW BINARY LOGS")
-        if not files:
-            return False
-        rows = session.rows(f"SHOW BINLOG EVENTS IN {text(text_of(files[0]['Log_name']))} LIMIT 4")
+        files = files_of(session)
+        before = before_file(session, files[0]) if files else None
     finally:
         session.close()
-    for row in rows:
+    return before is not None and since.contains(before)
+
+
+def files_of(session: Session) -> list[str]:
+    return [text_of(row["Log_name"]) for row in session.rows("SHOW BINARY LOGS")]
+
+
+def before_file(session: Session, file: str) -> Position | None:
+    """All that the server held when it began the file, as the file's head says; None if it says nothing."""
+    for row in session.rows(f"SHOW BINLOG EVENTS IN {text(file)} LIMIT 4"):
         info = text_of(row["Info"]).replace("\n", "")
         if text_of(row["Event_type"]) == "Gtid_list":
-            return since.contains(MariaDBPosition.parse(info.strip("[]")))
+            return MariaDBPosition.parse(info.strip("[]"))
         if text_of(row["Event_type"]) == "Previous_gtids":
-            return since.contains(MySQLPosition.parse(info))
-    return False
+            return MySQLPosition.parse(info)
+    return None
