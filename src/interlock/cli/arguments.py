@@ -153,7 +153,7 @@ def _add_losses(commands: Any) -> None:
         ("html", "a page"),
         ("markdown", "a page"),
         ("sql", "what can be put back as guarded SQL"),
-        ("inverse", "its inverse"),
+        ("inverse", "the inverse of that SQL"),
     ):
         losses.add_argument(f"--{name}", metavar="FILE", help=f"write {what} into this file")
     repair = _command(
