@@ -100,7 +100,7 @@ def receive_all(sandbox: Sandbox, east: Connection[DictCursor], west: Connection
     left = str(sql.value(west, "SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", held)).replace("\n", "")
     for source, intervals in MySQLPosition.parse(left).sets:
         for number in [number for first, last in intervals for number in range(first, last + 1)]:
-            sql.rows(west, f"SET gtid_next='{source.uuid}:{number}'")
+            sql.rows(west, "SET gtid_next=%s", ":".join(filter(None, [source.uuid, source.tag, str(number)])))
             sql.rows(west, "COMMIT")
     sql.rows(west, "SET gtid_next='AUTOMATIC'")
 

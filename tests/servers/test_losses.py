@@ -125,6 +125,7 @@ SETTINGS = {
     "no names in the log": {"mariadb": "SET GLOBAL binlog_row_metadata=NO_LOG", "mysql": "SET GLOBAL binlog_row_metadata=MINIMAL"},
     "no checksums": {"mariadb": "SET GLOBAL binlog_checksum=NONE", "mysql": "SET GLOBAL binlog_checksum=NONE"},
     "compressed": {"mariadb": "SET GLOBAL log_bin_compress=1"},
+    "tagged GTIDs": {"mysql": "SET gtid_next='AUTOMATIC:some_tag'"},
     "a commented log": {"mysql": "SET SESSION binlog_rows_query_log_events=1"},
 }
 BACK = (
@@ -420,3 +421,18 @@ def test_without_gtids_the_log_s_file_and_offset_tell_what_was_lost(fresh_pair: 
     assert [dict(row.key) for one in live.transactions for row in one.rows] == [{"id": 1}]
     assert copied.transactions == live.transactions
     assert live.transactions[0].position.startswith("east=binlog.0")
+
+
+def test_the_head_of_a_file_with_tagged_gtids_tells_that_the_log_reaches_back(mysql_pair: Sandbox, tmp_path: Path) -> None:
+    with emergency(mysql_pair, [SMALL], ["SET gtid_next='AUTOMATIC:some_tag'"]) as lost:
+        lost.lose("INSERT INTO app.small VALUES (1,'a',1)")
+        receive_all(mysql_pair, lost.east, lost.west)
+        since = lost.survivor.write_facts().position
+        lost.lose("FLUSH BINARY LOGS", "INSERT INTO app.small VALUES (2,'b',2)")
+        last = str(sql.rows(lost.east, "SHOW BINARY LOGS")[-1]["Log_name"])
+        data = mysql_pair.members["east"].data
+        copy = CopyLogs(run="r1", cluster=ClusterName("east"), folder=data, base="binlog.", first=last, within_s=20)
+        copy_logs(copy, None, Keep(tmp_path), SystemClock())
+        report = losses_of(facts_at(since), Dead(), lost.survivor, Keep(tmp_path)).report
+    assert report.state is LossState.KNOWN
+    assert [dict(row.key) for one in report.transactions for row in one.rows] == [{"id": 2}]

@@ -12,8 +12,9 @@ from interlock.losses.live import MOST, Found
 from interlock.losses.parsing import Parser, TableOf
 from interlock.losses.payload import unpacked
 from interlock.losses.raw import RawEvent, from_file
+from interlock.losses.tagged import previous_gtids
 from interlock.model.losses import ReadTransaction
-from interlock.model.position import FilePosition, GtidSource, LogPoint, MariaDBPosition, MySQLPosition, Position, parse_position
+from interlock.model.position import FilePosition, LogPoint, MariaDBPosition, Position, parse_position
 
 _GTID_LIST, _PREVIOUS_GTIDS = 163, 35
 
@@ -69,7 +70,7 @@ def _reaches_back(folder: Path, manifest: Manifest, since: Position) -> bool:
     if isinstance(since, FilePosition):
         point = since.of_server(manifest.server)
         return point is not None and point.base == LogPoint.of(first, 4).base and point.number >= LogPoint.of(first, 4).number
-    readers: dict[int, Callable[[bytes], Position]] = {_GTID_LIST: _gtid_list, _PREVIOUS_GTIDS: _previous_gtids}
+    readers: dict[int, Callable[[bytes], Position]] = {_GTID_LIST: _gtid_list, _PREVIOUS_GTIDS: previous_gtids}
     for count, event in enumerate(from_file(folder / first)):
         if event.kind in readers:
             try:
@@ -86,19 +87,3 @@ def _gtid_list(body: bytes) -> Position:
     count = struct.unpack_from("<I", body)[0] & 0x0FFFFFFF
     read = (struct.unpack_from("<IIQ", body, 4 + 16 * index) for index in range(count))
     return MariaDBPosition.parse(",".join(f"{domain}-{server}-{sequence}" for domain, server, sequence in read))
-
-
-def _previous_gtids(body: bytes) -> Position:
-    """MySQL's Gtid_set::add_gtid_encoding, without tags (a set that has some is ValueError: its count has other bits)."""
-    (count,) = struct.unpack_from("<Q", body)
-    if count >> 32:
-        raise ValueError("a set with tagged GTIDs")
-    at, sets = 8, []
-    for _ in range(count):
-        uuid = body[at : at + 16].hex()
-        (intervals,) = struct.unpack_from("<Q", body, at + 16)
-        pairs = [struct.unpack_from("<QQ", body, at + 24 + 16 * index) for index in range(intervals)]
-        at += 24 + 16 * intervals
-        words = "-".join((uuid[:8], uuid[8:12], uuid[12:16], uuid[16:20], uuid[20:]))
-        sets.append((GtidSource(words), tuple((first, end - 1) for first, end in pairs)))
-    return MySQLPosition(tuple(sorted(sets)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from interlock.losses import raw
 from interlock.losses.cells import LogColumn, is_of_kind, is_read, read_image
 from interlock.losses.raw import RawEvent
 from interlock.losses.tables import Table
+from interlock.losses.tagged import tagged_gtid
 from interlock.model.losses import Cell, LoggedStatement, ReadTransaction, RowChange
 
 OWN_SCHEMA = "interlock"
@@ -226,12 +228,10 @@ class Parser:
         return wrapped.event
 
     def _name(self, event: RawEvent) -> str:
-        """The GTID, or where it begins for a transaction that has none, or one that the library does not read (a tagged one)."""
-        if event.kind in {_GTID, _MARIADB_GTID}:
-            try:
-                return str(self._parsed(event).gtid)
-            except _BROKEN:
-                pass
+        """The GTID, or where it begins for a transaction that has none, or one that is not understood."""
+        if event.kind != _ANONYMOUS:
+            with contextlib.suppress(*_BROKEN):
+                return tagged_gtid(event.body) if event.kind == _TAGGED_GTID else str(self._parsed(event).gtid)
         return f"{event.file}:{event.offset}"
 
 
