@@ -148,13 +148,17 @@ def _cluster(name: str, node: MapNode, servers: _Servers) -> ClusterSpec | None:
         ssh=ssh,
         fencing=fencing,
         channel=channel,
-        logs=_logs(cast("dict[str, object] | None", values.get("logs"))),
+        logs=_logs(node.get("logs"), cast("dict[str, object] | None", values.get("logs")), checking),
     )
 
 
-def _logs(values: dict[str, object] | None) -> LogsSpec | None:
+def _logs(node: Node | None, values: dict[str, object] | None, checking: Checking) -> LogsSpec | None:
     folder = (values or {}).get("dir")
-    return LogsSpec(folder=folder, base=cast("str", (values or {}).get("base") or "")) if isinstance(folder, str) else None
+    if not isinstance(node, MapNode) or not isinstance(folder, str):
+        return None
+    if not folder.startswith("/"):
+        checking.problems.add(node.place("dir"), f"{shown(folder)} is no absolute path", "see @@datadir and @@log_bin_basename on the server")
+    return LogsSpec(folder=folder, base=cast("str", (values or {}).get("base") or ""))
 
 
 def _channel(values: dict[str, object] | None) -> ChannelSpec | None:

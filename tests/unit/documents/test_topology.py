@@ -179,6 +179,14 @@ def test_a_replica_says_whom_it_follows_and_a_cluster_what_replicates_into_it() 
     assert west.channel is None
 
 
+def test_a_cluster_says_where_its_master_s_log_is() -> None:
+    text = _pair().replace("  west: {", "  west: {logs: {dir: /var/lib/mysql, base: binlog.}, ")
+    topology = parse_topology(text, file="t.yaml", route_types={})
+    assert [cluster.logs for cluster in topology.clusters.values()] == [None, LogsSpec(folder="/var/lib/mysql", base="binlog.")]
+    with pytest.raises(InvalidFile, match="'data' is no absolute path"):
+        parse_topology(text.replace("/var/lib/mysql", "data"), file="t.yaml", route_types={})
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
