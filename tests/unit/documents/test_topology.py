@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from interlock.documents.topology import load_topology, parse_topology
 from interlock.errors import InvalidFile
-from interlock.model.topology import ChannelSpec, ClusterName, Follow, RouteName, SecretSource, Tls, Topology
+from interlock.model.topology import ChannelSpec, ClusterName, Follow, LogsSpec, RouteName, SecretSource, Tls, Topology
 from unit.documents.example import ROUTE_TYPES, SHOP
 
 EAST, WEST = ClusterName("east"), ClusterName("west")
