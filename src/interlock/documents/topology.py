@@ -157,7 +157,7 @@ def _logs(node: Node | None, values: dict[str, object] | None, checking: Checkin
     if not isinstance(node, MapNode) or not isinstance(folder, str):
         return None
     if not folder.startswith("/"):
-        checking.problems.add(node.place("dir"), f"{shown(folder)} is no absolute path", "see @@datadir and @@log_bin_basename on the server")
+        checking.problems.add(node.place("dir"), f"{shown(folder)} is no absolute path", "see @@log_bin_basename on the server")
     return LogsSpec(folder=folder, base=cast("str", (values or {}).get("base") or ""))
 
 
