@@ -11,10 +11,12 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from uuid import UUID
 
 from interlock.losses.json_binary import json_text
 from interlock.losses.tables import TableColumn
-from interlock.model.losses import Cell, Odd
+from interlock.model.losses import Cell
 
 Read = Callable[[int], bytes]
 
@@ -49,6 +51,8 @@ _KINDS: dict[int, set[str]] = {
     TIMESTAMP2: {"timestamp"},
 }
 """What a log's type may be in information_schema. Temporal types of the form before 5.6 (TIMESTAMP, TIME, DATETIME) are not read."""
+LOGGED_AS_BYTES = {"uuid": 16, "inet6": 16, "inet4": 4}
+"""MariaDB's types that are logged as so many bytes, without zeros at the end, and shown as a text (tried on 10.11 and 11.8)."""
 _CODECS = {"utf8mb4": "utf-8", "utf8mb3": "utf-8", "utf8": "utf-8", "ascii": "ascii", "latin1": "cp1252", "latin2": "iso8859-2"}
 _FRACTION_BYTES = (0, 1, 1, 2, 2, 3, 3)
 _DIGIT_BYTES = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
@@ -137,10 +141,14 @@ def text_cell(data: bytes, known: TableColumn | None) -> Cell:
         return _decoded(data, "utf-8")
     if known.kind == "binary":
         return data.ljust(known.length, b"\0")  # the log leaves zero bytes at the end out
-    if known.kind in {"uuid", "inet4", "inet6"}:
-        return Odd(f"0x{data.hex()}", f"type {known.kind}")
+    if known.kind in LOGGED_AS_BYTES:
+        return _named(data.ljust(LOGGED_AS_BYTES[known.kind], b"\0"), known.kind)
     codec = _CODECS.get(known.charset)
     return data if codec is None else _decoded(data, codec)
+
+
+def _named(data: bytes, kind: str) -> str:
+    return str(UUID(bytes=data)) if kind == "uuid" else str(ip_address(data))
 
 
 def _decoded(data: bytes, codec: str) -> str | bytes:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from interlock.losses.cells import text_cell
+from interlock.losses.cells import LOGGED_AS_BYTES, text_cell
 from interlock.losses.json_binary import canonical
 from interlock.losses.tables import Table, TableColumn
 from interlock.model.losses import Cell, Change, Image, LostRow, Odd
@@ -141,8 +141,10 @@ def _look(column: TableColumn) -> str:
         return f"CAST({its} AS UNSIGNED)"
     if column.kind == "float":
         return f"{its}+0e0"  # by itself it is shown with six digits
-    if column.kind in _TEMPORAL | {"uuid", "inet4", "inet6"}:
+    if column.kind in _TEMPORAL:
         return f"CAST({its} AS CHAR)"
+    if column.kind in LOGGED_AS_BYTES:
+        return f"HEX(CAST({its} AS BINARY({LOGGED_AS_BYTES[column.kind]})))"
     if column.kind == "json" and not column.charset:
         return f"HEX(CAST({its} AS CHAR))"
     return f"HEX({its})"
@@ -160,12 +162,10 @@ def _seen(value: object, column: TableColumn) -> Cell:
         return int(told)
     if column.kind in _TEMPORAL:
         return told
-    if column.kind in {"uuid", "inet4", "inet6"}:
-        return Odd(told, f"type {column.kind}")
     data = bytes.fromhex(told)
     if column.kind == "json" and not column.charset:
         return canonical(json.loads(data))
-    return data if not column.charset and column.kind != "binary" else text_cell(data, column)
+    return data if not column.charset and column.kind not in {"binary", *LOGGED_AS_BYTES} else text_cell(data, column)
 
 
 def _members(number: int, column: TableColumn) -> str:
