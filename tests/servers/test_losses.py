@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from interlock.clock import Deadline, SystemClock
 from interlock.decisions.losses import fold
-from interlock.errors import StatementFailed, Unreachable
+from interlock.errors import LeaseLost, StatementFailed, Unreachable
+from interlock.losses.applied import applied_rows
+from interlock.losses.applying import put_back, take_back
 from interlock.losses.files import read_files
 from interlock.losses.find import Losses, find_losses
 from interlock.losses.folder import Keep
 from interlock.losses.live import OldWriter, read_live
 from interlock.losses.payload import mysqlbinlog
+from interlock.losses.putting_back import planned, taken_back
 from interlock.losses.raw import from_file
 from interlock.losses.run_facts import RunFacts
 from interlock.losses.salvage import copy_logs
@@ -469,3 +473,57 @@ def test_the_head_of_a_file_with_tagged_gtids_tells_that_the_log_reaches_back(my
         report = losses_of(facts_at(since), Dead(), lost.survivor, Keep(tmp_path)).report
     assert report.state is LossState.KNOWN
     assert [dict(row.key) for one in report.transactions for row in one.rows] == [{"id": 2}]
+
+
+@BOTH
+def test_a_row_written_meanwhile_ends_its_whole_transaction_without_effect(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Between the look and the statement, going there and going back; and what was put back already is not put back again."""
+    with emergency(sandbox, [SMALL, "INSERT INTO app.small VALUES (1,'a',1)"]) as lost:
+        lost.lose("BEGIN", "INSERT INTO app.small VALUES (5,'e',5)", "UPDATE app.small SET n=9 WHERE id=1", "COMMIT")
+        lost.lose("INSERT INTO app.small VALUES (6,'f',6)")
+        before = losses_of(facts_at(lost.since), lost.old, lost.survivor, Keep(tmp_path))
+        sql.rows(lost.west, "UPDATE app.small SET v='west' WHERE id=1")
+
+        def there() -> list[dict[str, Any]]:
+            return sql.rows(lost.west, "SELECT id, v, n FROM app.small ORDER BY id")
+
+        first, second = put_back(lost.session, "r1", planned(before), check=nothing)
+        assert (first.rows, first.why) == (0, "update app.small id=1: the row was written since")
+        assert (second.rows, second.why) == (1, "")
+        assert there() == [{"id": 1, "v": "west", "n": 1}, {"id": 6, "v": "f", "n": 6}]
+        again = list(put_back(lost.session, "r1", planned(before)[1:], check=nothing))
+        assert (again[0].rows, "1062" in again[0].why) == (0, True)
+
+        sql.rows(lost.west, "UPDATE app.small SET n=7 WHERE id=6")
+        after = losses_of(facts_at(lost.since), lost.old, lost.survivor, Keep(tmp_path))
+        plans = taken_back(after, applied_rows(lost.session, "r1"))
+        assert [plan.position for plan in plans] == [second.position]
+        (kept,) = take_back(lost.session, "r1", plans, check=nothing)
+        assert (kept.rows, kept.why) == (0, "insert app.small id=6: the row was written since")
+        sql.rows(lost.west, "UPDATE app.small SET n=6 WHERE id=6")
+        (gone,) = take_back(lost.session, "r1", plans, check=nothing)
+        assert gone.rows == 1
+        (twice,) = take_back(lost.session, "r1", plans, check=nothing)
+        assert (twice.rows, twice.why) == (0, "it was not put back, or that was taken back already")
+        assert there() == [{"id": 1, "v": "west", "n": 1}]
+
+
+def nothing() -> None:
+    """The pair is ours."""
+
+
+@BOTH
+def test_a_repair_that_may_no_longer_go_on_ends_between_two_transactions(sandbox: Sandbox, tmp_path: Path) -> None:
+    with emergency(sandbox, [SMALL]) as lost:
+        lost.lose("INSERT INTO app.small VALUES (1,'a',1)", "INSERT INTO app.small VALUES (2,'b',2)")
+        plans = planned(losses_of(facts_at(lost.since), lost.old, lost.survivor, Keep(tmp_path)))
+        asked: list[int] = []
+
+        def check() -> None:
+            asked.append(1)
+            if len(asked) > 2:
+                raise LeaseLost("another run has the pair")
+
+        with pytest.raises(LeaseLost):
+            list(put_back(lost.session, "r2", plans, check=check))
+        assert [row["id"] for row in sql.rows(lost.west, "SELECT id FROM app.small")] == [1]
