@@ -31,7 +31,7 @@ from interlock.routes.registry import make_route, route_fields
 from interlock.servers.registry import make_server
 from interlock.servers.server import SqlServer
 from interlock.servers.trepctl import Replicator
-from interlock.stores.holder import this_holder
+from interlock.stores.holder import this_author, this_holder
 from interlock.stores.open import open_store, state_folder
 
 R = TypeVar("R")
@@ -127,7 +127,7 @@ class RealWorld:
 
     @property
     def marks(self) -> Marks:
-        return PairMarks(self._store, self.topology.name)
+        return PairMarks(self._store, self.topology.name, self._clock, this_author())
 
     def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
         if len(calls) < 2:

@@ -12,6 +12,7 @@ from interlock.actions import (
     evidence,
     fencing,
     logs_salvage,
+    marks,
     pair_checks,
     received,
     replicas,
@@ -49,6 +50,7 @@ OWN: tuple[ActionSpec, ...] = (
     *route_checks.SPECS,
     evidence.SPEC,
     run_checks.SPEC,
+    *marks.SPECS,
     *custom.SPECS,
 )
 

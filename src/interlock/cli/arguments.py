@@ -47,6 +47,7 @@ def parser() -> Parser:
     _add_runs(commands)
     _add_losses(commands)
     _add_playbooks(commands)
+    _add_watch(commands)
     _add_fleet(commands)
     _add_sandbox(commands)
     return top
@@ -167,6 +168,23 @@ def _add_losses(commands: Any) -> None:
     repair.add_argument("--losses", metavar="RUN", required=True, help="the failover: its name, or the beginning of it")
     repair.add_argument("--apply", action="store_true", help="do it, after a question")
     repair.add_argument("--undo", action="store_true", help="take back what it has put back, where nobody wrote since")
+
+
+def _add_watch(commands: Any) -> None:
+    hold = _command(
+        commands,
+        "hold",
+        "marks:hold",
+        "keep every run from beginning while somebody works on the pair",
+        "Keep every run from beginning while somebody works on the pair, also the runs of `watch`. Whoever is refused is told who holds\n"
+        "it and why. One's own hold is extended, another's is not replaced. One that has expired still holds, until it is released.",
+    )
+    hold.add_argument("--reason", required=True, metavar="TEXT", help="what is being done, for whoever is refused because of it")
+    hold.add_argument("--for", dest="for_", metavar="TIME", help="how long it is meant to last, such as 4h (default: until it is released)")
+    release = _command(commands, "release", "marks:release", "end what `hold` began")
+    release.add_argument("--of", metavar="OWNER", help="end also the hold of this user@host: another's is not ended by habit")
+    for each in (hold, release):
+        each.add_argument("cluster", metavar="CLUSTER", nargs="?", help="the cluster that is worked on (default: the pair)")
 
 
 def _add_fleet(commands: Any) -> None:

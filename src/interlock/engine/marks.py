@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from interlock.clock import Clock
+from interlock.decisions.marks import subject
 from interlock.model.effects import ClearMark, MarkEffect, SetMark
 from interlock.model.marks import Mark, MarkKind
 from interlock.ports import Store
 
 
 class PairMarks:
-    def __init__(self, store: Store, topology: str) -> None:
+    """`author` is who sets marks here: user@host."""
+
+    def __init__(self, store: Store, topology: str, clock: Clock, author: str) -> None:
         self._store = store
         self._topology = topology
+        self._clock = clock
+        self.author = author
+
+    def now(self) -> datetime:
+        return self._clock.wall()
 
     def all(self) -> tuple[Mark, ...]:
         return self._store.marks(self._topology)
@@ -20,13 +31,13 @@ class PairMarks:
         run = f" (run {mark.run})" if mark.run else ""
         match effect, mark.kind:
             case SetMark(), MarkKind.FAILED:
-                return (f"store: mark {_subject(mark)} as failed{run}",)
+                return (f"store: mark {subject(mark)} as failed{run}",)
             case SetMark(), MarkKind.HOLD:
-                return (f"store: hold {_subject(mark)} for {mark.by}: {mark.reason}{run}",)
+                return (f"store: hold {subject(mark)} for {mark.by}: {mark.reason}{run}",)
             case ClearMark(), MarkKind.FAILED:
-                return (f"store: {_subject(mark)} is marked as failed no more",)
+                return (f"store: {subject(mark)} is marked as failed no more",)
             case _:
-                return (f"store: release {_subject(mark)}",)
+                return (f"store: release {subject(mark)}",)
 
     def apply(self, effect: MarkEffect, /) -> None:
         match effect:
@@ -34,7 +45,3 @@ class PairMarks:
                 self._store.set_mark(mark)
             case ClearMark(mark=mark):
                 self._store.clear_mark(mark)
-
-
-def _subject(mark: Mark) -> str:
-    return mark.subject or "the pair"

@@ -47,7 +47,7 @@ class SimulatedWorld:
 
     @property
     def marks(self) -> Marks:
-        return PairMarks(self._store, self.topology.name)
+        return PairMarks(self._store, self.topology.name, self._pair.clock, f"{self._process.name}@simulated")
 
     def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]:
         """The simulated pair has none."""

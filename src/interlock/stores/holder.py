@@ -33,6 +33,11 @@ def this_holder(run: str) -> Holder:
     )
 
 
+def this_author() -> str:
+    """Who runs the present process, for people: user@host."""
+    return f"{_user()}@{socket.gethostname()}"
+
+
 def liveness(holder: Holder) -> Liveness:
     """Whether the holder's process lives. GONE is a proof; whatever can't be looked at is UNKNOWN."""
     place, _, started_at = holder.process_started.rpartition("/")

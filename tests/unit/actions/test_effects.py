@@ -23,6 +23,7 @@ from interlock.model.effects import (
     RunCommand,
     SetMark,
 )
+from interlock.model.marks import Mark, MarkKind
 from interlock.model.topology import ClusterName, RouteName, ServerName
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.catalogue import Verb
@@ -75,7 +76,7 @@ class Table:
         pair = self.pair
         databases = [(d.read_only, d.scheduler, dict(d.settings)) for d in (pair.east, pair.west)]
         channels = [(c.source.name, c.running, c.receiving) for c in (pair.to_west, pair.to_east, *self.replicas)]
-        return databases, pair.proxy.leads_to, pair.proxy.holding, dict(pair.proxy.weights), self.flag, channels
+        return databases, pair.proxy.leads_to, pair.proxy.holding, dict(pair.proxy.weights), self.flag, channels, self.world.marks.all()
 
     def _flag(self, argv: Sequence[str]) -> tuple[int, str]:
         self.flag = {"set": "1", "unset": "0"}.get(argv[0], self.flag)
@@ -119,6 +120,12 @@ def semi_sync(*, acknowledged: bool) -> Callable[[Table], None]:
     return arrange
 
 
+def failed(table: Table) -> None:
+    at = table.pair.clock.wall()
+    mark = Mark(topology="shop", kind=MarkKind.FAILED, subject="east", by="anna@ops1", at=at, reason="it died", run="r1")
+    table.world.marks.apply(SetMark(mark=mark))
+
+
 def nothing(table: Table) -> None:
     del table
 
@@ -128,6 +135,8 @@ COMMAND = {"run": ("flag", "set"), "undo": ("flag", "unset"), "show": ("flag", "
 HTTP = {"url": "http://flag/set", "undo_url": "http://flag/unset", "show": "http://flag", "done": "1"}
 LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] = {
     "fence": ("server.fence", {"server": EAST}, nothing),
+    "mark as failed": ("cluster.mark_failed", {"cluster": EAST}, nothing),
+    "mark as rejoined": ("cluster.mark_rejoined", {"cluster": EAST}, failed),
     "fence, events on": ("server.fence", {"server": EAST}, events_on),
     "open": ("server.open", {"server": WEST}, nothing),
     "hold": ("route.hold", {"route": ROUTES}, nothing),

@@ -1,0 +1,131 @@
+"""The notes on a pair: nobody holds it, this cluster has not failed; and that it failed, or has rejoined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from interlock.actions.action import describe, param
+from interlock.actions.check import NoOutputs
+from interlock.decisions.marks import failed_mark, failed_since, is_not_held, may_take_writes
+from interlock.documents.fields import Kind
+from interlock.model.effects import ClearMark, Effect, SetMark
+from interlock.model.marks import Mark, MarkKind
+from interlock.model.topology import ClusterName
+from interlock.model.verdict import Act, Done, Verdict
+from interlock.playbook.catalogue import Verb
+from interlock.ports import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenMarks:
+    """All that is noted on the pair, at the time that expiry is judged by."""
+
+    marks: tuple[Mark, ...]
+    at: datetime
+
+
+def _look(world: World) -> SeenMarks:
+    return SeenMarks(marks=world.marks.all(), at=world.marks.now())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotHeld(NoOutputs):
+    """Nobody holds the pair (`interlock hold`). A hold that has expired still holds: only a person releases it."""
+
+    def look(self, world: World, /) -> SeenMarks:
+        return _look(world)
+
+    def decide(self, seen: SeenMarks, /) -> Verdict:
+        return is_not_held(seen.marks, seen.at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MayTakeWrites(NoOutputs):
+    """No failover took the writes from this cluster, or it has rejoined since."""
+
+    cluster: ClusterName = param(Kind.CLUSTER, "the cluster that is to take the writes")
+
+    def look(self, world: World, /) -> SeenMarks:
+        return _look(world)
+
+    def decide(self, seen: SeenMarks, /) -> Verdict:
+        return may_take_writes(self.cluster, seen.marks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedMark:
+    """`standing` is how the cluster is marked; `wanted` is the mark that this run would set."""
+
+    standing: Mark | None
+    wanted: Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkFailed(NoOutputs):
+    """Mark a cluster as failed: no run takes the writes there before it has rejoined."""
+
+    cluster: ClusterName = param(Kind.CLUSTER, "the cluster that has failed")
+    reason: str = param(Kind.TEXT, "why, for people", default="a failover took the writes from it")
+
+    def look(self, world: World, /) -> FailedMark:
+        return _failed(world, self.cluster, self.reason)
+
+    def decide(self, seen: FailedMark, /) -> Verdict:
+        if seen.standing is None:
+            return Act(f"{self.cluster} is not marked as failed")
+        return Done(f"{self.cluster} {failed_since(seen.standing)}")
+
+    def effects(self, seen: FailedMark, /) -> tuple[Effect, ...]:
+        return (SetMark(mark=seen.wanted),) if seen.standing is None else ()
+
+    def undo(self, before: FailedMark, now: FailedMark | None, /) -> tuple[Effect, ...]:
+        """The mark of another run stays."""
+        if before.standing is not None or (now is not None and (now.standing is None or now.standing.run != before.wanted.run)):
+            return ()
+        return (ClearMark(mark=before.wanted),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkRejoined(NoOutputs):
+    """Take away the mark that a cluster has failed: it may take the writes again."""
+
+    cluster: ClusterName = param(Kind.CLUSTER, "the cluster that has rejoined")
+
+    def look(self, world: World, /) -> FailedMark:
+        return _failed(world, self.cluster, "")
+
+    def decide(self, seen: FailedMark, /) -> Verdict:
+        if seen.standing is None:
+            return Done(f"{self.cluster} is not marked as failed")
+        return Act(f"{self.cluster} {failed_since(seen.standing)}")
+
+    def effects(self, seen: FailedMark, /) -> tuple[Effect, ...]:
+        return (ClearMark(mark=seen.standing),) if seen.standing is not None else ()
+
+    def undo(self, before: FailedMark, now: FailedMark | None, /) -> tuple[Effect, ...]:
+        if before.standing is None or (now is not None and now.standing is not None):
+            return ()
+        return (SetMark(mark=before.standing),)
+
+
+def _failed(world: World, cluster: ClusterName, reason: str) -> FailedMark:
+    marks = world.marks
+    wanted = Mark(
+        topology=world.topology.name,
+        kind=MarkKind.FAILED,
+        subject=cluster,
+        by=marks.author,
+        at=marks.now(),
+        reason=reason,
+        run=world.present_run,
+    )
+    return FailedMark(standing=failed_mark(cluster, marks.all()), wanted=wanted)
+
+
+SPECS = (
+    describe(NotHeld, "pair.not_held", Verb.CHECK),
+    describe(MayTakeWrites, "cluster.may_take_writes", Verb.CHECK),
+    describe(MarkFailed, "cluster.mark_failed", Verb.DO),
+    describe(MarkRejoined, "cluster.mark_rejoined", Verb.DO),
+)

@@ -1,0 +1,76 @@
+"""`interlock hold` and `interlock release`: people keep every run from beginning."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from interlock.cli.context import Answer, Context, wired
+from interlock.decisions.marks import may_hold, may_release, subject, told
+from interlock.documents.problems import shown
+from interlock.documents.values import duration_s
+from interlock.errors import Refused, UsageError
+from interlock.model.codec import to_plain
+from interlock.model.effects import ClearMark, SetMark
+from interlock.model.marks import Mark, MarkKind
+from interlock.model.verdict import Refuse
+
+if TYPE_CHECKING:
+    from interlock.model.topology import Topology
+
+_LONGEST_REASON = 500
+
+
+def hold(context: Context) -> Answer:
+    """`interlock hold [CLUSTER] --reason TEXT [--for 4h]`. Refused if somebody else holds the pair."""
+    options = context.options
+    reason = " ".join(options.reason.split())[:_LONGEST_REASON]
+    if not reason:
+        raise UsageError("--reason is empty", hint="say what is being done, for whoever is refused because of it")
+    for_s = None if options.for_ is None else _span_s(options.for_)
+    with wired(context) as wiring:
+        marks = wiring.world.marks
+        now = marks.now()
+        wanted = Mark(
+            topology=wiring.topology.name,
+            kind=MarkKind.HOLD,
+            subject=_cluster(options.cluster, wiring.topology),
+            by=marks.author,
+            at=now,
+            reason=reason,
+            until=None if for_s is None else now + timedelta(seconds=for_s),
+        )
+        verdict = may_hold(wanted, marks.all(), now)
+        if isinstance(verdict, Refuse):
+            raise Refused(verdict.why, hint=verdict.hint)
+        marks.apply(SetMark(mark=wanted))
+    text = f"{told(wanted, now)}\nno run begins until `interlock release`; one that has begun goes on"
+    return Answer(plain={"hold": to_plain(wanted), "exit_code": 0}, text=lambda _: text)
+
+
+def release(context: Context) -> Answer:
+    """`interlock release [CLUSTER] [--of OWNER]`. Nothing to release is no error."""
+    with wired(context) as wiring:
+        marks = wiring.world.marks
+        cluster = _cluster(context.options.cluster, wiring.topology)
+        found = may_release(cluster, marks.author, context.options.of, marks.all(), marks.now())
+        if isinstance(found, Refuse):
+            raise Refused(found.why, hint=found.hint)
+        for mark in found:
+            marks.apply(ClearMark(mark=mark))
+    lines = [f"{subject(mark)} is released; it was held by {mark.by}: {mark.reason}" for mark in found]
+    text = "\n".join(lines) or "nobody holds the pair"
+    return Answer(plain={"released": to_plain(found), "exit_code": 0}, text=lambda _: text)
+
+
+def _cluster(name: str | None, topology: Topology) -> str:
+    if name is None or name in topology.clusters:
+        return name or ""
+    raise UsageError(f"{topology.name} has no cluster {shown(name)}", hint=f"known: {', '.join(topology.clusters)}")
+
+
+def _span_s(text: str) -> float:
+    seconds = duration_s(text)
+    if not seconds:
+        raise UsageError(f"--for {shown(text)} is no time to hold for", hint="such as --for 4h; without it, until it is released")
+    return seconds
