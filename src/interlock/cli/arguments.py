@@ -185,6 +185,19 @@ def _add_watch(commands: Any) -> None:
     release.add_argument("--of", metavar="OWNER", help="end also the hold of this user@host: another's is not ended by habit")
     for each in (hold, release):
         each.add_argument("cluster", metavar="CLUSTER", nargs="?", help="the cluster that is worked on (default: the pair)")
+    watch = _command(
+        commands,
+        "watch",
+        "watch:watch",
+        "follow the pair and print what changes; acts only if told to",
+        "Follow the pair and print what changes, a line each; with --json, an object a line. Ends by SIGTERM or Ctrl-C, and exits 0 then.\n"
+        "With --act failover it starts the failover by itself: only of a writer that is dead at every look, with fencing in the topology,\n"
+        "with no hold, no mark and no unfinished run, and once in a block period.",
+    )
+    watch.add_argument("--every", default="1s", metavar="TIME", help="between two looks (default: 1s)")
+    watch.add_argument("--act", choices=("failover",), metavar="PLAYBOOK", help="failover: start it by itself (default: nothing)")
+    watch.add_argument("--after", default="5s", metavar="TIME", help="so long must the writer be dead at every look (default: 5s)")
+    watch.add_argument("--block", default="1h", metavar="TIME", help="no second act of any watch on the pair within it (default: 1h)")
 
 
 def _add_fleet(commands: Any) -> None:

@@ -1,0 +1,107 @@
+"""One look of `interlock watch`: the pair's status, the verdict on each master, and what they come to, a sentence for each subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from interlock.decisions.liveness import liveness
+from interlock.decisions.marks import failed_since, told
+from interlock.decisions.watching import Look
+from interlock.engine.status import StatusReport, status
+from interlock.model.liveness import Liveness, LivenessFacts, SeenFrom
+from interlock.model.marks import Mark, MarkKind
+from interlock.ports import RunHeader, VantagePoint, World
+
+AUTOMATIC = "watch-"
+"""How the names of the runs begin that a watch starts: by them any watcher knows when the last one was."""
+
+_LOOK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """`writer` as of the status; `was_writer` the cluster that was the writer when that was last known, for a writer that is gone."""
+
+    at: datetime
+    writer: str | None
+    was_writer: str | None
+    pair: StatusReport
+    masters: Mapping[str, LivenessFacts]
+    marks: tuple[Mark, ...]
+    can_fence: tuple[str, ...]
+    last_automatic: datetime | None
+
+
+def observe(world: World, runs: Sequence[RunHeader], was_writer: str | None) -> Observed:
+    """Everything bounded; StoreFailed if the store says nothing."""
+    pair = status(world)
+    marks = world.marks
+    automatic = [header.started_at for header in runs if header.run.startswith(AUTOMATIC)]
+    return Observed(
+        at=marks.now(),
+        writer=pair.writer,
+        was_writer=pair.writer or was_writer,
+        pair=pair,
+        masters=_verdicts(world),
+        marks=marks.all(),
+        can_fence=tuple(name for name in world.topology.clusters if world.fence_agents(name)),
+        last_automatic=max(automatic, default=None),
+    )
+
+
+def look_of(seen: Observed) -> Look:
+    """What of it the decision to act rests on. A pair with a writer that answers has nobody to be failed over from."""
+    gone = seen.was_writer
+    verdict = seen.masters.get(gone or "")
+    return Look(
+        writer=gone,
+        state=verdict.state if verdict is not None and seen.writer is None else Liveness.ALIVE,
+        can_fence=gone in seen.can_fence,
+        in_the_way=_in_the_way(seen),
+        since_act_s=None if seen.last_automatic is None else (seen.at - seen.last_automatic).total_seconds(),
+    )
+
+
+def said_of(seen: Observed) -> dict[str, str]:
+    """A sentence for each subject, without what always moves: two looks that say the same read the same."""
+    pair = seen.pair
+    said = {"writer": f"{seen.writer} takes the writes" if seen.writer else "no single writer is seen"}
+    said |= {
+        name: f"{facts.state.value}: {facts.why}" if facts.state is not Liveness.ALIVE else "alive" for name, facts in seen.masters.items()
+    }
+    for channel in pair.channels:
+        said[f"channel {channel.from_ or channel.source_address} to {channel.to}"] = (
+            "runs" if channel.running else f"does not run: {channel.error or 'stopped'}"
+        )
+    for route in pair.routes:
+        said[f"route {route.route}"] = route.error or f"leads to {' and '.join(route.leads_to) or 'nowhere'}"
+    said["runs"] = ", ".join(f"{run} is unfinished" for run in pair.unfinished_runs) or "none is unfinished"
+    said["marks"] = "; ".join(_mark(mark, seen.at) for mark in seen.marks) or "none"
+    return said
+
+
+def _mark(mark: Mark, now: datetime) -> str:
+    return told(mark, now) if mark.kind is MarkKind.HOLD else f"{mark.subject} {failed_since(mark)}"
+
+
+def _in_the_way(seen: Observed) -> str:
+    if seen.marks:
+        return "; ".join(_mark(mark, seen.at) for mark in seen.marks)
+    runs = seen.pair.unfinished_runs
+    return f"run {runs[0]} is unfinished" if runs else ""
+
+
+def _verdicts(world: World) -> dict[str, LivenessFacts]:
+    """From all places on all masters at once."""
+    points = [(name, point) for name in world.topology.clusters for point in world.vantage_points(name)]
+    found = world.gather([_looker(point) for _, point in points])
+    return {
+        str(name): liveness(name, [seen for (of, _), seen in zip(points, found, strict=True) if of == name])
+        for name in world.topology.clusters
+    }
+
+
+def _looker(point: VantagePoint) -> Callable[[], SeenFrom]:
+    return lambda: point.look(_LOOK_S)
