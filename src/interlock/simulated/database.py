@@ -88,6 +88,7 @@ def _no_channel(effect: ChannelEffect) -> None:
 @dataclass(slots=True, kw_only=True)
 class Database:
     """`on_turn` is called whenever it begins or ends to take writes, or to answer. `settings` is what a team's own SQL reads and sets.
+    `barred`: it was fenced from outside, and does not start.
     `sources` tells, for each server that it replicates from, how many transactions of that server's log it has been through.
     """
 
@@ -109,6 +110,7 @@ class Database:
     pending: list[Callable[[], None]] = field(default_factory=list)
     pending_of_clients: list[tuple[int, str]] = field(default_factory=list)
     channels: Callable[[], tuple[ChannelFacts, ...]] = tuple
+    barred: bool = False
     sources: dict[ServerName, Callable[[], int]] = field(default_factory=dict)
     change_channel: Callable[[ChannelEffect], None] = _no_channel
     acknowledging: list[Callable[[], bool]] = field(default_factory=list)
@@ -312,7 +314,9 @@ class Database:
         self.turned()
 
     def start(self, *, read_only: bool = True) -> None:
-        """As its option file says, whatever it was before."""
+        """As its option file says, whatever it was before. Nothing happens while it is barred."""
+        if self.barred:
+            return
         self.faults.down = False
         self.read_only = read_only
         self.turned()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from interlock.model.effects import ChannelEffect, RouteEffect, ServerEffect
+from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, ServerEffect
 from interlock.model.topology import (
     Access,
     Account,
@@ -21,6 +21,7 @@ from interlock.model.topology import (
 from interlock.simulated.clients import Client, Ledger
 from interlock.simulated.clock import SimulatedClock
 from interlock.simulated.database import Database, Flavor
+from interlock.simulated.fencing import Power
 from interlock.simulated.network import Network
 from interlock.simulated.outside import Programs
 from interlock.simulated.replication import Channel
@@ -37,13 +38,14 @@ class Sent:
 
     at_s: float
     process: str
-    effect: ServerEffect | ChannelEffect | RouteEffect
+    effect: ServerEffect | ChannelEffect | RouteEffect | FencingEffect
 
 
 @dataclass(slots=True, kw_only=True)
 class SimulatedPair:
     """`violations` are the broken promises, a sentence each, noted at the instant at which they broke. `excused` are servers that were
-    started unfenced, by no deed of Interlock's: what they do is the option file's fault, until Interlock fences them.
+    started unfenced, by no deed of Interlock's: what they do is the option file's fault, until Interlock fences them. `fencing` are each
+    cluster's ways of being fenced from outside, in their order.
     """
 
     clock: SimulatedClock
@@ -60,6 +62,7 @@ class SimulatedPair:
     on_sent: list[Callable[[Sent], None]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     excused: set[str] = field(default_factory=set)
+    fencing: dict[ClusterName, list[Power]] = field(default_factory=dict)
     replicas: dict[str, Database] = field(default_factory=dict)
     """Servers behind the pair (`replicas.py`): clients never reach them."""
 
@@ -104,6 +107,7 @@ def simulated_pair(clock: SimulatedClock | None = None, *, clients: int = 2, fla
         to_east=Channel(source=west, target=east),
         proxy=Proxy(clock=clock, databases={EAST: east, WEST: west}, leads_to=(EAST,), weights={EAST: "100", WEST: "70"}, network=network),
         network=network,
+        fencing={cluster: [Power(cluster=cluster, database=database)] for cluster, database in ((EAST, east), (WEST, west))},
     )
     for channel in (pair.to_west, pair.to_east):
         channel.connect()

@@ -8,10 +8,11 @@ from typing import TypeVar
 
 from interlock.engine.marks import PairMarks
 from interlock.errors import InterlockError
-from interlock.model.effects import ChannelEffect, RouteEffect, ServerEffect
-from interlock.model.topology import RouteName, ServerName, Topology
+from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, ServerEffect
+from interlock.model.topology import ClusterName, RouteName, ServerName, Topology
 from interlock.ports import FenceAgent, Marks, Outside, Prober, Route, Server, Store, VantagePoint
 from interlock.simulated.clients import SimulatedProber
+from interlock.simulated.fencing import SimulatedFencing
 from interlock.simulated.outside import SimulatedOutside
 from interlock.simulated.pair import Sent, SimulatedPair
 from interlock.simulated.process import SimulatedProcess
@@ -49,15 +50,13 @@ class SimulatedWorld:
     def marks(self) -> Marks:
         return PairMarks(self._store, self.topology.name, self._pair.clock, f"{self._process.name}@simulated")
 
-    def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]:
-        """The simulated pair has none."""
-        del cluster
-        return ()
-
     def vantage_points(self, cluster: str, /) -> tuple[VantagePoint, ...]:
         """The simulated pair has none."""
         del cluster
         return ()
+
+    def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]:
+        return tuple(SimulatedFencing(power, self._process, self._note) for power in self._pair.fencing[ClusterName(cluster)])
 
     @property
     def turn(self) -> AbstractContextManager[object]:
@@ -84,5 +83,5 @@ class SimulatedWorld:
         runs = self._store.runs(self.topology.name)
         return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
 
-    def _note(self, effect: ServerEffect | ChannelEffect | RouteEffect) -> None:
+    def _note(self, effect: ServerEffect | ChannelEffect | RouteEffect | FencingEffect) -> None:
         self._pair.note(Sent(at_s=self._pair.clock.monotonic_s(), process=self._process.name, effect=effect))
