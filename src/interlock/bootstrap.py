@@ -33,6 +33,7 @@ from interlock.servers.server import SqlServer
 from interlock.servers.trepctl import Replicator
 from interlock.stores.holder import this_author, this_holder
 from interlock.stores.open import open_store, state_folder
+from interlock.vantages.points import Doors, vantage_points
 
 R = TypeVar("R")
 
@@ -116,13 +117,21 @@ class RealWorld:
         return self._routes[spec.name]
 
     def vantage_points(self, cluster: str, /) -> tuple[VantagePoint, ...]:
-        del cluster
-        return ()
+        doors = Doors(
+            topology=self.topology,
+            clock=self._clock,
+            secrets=self._secrets.read,
+            outside=self.outside,
+            server=self.server,
+            route=self.route,
+            fence_agents=self.fence_agents(cluster),
+        )
+        return vantage_points(self.topology.clusters[ClusterName(cluster)], doors)
 
     def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]:
         spec = self.topology.clusters[ClusterName(cluster)]
         if spec.name not in self._fencing:
-            self._fencing[spec.name] = make_agents(spec, outside=self.outside, clock=self._clock, route=self.route)
+            self._fencing[spec.name] = make_agents(spec, topology=self.topology, outside=self.outside, clock=self._clock, route=self.route)
         return self._fencing[spec.name]
 
     @property

@@ -11,6 +11,7 @@ from interlock.actions import (
     events_hand_over,
     evidence,
     fencing,
+    liveness,
     logs_salvage,
     marks,
     pair_checks,
@@ -33,6 +34,7 @@ from interlock.playbook.catalogue import ActionSpec, Catalogue
 OWN: tuple[ActionSpec, ...] = (
     server_fence.SPEC,
     server_open.SPEC,
+    liveness.SPEC,
     *fencing.SPECS,
     *received.SPECS,
     *logs_salvage.SPECS,

@@ -193,11 +193,12 @@ def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
                 return done, seen
             case Refuse(why, hint):
                 raise StepFailed(why, hint=hint, step=bound.key)
-            case Wait(why, until, otherwise):
+            case Wait(why, until, otherwise, hint):
                 if deadline.is_over():
                     if otherwise is not None:
                         return _with_why(otherwise, why_not), seen
-                    raise StepFailed(f"{why} after {bound.limit_s:g}s", hint="raise its time, or find what holds it up", step=bound.key)
+                    hint = hint or "raise its time, or find what holds it up"
+                    raise StepFailed(f"{why} after {bound.limit_s:g}s", hint=hint, step=bound.key)
                 execution.observe(StepWaits(step=bound.key, why=why, left_s=deadline.left_s()))
                 execution.guard.renew()
                 if until is None:

@@ -85,7 +85,8 @@ class ChannelFacts:
     `using` is the dialect's word for how it finds its place at its source (`slave_pos`, `current_pos`, `auto_position`, `position`), empty
     if it is not known; `applied` is how far it is in the source's log. `received` is all that came from the source so far, applied or not,
     in the kind of position that the channel uses; None if the server does not tell. `idle`: the applier has read all of it, but for the
-    beginning of a transaction whose end never came.
+    beginning of a transaction whose end never came. `heard` changes whenever anything comes from the source, a heartbeat too; empty if the
+    server does not tell. `receiver_error` is the number of the receiver's last error, 0 if it has none.
     """
 
     server: ServerName
@@ -101,6 +102,8 @@ class ChannelFacts:
     applied: LogPoint | None = None
     received: Position | None = None
     idle: bool = False
+    heard: str = ""
+    receiver_error: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +196,8 @@ class EndpointState(StrEnum):
 class EndpointFacts:
     """One server as one proxy (or resolver, or host) of a route sees it. `raw` is what the driver needs to put it back exactly.
 
-    `pinned` names the clients' sessions that stay on this server whatever the route is told, until they end by themselves.
+    `pinned` names the clients' sessions that stay on this server whatever the route is told, until they end by themselves. `failing`: its
+    last check failed, though the proxy does not count it as unhealthy yet.
     """
 
     proxy: str
@@ -205,6 +209,7 @@ class EndpointFacts:
     queued: int
     raw: Mapping[str, str] = field(default_factory=dict)
     pinned: tuple[str, ...] = ()
+    failing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

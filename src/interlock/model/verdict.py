@@ -40,12 +40,13 @@ class Act:
 class Wait:
     """Not yet. With `until`, the server blocks until then; otherwise the engine looks again after a pause.
 
-    When the step's time is over it has failed, unless `otherwise` says what it is then.
+    When the step's time is over it has failed, unless `otherwise` says what it is then. `hint` is for a person then.
     """
 
     why: str
     until: Applied | None = None
     otherwise: Done | None = None
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

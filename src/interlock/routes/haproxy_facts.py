@@ -19,6 +19,9 @@ from interlock.routes.haproxy_settings import HAProxySettings, HoldBy
 _MAINTENANCE = 0x01 | 0x02 | 0x20 | 0x40
 _DRAIN = 0x08 | 0x10
 
+_FAILED = "2"
+"""Of srv_check_result: 0 unknown, 1 neutral, 2 failed, 3 passed (management guide 9.3, `show servers state`)."""
+
 _HOLD = re.compile(r"proc\.hold: type=\w+ value=<(\d+)>")
 
 
@@ -93,6 +96,7 @@ def _endpoint(settings: HAProxySettings, proxy: str, state: Mapping[str, str], s
             "backup": stat["bck"] or "0",
             "hold": str(int(held)),
         },
+        failing=word != "maint" and state.get("srv_check_result") == _FAILED,
     )
 
 

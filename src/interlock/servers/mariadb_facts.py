@@ -96,6 +96,11 @@ def received(row: Row, source: ServerName | None) -> Position | None:
     return file_positions.received(source, row.get("Master_Log_File"), row.get("Read_Master_Log_Pos"))
 
 
+def _heard(row: Row) -> str:
+    """How far the receiver has read, and how many heartbeats it had (MariaDB KB "SHOW REPLICA STATUS", Slave_received_heartbeats)."""
+    return " ".join(text_of(row.get(key)) for key in ("Master_Log_File", "Read_Master_Log_Pos", "Slave_received_heartbeats")).strip()
+
+
 def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> ChannelFacts:
     """One row of SHOW ALL SLAVES STATUS. A receiver's error stands before an applier's."""
     address = address_of(row)
@@ -116,4 +121,6 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> Chan
         applied=applied_point(row) if row.get("Relay_Master_Log_File") else None,
         received=received(row, source),
         idle=file_positions.is_idle(row.get("Slave_SQL_Running_State")),
+        heard=_heard(row),
+        receiver_error=int(text_of(row.get("Last_IO_Errno")) or 0),
     )

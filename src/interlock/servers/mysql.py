@@ -130,11 +130,13 @@ class MySQL:
 
     def channels(self, pool: Pool, pair: Sequence[ServerSpec]) -> tuple[ChannelFacts, ...]:
         rows = [mysql_facts.modern(row) for row in pool.rows(self.words.channels)]
-        workers: tuple[Row, ...] = ()
-        if any(row.get("Last_SQL_Error") for row in rows):
-            results = pool.session(Purpose.WITNESS).run((mysql_facts.WORKER_ERRORS,), bound_s=READ_BOUND_S, harmless=_NO_PERFORMANCE_SCHEMA)
-            workers = tuple(row for result in results for row in result.rows)
-        return tuple(mysql_facts.channel(pool.spec.name, row, pair=pair, workers=workers) for row in rows)
+        workers = _instrumented(pool, mysql_facts.WORKER_ERRORS) if any(row.get("Last_SQL_Error") for row in rows) else ()
+        beats = _instrumented(pool, mysql_facts.HEARTBEATS) if rows else ()
+        counts = {text_of(row["channel"]): text_of(row["heartbeats"]) for row in beats}
+        return tuple(
+            mysql_facts.channel(pool.spec.name, row, pair=pair, workers=workers, heartbeats=counts.get(text_of(row["Channel_Name"]), ""))
+            for row in rows
+        )
 
     def sessions(self, pool: Pool) -> tuple[Row, ...]:
         return pool.rows(mysql_facts.SESSIONS)
@@ -204,6 +206,12 @@ class MySQL:
         _, log, channels = results
         points = {mysql_facts.address_of(row): mysql_facts.applied_point(row) for row in map(mysql_facts.modern, channels.rows)}
         return file_positions.position(server, log.rows, {one.name: points.get(one.address) for one in self.follows})
+
+
+def _instrumented(pool: Pool, statement: str) -> tuple[Row, ...]:
+    """Rows of the performance schema; none where it is switched off."""
+    results = pool.session(Purpose.WITNESS).run((statement,), bound_s=READ_BOUND_S, harmless=_NO_PERFORMANCE_SCHEMA)
+    return tuple(row for result in results for row in result.rows)
 
 
 def _greets(version: str) -> bool:

@@ -32,6 +32,7 @@ WORKER_ERRORS = (
     "SELECT channel_name AS channel, worker_id AS worker, last_error_number AS number, last_error_message AS message "
     "FROM performance_schema.replication_applier_status_by_worker WHERE last_error_number <> 0 ORDER BY worker_id"
 )
+HEARTBEATS = "SELECT channel_name AS channel, count_received_heartbeats AS heartbeats FROM performance_schema.replication_connection_status"
 _FILTERS = (
     "Replicate_Do_DB",
     "Replicate_Ignore_DB",
@@ -132,8 +133,11 @@ def received(row: Row, source: ServerName | None) -> Position | None:
     return file_positions.received(source, row.get("Source_Log_File"), row.get("Read_Source_Log_Pos"))
 
 
-def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers: Sequence[Row]) -> ChannelFacts:
-    """One modern row. A receiver's error stands before an applier's; the coordinator's words only point to its workers', which follow."""
+def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers: Sequence[Row], heartbeats: str = "") -> ChannelFacts:
+    """One modern row. A receiver's error stands before an applier's; the coordinator's words only point to its workers', which follow.
+
+    `heartbeats` is how many its receiver had so far.
+    """
     address, name = address_of(row), text_of(row["Channel_Name"])
     source = next((one.name for one in pair if address in one.addresses), None)
     lag = row["Seconds_Behind_Source"]
@@ -153,4 +157,6 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers
         applied=applied_point(row),
         received=received(row, source),
         idle=file_positions.is_idle(row.get("Replica_SQL_Running_State")),
+        heard=" ".join(filter(None, (text_of(row.get("Source_Log_File")), text_of(row.get("Read_Source_Log_Pos")), heartbeats))),
+        receiver_error=int(text_of(row.get("Last_IO_Errno")) or 0),
     )
