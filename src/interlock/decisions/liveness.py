@@ -123,9 +123,10 @@ def remedy(facts: LivenessFacts, other: str) -> str:
 def may_settle(facts: LivenessFacts) -> bool:
     """Whether a look a moment later may say that it is dead after all: somebody has not noticed yet, or still reads what came before."""
     views = _views(facts.seen)
-    if facts.state is Liveness.CUT_OFF:
-        return True  # of a server that was ended under load, a receiver still empties its socket
-    return facts.state is Liveness.UNKNOWN and View.STALE in views and views.isdisjoint({View.RUNS, View.HANGS})
+    if not views.isdisjoint({View.RUNS, View.HANGS}):
+        return False
+    # Of a server that was ended under load a receiver still empties its socket: it looks cut off from here, for a moment.
+    return facts.state is Liveness.CUT_OFF or (facts.state is Liveness.UNKNOWN and View.STALE in views)
 
 
 def witnesses(seen: Sequence[SeenFrom]) -> tuple[SeenFrom, ...]:

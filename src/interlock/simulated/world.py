@@ -18,6 +18,7 @@ from interlock.simulated.pair import Sent, SimulatedPair
 from interlock.simulated.process import SimulatedProcess
 from interlock.simulated.route import SimulatedRoute
 from interlock.simulated.server import SimulatedServer
+from interlock.simulated.vantages import simulated_vantages
 
 R = TypeVar("R")
 
@@ -51,9 +52,9 @@ class SimulatedWorld:
         return PairMarks(self._store, self.topology.name, self._pair.clock, f"{self._process.name}@simulated")
 
     def vantage_points(self, cluster: str, /) -> tuple[VantagePoint, ...]:
-        """The simulated pair has none."""
-        del cluster
-        return ()
+        watched = self.topology.clusters[ClusterName(cluster)].master.name
+        (other,) = self.topology.other_masters(watched)
+        return simulated_vantages(self._pair.database(watched), self._pair.database(other), self._process)
 
     def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]:
         return tuple(SimulatedFencing(power, self._process, self._note) for power in self._pair.fencing[ClusterName(cluster)])
