@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from interlock.actions.liveness import look_at
 from interlock.decisions.following import channel_of, is_broken
+from interlock.decisions.liveness import remedy
 from interlock.errors import DriverError
 from interlock.model.facts import ChannelFacts, ReplicaFacts, RouteFacts, ServerFacts, SessionFacts, WriteFacts
-from interlock.model.topology import ServerName, ServerSpec
+from interlock.model.liveness import LivenessFacts
+from interlock.model.topology import ServerName, ServerSpec, Topology
 from interlock.ports import World
 
 R = TypeVar("R")
+
+_VERDICT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +31,7 @@ class FenceStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterStatus:
-    """None: not known, because the server did not answer. `fence` is None too while it is open."""
+    """None: not known, because the server did not answer. `fence` is None too while it is open. `liveness` is asked for only then."""
 
     reachable: bool
     flavor: str | None = None
@@ -38,6 +43,7 @@ class ClusterStatus:
     sessions: int | None = None
     open_transactions: int | None = None
     error: str = ""
+    liveness: LivenessFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +102,7 @@ class _Looked:
     channels: tuple[ChannelFacts, ...] | None = None
     sessions: tuple[SessionFacts, ...] | None = None
     errors: list[DriverError] = field(default_factory=list)
+    liveness: LivenessFacts | None = None
 
 
 def status(world: World) -> StatusReport:
@@ -104,10 +111,14 @@ def status(world: World) -> StatusReport:
     problems: list[Mapping[str, str]] = []
     masters = [master.name for master in topology.masters()]
     looked = dict(zip(masters, world.gather([_looker(world, name) for name in masters]), strict=True))
+    for name, seen in looked.items():
+        if seen.writes is None:
+            seen.liveness = look_at(world, topology.server(name).cluster, _VERDICT_S)
     replicas = world.gather([_replica_looker(world, spec) for spec in topology.replicas()])
     routes = world.gather([_route_looker(world, name) for name in topology.routes])
     for seen in looked.values():
         problems += [{"what": error.message, "hint": error.hint} for error in seen.errors[:1]]
+    problems += [_verdict(seen.liveness, masters, topology) for seen in looked.values() if seen.liveness is not None]
     open_now = [name for name, seen in looked.items() if seen.writes is not None and not seen.writes.read_only]
     unfinished = world.unfinished_runs()
     if len(open_now) > 1:
@@ -135,6 +146,15 @@ def status(world: World) -> StatusReport:
         problems=tuple(problems),
         replicas=tuple(replicas),
     )
+
+
+def _verdict(facts: LivenessFacts, masters: Sequence[ServerName], topology: Topology) -> Mapping[str, str]:
+    """What everybody who looks at it makes of a master that does not answer."""
+    other = next(cluster for cluster in (topology.server(name).cluster for name in masters) if cluster != facts.cluster)
+    return {
+        "what": facts.why,
+        "hint": remedy(facts, other) or f"`interlock plan failover -i to={other}`, then `interlock failover --to {other}`",
+    }
 
 
 def _why_no_writer(looked: Mapping[ServerName, _Looked], unfinished: Sequence[str]) -> str:
@@ -201,6 +221,7 @@ def _cluster(seen: _Looked) -> ClusterStatus:
         sessions=len(seen.sessions) if seen.sessions is not None else None,
         open_transactions=sum(s.transaction_s is not None for s in seen.sessions) if seen.sessions is not None else None,
         error=seen.errors[0].message if seen.errors else "",
+        liveness=seen.liveness,
     )
 
 

@@ -41,7 +41,7 @@ def _clusters(report: StatusReport, width: int) -> str:
         [
             name,
             _role(name, cluster, report.writer),
-            f"{cluster.flavor or _UNKNOWN} {cluster.version or ''}".strip() if cluster.reachable else "does not answer",
+            f"{cluster.flavor or _UNKNOWN} {cluster.version or ''}".strip() if cluster.reachable else _silent(cluster),
             _writes(cluster),
             cluster.position or _UNKNOWN,
             _count(cluster.sessions),
@@ -50,6 +50,10 @@ def _clusters(report: StatusReport, width: int) -> str:
         for name, cluster in report.clusters.items()
     ]
     return table(columns, rows, width)
+
+
+def _silent(cluster: ClusterStatus) -> str:
+    return "does not answer" if cluster.liveness is None else f"does not answer: {cluster.liveness.state.value}"
 
 
 def _role(name: str, cluster: ClusterStatus, writer: str | None) -> str:

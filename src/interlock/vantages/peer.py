@@ -53,7 +53,7 @@ def judged(first: ChannelFacts | None, now: ChannelFacts | None, within_s: float
     if word == "yes":
         return Sight(View.STALE, f"it counts as connected, and nothing came within {within_s:g}s")
     if word in _CONNECTS and now.receiver_error in _NO_CONNECTION:
-        return Sight(View.CUT, now.error)
+        return Sight(View.CUT, now.error.rpartition("message: ")[2])
     if word in _CONNECTS:
         return Sight(View.STALE, f"it connects; {now.error or 'to no avail so far'}")
     return Sight(View.UNKNOWN, f"its receiver does not run{f': {now.error}' if now.error else ''}")

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from interlock.engine.status import ChannelStatus, ClusterStatus, FenceStatus, RouteStatus, StatusReport
+from interlock.model.liveness import Liveness, LivenessFacts
+from interlock.model.topology import ClusterName
 from interlock.ports import RunHeader
 from interlock.report.runs_text import rows_of, runs_text
 from interlock.report.status_text import status_text
@@ -13,6 +16,7 @@ _OPEN = ClusterStatus(
     reachable=True, flavor="mariadb", version="10.11.6", read_only=False, position="1-1-9", sessions=3, open_transactions=1
 )
 _DOWN = ClusterStatus(reachable=False, error="no answer")
+_DEAD = replace(_DOWN, liveness=LivenessFacts(cluster=ClusterName("west"), state=Liveness.DEAD, why="west is dead: refused here"))
 
 
 def _status(**changed: object) -> str:
@@ -80,3 +84,7 @@ def test_a_run_can_be_taken_up_while_it_has_no_outcome_or_is_halted(outcome: str
 
 def test_no_runs_is_said() -> None:
     assert runs_text((), 80) == "no runs yet"
+
+
+def test_a_master_that_does_not_answer_is_told_with_its_verdict() -> None:
+    assert "does not answer: dead" in _status(clusters={"east": _OPEN, "west": _DEAD})
