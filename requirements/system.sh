@@ -12,6 +12,7 @@ need mariadb-binlog mariadb-client
 need haproxy haproxy
 need etcd etcd-server # the tests of the store in etcd
 need ip iproute2 # the tests of cut links: a network namespace for each host
+need nft nftables # the tests of a port that a firewall closes
 need faketime faketime # the tests of a clock that is off
 need sshd openssh-server # the tests of commands on another host
 need named bind9 # the tests of DNS routes
@@ -19,6 +20,7 @@ need nsupdate bind9-dnsutils # what an operator would do by hand
 need knotd knot # the same, another make
 need arping iputils-arping # the tests of virtual addresses
 need sudo sudo # the same, where `ip` is run by it
+need nft nftables # the tests of ports that are closed on their host
 if ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then missing+=(python3-venv); fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 

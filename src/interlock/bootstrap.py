@@ -131,7 +131,7 @@ class RealWorld:
     def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]:
         spec = self.topology.clusters[ClusterName(cluster)]
         if spec.name not in self._fencing:
-            self._fencing[spec.name] = make_agents(spec, outside=self.outside, clock=self._clock, route=self.route)
+            self._fencing[spec.name] = make_agents(spec, topology=self.topology, outside=self.outside, clock=self._clock, route=self.route)
         return self._fencing[spec.name]
 
     @property

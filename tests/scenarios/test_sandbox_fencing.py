@@ -32,8 +32,8 @@ def running_pair(request: pytest.FixtureRequest) -> Sandbox:
 
 
 def agent_of(sandbox: Sandbox) -> FenceAgent:
-    cluster = read_topology(Path(sandbox.topology)).clusters[ClusterName("east")]
-    (made,) = make_agents(cluster, outside=Here(CLOCK), clock=CLOCK, route=_no_route)
+    topology = read_topology(Path(sandbox.topology))
+    (made,) = make_agents(topology.clusters[ClusterName("east")], topology=topology, outside=Here(CLOCK), clock=CLOCK, route=_no_route)
     return made
 
 

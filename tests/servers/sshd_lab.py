@@ -35,7 +35,8 @@ class Sshd:
 
 
 @contextmanager
-def sshd(folder: Path) -> Iterator[Sshd]:
+def sshd(folder: Path, more: str = "") -> Iterator[Sshd]:
+    """`more` are lines of its configuration, each with its end."""
     address = f"{network()}.7"
     for key in ("host", "user", "stranger"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", key, "-f", str(folder / key)], check=True)
@@ -45,7 +46,7 @@ def sshd(folder: Path) -> Iterator[Sshd]:
     folder.joinpath("config").write_text(
         f"ListenAddress {address}:2222\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\n"
         "PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-        "UsePAM no\nPidFile none\nUseDNS no\nSubsystem sftp internal-sftp\n"
+        f"UsePAM no\nPidFile none\nUseDNS no\nSubsystem sftp internal-sftp\n{more}"
     )
     Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own, hard-wired, and made by the system's service otherwise
     user = subprocess.run(["id", "-un"], check=True, capture_output=True, text=True).stdout.strip()

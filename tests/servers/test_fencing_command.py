@@ -9,16 +9,12 @@ import pytest
 
 from interlock.clock import SystemClock
 from interlock.errors import BoundReached, StatementFailed
-from interlock.fencing.registry import make_agents, names_of
-from interlock.hosts.local import Here
+from interlock.fencing.registry import names_of
 from interlock.model.effects import FenceOutside, ReleaseOutside
-from interlock.model.topology import Access, Account, ClusterName, ClusterSpec, ServerName, ServerSpec
-from interlock.ports import FenceAgent, Route
+from interlock.ports import FenceAgent
+from servers.fencing_parts import EAST, agent_of
 
 CLOCK = SystemClock()
-EAST = ClusterName("east")
-ACCESS = Access(account=Account(user="u", password=None), tls=None)
-MASTER = ServerSpec(name=ServerName("east"), cluster=EAST, host="127.0.0.1", port=3306, access=ACCESS)
 
 
 def hook(folder: Path, text: str) -> str:
@@ -29,20 +25,8 @@ def hook(folder: Path, text: str) -> str:
 
 
 def agent(program: str, **settings: object) -> FenceAgent:
-    said = {
-        "type": "command",
-        "fence": (program, "off", "{cluster}"),
-        "show": (program, "show", "{cluster}"),
-        "fenced": "off",
-        "within": 5.0,
-    }
-    cluster = ClusterSpec(name=EAST, master=MASTER, fencing=({**said, **settings},))
-    (made,) = make_agents(cluster, outside=Here(CLOCK), clock=CLOCK, route=_no_route)
-    return made
-
-
-def _no_route(name: str) -> Route:
-    raise KeyError(name)
+    said = {"type": "command", "fence": (program, "off", "{cluster}"), "show": (program, "show", "{cluster}"), "fenced": "off"}
+    return agent_of({**said, **settings})
 
 
 def fence(within_s: float = 5.0) -> FenceOutside:

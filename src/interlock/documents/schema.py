@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from interlock.documents.fencing_fields import FENCING_FIELDS, FENCING_TYPES
 from interlock.documents.fields import Field, Kind
 from interlock.documents.topology_fields import (
     ACCESS_FIELDS,
     CLUSTER_FIELDS,
-    FENCING_FIELDS,
-    FENCING_TYPES,
     ROUTE_FIELDS,
     SEGMENT_FIELDS,
     TLS_FIELDS,

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import cast
 
 from interlock.documents.check import Checking, a_kind_of, check_fields, check_name
+from interlock.documents.fencing_fields import FENCING_FIELDS, FENCING_TYPES, check_fencing
 from interlock.documents.fields import Field
 from interlock.documents.problems import At, Problems, nearest, shown
 from interlock.documents.topology_access import HOST, access_of, given_access, is_place, ssh_of
 from interlock.documents.topology_fields import (
     CLUSTER_FIELDS,
-    FENCING_FIELDS,
-    FENCING_TYPES,
     ROUTE_FIELDS,
     SEGMENT_FIELDS,
     TOPOLOGY_FIELDS,
@@ -81,6 +80,7 @@ def _topology(root: Node, checking: Checking, route_types: RouteTypes) -> Topolo
     routes = {
         RouteName(name): _route(name, node, route_types, checking) for name, node in _named(root, "routes", "route", checking).items()
     }
+    check_fencing(cluster_nodes, {str(name): route.kind for name, route in routes.items() if route is not None}, checking)
     segments = _segments(_named(root, "segments", "segment", checking), tuple(routes), checking)
     if checking.problems.found:
         return None

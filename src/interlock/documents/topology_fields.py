@@ -53,21 +53,6 @@ SSH_FIELDS = (
     Field(name="key", kind=Kind.TEXT, doc="file with the private key"),
     Field(name="known_hosts", kind=Kind.TEXT, doc="file with the hosts' keys; the user's own if it is left out"),
 )
-FENCING_TYPES: RouteTypes = {
-    "service": (Field(name="unit", kind=Kind.TEXT, required=True, doc="the systemd unit to stop and bar from starting, by ssh"),),
-    "command": (
-        Field(name="fence", kind=Kind.ARGV, required=True, doc="the command that fences the cluster"),
-        Field(name="show", kind=Kind.ARGV, required=True, doc="the command that tells the state"),
-        Field(name="fenced", kind=Kind.TEXT, required=True, doc="what `show` prints when it is fenced"),
-        Field(name="release", kind=Kind.ARGV, doc="the command that takes it back"),
-        Field(name="whole", kind=Kind.FLAG, default=True, doc="false: it closes one way to the server only, and does not prove it closed"),
-    ),
-}
-FENCING_FIELDS = (
-    Field(name="type", kind=Kind.TEXT, required=True, doc="which way to fence"),
-    Field(name="name", kind=Kind.SERVER, doc="what it is called; its type if it is left out"),
-    Field(name="within", kind=Kind.DURATION, default=5.0, doc="how long one command of it may take"),
-)
 CHANNEL_FIELDS = (
     Field(name="type", kind=Kind.TEXT, required=True, choices=("tungsten",), doc="tungsten: Tungsten Replicator, by its trepctl"),
     Field(name="service", kind=Kind.TEXT, required=True, doc="the service that it applies here: the other side's"),

@@ -11,7 +11,7 @@ from typing import cast
 
 from interlock.errors import DriverError, StatementFailed
 from interlock.fencing.bounds import program_s
-from interlock.fencing.parts import FencingParts, FencingType
+from interlock.fencing.parts import FencingParts, FencingType, must_be_known
 from interlock.model.effects import FenceOutside, FencingEffect, ReleaseOutside, RunCommand
 from interlock.model.facts import CommandResult
 from interlock.model.fencing import AgentFacts
@@ -66,11 +66,7 @@ class CommandAgent:
         return () if argv is None else (RunCommand(argv=argv, within_s=program_s(self.within_s, within_s)),)
 
     def _must_be_releasable(self, seen: AgentFacts) -> None:
-        if seen.fenced is None:
-            raise StatementFailed(
-                f"{self.name} can't put {self.cluster} back as it was: before the fence it could not tell how that was",
-                hint="look, and release it by hand if it shall run again",
-            )
+        must_be_known(seen)
         if not seen.fenced and self.release is None:
             raise StatementFailed(
                 f"{self.name} can't release {self.cluster}: the topology has no `release` for it", hint="by hand, or add `release`"

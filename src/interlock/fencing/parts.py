@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from interlock.clock import Clock
-from interlock.model.topology import ClusterSpec
+from interlock.errors import StatementFailed
+from interlock.fencing.on_host import OnHost
+from interlock.model.fencing import AgentFacts
+from interlock.model.topology import ClusterSpec, RouteName
 from interlock.ports import FenceAgent, Outside, Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FencingParts:
-    """For one way of one cluster. `settings` were checked against the type's fields; `route` finds a route of the pair by its name."""
+    """For one way of one cluster. `settings` were checked against the type's fields; `route` finds a route of the pair by its name,
+    `routes` has the type of each.
+    """
 
     name: str
     settings: Mapping[str, object]
@@ -20,10 +25,15 @@ class FencingParts:
     outside: Outside
     clock: Clock
     route: Callable[[str], Route]
+    routes: Mapping[RouteName, str]
 
     def text(self, key: str) -> str | None:
         value = self.settings.get(key)
         return None if value is None else str(value)
+
+    def on_host(self) -> OnHost:
+        sudo = self.settings.get("sudo") is True
+        return OnHost(cluster=self.cluster.name, outside=self.outside, clock=self.clock, sudo=sudo, within_s=self.within_s())
 
     def within_s(self) -> float:
         return float(str(self.settings.get("within") or 5.0))
@@ -36,3 +46,12 @@ class FencingType:
     name: str
     summary: str
     make: Callable[[FencingParts], FenceAgent]
+
+
+def must_be_known(seen: AgentFacts) -> None:
+    """StatementFailed if it could not tell how it was before the fence: what a person had closed must not be opened."""
+    if seen.fenced is None:
+        raise StatementFailed(
+            f"{seen.agent} can't put {seen.cluster} back as it was: before the fence it could not tell how that was",
+            hint="look, and release it by hand if it shall run again",
+        )
