@@ -20,7 +20,6 @@ need nsupdate bind9-dnsutils # what an operator would do by hand
 need knotd knot # the same, another make
 need arping iputils-arping # the tests of virtual addresses
 need sudo sudo # the same, where `ip` is run by it
-need nft nftables # the tests of ports that are closed on their host
 if ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then missing+=(python3-venv); fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
