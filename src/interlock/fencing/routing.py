@@ -96,13 +96,18 @@ class RouteAgent:
         return RestoreRoute(route=now.route, seen=replace(now, endpoints=self._told(closed, kind)))
 
     def _back(self, seen: AgentFacts, now: Mapping[str, RouteFacts] | None) -> tuple[tuple[Route, RestoreRoute], ...]:
-        """The endpoints that lead to the cluster as they were; what leads elsewhere as it is now."""
+        """The endpoints that lead to the cluster as they were; what leads elsewhere as it is now.
+
+        Nothing of a route that was led elsewhere meanwhile: a flip of the route is the one to lead clients back.
+        """
         orders = []
         for route, kind in self.routes:
             if str(route.name) not in seen.raw:
                 continue
             then = from_plain(json.loads(seen.raw[str(route.name)]), RouteFacts)
             stands = then if now is None else now[str(route.name)]
+            if set(stands.leads_to) - {self.cluster} and not set(then.leads_to) - {self.cluster}:
+                continue
             was = {(e.proxy, e.endpoint): e for e in _of(then, self.cluster)}
             mixed = tuple(was.get((e.proxy, e.endpoint), e) for e in stands.endpoints)
             orders.append((route, RestoreRoute(route=route.name, seen=replace(stands, endpoints=self._told(mixed, kind)))))
