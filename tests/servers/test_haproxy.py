@@ -215,6 +215,20 @@ def test_a_backup_server_gets_clients_only_when_no_other_can(folder: Path, serve
         assert greeted_by(proxy.clients) == "b"
 
 
+def test_a_server_whose_last_check_failed_is_told_before_it_counts_as_down(folder: Path, servers: dict[str, tuple[str, int]]) -> None:
+    patient = "check inter 20ms fall 10000"
+    address = (servers["a"][0], 13307)
+    with (
+        socket.create_server(address) as listening,
+        haproxy(folder, {**servers, "a": address}, options={"a": patient, "b": patient}) as proxy,
+    ):
+        writes = route(f"unix:{proxy.path}")
+        CLOCK.sleep(0.2)  # a server that was never up goes down at its first failed check
+        listening.close()
+        CLOCK.sleep(0.2)
+        assert [(e.healthy, e.failing) for e in writes.facts().endpoints] == [(True, True), (True, False)]
+
+
 def test_a_server_of_weight_zero_takes_nobody(proxies: tuple[Proxy, Proxy]) -> None:
     tell(proxies[0], "set weight db/a 0")
     assert route(proxies[0].path).facts().leads_to == ()
