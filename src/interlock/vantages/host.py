@@ -34,7 +34,8 @@ _SSH_S = 0.1
 
 
 def visit(outside: Outside, cluster: ClusterName, *, port: int, unit: str | None) -> Callable[[float], Sight]:
-    """How to look on the host of `cluster`."""
+    """How to look on the host of `cluster`. A unit without a suffix is a service."""
+    unit = f"{unit}.service" if unit and "." not in unit else unit
     argv = ("systemctl", "show", "--property=LoadState,ActiveState,MainPID", unit) if unit else ("sh", "-c", _PROCESSES, "sh", str(port))
 
     def see(within_s: float) -> Sight:
