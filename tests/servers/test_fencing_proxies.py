@@ -67,7 +67,7 @@ def two(nodes: Fleet) -> Fleet:
 def reaches_east(pair: Sandbox) -> bool:
     try:
         with closing(sql.connect_as_client(pair, read_timeout_s=2)) as client:
-            return sql.value(client, "SELECT @@server_id") == 1
+            return bool(sql.value(client, "SELECT @@server_id") == 1)
     except pymysql.err.OperationalError:
         return False
 

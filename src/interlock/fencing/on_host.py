@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from interlock.clock import Clock, Deadline
 from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable
@@ -14,6 +14,16 @@ from interlock.model.topology import ClusterName
 from interlock.ports import Outside
 
 _LEAST_S = 0.1
+_SILENT_S = 10.0
+"""So long a host that was silent is taken to be so still: a fencing looks again and again, and each look would wait for its whole bound."""
+
+
+@dataclass(slots=True)
+class Silence:
+    """What was last heard of a host that does not answer, and until when that is taken for granted."""
+
+    until_s: float = 0.0
+    error: Unreachable | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +35,7 @@ class OnHost:
     clock: Clock
     sudo: bool
     within_s: float
+    silence: Silence = field(default_factory=Silence)
 
     def order(self, *words: str, exits: tuple[int, ...] = (0,), as_root: bool = True) -> RunCommand:
         argv = ("sudo", "-n", *words) if self.sudo and as_root else words
@@ -38,7 +49,7 @@ class OnHost:
     def look(self, order: RunCommand) -> CommandResult:
         """Unreachable if the host is silent: a question leaves nothing behind."""
         try:
-            result = self.outside.run(order)
+            result = self._run(order)
         except OutcomeUnknown as unknown:
             raise Unreachable(unknown.message, hint=unknown.hint) from unknown
         if not isinstance(result, CommandResult):
@@ -53,7 +64,19 @@ class OnHost:
                 raise OutcomeUnknown(
                     f"host of {self.cluster}: {within_s:g}s were over before {shlex.join(order.argv)}", hint="look at how it stands"
                 )
-            self.outside.run(replace(order, within_s=min(order.within_s, deadline.left_s())))
+            self._run(replace(order, within_s=min(order.within_s, deadline.left_s())))
+
+    def _run(self, order: RunCommand) -> object:
+        silence = self.silence
+        if silence.error is not None and self.clock.monotonic_s() < silence.until_s:
+            raise Unreachable(silence.error.message, hint=silence.error.hint) from silence.error
+        try:
+            result = self.outside.run(order)
+        except Unreachable as error:
+            silence.until_s, silence.error = self.clock.monotonic_s() + _SILENT_S, error
+            raise
+        silence.error = None
+        return result
 
     def script(self, orders: Sequence[RunCommand]) -> tuple[str, ...]:
         return tuple(line for order in orders for line in self.outside.script(order))
