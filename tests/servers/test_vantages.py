@@ -310,3 +310,23 @@ def test_each_look_is_bounded_by_itself(lab: Lab) -> None:
             os.kill(west, signal.SIGCONT)
     assert views(seen)[VantageKind.PEER] is View.UNKNOWN
     assert max(each.ms for each in seen.master.seen) < 1500
+
+
+def test_a_receiver_that_gave_up_is_a_witness_beside_a_host_that_refuses_now(mysql_lab: Lab) -> None:
+    """MySQL's receiver tries SOURCE_RETRY_COUNT times, then its thread ends."""
+    _try_times(mysql_lab, 1)
+    with killed(mysql_lab):
+        try:
+            deadline = Deadline.after(CLOCK, 10)
+            while views(seen := mysql_lab.verdict())[VantageKind.PEER] is View.CUT:
+                assert not deadline.is_over(), "it does not give up"
+                CLOCK.sleep(0.2)
+        finally:
+            _try_times(mysql_lab, 100)
+    assert views(seen)[VantageKind.PEER] is View.GAVE_UP
+    assert seen.master.state is Liveness.DEAD, seen.master
+
+
+def _try_times(lab: Lab, times: int) -> None:
+    for word in ("STOP REPLICA", f"CHANGE REPLICATION SOURCE TO SOURCE_RETRY_COUNT={times}", "START REPLICA"):
+        sql.query(lab.sandbox, "west", word)

@@ -130,8 +130,9 @@ def may_settle(facts: LivenessFacts) -> bool:
 
 
 def witnesses(seen: Sequence[SeenFrom]) -> tuple[SeenFrom, ...]:
-    """Those that would testify that it is dead."""
-    return tuple(each for each in seen if each.view in AGREES and (each.kind, each.view) != (VantageKind.HOST, View.SILENT))
+    """Those that would testify that it is dead. Who gave up may have done so long ago: that counts only beside a host that says it now."""
+    agreeing = AGREES if View.CLOSED not in _views(seen) else AGREES | {View.GAVE_UP}
+    return tuple(each for each in seen if each.view in agreeing and (each.kind, each.view) != (VantageKind.HOST, View.SILENT))
 
 
 def are_independent(one: SeenFrom, other: SeenFrom) -> bool:
@@ -164,6 +165,7 @@ _PHRASES = {
     (VantageKind.HERE, View.SILENT): "silent {vantage}",
     (VantageKind.PEER, View.CONNECTED): "{vantage} gets data from it",
     (VantageKind.PEER, View.CUT): "{vantage} can't connect",
+    (VantageKind.PEER, View.GAVE_UP): "{vantage} could not connect and gave up",
     (VantageKind.PROXY, View.CUT): "{vantage} can't reach it",
     (VantageKind.HOST, View.RUNS): "it runs on {vantage}",
     (VantageKind.HOST, View.STOPPED): "it does not run on {vantage}",

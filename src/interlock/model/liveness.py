@@ -29,6 +29,7 @@ class View(StrEnum):
     CONNECTED = "connected"  # data came from it a moment ago
     STALE = "stale"  # it was reached from there; nothing tells that it still is
     CUT = "cut"  # no connection can be made to it from there
+    GAVE_UP = "gave up"  # none could be made the last time, and nobody tries any more
     RUNS = "runs"  # its process runs
     STOPPED = "stopped"  # its process does not run
     OFF = "off"  # its machine has no power

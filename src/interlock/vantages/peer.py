@@ -2,11 +2,13 @@
 
 A receiver that is told of the end of its connection tries at once to make another, and says so. One that is told nothing (its source hangs,
 the link is cut) says `Yes` until slave_net_timeout, 60 s by default: so only what arrives while it is looked at counts as a word. A lost
-connection is tried again every Connect_Retry seconds (60 by default), so `can't connect` may be as old as that.
+connection is tried again every Connect_Retry seconds (60 by default), so `can't connect` may be as old as that. MySQL gives up after
+SOURCE_RETRY_COUNT tries (10 in 9.7): from then on it may be of any age.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from interlock.clock import Clock, Deadline
@@ -53,10 +55,17 @@ def judged(first: ChannelFacts | None, now: ChannelFacts | None, within_s: float
     if word == "yes":
         return Sight(View.STALE, f"it counts as connected, and nothing came within {within_s:g}s")
     if word in _CONNECTS and now.receiver_error in _NO_CONNECTION:
-        return Sight(View.CUT, now.error.rpartition("message: ")[2])
+        return Sight(View.CUT, _reason(now.error))
     if word in _CONNECTS:
         return Sight(View.STALE, f"it connects; {now.error or 'to no avail so far'}")
+    if word == "no" and now.receiver_error in _NO_CONNECTION:
+        return Sight(View.GAVE_UP, _reason(now.error))
     return Sight(View.UNKNOWN, f"its receiver does not run{f': {now.error}' if now.error else ''}")
+
+
+def _reason(error: str) -> str:
+    """Behind how often it tried, the words of the last time."""
+    return re.split("message: ", error, flags=re.IGNORECASE)[-1]
 
 
 def _of(channels: tuple[ChannelFacts, ...], source: ServerName) -> ChannelFacts | None:

@@ -20,7 +20,7 @@ _AT = {HERE: "", PEER: "10.2.0.10", PROXY: "10.3.0.1", HOST: "", POWER: ""}
 _NAMES = {HERE: "here", PEER: "west's receiver", PROXY: "proxy of writes", HOST: "east's host", POWER: "the fencing command"}
 POSSIBLE = {
     HERE: (V.ANSWERS, V.REFUSES, V.HANGS, V.CLOSED, V.SILENT, V.STALE, V.UNKNOWN),
-    PEER: (V.CONNECTED, V.STALE, V.CUT, V.UNKNOWN),
+    PEER: (V.CONNECTED, V.STALE, V.CUT, V.GAVE_UP, V.UNKNOWN),
     PROXY: (V.CONNECTED, V.STALE, V.CUT, V.UNKNOWN),
     HOST: (V.RUNS, V.STOPPED, V.SILENT, V.UNKNOWN),
     POWER: (V.OFF, V.UNKNOWN),
@@ -45,7 +45,7 @@ def state(*of: SeenFrom) -> Liveness:
 
 
 def test_every_combination_was_tried() -> None:
-    assert len(ALL) == 7 * 4 * 4 * 4 * 2
+    assert len(ALL) == 7 * 5 * 4 * 4 * 2
     assert {liveness(EAST, one).state for one in ALL} == set(Liveness)
 
 
@@ -141,6 +141,8 @@ CASES = {
     "a firewall from the survivor only": ([(HERE, V.ANSWERS), (PEER, V.CUT), (PROXY, V.STALE)], Liveness.ALIVE),
     "a firewall from everywhere, the host answers": ([(HERE, V.SILENT), (PEER, V.CUT), (HOST, V.RUNS)], Liveness.UNKNOWN),
     "we are cut off from its whole network": ([(HERE, V.SILENT), (HOST, V.SILENT), (PEER, V.UNKNOWN)], Liveness.UNKNOWN),
+    "kill -9, and the receiver gave up": ([(HERE, V.CLOSED), (PEER, V.GAVE_UP)], Liveness.DEAD),
+    "cut off from here, and the receiver gave up some day": ([(HERE, V.SILENT), (PEER, V.GAVE_UP)], Liveness.UNKNOWN),
     "starting, or in crash recovery": ([(HERE, V.CLOSED), (PEER, V.CUT), (HOST, V.RUNS)], Liveness.UNKNOWN),
     "max_connections": ([(HERE, V.REFUSES), (PEER, V.CONNECTED)], Liveness.REFUSING),
     "wrong password, the receiver is cut": ([(HERE, V.REFUSES), (PEER, V.CUT)], Liveness.REFUSING),

@@ -49,7 +49,8 @@ PEERS: dict[str, tuple[ChannelFacts | None, ChannelFacts | None, View]] = {
     "another certificate": (YES, replace(CONNECTING, receiver_error=2026, error="TLS"), View.STALE),
     "preparing": (YES, replace(YES, receiver="Preparing", receiver_error=2003), View.CUT),
     "stopped by hand": (replace(YES, receiver="No"), replace(YES, receiver="No"), View.UNKNOWN),
-    "stopped, and could not connect once": (YES, replace(YES, receiver="No", receiver_error=2003, error=WORDS), View.UNKNOWN),
+    "gave up, or was stopped then": (YES, replace(YES, receiver="No", receiver_error=2003, error=WORDS), View.GAVE_UP),
+    "stopped by another error": (YES, replace(YES, receiver="No", receiver_error=1236, error="1236"), View.UNKNOWN),
     "another flavor's word": (YES, replace(YES, receiver="OFFLINE:ERROR"), View.UNKNOWN),
     "no channel": (None, None, View.UNKNOWN),
 }
@@ -62,8 +63,9 @@ def test_a_receiver_is_believed_only_for_what_it_hears_or_fails_to_reach(
     assert peer.judged(first, now, 1.0).view is view
 
 
-def test_a_receivers_words_are_the_reason_alone() -> None:
-    assert peer.judged(YES, replace(CONNECTING, receiver_error=2003, error=WORDS), 1.0).detail == "Can't connect (111)"
+@pytest.mark.parametrize("words", [WORDS, WORDS.replace("message", "Message"), "Can't connect (111)"])
+def test_a_receivers_words_are_the_reason_alone(words: str) -> None:
+    assert peer.judged(YES, replace(CONNECTING, receiver_error=2003, error=words), 1.0).detail == "Can't connect (111)"
 
 
 def test_a_receiver_that_has_not_noticed_is_looked_at_again_within_the_bound() -> None:
