@@ -153,7 +153,10 @@ class Route(Protocol):
 class Prober(Protocol):
     """Writes through the routes the whole time of a run's critical part, as a client would, to measure the outage."""
 
-    def start(self) -> None: ...
+    def start(self, *, in_outage: bool = False) -> None:
+        """`in_outage`: nobody takes writes as it is, so the outage counts from now on, and no write is waited for."""
+        ...
+
     def stop(self) -> OutageFacts: ...
 
 

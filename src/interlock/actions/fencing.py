@@ -82,9 +82,11 @@ class FenceFromOutside:
         return tuple(FenceOutside(cluster=self.cluster, agent=agent.agent, within_s=self.within_s) for agent in left)
 
     def undo(self, before: OutsideFacts, now: OutsideFacts | None, /) -> tuple[Effect, ...]:
-        """What this run closed, the last one first. One that can't be looked at now is told all the same."""
+        """What this run closed, the last one first. One that can't be looked at now is told all the same, if it was seen open before; how
+        one stood that could not be asked then is not known, so it is left as it is.
+        """
         open_now = {agent.agent for agent in now.agents if agent.fenced is False} if now is not None else set[str]()
-        closed = [agent for agent in reversed(before.agents) if agent.fenced is not True and agent.agent not in open_now]
+        closed = [agent for agent in reversed(before.agents) if agent.fenced is False and agent.agent not in open_now]
         return tuple(ReleaseOutside(cluster=self.cluster, agent=agent.agent, seen=agent) for agent in closed)
 
     def outputs(self, seen: OutsideFacts, /) -> Mapping[str, object]:

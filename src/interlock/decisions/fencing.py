@@ -35,6 +35,10 @@ def can_be_fenced(cluster: ClusterSpec, agents: Sequence[AgentFacts], accepted: 
             f"add one to the topology file (docs/fencing.md), or see that it is off and {_type_it(cluster)}",
         )
     ways = ", then ".join(agent.agent for agent in agents)
+    whole = [agent for agent in agents if agent.whole]
+    if whole and not accepted and all(agent.fenced is None for agent in whole):
+        said = "; ".join(f"{agent.agent}: {agent.detail}" for agent in whole)
+        return Refuse(f"nothing that could close {cluster.name} wholly answers ({said})", f"see that it is off, then {_type_it(cluster)}")
     return Done(f"{cluster.name} can be fenced from outside: {ways}" if ways else f"a person answers for {cluster.name}")
 
 

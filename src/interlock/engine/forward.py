@@ -117,7 +117,7 @@ def prepare(execution: Execution, phases: Sequence[Phase]) -> None:
     execution.heed_stop()
     execution.prober = world.prober()
     if execution.prober is not None:
-        execution.prober.start()
+        execution.prober.start(in_outage=bool(gone))
 
 
 def _record_intents(execution: Execution, phases: Sequence[Phase]) -> None:

@@ -72,13 +72,18 @@ class RouteProber:
         self._ended = threading.Event()
         self._began: tuple[datetime, float] = (clock.wall(), clock.monotonic_s())
 
-    def start(self) -> None:
-        """Returns once every probe was heard, or after a second: an outage can't be measured without a write before it."""
+    def start(self, *, in_outage: bool = False) -> None:
+        """Returns once every probe was heard, or after a second: an outage can't be measured without a write before it. With `in_outage`
+        at once: then it is measured from now on.
+        """
         self._began = (self._clock.wall(), self._clock.monotonic_s())
         for probe in self._probes:
+            if in_outage:
+                probe.silence.last_s = self._began[1]
             probe.thread = threading.Thread(target=self._run, args=(probe,), name=probe.token, daemon=True)
             probe.thread.start()
-        self._await_one_more([0] * len(self._probes), _FIRST_WITHIN_S)
+        if not in_outage:
+            self._await_one_more([0] * len(self._probes), _FIRST_WITHIN_S)
 
     def stop(self) -> OutageFacts:
         """Within about two seconds: the last silence is given one to end, and a probe that waits for a hung server is cut off."""
@@ -126,7 +131,7 @@ class RouteProber:
         errors: Counter[str] = sum((probe.errors for probe in self._probes), Counter())
         return OutageFacts(
             outage_ms=None if longest is None else (longest[1] - longest[0]) * 1000,
-            last_write_before=None if longest is None else self._wall(longest[0]),
+            last_write_before=None if longest is None or longest[0] == self._began[1] else self._wall(longest[0]),
             first_write_after=None if longest is None or longest[1] == ended_s else self._wall(longest[1]),
             acknowledged=sum(silence.acknowledged for silence in heard),
             errors=dict(errors),

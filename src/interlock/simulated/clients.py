@@ -83,7 +83,8 @@ class SimulatedProber:
         self._since_s = 0.0
         self.runs = False
 
-    def start(self) -> None:
+    def start(self, *, in_outage: bool = False) -> None:
+        del in_outage  # its ledger knows the last write anyway
         self._since_s, self.runs = self._clock.monotonic_s(), True
 
     def stop(self) -> OutageFacts:

@@ -32,7 +32,7 @@ def test_global_options_stand_behind_an_inner_command_too() -> None:
     ("words", "what", "hint"),
     [
         (["swichover"], "there is no command 'swichover'", "did you mean 'switchover'?"),
-        (["failover"], "there is no command 'failover'", None),
+        (["serve"], "there is no command 'serve'", None),
         (["playbook", "lst"], "there is no command 'lst'", "did you mean 'list'?"),
         (["playbook", "schema", "topologie"], "there is no KIND 'topologie'", "did you mean 'topology'?"),
         (["run"], "the following arguments are required: PLAYBOOK", "interlock run --help"),

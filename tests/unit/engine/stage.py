@@ -153,7 +153,7 @@ class Stage:
         (header,) = self.store.runs(None)
         return header.run
 
-    def effects(self) -> list[ServerEffect | ChannelEffect | RouteEffect]:
+    def effects(self) -> list[Effect]:
         return [sent.effect for sent in self.pair.sent]
 
     def sent(self, kind: type[Effect], server: str) -> int:

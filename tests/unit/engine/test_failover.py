@@ -1,0 +1,185 @@
+"""The shipped failover on a pair whose writer is gone: only then, never two writers, and to a named outcome from wherever it was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from interlock.decisions.fencing import sentence
+from interlock.engine.runs import Engine
+from interlock.errors import UsageError
+from interlock.model.effects import Open
+from interlock.model.marks import MarkKind
+from interlock.model.topology import ClusterName
+from interlock.playbook.load import load_playbook
+from interlock.simulated.process import ProcessKilled
+from unit.engine.stage import CATALOGUE, SHIPPED, Stage, all_of
+
+FAILOVER = load_playbook(SHIPPED / "failover.yaml", CATALOGUE)
+EAST, WEST = ClusterName("east"), ClusterName("west")
+TO_WEST = {"to": "west"}
+
+
+def stage() -> Stage:
+    """East is killed once west holds all that it acknowledged: what is not sent is the loss report's."""
+    played = Stage()
+    played.pair.east.set_read_only(on=True)
+    played.settle()
+    played.pair.east.crash()
+    return played
+
+
+def marks(played: Stage) -> list[str]:
+    return [mark.subject for mark in played.store.marks("shop") if mark.kind is MarkKind.FAILED]
+
+
+def accepted_sentence(played: Stage) -> str:
+    return sentence(played.pair.topology.clusters[EAST])
+
+
+def test_a_dead_writer_is_fenced_from_outside_and_the_other_side_takes_the_writes() -> None:
+    played = stage()
+    report = played.run(FAILOVER, TO_WEST)
+    assert (report.outcome, played.pair.writers(), played.pair.violations) == ("succeeded", ("west",), [])
+    assert played.pair.proxy.leads_to == (WEST,)
+    assert marks(played) == ["east"]
+    played.pair.east.start(read_only=False)
+    assert played.pair.writers() == ("west",), "what is barred does not start"
+
+
+def silence(played: Stage) -> None:
+    played.pair.fencing[EAST][0].faults.silent = True
+
+
+def refuse(played: Stage) -> None:
+    played.pair.fencing[EAST][0].faults.fails = True
+
+
+def blind(played: Stage) -> None:
+    played.pair.fencing[EAST][0].faults.blind = True
+
+
+@pytest.mark.parametrize(("spoil", "outcome"), [(silence, "refused"), (refuse, "rolled_back"), (blind, "refused")])
+def test_what_no_way_of_fencing_proves_opens_nothing(spoil: Callable[[Stage], None], outcome: str) -> None:
+    played = stage()
+    spoil(played)
+    report = played.run(FAILOVER, TO_WEST)
+    assert (outcome == report.outcome, played.pair.writers(), marks(played)) == (True, (), [])
+    assert played.sent(Open, "west") == 0
+    assert played.pair.to_west.receiving, "the receiver was put back"
+
+
+@pytest.mark.parametrize("spoil", [silence, refuse, blind])
+def test_the_accepted_sentence_stands_for_a_proof_and_is_kept(spoil: Callable[[Stage], None]) -> None:
+    played = stage()
+    spoil(played)
+    words = accepted_sentence(played)
+    report = played.run(FAILOVER, {**TO_WEST, "accept": words})
+    assert (report.outcome, played.pair.writers()) == ("succeeded", ("west",))
+    kept = [record.body for record in played.store.records(report.run) if record.kind == "accepted"]
+    assert kept == [{"server": "east", "sentence": words}]
+    assert any(words in warning for warning in report.warnings)
+
+
+def test_another_sentence_is_refused_before_anything_is_touched() -> None:
+    played = stage()
+    report = played.run(FAILOVER, {**TO_WEST, "accept": "I know what I am doing"})
+    assert (report.outcome, played.effects()) == ("refused", [])
+    assert accepted_sentence(played) in report.problems[0].hint
+
+
+NOT_DEAD: dict[str, Callable[[Stage], None]] = {
+    "it answers": lambda played: played.pair.east.start(read_only=False),
+    "it hangs": lambda played: all_of(played.pair.east.start, played.pair.east.hang),
+}
+
+
+@pytest.mark.parametrize("mend", NOT_DEAD.values(), ids=NOT_DEAD.keys())
+def test_what_is_not_dead_is_left_alone(mend: Callable[[Stage], None]) -> None:
+    played = stage()
+    mend(played)
+    report = played.run(FAILOVER, TO_WEST)
+    assert (report.outcome, played.effects()) == ("refused", [])
+
+
+def test_what_came_and_is_not_applied_keeps_the_other_side_closed() -> None:
+    played = Stage()
+    played.pair.to_west.apply_delay_s = 3600.0
+    played.pair.clock.sleep(0.2)
+    played.pair.east.set_read_only(on=True)
+    played.settle()
+    played.pair.east.crash()
+    report = played.run(FAILOVER, {**TO_WEST, "max_apply": "2s"})
+    assert (report.outcome, played.pair.writers(), played.sent(Open, "west")) == ("rolled_back", (), 0)
+
+
+def test_a_master_that_failed_is_not_opened_before_it_has_rejoined() -> None:
+    """Not by a playbook that does not ask either."""
+    played = stage()
+    assert played.run(FAILOVER, TO_WEST).outcome == "succeeded"
+    played.pair.fencing[EAST][0].on()
+    played.pair.east.start()
+    report = played.engine("second").start(load_playbook(SHIPPED / "switchover.yaml", CATALOGUE), {"to": "east"})
+    assert report.outcome == "refused"
+    assert "east" in report.problems[0].what
+    assert played.pair.writers() == ("west",)
+
+
+def moves() -> int:
+    played = stage()
+    played.run(FAILOVER, TO_WEST)
+    return played.processes["first"].moves
+
+
+MOVES = range(1, moves() + 1)
+
+
+def take_up(played: Stage, engine: Engine, how: str) -> str:
+    headers = played.store.runs(None)
+    if not headers:
+        return "refused"
+    (header,) = headers
+    if header.outcome is not None:
+        with pytest.raises(UsageError, match="has ended"):
+            engine.resume(header.run)
+        return header.outcome
+    report = engine.resume(header.run) if how == "resume" else engine.roll_back(header.run)
+    return str(report.outcome)
+
+
+@pytest.mark.parametrize("how", ["resume", "rollback"])
+@pytest.mark.parametrize("move", MOVES)
+def test_a_failover_that_was_killed_at_any_move_ends_in_a_named_outcome(move: int, how: str) -> None:
+    played = stage()
+    with pytest.raises(ProcessKilled):
+        played.engine(kill_at=move).start(FAILOVER, TO_WEST)
+    played.settle()
+    outcome = take_up(played, played.engine("second"), how)
+    assert played.pair.violations == []
+    if outcome == "succeeded":
+        assert (played.pair.writers(), marks(played)) == (("west",), ["east"])
+    else:
+        assert outcome in {"rolled_back", "refused"}
+        assert (played.pair.writers(), marks(played)) == ((), [])
+        assert played.pair.to_west.receiving
+        assert not played.pair.fencing[EAST][0].is_off
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_an_old_writer_that_comes_back_open_at_any_move_is_never_a_second_one(move: int) -> None:
+    """Before it is fenced from outside its start is its option file's deed; the other side then stays closed."""
+    played = stage()
+    engine = played.engine()
+    process = played.processes["first"]
+
+    def come_back() -> None:
+        if process.moves == move:
+            played.pair.east.start(read_only=False)
+
+    process._on_move = come_back
+    report = engine.start(FAILOVER, TO_WEST)
+    assert played.pair.violations == []
+    assert played.pair.writers() in {("west",), ("east",), ()}
+    assert report.outcome in {"succeeded", "rolled_back", "refused"}
+    assert (report.outcome == "succeeded") == (played.pair.writers() == ("west",))
