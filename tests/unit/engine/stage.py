@@ -12,7 +12,7 @@ from interlock.engine.events import RunEvent
 from interlock.engine.execution import Stop
 from interlock.engine.report import RunReport
 from interlock.engine.runs import Engine
-from interlock.model.effects import ChannelEffect, Effect, Fence, Open, RouteEffect, ServerEffect
+from interlock.model.effects import Effect, Fence, Open
 from interlock.playbook.load import load_playbook, parse_playbook
 from interlock.playbook.tree import Playbook
 from interlock.ports import Holder, Store
