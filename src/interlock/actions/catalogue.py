@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-
 from interlock.actions import (
     activity_checks,
     appliers,
@@ -29,6 +27,7 @@ from interlock.actions import (
     sessions,
 )
 from interlock.errors import UsageError
+from interlock.extras import added
 from interlock.playbook.catalogue import ActionSpec, Catalogue
 
 OWN: tuple[ActionSpec, ...] = (
@@ -60,7 +59,7 @@ OWN: tuple[ActionSpec, ...] = (
 def catalogue() -> Catalogue:
     """Own actions and added ones. An added one can't take the place of an own one: UsageError names it."""
     found = {(spec.verb, spec.name): spec for spec in OWN}
-    for point in entry_points(group="interlock.actions"):
+    for point in added("interlock.actions"):
         spec: ActionSpec = point.load()
         if (spec.verb, spec.name) in found:
             raise UsageError(f"the action {spec.name!r} of {point.value} is there already", hint="give it another name")

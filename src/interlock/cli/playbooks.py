@@ -64,7 +64,7 @@ def graph(context: Context) -> Answer:
 def schema(context: Context) -> Answer:
     """JSON with or without `--json`."""
     if context.options.of == "topology":
-        from interlock.routes.registry import route_fields  # noqa: PLC0415 - loads every route's driver
+        from interlock.routes.registry import route_fields  # noqa: PLC0415 - only here
 
         made = topology_schema(route_fields())
     else:

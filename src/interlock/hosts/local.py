@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from interlock.clock import Clock
 from interlock.errors import StatementFailed
-from interlock.hosts.http import call_http
 from interlock.hosts.processes import run_program
 from interlock.model.effects import CallHttp, CopyLogs, OutsideEffect, RunCommand
 from interlock.model.facts import CommandResult, HttpResult
@@ -70,6 +69,8 @@ class Here:
                     raise _bad_exit(effect, result, self._redact)
                 return result
             case CallHttp():
+                from interlock.hosts.http import call_http  # noqa: PLC0415 - HTTP and TLS take 30 ms to import
+
                 answer = call_http(effect, use_env_proxies=self._use_env_proxies)
                 if answer.status not in effect.statuses:
                     raise _bad_status(effect, answer, self._redact)

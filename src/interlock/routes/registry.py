@@ -3,46 +3,56 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from importlib.metadata import entry_points
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 
 from interlock.documents.fields import Field
 from interlock.errors import UsageError
+from interlock.extras import added
 from interlock.model.topology import RouteSpec
 from interlock.ports import Route
-from interlock.routes.command import COMMAND
-from interlock.routes.consul import CONSUL
-from interlock.routes.dns import DNS
-from interlock.routes.etcd_key import ETCD_KEY
-from interlock.routes.haproxy import HAPROXY
-from interlock.routes.haproxy_api import HAPROXY_API
-from interlock.routes.maxscale import MAXSCALE
 from interlock.routes.parts import RouteParts, RouteType
-from interlock.routes.proxysql import PROXYSQL
-from interlock.routes.vip import VIP
-from interlock.routes.webhook import WEBHOOK
 
-_OWN = (
-    HAPROXY,
-    COMMAND,
-    PROXYSQL,
-    DNS,
-    VIP,
-    HAPROXY_API,
-    MAXSCALE,
-    CONSUL,
-    ETCD_KEY,
-    WEBHOOK,
-)
+_OWN = {
+    "haproxy": "haproxy:HAPROXY",
+    "command": "command:COMMAND",
+    "proxysql": "proxysql:PROXYSQL",
+    "dns": "dns:DNS",
+    "vip": "vip:VIP",
+    "haproxy_api": "haproxy_api:HAPROXY_API",
+    "maxscale": "maxscale:MAXSCALE",
+    "consul": "consul:CONSUL",
+    "etcd": "etcd_key:ETCD_KEY",
+    "webhook": "webhook:WEBHOOK",
+}
+"""The module and the name in it. A topology has one or two of them; to import all takes as long as to fail over."""
 
-ROUTE_TYPES: Mapping[str, RouteType] = {kind.name: kind for kind in _OWN}
+ROUTE_TYPES = tuple(_OWN)
 
 GROUP = "interlock.routes"
 
 
-def route_fields() -> dict[str, tuple[Field, ...]]:
+class _Fields(Mapping[str, tuple[Field, ...]]):
+    """A type is imported when its fields are asked for, and others' are looked for when it is none that ships."""
+
+    def __getitem__(self, name: str, /) -> tuple[Field, ...]:
+        if name not in self:
+            raise KeyError(name)
+        return _route_type(name).fields
+
+    def __contains__(self, name: object, /) -> bool:
+        return name in _OWN or any(entry.name == name for entry in added(GROUP))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*_OWN, *(entry.name for entry in added(GROUP)))))
+
+    def __len__(self) -> int:
+        return len(tuple(self))
+
+
+def route_fields() -> Mapping[str, tuple[Field, ...]]:
     """What the topology file may say of a route of each type."""
-    return {name: _route_type(name).fields for name in (*ROUTE_TYPES, *(entry.name for entry in entry_points(group=GROUP)))}
+    return _Fields()
 
 
 def make_route(spec: RouteSpec, parts: RouteParts) -> Route:
@@ -52,11 +62,13 @@ def make_route(spec: RouteSpec, parts: RouteParts) -> Route:
 
 def _route_type(name: str) -> RouteType:
     """One that ships goes first: no package can take its name. Others' are imported when they are asked for."""
-    if name in ROUTE_TYPES:
-        return ROUTE_TYPES[name]
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name in _OWN:
+        module, _, word = _OWN[name].partition(":")
+        own: RouteType = getattr(import_module(f"interlock.routes.{module}"), word)
+        return own
+    found = {entry.name: entry for entry in added(GROUP)}
     if name not in found:
-        known = sorted({*ROUTE_TYPES, *found})
+        known = sorted({*_OWN, *found})
         near = difflib.get_close_matches(name, known, n=1)
         raise UsageError(f"no type of route is called {name!r}", hint=f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}")
     try:

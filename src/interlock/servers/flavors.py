@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
 
 from interlock.errors import StatementFailed, UsageError
+from interlock.extras import added
 from interlock.servers.dialect import Dialect, Flavor
 from interlock.servers.mariadb import MARIADB
 from interlock.servers.mysql import MYSQL
@@ -23,7 +23,7 @@ def flavor_named(name: str) -> Flavor:
     wanted = name.lower()
     if wanted in FLAVORS:
         return FLAVORS[wanted]
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    found = {entry.name: entry for entry in added(GROUP)}
     if wanted not in found:
         known = sorted({*FLAVORS, *found})
         near = difflib.get_close_matches(wanted, known, n=1)
@@ -62,5 +62,5 @@ def dialect_of(server: str, version: str, *, pinned: str | None) -> Dialect:
 
 def _every() -> Iterator[Flavor]:
     """Others' flavors are asked before those that ship: the greeting of a fork of MySQL is MySQL's too."""
-    yield from (flavor_named(entry.name) for entry in entry_points(group=GROUP) if entry.name not in FLAVORS)
+    yield from (flavor_named(entry.name) for entry in added(GROUP) if entry.name not in FLAVORS)
     yield from FLAVORS.values()
