@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 
-.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-races check bench bench-routes endurance drill-crashes docs requirements clean
+.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-races check bench bench-failover bench-routes endurance drill-crashes docs requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -61,6 +61,9 @@ seeded-bugs: setup ## after how many nights each seeded bug is noticed (half an 
 bench: setup ## how soon the command answers; our switchover against the bare six statements
 	$(BIN)/python benchmarks/command.py
 	$(BIN)/python benchmarks/switchover.py
+
+bench-failover: setup ## from the start of a failover to the first write on the survivor, against a bare script (a minute)
+	$(BIN)/python benchmarks/failover.py
 
 bench-routes: setup ## twenty switchovers there and back through each type of route (several minutes)
 	PYTHONPATH=tests $(BIN)/python tests/endurance/routes.py
