@@ -68,7 +68,8 @@ class ContinueApplier(NoOutputs):
     def decide(self, seen: SeenChannel, /) -> Verdict:
         if seen.channel is None:
             return _missing(self.server, self.source)
-        if not seen.channel.applier and not seen.channel.error:
+        its_own_error = seen.channel.error and not seen.channel.receiver_error
+        if not seen.channel.applier and not its_own_error:
             return Act(f"the applier of {self.server} is stopped")
         return Done(f"{self.server} applies what {self.source} writes")
 

@@ -51,6 +51,33 @@ class StopReceiving(NoOutputs):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartReceiving(NoOutputs):
+    """Let a server receive from another one again. Its applier must run already: MariaDB throws away what it received if neither ran."""
+
+    server: ServerName = param(Kind.SERVER, "the server that receives")
+    source: ServerName = param(Kind.SERVER, "the one that it receives from")
+
+    def look(self, world: World, /) -> SeenReceiver:
+        return SeenReceiver(channel=next((one for one in world.server(self.server).channels() if one.source == self.source), None))
+
+    def decide(self, seen: SeenReceiver, /) -> Verdict:
+        if seen.channel is None:
+            return Refuse(f"{self.server} does not replicate from {self.source}", f"point {self.server} at {self.source}")
+        if seen.channel.receiver == "No":
+            return Act(f"{self.server} receives nothing from {self.source}")
+        return Done(f"the receiver of {self.server} is at {self.source} ({seen.channel.receiver})")
+
+    def effects(self, seen: SeenReceiver, /) -> tuple[Effect, ...]:
+        return (StartReceiver(server=self.server, channel=seen.channel.name),) if seen.channel is not None else ()
+
+    def undo(self, before: SeenReceiver, now: SeenReceiver | None, /) -> tuple[Effect, ...]:
+        started = now is None or (now.channel is not None and now.channel.receiver != "No")
+        if before.channel is None or before.channel.receiver != "No" or not started:
+            return ()
+        return (StopReceiver(server=self.server, channel=before.channel.name),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedFacts:
     position: Position
     channels: tuple[ChannelFacts, ...]
@@ -109,6 +136,7 @@ class CanTakeOver(NoOutputs):
 SPECS = (
     describe(CanTakeOver, "replication.can_take_over", Verb.CHECK),
     describe(StopReceiving, "replication.stop_receiving", Verb.DO),
+    describe(StartReceiving, "replication.start_receiving", Verb.DO),
     describe(
         ApplyReceived,
         "replication.apply_received",

@@ -131,6 +131,16 @@ def _add_runs(commands: Any) -> None:
     failover.add_argument("--to", required=True, metavar="CLUSTER", help="the cluster that takes the writes")
     failover.add_argument("--accept", metavar="SENTENCE", help="what can't be proved, accepted word for word as `plan failover` prints it")
     _add_inputs(failover)
+    rejoin = _command(
+        commands,
+        "rejoin",
+        "runs:rejoin",
+        "bring a failed cluster back as a healthy standby (= run rejoin)",
+        "Bring a cluster that a failover took the writes from back as a standby: fenced, holding nothing that the writer lacks, and\n"
+        "both channels running and proved. One that holds more is refused: see `interlock losses`.",
+    )
+    rejoin.add_argument("cluster", metavar="CLUSTER", help="the cluster that failed; its server runs again")
+    _add_inputs(rejoin)
     _command(commands, "runs", "runs:runs", "list the runs, newest first; with a topology, that pair's alone")
     for name, help_ in (
         ("show", "tell a run as a timeline, with its evidence"),

@@ -30,6 +30,12 @@ def switchover(context: Context) -> Answer:
     return _start(context, "switchover", given_to(context))
 
 
+def rejoin(context: Context) -> Answer:
+    """`interlock rejoin CLUSTER`: the playbook of that name."""
+    given = inputs_of(context.options.input)
+    return _start(context, "rejoin", {**given, "cluster": context.options.cluster})
+
+
 def plan(context: Context) -> Answer:
     """`interlock plan PLAYBOOK`."""
     from interlock.engine.plan import plan as make_plan  # noqa: PLC0415 - only here

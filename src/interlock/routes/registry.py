@@ -47,7 +47,7 @@ class _Fields(Mapping[str, tuple[Field, ...]]):
         return iter(dict.fromkeys((*_OWN, *(entry.name for entry in added(GROUP)))))
 
     def __len__(self) -> int:
-        return len(tuple(self))
+        return sum(1 for _ in self)
 
 
 def route_fields() -> Mapping[str, tuple[Field, ...]]:

@@ -126,6 +126,10 @@ def failed(table: Table) -> None:
     table.world.marks.apply(SetMark(mark=mark))
 
 
+def not_receiving(table: Table) -> None:
+    table.pair.to_west.receiving = False
+
+
 def nothing(table: Table) -> None:
     del table
 
@@ -144,6 +148,7 @@ LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] =
     "flip": ("route.flip", {"route": ROUTES, "to": ClusterName("west")}, nothing),
     "flip, held": ("route.flip", {"route": ROUTES, "to": ClusterName("west")}, holding),
     "events": ("events.hand_over", {"server": WEST, "was": "ON"}, nothing),
+    "receiver, started": ("replication.start_receiving", {"server": WEST, "source": EAST}, not_receiving),
     "receiver": ("replication.stop_receiving", {"server": WEST, "source": EAST}, nothing),
     "applier": ("applier.pause", {"server": WEST, "source": EAST}, nothing),
     "acknowledge": ("semisync.acknowledge", {"server": EAST, "source": WEST}, semi_sync(acknowledged=False)),

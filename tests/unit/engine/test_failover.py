@@ -14,9 +14,10 @@ from interlock.model.marks import MarkKind
 from interlock.model.topology import ClusterName
 from interlock.playbook.load import load_playbook
 from interlock.simulated.process import ProcessKilled
-from unit.engine.stage import CATALOGUE, SHIPPED, Stage, all_of
+from unit.engine.stage import CATALOGUE, SHIPPED, SWITCHOVER, Stage, all_of
 
 FAILOVER = load_playbook(SHIPPED / "failover.yaml", CATALOGUE)
+REJOIN = load_playbook(SHIPPED / "rejoin.yaml", CATALOGUE)
 EAST, WEST = ClusterName("east"), ClusterName("west")
 TO_WEST = {"to": "west"}
 
@@ -120,10 +121,44 @@ def test_a_master_that_failed_is_not_opened_before_it_has_rejoined() -> None:
     assert played.run(FAILOVER, TO_WEST).outcome == "succeeded"
     played.pair.fencing[EAST][0].on()
     played.pair.east.start()
-    report = played.engine("second").start(load_playbook(SHIPPED / "switchover.yaml", CATALOGUE), {"to": "east"})
+    report = played.engine("second").start(SWITCHOVER, {"to": "east"})
     assert report.outcome == "refused"
     assert "east" in report.problems[0].what
     assert played.pair.writers() == ("west",)
+
+
+def failed_over(*, lost: bool = False) -> Stage:
+    """East is back, fenced. With `lost` it holds a transaction that it never sent."""
+    played = Stage()
+    if lost:
+        played.pair.to_west.delay_s = 3600.0
+        played.pair.clock.sleep(0.2)
+    played.pair.east.set_read_only(on=True)
+    played.settle()
+    played.pair.east.crash()
+    assert played.run(FAILOVER, TO_WEST).outcome == "succeeded"
+    played.pair.to_west.delay_s = 0.002
+    played.pair.fencing[EAST][0].on()
+    played.pair.east.start()
+    played.pair.clock.sleep(0.5)
+    return played
+
+
+def test_one_that_holds_nothing_extra_rejoins_and_may_take_the_writes_again() -> None:
+    played = failed_over()
+    report = played.engine("second").start(REJOIN, {"cluster": "east"})
+    assert (report.outcome, marks(played), played.pair.writers()) == ("succeeded", [], ("west",))
+    assert (played.pair.to_west.receiving, played.pair.to_west.running) == (True, True)
+    back = played.engine("third").start(SWITCHOVER, {"to": "east"})
+    assert (back.outcome, played.pair.writers(), played.pair.violations) == ("succeeded", ("east",), [])
+
+
+def test_one_that_holds_what_the_writer_lacks_does_not_rejoin() -> None:
+    played = failed_over(lost=True)
+    report = played.engine("second").start(REJOIN, {"cluster": "east"})
+    assert (report.outcome, marks(played)) == ("refused", ["east"])
+    assert "that west lacks" in report.problems[0].what
+    assert not played.pair.to_west.receiving, "what was lost must not come into the writer by itself"
 
 
 def moves() -> int:
