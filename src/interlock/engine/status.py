@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from interlock.actions.liveness import look_at
 from interlock.decisions.following import channel_of, is_broken
 from interlock.decisions.liveness import remedy
+from interlock.decisions.marks import failed_since, release_of, told
 from interlock.errors import DriverError
 from interlock.model.facts import ChannelFacts, ReplicaFacts, RouteFacts, ServerFacts, SessionFacts, WriteFacts
 from interlock.model.liveness import LivenessFacts
+from interlock.model.marks import Mark, MarkKind
 from interlock.model.topology import ServerName, ServerSpec, Topology
 from interlock.ports import World
 
@@ -91,6 +94,7 @@ class StatusReport:
     unfinished_runs: tuple[str, ...]
     problems: tuple[Mapping[str, str], ...] = ()
     replicas: tuple[ReplicaStatus, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(slots=True)
@@ -126,6 +130,8 @@ def status(world: World) -> StatusReport:
     if not open_now:
         problems.append({"what": "no master is seen to take writes", "hint": _why_no_writer(looked, unfinished)})
     problems += [_unfinished(run) for run in unfinished]
+    marks = world.marks.all()
+    problems += [_marked(mark, world.marks.now()) for mark in marks]
     channels = tuple(_channel(channel) for seen in looked.values() for channel in seen.channels or ())
     problems += _channel_problems(masters, looked, channels)
     problems += [{"what": f"replica {each.replica}: {each.error}", "hint": ""} for each in replicas if each.error]
@@ -145,6 +151,7 @@ def status(world: World) -> StatusReport:
         unfinished_runs=unfinished,
         problems=tuple(problems),
         replicas=tuple(replicas),
+        marks=marks,
     )
 
 
@@ -164,6 +171,12 @@ def _why_no_writer(looked: Mapping[ServerName, _Looked], unfinished: Sequence[st
     if unfinished:
         return f"run {unfinished[0]} is half-way"
     return "let the one that holds everything take writes again, by hand"
+
+
+def _marked(mark: Mark, now: datetime) -> Mapping[str, str]:
+    if mark.kind is MarkKind.FAILED:
+        return {"what": f"{mark.subject} {failed_since(mark)}, and has not rejoined", "hint": f"`interlock rejoin {mark.subject}`"}
+    return {"what": told(mark, now), "hint": f"`{release_of(mark)}`"}
 
 
 def _unfinished(run: str) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ import pytest
 
 from interlock.decisions.fencing import sentence
 from interlock.engine.runs import Engine
+from interlock.engine.status import status
 from interlock.errors import UsageError
 from interlock.model.effects import Open
 from interlock.model.marks import MarkKind
@@ -151,6 +152,15 @@ def test_one_that_holds_nothing_extra_rejoins_and_may_take_the_writes_again() ->
     assert (played.pair.to_west.receiving, played.pair.to_west.running) == (True, True)
     back = played.engine("third").start(SWITCHOVER, {"to": "east"})
     assert (back.outcome, played.pair.writers(), played.pair.violations) == ("succeeded", ("east",), [])
+
+
+def test_status_names_what_failed_until_it_has_rejoined() -> None:
+    played = failed_over()
+    seen = status(played.worlds[-1])
+    assert [(mark.kind, mark.subject) for mark in seen.marks] == [(MarkKind.FAILED, "east")]
+    assert {"`interlock rejoin east`"} & {problem["hint"] for problem in seen.problems}
+    played.engine("second").start(REJOIN, {"cluster": "east"})
+    assert status(played.worlds[-1]).marks == ()
 
 
 def test_one_that_holds_what_the_writer_lacks_does_not_rejoin() -> None:
