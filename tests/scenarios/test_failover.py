@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from interlock.playbook.find import shipped_folder
-from interlock.sandbox import members, sql
-from interlock.sandbox.barred import hook
+from interlock.sandbox import members, processes, sql
+from interlock.sandbox.barred import hook, is_barred
 from interlock.sandbox.drill import drill
 from interlock.sandbox.ledger import Entry, acknowledged
 from interlock.sandbox.load import load
@@ -131,6 +131,7 @@ def test_a_writer_that_hangs_is_left_alone_and_goes_on_when_it_comes_back(fresh_
         west_open = query(fresh_pair, "west", "SELECT @@read_only AS fenced") != [{"fenced": 1}]
     assert (refused.code, refused.document["outcome"], west_open) == (3, "refused", False)
     assert "cluster.is_dead: east hangs" in " ".join(problem["what"] for problem in refused.document["problems"])
+    assert not is_barred(fresh_pair.members["east"])
     assert eventually(lambda: state_of(fresh_pair) == before), (before, state_of(fresh_pair))
     with closing(sql.connect_as_client(fresh_pair)) as client:
         sql.rows(client, "INSERT INTO app.ledger (k, server_id) VALUES ('after', @@server_id)")
@@ -228,3 +229,5 @@ def test_a_failover_that_is_killed_is_resumed_to_its_end_with_one_writer(fresh_p
     assert (losses["state"], gone <= lost_keys(losses)) == ("known", True)
     assert any(entry.server == fresh_pair.members["west"].server_id for entry in entries)
     assert query(fresh_pair, "west", "SELECT @@read_only AS fenced") == [{"fenced": 0}]
+    assert {process.name for process in processes.running(Path(fresh_pair.directory))} == {"west", "haproxy"}
+    assert is_barred(fresh_pair.members["east"])
