@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from interlock.playbook.find import shipped
 from interlock.simulated.database import Flavor
 from interlock.simulated.play import play
 from interlock.simulated.schedules import Recovery, Schedule
+from interlock.simulated.variants import TEXTS, playbooks
 
-PLAYBOOKS = [*(name for name, _, _ in shipped()), "fails-after-the-flip"]
+PLAYBOOKS = [*(name for name in playbooks() if name not in TEXTS), "fails-after-the-flip"]
 CASES = [(name, flavor) for flavor in Flavor for name in PLAYBOOKS if flavor is Flavor.MARIADB or name != "fails-after-the-flip"]
 RECOVERIES = {
     "resume": ((Recovery.RESUME,), False, False),

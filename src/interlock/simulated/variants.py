@@ -100,8 +100,9 @@ def parsed(text: str) -> Playbook:
 
 @cache
 def playbooks() -> Mapping[str, Playbook]:
-    """By their names; the shipped ones first."""
+    """By their names; the shipped ones first, of those that a night can begin on a healthy pair without being told anything."""
     ship = {name: load_playbook(path, known()) for name, path, _ in shipped()}
+    ship = {name: playbook for name, playbook in ship.items() if not any(its.required for its in playbook.inputs.values())}
     return {**ship, **{name: parsed(text) for name, text in TEXTS.items()}}
 
 
