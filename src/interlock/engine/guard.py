@@ -46,9 +46,11 @@ class Guard:
 
     def take_locks(self, *, again: bool, tolerant: bool) -> None:
         """PairBusy if another session holds one. `again`, of a run that is taken up: a lock that the run's former process left behind is
-        taken over. `tolerant`: a master that does not answer is left out.
+        taken over. `tolerant`: a master that does not answer is left out, and one that let us wait a moment ago is not asked again.
         """
         for master in self._world.topology.masters():
+            if tolerant and self.is_silent(master.name):
+                continue
             asked_at_s = self._clock.monotonic_s()
             try:
                 self._world.server(master.name).take_lock(self._lock, owner=self.lease.holder.run, again=again)
@@ -56,6 +58,11 @@ class Guard:
                 if not tolerant:
                     raise
                 self._fell_silent(master.name, asked_at_s)
+
+    def leave_out(self, servers: Collection[ServerName], asked_at_s: float) -> None:
+        """They were asked then, and had no answer."""
+        for server in servers:
+            self._fell_silent(server, asked_at_s)
 
     def check(self, touching: Collection[ServerName]) -> None:
         """LeaseLost unless the pair is ours. StoreFailed if the store can't say so. DriverError if a touched server does not answer;

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from interlock.engine.journal import RecordKind
 from interlock.errors import DriverError, Refused, UsageError
+from interlock.model.topology import ServerName
 from interlock.ports import Record, RunHeader, Store, World
 
 
-def identities(world: World, *, tolerant: bool) -> dict[str, object]:
-    """Each master's address and server id, for the journal. Of one that does not answer: DriverError, or with `tolerant` the address."""
-    found: dict[str, object] = {}
+def identities(world: World, *, tolerant: bool, silent: Collection[ServerName] = ()) -> dict[str, object]:
+    """Each master's address and server id, for the journal. Of one that does not answer: DriverError, or with `tolerant` the address.
+    `silent` ones are not asked.
+    """
+    found: dict[str, dict[str, object]] = {}
     for master in world.topology.masters():
-        its: dict[str, object] = {"address": f"{master.host}:{master.port}"}
+        its = found[master.name] = {"address": f"{master.host}:{master.port}"}
+        if master.name in silent:
+            continue
         try:
             its["server_id"] = world.server(master.name).facts().server_id
         except DriverError:
             if not tolerant:
                 raise
-        found[master.name] = its
-    return found
+    return dict(found)
 
 
 def see_same_pair(world: World, recorded: Mapping[str, object], run: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from interlock.engine.report import ProblemReport, RunReport, report_of
 from interlock.engine.states import EXIT_CODES, FINAL, Event, Lifecycle, State
 from interlock.errors import DriverError, Refused, StepFailed, StoreFailed, UsageError
 from interlock.model.facts import WriteFacts
-from interlock.model.topology import ClusterName
+from interlock.model.topology import ClusterName, ServerName
 from interlock.playbook.against import check_against
 from interlock.playbook.catalogue import Catalogue
 from interlock.playbook.inputs import resolve_inputs, scope_of
@@ -61,7 +61,8 @@ class Engine:
         """
         topology = self.world.topology
         check_against(playbook, topology)
-        self._see_inputs(playbook, given)
+        asked_at_s = self.clock.monotonic_s()
+        roles = self._see_inputs(playbook, given)
         run = run or run_name(self.clock)
         lease = self.store.take_lease(topology.name, self.holder(run))
         guard = Guard(self.store, lease, self.world, self.clock)
@@ -95,16 +96,19 @@ class Engine:
                     self.store.set_state(run, State.REFUSED.value, State.REFUSED.value)
                 raise Refused(f"the run can't be recorded: {error.message}", hint=error.hint) from error
             execution = self._execution(run, playbook, journal, guard, Progress())
+            if needs_no_answer(playbook):
+                guard.leave_out(roles.silent, asked_at_s)
             drive(execution, lambda: self._begin(execution, given, unfinished))
             return report_of(header, journal.records)
         finally:
             guard.release()
 
-    def _see_inputs(self, playbook: Playbook, given: Mapping[str, str]) -> None:
+    def _see_inputs(self, playbook: Playbook, given: Mapping[str, str]) -> PairRoles:
         """UsageError for inputs that no pair could make right, before anything is recorded. What this pair refuses, the run itself says."""
         roles = pair_roles(self.world)
         with suppress(Refused):
             resolve_inputs(playbook, given, self.world.topology, writer=roles.writer, standby=roles.standby, unseen=roles.unseen)
+        return roles
 
     def resume(self, run: str) -> RunReport:
         """Go on with an unfinished or halted run: forward, or back if it was on its way back."""
@@ -246,9 +250,10 @@ class Engine:
             )
         tolerant = needs_no_answer(execution.playbook)
         execution.guard.take_locks(again=False, tolerant=tolerant)
-        roles = pair_roles(self.world)
+        silent = execution.guard.silent() if tolerant else set[ServerName]()
+        roles = pair_roles(self.world, silent)
         inputs = resolve_inputs(execution.playbook, given, topology, writer=roles.writer, standby=roles.standby, unseen=roles.unseen)
-        facts = {"writer": roles.writer, "standby": roles.standby, "masters": identities(self.world, tolerant=tolerant)}
+        facts = {"writer": roles.writer, "standby": roles.standby, "masters": identities(self.world, tolerant=tolerant, silent=silent)}
         execution.journal.write(RecordKind.RESOLVED, inputs=inputs, facts=facts)
         self._scope(execution, inputs, facts, {})
         go_forward(execution)
@@ -274,20 +279,34 @@ class PairRoles:
     standby: ClusterName | None
     unseen: tuple[DriverError, ...] = ()
 
+    @property
+    def silent(self) -> set[ServerName]:
+        """The servers that kept us from looking at them."""
+        return {ServerName(error.server) for error in self.unseen if error.server}
 
-def pair_roles(world: World) -> PairRoles:
-    """A server that does not answer is neither."""
-    seen: list[WriteFacts] = []
-    unseen: list[DriverError] = []
-    for master in world.topology.masters():
-        try:
-            seen.append(world.server(master.name).write_facts())
-        except DriverError as error:
-            unseen.append(error)
+
+def pair_roles(world: World, silent: Collection[ServerName] = ()) -> PairRoles:
+    """A server that does not answer is neither, and those of `silent` are not asked."""
+    asked = [master.name for master in world.topology.masters() if master.name not in silent]
+    found = world.gather([_writes_of(world, name) for name in asked])
+    seen = [each for each in found if isinstance(each, WriteFacts)]
+    unseen = [each for each in found if isinstance(each, DriverError)]
     open_now = writers(seen)
     writer = world.topology.server(open_now[0]).cluster if len(open_now) == 1 else None
     others = [name for name in world.topology.clusters if name != writer] if writer else []
     return PairRoles(writer=writer, standby=others[0] if len(others) == 1 else None, unseen=tuple(unseen))
+
+
+def _writes_of(world: World, name: ServerName) -> Callable[[], WriteFacts | DriverError]:
+    """All are asked at once: each that is silent costs its time-out."""
+
+    def look() -> WriteFacts | DriverError:
+        try:
+            return world.server(name).write_facts()
+        except DriverError as error:
+            return error
+
+    return look
 
 
 def _cluster(value: object) -> ClusterName | None:
