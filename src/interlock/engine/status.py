@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -122,7 +122,9 @@ def status(world: World) -> StatusReport:
     routes = world.gather([_route_looker(world, name) for name in topology.routes])
     for seen in looked.values():
         problems += [{"what": error.message, "hint": error.hint} for error in seen.errors[:1]]
-    problems += [_verdict(seen.liveness, masters, topology) for seen in looked.values() if seen.liveness is not None]
+    marks = world.marks.all()
+    failed = {mark.subject for mark in marks if mark.kind is MarkKind.FAILED}
+    problems += [_verdict(seen.liveness, masters, topology, failed) for seen in looked.values() if seen.liveness is not None]
     open_now = [name for name, seen in looked.items() if seen.writes is not None and not seen.writes.read_only]
     unfinished = world.unfinished_runs()
     if len(open_now) > 1:
@@ -130,7 +132,6 @@ def status(world: World) -> StatusReport:
     if not open_now:
         problems.append({"what": "no master is seen to take writes", "hint": _why_no_writer(looked, unfinished)})
     problems += [_unfinished(run) for run in unfinished]
-    marks = world.marks.all()
     problems += [_marked(mark, world.marks.now()) for mark in marks]
     channels = tuple(_channel(channel) for seen in looked.values() for channel in seen.channels or ())
     problems += _channel_problems(masters, looked, channels)
@@ -155,8 +156,10 @@ def status(world: World) -> StatusReport:
     )
 
 
-def _verdict(facts: LivenessFacts, masters: Sequence[ServerName], topology: Topology) -> Mapping[str, str]:
-    """What everybody who looks at it makes of a master that does not answer."""
+def _verdict(facts: LivenessFacts, masters: Sequence[ServerName], topology: Topology, failed: Collection[str]) -> Mapping[str, str]:
+    """What everybody who looks at it makes of a master that does not answer. The writes of one of `failed` were taken over already."""
+    if facts.cluster in failed:
+        return {"what": facts.why, "hint": f"start it, fenced, then `interlock rejoin {facts.cluster}`"}
     other = next(cluster for cluster in (topology.server(name).cluster for name in masters) if cluster != facts.cluster)
     return {
         "what": facts.why,

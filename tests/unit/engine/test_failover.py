@@ -163,6 +163,14 @@ def test_status_names_what_failed_until_it_has_rejoined() -> None:
     assert status(played.worlds[-1]).marks == ()
 
 
+def test_status_does_not_advise_a_second_failover_from_what_failed() -> None:
+    played = stage()
+    played.run(FAILOVER, TO_WEST)
+    hints = [problem["hint"] for problem in status(played.worlds[-1]).problems]
+    assert any("rejoin east" in hint for hint in hints)
+    assert not any("failover" in hint for hint in hints)
+
+
 def test_one_that_holds_what_the_writer_lacks_does_not_rejoin() -> None:
     played = failed_over(lost=True)
     report = played.engine("second").start(REJOIN, {"cluster": "east"})
