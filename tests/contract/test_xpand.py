@@ -10,7 +10,7 @@ import pytest
 from contract import test_server
 from contract.benches import RealBench
 from interlock.errors import StatementFailed
-from interlock.model.effects import SetEventScheduler
+from interlock.model.effects import SetEventScheduler, StartReceiver, StopReceiver
 from interlock.model.position import FilePosition
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
@@ -22,6 +22,8 @@ _NOT_OF_XPAND = {
     "test_a_script_is_pure_and_names_what_is_sent": "its words are others: tests/unit/servers/test_xpand_words.py",
     "test_a_write_moves_the_position_by_one": "the other cluster's log moves too, once it has logged what it applied: below",
     "test_a_teams_own_statement_that_fails_says_so": "its errors have other numbers",
+    "test_a_stopped_receiver_brings_nothing_more_until_it_is_started": "its replication is not changed by Interlock: below",
+    "test_what_was_received_is_applied_after_both_threads_stood_still_but_by_mariadbs_gtid": "the same",
     "test_a_session_is_seen_with_its_transaction_and_gone_once_killed": "who passes read_only is not known: below",
 }
 
@@ -31,8 +33,10 @@ class XpandBench(RealBench):
     def applier_stopped(self, server: str) -> Iterator[None]:
         (name,) = (row["Slave_Name"] for row in sql.query(self.sandbox, server, "SHOW SLAVE STATUS"))
         sql.query(self.sandbox, server, f"STOP SLAVE '{name}'")
-        yield
-        sql.query(self.sandbox, server, f"START SLAVE '{name}'")
+        try:
+            yield
+        finally:
+            sql.query(self.sandbox, server, f"START SLAVE '{name}'")
 
     def put_back(self) -> None:
         for name, read_only in (("west", "true"), ("east", "false")):
@@ -67,6 +71,12 @@ def test_there_are_no_events_to_start_and_nothing_to_stop(bench: XpandBench) -> 
     assert east.script(SetEventScheduler(server=east.name, on=False)) == ()
     with pytest.raises(StatementFailed, match="Xpand has no events that could run"):
         east.apply(SetEventScheduler(server=east.name, on=True), mark="contract")
+
+
+@pytest.mark.parametrize("effect", [test_server.STOP_RECEIVER, test_server.START_RECEIVER], ids=["stop", "start"])
+def test_its_replication_is_left_to_a_person(bench: XpandBench, effect: StopReceiver | StartReceiver) -> None:
+    with pytest.raises(StatementFailed, match="the replication of xpand is not changed by Interlock"):
+        bench.first.server("west").apply(effect, mark="contract")
 
 
 def test_a_session_is_seen_with_its_transaction_and_whether_it_passes_read_only_is_not_known(bench: XpandBench) -> None:
