@@ -76,8 +76,8 @@ def packed(transaction: ReadTransaction) -> dict[str, object]:
                 "schema": row.schema,
                 "table": row.table,
                 "key": list(row.key),
-                "before": _packed_image(row.before),
-                "after": _packed_image(row.after),
+                "before": packed_image(row.before),
+                "after": packed_image(row.after),
                 "problem": row.problem,
             }
             for row in transaction.rows
@@ -98,8 +98,8 @@ def unpacked(plain: Mapping[str, Any]) -> ReadTransaction:
                 schema=str(row["schema"]),
                 table=str(row["table"]),
                 key=tuple(row["key"]),
-                before=_unpacked_image(row["before"]),
-                after=_unpacked_image(row["after"]),
+                before=unpacked_image(row["before"]),
+                after=unpacked_image(row["after"]),
                 problem=str(row["problem"]),
             )
             for row in plain["rows"]
@@ -110,12 +110,12 @@ def unpacked(plain: Mapping[str, Any]) -> ReadTransaction:
     )
 
 
-def _packed_image(image: Image | None) -> dict[str, object] | None:
+def packed_image(image: Image | None) -> dict[str, object] | None:
     return None if image is None else {name: _packed_cell(cell) for name, cell in image.items()}
 
 
-def _unpacked_image(plain: Mapping[str, Any] | None) -> dict[str, Cell] | None:
-    return None if plain is None else {str(name): _unpacked_cell(cell) for name, cell in plain.items()}
+def unpacked_image(plain: Mapping[str, Any] | None) -> dict[str, Cell] | None:
+    return None if plain is None else {str(name): unpacked_cell(cell) for name, cell in plain.items()}
 
 
 def _packed_cell(cell: Cell) -> object:
@@ -130,7 +130,7 @@ def _packed_cell(cell: Cell) -> object:
             return cell
 
 
-def _unpacked_cell(plain: object) -> Cell:
+def unpacked_cell(plain: object) -> Cell:
     match plain:
         case {"bytes": str(told)}:
             return bytes.fromhex(told)
