@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from interlock.clock import Deadline
 from interlock.engine.apply import carry_out, no_second_writer, open_masters
@@ -30,7 +31,8 @@ def drive(execution: Execution, go: Callable[[], None]) -> None:
     except (LeaseLost, PairBusy) as lost:
         execution.stop_prober()
         if execution.life.now is State.CHECKING and not execution.intents:
-            _end(execution, Event.REFUSE, [_problem(lost)])
+            with suppress(LeaseLost):  # a lock was lost; with the lease, the run is another's to end
+                _end(execution, Event.REFUSE, [_problem(lost)])
         raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
 
 
@@ -146,7 +148,9 @@ def _halt(execution: Execution, problems: list[ProblemReport]) -> None:
 
 
 def _end(execution: Execution, event: Event, problems: list[ProblemReport], next_commands: tuple[str, ...] = ()) -> None:
+    """LeaseLost, and nothing said, if another has taken the run over: a process that slept knows no outcome."""
     execution.spare_the_store()
+    execution.guard.renew()
     outage = execution.stop_prober()
     if outage is not None:
         execution.journal.write_all([Entry(RecordKind.OUTAGE, fields_of(outage))], durable=False)

@@ -309,22 +309,38 @@ def moments() -> list[str]:
     return [event.step for event in stage.events if isinstance(event, StepBegan)]
 
 
+def take_over(stage: Stage) -> None:
+    held = stage.store._held.pop("shop")
+    stage.store.take_lease("shop", held.holder)
+
+
 @pytest.mark.parametrize("step", moments())
 def test_a_lease_that_is_lost_stops_the_run_before_its_next_effect(step: str) -> None:
     stage = Stage()
     lost_at: list[int] = []
-
-    def take_over() -> None:
-        held = stage.store._held.pop("shop")
-        stage.store.take_lease("shop", held.holder)
-        lost_at.append(len(stage.pair.sent))
-
-    stage.when(began(step), take_over)
+    stage.when(began(step), lambda: all_of(lambda: take_over(stage), lambda: lost_at.append(len(stage.pair.sent))))
     with pytest.raises(PairBusy, match="lease of shop was taken over"):
         stage.run(short(after="- do: route.release\n  with: {route: all}\n- do: sql\n  with: {server: west, statements: [SET x=1]}"))
     assert len(stage.pair.sent) == lost_at[0]
     assert stage.pair.violations == []
     assert all(not prober.runs for prober in stage.worlds[0].probers)
+
+
+UNTOLD = {
+    "refused": (began("preflight/sql"), short(before=FAILS)),
+    "rolled back": (ended("catch_up/sql"), short(between=FAILS)),
+    "succeeded": (ended("verify/route.canary"), short()),
+}
+
+
+@pytest.mark.parametrize(("moment", "playbook"), UNTOLD.values(), ids=UNTOLD.keys())
+def test_one_whose_run_was_taken_over_tells_no_outcome_of_it(moment: Callable[[object], bool], playbook: Playbook) -> None:
+    """It may have slept: nothing of its own was refused, and yet the run is another's by now."""
+    stage = Stage()
+    stage.when(moment, lambda: take_over(stage))
+    with pytest.raises(PairBusy, match="lease of shop was taken over"):
+        stage.run(playbook)
+    assert stage.store.header(stage.only_run()).outcome is None
 
 
 def test_two_operators_one_works_and_the_other_is_told_who_holds_the_pair() -> None:
