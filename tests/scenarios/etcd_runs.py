@@ -125,6 +125,20 @@ class Machine:
                 return run
             assert process.poll() is None, self.end(process)
 
+    def await_acting(self, process: subprocess.Popen[str], step: str) -> str:
+        """The run whose newest records say that this step's effect follows."""
+        while True:
+            run, seen = self.records()
+            folder = f"{self.prefix}/record/{run}/"
+            asked = {"key": _coded(folder), "range_end": _coded(f"{folder[:-1]}0"), "sort_order": "DESCEND", "limit": 5}
+            if seen and any(_acts(step, row) for row in self.cluster.ask("kv/range", asked).get("kvs", ())):
+                return run
+            assert process.poll() is None, self.end(process)
+
+
+def _acts(step: str, row: dict[str, str]) -> bool:
+    return any(record["kind"] == "acting" and record["body"]["step"] == step for record in json.loads(b64decode(row["value"]))["records"])
+
 
 def losing_members(folder: Path, members: Sequence[Member], way: str) -> str:
     """The shipped switchover, which right after its fence stops (STOP) or ends (KILL) these members of etcd; the new file's name."""

@@ -28,21 +28,21 @@ def machines(pair: Sandbox, etcd: Cluster) -> tuple[Machine, Machine]:
 
 
 @pytest.mark.parametrize(
-    ("verb", "records", "outcome"),
+    ("verb", "step", "outcome"),
     [
-        pytest.param("resume", 38, "succeeded", id="about the fence, resumed"),
-        pytest.param("rollback", 46, "rolled_back", id="about the flip, rolled back"),
+        pytest.param("resume", "fenced", "succeeded", id="about the fence, resumed"),
+        pytest.param("rollback", "flip/route.flip", "rolled_back", id="about the flip, rolled back"),
     ],
 )
 def test_a_run_whose_machine_is_gone_is_taken_over_by_another(
-    pair: Sandbox, machines: tuple[Machine, Machine], verb: str, records: int, outcome: str
+    pair: Sandbox, machines: tuple[Machine, Machine], verb: str, step: str, outcome: str
 ) -> None:
     first, second = machines
     before = open_sides(pair)
 
     def kill_and_take_over(_to: str) -> str:
         with first.begin("run", SWITCHOVER) as process:
-            run = first.await_records(process, records)
+            run = first.await_acting(process, step)
             process.kill()
             process.wait()
         assert f"@ops1, pid {process.pid}, run {run}" in second.refusal(run)
@@ -58,7 +58,7 @@ def test_an_old_holder_that_wakes_up_is_refused_and_does_nothing(pair: Sandbox, 
     """While it sleeps its sessions hold the servers' locks: whoever has the run's lease after it ends them."""
     first, second = machines
     with first.begin("run", SWITCHOVER) as process:
-        run = first.await_records(process, 38)
+        run = first.await_acting(process, "fenced")
         process.send_signal(signal.SIGSTOP)
         taken = _when_the_lease_is_over(second, run)
         assert (taken.code, taken.said["outcome"]) == (0, "succeeded"), taken
