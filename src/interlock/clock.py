@@ -7,9 +7,10 @@ clocks of two machines.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
+
+from interlock.dataclass import dataclass
 
 
 class Clock(Protocol):

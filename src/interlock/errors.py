@@ -24,8 +24,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
+
+from interlock.dataclass import dataclass
 
 
 class ExitCode(IntEnum):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from interlock.dataclass import dataclass
 from interlock.model.effects import ChannelEffect, FencingEffect, MarkEffect, OutsideEffect, RouteEffect, ServerEffect
 from interlock.model.facts import (
     CanaryFacts,

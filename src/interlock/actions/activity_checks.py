@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.actions.sessions import SeenSessions, named
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
 from interlock.model.facts import EventFacts, WriteFacts
 from interlock.model.topology import ServerName

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect, StartApplier, StopApplier
 from interlock.model.facts import ChannelFacts

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from interlock.actions.action import describe, param
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
 from interlock.model.effects import CallHttp, Effect, RunCommand, RunSql
 from interlock.model.facts import CommandResult, HttpResult

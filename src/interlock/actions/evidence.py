@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from interlock.actions.action import describe, param
+from interlock.dataclass import dataclass
 from interlock.decisions.evidence import first_of, wrote_one_after_the_other
 from interlock.documents.fields import Kind
 from interlock.model.facts import LoggedTransaction

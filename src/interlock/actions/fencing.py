@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
+from interlock.dataclass import dataclass
 from interlock.decisions.fencing import can_be_fenced, is_fenced_outside, proof_among
 from interlock.documents.fields import Kind
 from interlock.errors import DriverError

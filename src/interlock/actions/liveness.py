@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from interlock.actions.action import describe, param
+from interlock.dataclass import dataclass
 from interlock.decisions.liveness import liveness, may_settle, remedy
 from interlock.documents.fields import Kind
 from interlock.model.liveness import Liveness, LivenessFacts, SeenFrom

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
+from interlock.dataclass import dataclass
 from interlock.decisions.marks import failed_mark, failed_since, is_not_held, may_take_writes
 from interlock.documents.fields import Kind
 from interlock.model.effects import ClearMark, Effect, SetMark

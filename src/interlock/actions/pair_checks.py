@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
+from interlock.dataclass import dataclass
 from interlock.decisions.mixed import can_replicate
 from interlock.decisions.replication import keys_cannot_collide
 from interlock.decisions.writes import is_only_writer

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
+from interlock.dataclass import dataclass
 from interlock.decisions.received import can_take_over, is_all_applied
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect, StartReceiver, StopReceiver

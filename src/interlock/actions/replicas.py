@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from interlock.actions.action import describe, param
+from interlock.dataclass import dataclass
 from interlock.decisions.following import Meeting, Wanted, channel_of, is_broken, next_move, way_back
 from interlock.documents.fields import Kind
 from interlock.errors import DriverError

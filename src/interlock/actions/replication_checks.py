@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
+from interlock.dataclass import dataclass
 from interlock.decisions.replication import holds_nothing_extra, is_channel_healthy
 from interlock.documents.fields import Kind
 from interlock.model.facts import ChannelFacts

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.actions.route_facts import SeenRoutes, lead_to, look_at_routes
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
 from interlock.model.facts import CanaryFacts
 from interlock.model.topology import ClusterName, RouteName, ServerName

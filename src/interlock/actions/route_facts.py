@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.model.facts import RouteFacts
 from interlock.model.topology import ClusterName, RouteName
 from interlock.model.verdict import Done, Refuse, Verdict

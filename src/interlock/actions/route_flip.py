@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from interlock.actions.action import describe, param
 from interlock.actions.route_facts import SeenRoutes, lead_to, look_at_routes, untrusted
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect, PointTo, RestoreRoute
 from interlock.model.facts import RouteFacts

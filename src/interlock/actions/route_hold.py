@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from interlock.actions.action import describe, param
 from interlock.actions.route_facts import SeenRoutes, look_at_routes
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect, Hold, Release
 from interlock.model.facts import RouteFacts

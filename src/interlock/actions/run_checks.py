@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from interlock.actions.action import describe
 from interlock.actions.check import NoOutputs
+from interlock.dataclass import dataclass
 from interlock.model.verdict import Done, Refuse, Verdict
 from interlock.playbook.catalogue import Verb
 from interlock.ports import World

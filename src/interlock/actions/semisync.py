@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect, SetSemiSync
 from interlock.model.facts import ChannelFacts, SemiSyncFacts

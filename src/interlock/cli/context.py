@@ -9,10 +9,11 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from interlock.dataclass import dataclass
 from interlock.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:

@@ -6,13 +6,14 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from interlock.cli.context import Answer, Context, width
 from interlock.cli.rehearsal import move_writes, wired_to
 from interlock.cli.signals import signals_to
 from interlock.clock import SystemClock
+from interlock.dataclass import dataclass
 from interlock.engine.plan import PlanReport
 from interlock.engine.plan import plan as make_plan
 from interlock.engine.report import RunReport

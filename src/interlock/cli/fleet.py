@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +17,7 @@ from interlock.cli.context import Answer, Context, here, note
 from interlock.cli.runs import inputs_of
 from interlock.cli.signals import signals_to
 from interlock.clock import SystemClock
+from interlock.dataclass import dataclass
 from interlock.documents.problems import shown
 from interlock.documents.values import duration_s
 from interlock.documents.yaml import read_file

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Event, Thread
 
 from rich.console import Console, Group
@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from interlock.clock import Clock, SystemClock
+from interlock.dataclass import dataclass
 from interlock.engine.events import (
     OutageBegan,
     OutageEnded,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from interlock.dataclass import dataclass
 from interlock.engine.events import (
     OutageBegan,
     OutageEnded,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, width
 from interlock.cli.losses import find
+from interlock.dataclass import dataclass
 from interlock.decisions.marks import is_not_held
 from interlock.engine.guard import Guard
 from interlock.engine.journal import Entry, Journal, RecordKind

@@ -8,12 +8,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import FrameType
 from typing import Protocol
 
 from interlock.cli.context import Context, note
 from interlock.cli.signals import signals_to
+from interlock.dataclass import dataclass
 from interlock.engine.events import RunBegan, RunEvent, StateChanged
 from interlock.engine.execution import Stop
 from interlock.engine.states import State

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from interlock.dataclass import dataclass
 from interlock.model.effects import Repoint
 from interlock.model.facts import ChannelFacts, ReplicaFacts
 from interlock.model.position import LogPoint, Position

@@ -7,10 +7,10 @@ decides in the end: the one who lost the lease learns it before its next effect.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from interlock.dataclass import dataclass
 from interlock.model.verdict import Act, Refuse
 from interlock.ports import Holder
 

@@ -8,9 +8,9 @@ true a moment ago (a receiver's open connection, a proxy's last good check) neit
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
+from interlock.dataclass import dataclass
 from interlock.model.liveness import Liveness, LivenessFacts, SeenFrom, VantageKind, View
 from interlock.model.topology import ClusterName
 

@@ -7,8 +7,8 @@ is as the chain left it needs nothing; one that is as the chain found it can tak
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.model.losses import Cell, Image, LossKind, Odd, RowChange
 
 RowId = tuple[str, str, tuple[Cell, ...]]

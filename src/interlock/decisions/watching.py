@@ -8,8 +8,7 @@ looks dead again is for people.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from interlock.dataclass import dataclass
 from interlock.model.liveness import Liveness
 from interlock.model.verdict import Act, Wait
 

@@ -8,8 +8,8 @@ it ever received from there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.decisions.received import is_all_applied
 from interlock.decisions.replication import two_kinds
 from interlock.model.facts import ChannelFacts, FenceProof, WriteFacts

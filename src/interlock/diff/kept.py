@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed, UsageError
 from interlock.losses.codec import packed_image, unpacked_image
 from interlock.model.codec import from_plain, to_plain

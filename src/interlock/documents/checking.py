@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Field
 from interlock.documents.problems import Problems, shown
 from interlock.documents.values import NAME, NAME_RULE

@@ -5,9 +5,10 @@ JSON Schema, the reference pages and the editors.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from interlock.dataclass import dataclass
 
 
 class Kind(StrEnum):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from interlock.dataclass import dataclass
 from interlock.errors import InvalidFile, Problem
 
 MOST = 100

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import cast
 
+from interlock.dataclass import dataclass
 from interlock.documents.check import Checking, a_kind_of, check_fields, check_name
 from interlock.documents.fencing_fields import FENCING_FIELDS, FENCING_TYPES, check_fencing
 from interlock.documents.fields import Field

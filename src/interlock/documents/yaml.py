@@ -11,7 +11,7 @@ its limit.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import yaml
@@ -26,6 +26,7 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
+from interlock.dataclass import dataclass
 from interlock.documents.problems import WHOLE_FILE, At, Problems, shown
 
 MAX_BYTES = 1024 * 1024

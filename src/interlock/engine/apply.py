@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from interlock.actions.fencing import look_at
 from interlock.clock import Deadline
+from interlock.dataclass import dataclass
 from interlock.decisions.fencing import proof_among
 from interlock.decisions.writes import writers
 from interlock.engine.execution import Execution

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.engine.events import Asker, Observer, StateChanged
 from interlock.engine.guard import Guard
 from interlock.engine.interlock import Interlock

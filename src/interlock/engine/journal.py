@@ -31,10 +31,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.engine.states import State
 from interlock.errors import StoreFailed
 from interlock.model.codec import to_plain

@@ -7,10 +7,11 @@ as `<fenced.position>`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, cast
 
 from interlock.actions.action import Action
+from interlock.dataclass import dataclass
 from interlock.engine.apply import scripts
 from interlock.engine.forward import critical_span, steps_of
 from interlock.engine.runs import pair_roles

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from interlock.dataclass import dataclass
 from interlock.engine.journal import RecordKind
 from interlock.engine.states import EXIT_CODES, State
 from interlock.errors import StoreFailed

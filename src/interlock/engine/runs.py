@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.decisions.writes import writers
 from interlock.engine.endings import GoBack, drive
 from interlock.engine.events import Asker, Observer, RunBegan

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from transitions import Machine, MachineError
 
+from interlock.dataclass import dataclass
 from interlock.errors import ExitCode, InterlockError
 
 

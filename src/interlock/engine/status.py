@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TypeVar
 
 from interlock.actions.liveness import look_at
+from interlock.dataclass import dataclass
 from interlock.decisions.following import channel_of, is_broken
 from interlock.decisions.liveness import remedy
 from interlock.decisions.marks import failed_since, release_of, told

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
 from interlock.actions.action import Action, Check
 from interlock.clock import Deadline
+from interlock.dataclass import dataclass
 from interlock.decisions.fencing import sentence
 from interlock.engine.apply import Watch, carry_out, scripts, touched_servers
 from interlock.engine.events import StepActs, StepBegan, StepEnded, StepWaits

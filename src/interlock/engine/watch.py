@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from interlock.dataclass import dataclass
 from interlock.decisions.liveness import liveness
 from interlock.decisions.marks import failed_since, told
 from interlock.decisions.watching import Look

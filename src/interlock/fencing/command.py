@@ -6,9 +6,9 @@ itself and prints the word of `fenced` exactly then; `release` undoes it, and en
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
+from interlock.dataclass import dataclass
 from interlock.errors import DriverError, StatementFailed
 from interlock.fencing.bounds import program_s
 from interlock.fencing.parts import FencingParts, FencingType, must_be_known

@@ -6,8 +6,8 @@ Each rule wants a bench whose server runs and is not fenced, and may leave it fe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.model.effects import FenceOutside, FencingEffect, ReleaseOutside
 from interlock.model.fencing import AgentFacts
 from interlock.ports import FenceAgent

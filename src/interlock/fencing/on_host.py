@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from interlock.clock import Clock, Deadline
+from interlock.dataclass import dataclass
 from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable
 from interlock.model.effects import RunCommand
 from interlock.model.facts import CommandResult

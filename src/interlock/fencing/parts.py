@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.fencing.on_host import OnHost
 from interlock.model.fencing import AgentFacts

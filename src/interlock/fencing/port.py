@@ -12,8 +12,8 @@ one is not the last word, while what one rejects or drops is gone. Seen with nft
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.fencing.door import takes_connections
 from interlock.fencing.on_host import OnHost
 from interlock.fencing.parts import FencingParts, FencingType, must_be_known

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from interlock.clock import Clock, Deadline
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed, Unreachable
 from interlock.fencing.parts import FencingParts, FencingType, must_be_known
 from interlock.model.codec import from_plain, to_plain

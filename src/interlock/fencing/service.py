@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.fencing.door import takes_connections
 from interlock.fencing.on_host import OnHost

@@ -13,10 +13,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
+from interlock.dataclass import dataclass
 from interlock.decisions.leases import Liveness
 from interlock.errors import StatementFailed
 from interlock.ports import Holder

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.errors import StoreFailed, UsageError
 from interlock.fleet.model import Limits, Pair, PairReport
 from interlock.model.codec import fields_of, from_plain, to_plain

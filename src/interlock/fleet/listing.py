@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from interlock.dataclass import dataclass
 from interlock.decisions.leases import Liveness
 from interlock.documents.problems import did_you_mean, shown
 from interlock.errors import UsageError

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from interlock.dataclass import dataclass
 from interlock.errors import ExitCode
 
 FLEET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,47}")

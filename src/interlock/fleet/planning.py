@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.errors import ExitCode, StatementFailed
 from interlock.fleet.children import Child, End, Programs
 from interlock.fleet.model import Limits, Pair, Trouble, worst

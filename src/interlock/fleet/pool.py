@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, Protocol, TypeVar
 
 from interlock.clock import Clock, Deadline
+from interlock.dataclass import dataclass
 from interlock.fleet.children import Child, End
 from interlock.fleet.model import Limits
 from interlock.fleet.schedule import may_begin

@@ -7,9 +7,9 @@ never begun again: the default `to` is the standby, so a second run would take t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
+from interlock.dataclass import dataclass
 from interlock.decisions.leases import Liveness
 from interlock.engine.states import State
 from interlock.fleet.model import Limits

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.errors import ExitCode, InterlockError, LeaseLost, StatementFailed, StoreFailed, UsageError
 from interlock.fleet.children import Child, End, OtherChild, Programs
 from interlock.fleet.journal import FLEETS, FleetJournal, History, Kind, State

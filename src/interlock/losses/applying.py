@@ -7,8 +7,8 @@ put back is committed with it, so that a repair which is killed does nothing twi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.errors import BoundReached, OutcomeUnknown, StatementFailed
 from interlock.losses.applied import TABLE, note, unnote
 from interlock.losses.putting_back import PlannedTransaction, named

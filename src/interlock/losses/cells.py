@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from uuid import UUID
 
+from interlock.dataclass import dataclass
 from interlock.losses.json_binary import json_text
 from interlock.losses.tables import TableColumn
 from interlock.model.losses import Cell

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.decisions.losses import Chain, Judgement, RowId, agreed, fold, judge, judge_change
 from interlock.errors import DriverError
 from interlock.losses.applied import applied_rows

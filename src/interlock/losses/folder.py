@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.losses.codec import all_unpacked, packed
 from interlock.model.codec import from_plain, to_plain

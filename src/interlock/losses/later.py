@@ -6,10 +6,10 @@ It is for people who decide about a row, and must not burden the writer: a dump 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from interlock.clock import Clock, Deadline
+from interlock.dataclass import dataclass
 from interlock.decisions.losses import RowId, keys_of
 from interlock.errors import DriverError
 from interlock.losses.files import holds

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.losses.parsing import Parser, TableOf
 from interlock.losses.payload import unpacked

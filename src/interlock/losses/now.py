@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 
+from interlock.dataclass import dataclass
 from interlock.decisions.losses import Chain, RowId
 from interlock.losses.sql import NotWritable, literal, looks, seen, where_key
 from interlock.losses.tables import Table, table_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from pymysqlreplication import row_event
 from pymysqlreplication.exceptions import MalformedBinLogEvent
 from pymysqlreplication.packet import BinLogPacketWrapper
 
+from interlock.dataclass import dataclass
 from interlock.losses import raw
 from interlock.losses.cells import LogColumn, is_of_kind, is_read, read_image
 from interlock.losses.raw import RawEvent

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from interlock.dataclass import dataclass
 from interlock.losses.find import Losses
 from interlock.losses.sql import SETTINGS, NotWritable, inverse, statement
 from interlock.model.losses import LossKind, LostRow, LostTransaction

@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 
 MAGIC = b"\xfebin"

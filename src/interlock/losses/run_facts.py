@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.engine.journal import RecordKind
 from interlock.errors import UsageError
 from interlock.model.losses import Bound

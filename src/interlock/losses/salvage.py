@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Protocol
 
 from interlock.clock import Clock, Deadline
+from interlock.dataclass import dataclass
 from interlock.errors import BoundReached, StatementFailed
 from interlock.losses.folder import CopiedFile, Keep, Manifest, sha256_of
 from interlock.losses.raw import from_file, version_in

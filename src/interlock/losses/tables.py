@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.servers.quoting import name, text
 from interlock.servers.session import Row, Session, text_of
 

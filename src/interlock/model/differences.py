@@ -6,10 +6,10 @@ A *writer* is the side whose data counts, the *other* one the side that is compa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from interlock.dataclass import dataclass
 from interlock.model.losses import Image
 
 

@@ -8,8 +8,9 @@ driver turns an effect into its script (the statements or commands, word for wor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from interlock.dataclass import dataclass
 from interlock.model.facts import RouteFacts
 from interlock.model.fencing import AgentFacts
 from interlock.model.marks import Mark

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
+from interlock.dataclass import dataclass
 from interlock.model.position import LogPoint, Position
 from interlock.model.topology import ClusterName, RouteName, ServerName
 

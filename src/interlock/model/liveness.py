@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from interlock.dataclass import dataclass
 from interlock.model.topology import ClusterName
 
 

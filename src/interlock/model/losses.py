@@ -7,9 +7,11 @@ A *cell* is one column's value, exact and comparable: integers (also YEAR, BIT, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
+
+from interlock.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import field
+from typing import NamedTuple, Self
+
+from interlock.dataclass import dataclass
 
 _MARIADB_GTID = re.compile(r"(\d+)-(\d+)-(\d+)")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -106,8 +108,7 @@ Interval = tuple[int, int]
 """First and last transaction number, both of them in it."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class GtidSource:
+class GtidSource(NamedTuple):
     """Whose numbers they are in MySQL: the server's UUID and, if it has one, the tag; both in lower case."""
 
     uuid: str

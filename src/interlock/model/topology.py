@@ -6,9 +6,11 @@ A master's server name is its cluster's name; replicas have names of their own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NewType
+
+from interlock.dataclass import dataclass
 
 ServerName = NewType("ServerName", str)
 ClusterName = NewType("ClusterName", str)

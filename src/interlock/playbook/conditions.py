@@ -12,8 +12,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from interlock.dataclass import dataclass
 from interlock.errors import StepFailed
 from interlock.playbook.expressions import BadExpression, Reference, Scope, Unknown, read_reference
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from interlock.dataclass import dataclass
 from interlock.errors import UsageError
 
 

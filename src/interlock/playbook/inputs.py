@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
 from interlock.documents.problems import did_you_mean, shown
 from interlock.documents.values import duration_s

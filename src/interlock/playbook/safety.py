@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.documents.problems import At, Problems
 from interlock.playbook.catalogue import Role, Verb
 from interlock.playbook.conditions import ParsedCondition

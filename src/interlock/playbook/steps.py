@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import cast
 
+from interlock.dataclass import dataclass
 from interlock.documents.check import Checking, a_kind_of, check_fields, check_value, plain_value
 from interlock.documents.fields import Field, Kind
 from interlock.documents.problems import At, Problems, did_you_mean, shown

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
 from interlock.playbook.catalogue import ActionSpec
 from interlock.playbook.expressions import Condition, Template

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from interlock.dataclass import dataclass
 from interlock.engine.states import State
 from interlock.ports import RunHeader
 from interlock.report.durations import moment

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from interlock.dataclass import dataclass
 
 _GAP = "  "
 _NARROWEST = 8

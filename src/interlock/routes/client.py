@@ -10,11 +10,12 @@ import re
 import socket
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 import pymysql
 
+from interlock.dataclass import dataclass
 from interlock.errors import DriverError, NotPermitted, RefusedButAlive, StatementFailed, Unreachable, WriteRefused
 from interlock.model.topology import Tls
 

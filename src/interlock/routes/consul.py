@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from binascii import Error
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import cast
 
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Field, Kind
 from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable
 from interlock.model.facts import HttpResult

@@ -11,8 +11,8 @@ hold. Each wants a route that leads to `here`, and may leave it leading to `ther
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect
 from interlock.model.facts import RouteFacts
 from interlock.model.topology import ClusterName

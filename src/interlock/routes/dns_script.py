@@ -8,8 +8,8 @@ the second one, for a record that has the value already, puts its TTL right and 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect
 from interlock.model.facts import EndpointState, RouteFacts
 from interlock.model.topology import ClusterName

@@ -7,10 +7,10 @@ import ipaddress
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Field, Kind
 from interlock.documents.values import address as host_and_port
 from interlock.errors import UsageError

@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import dns.exception
 import dns.flags
@@ -20,6 +19,7 @@ import dns.rdatatype
 import dns.tsig
 import dns.update
 
+from interlock.dataclass import dataclass
 from interlock.errors import DriverError, NotPermitted, OutcomeUnknown, StatementFailed, Unreachable
 from interlock.routes.dns_script import Update
 from interlock.routes.dns_settings import DnsSettings, Place

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.model.facts import HttpResult
 from interlock.model.topology import RouteSpec

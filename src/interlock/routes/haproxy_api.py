@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Field, Kind
 from interlock.errors import StatementFailed, UsageError
 from interlock.model.effects import CallHttp, Hold, PointTo, Release, RestoreRoute, RouteEffect

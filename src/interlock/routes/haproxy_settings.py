@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Field, Kind
 from interlock.errors import UsageError
 from interlock.model.topology import ClusterName, RouteSpec

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from interlock.clock import Clock, Deadline
+from interlock.dataclass import dataclass
 from interlock.errors import NotPermitted, OutcomeUnknown, StatementFailed, Unreachable
 
 _ANSWER_LIMIT = 4 << 20

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
+from interlock.dataclass import dataclass
 from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable
 from interlock.model.effects import Hold, OutsideEffect, PointTo, Release, RestoreRoute, RouteEffect
 from interlock.model.facts import CommandResult, HttpResult

@@ -6,10 +6,11 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, cast
 
 from interlock.clock import Clock, Deadline
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Field, Kind
 from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, Unreachable, UsageError
 from interlock.model.effects import CallHttp

@@ -8,11 +8,12 @@ A second key, `hold_key`, can ask the readers to keep clients waiting: `1` for w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Protocol, cast
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Field, Kind
 from interlock.errors import StatementFailed, UsageError
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect

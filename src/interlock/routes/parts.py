@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Field
 from interlock.errors import UsageError
 from interlock.model.topology import RouteSpec, SecretRef, ServerName, Topology

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from interlock.clock import Deadline
+from interlock.dataclass import dataclass
 from interlock.errors import DriverError, StatementFailed
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect
 from interlock.model.facts import CanaryFacts, EndpointFacts, EndpointState, RouteFacts

@@ -11,10 +11,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from interlock.clock import Clock, Deadline
+from interlock.dataclass import dataclass
 from interlock.errors import DriverError
 from interlock.model.facts import OutageFacts
 from interlock.model.topology import RouteSpec

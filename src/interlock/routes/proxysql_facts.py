@@ -11,8 +11,8 @@ server's connection).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.model.facts import EndpointFacts, EndpointState
 from interlock.model.topology import ClusterName

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Field, Kind
 from interlock.errors import UsageError
 from interlock.model.topology import ClusterName, RouteSpec, SecretRef, Topology

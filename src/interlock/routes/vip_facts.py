@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from itertools import pairwise
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.model.topology import ClusterName
 from interlock.routes.vip_settings import VipSettings

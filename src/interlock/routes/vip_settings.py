@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Interface, ip_interface
 
+from interlock.dataclass import dataclass
 from interlock.documents.fields import Field, Kind
 from interlock.errors import UsageError
 from interlock.model.topology import ClusterName, RouteSpec, Topology

@@ -11,11 +11,11 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from pathlib import Path
 from zlib import crc32
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.model.position import Gtid
 from interlock.sandbox.kinds import MARIADB, Kind, kind_named

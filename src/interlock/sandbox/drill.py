@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.sandbox import ledger, sql
 from interlock.sandbox.kinds import kind_named

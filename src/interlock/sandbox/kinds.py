@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from interlock.dataclass import dataclass
 from interlock.errors import UsageError
 from interlock.sandbox import processes
 

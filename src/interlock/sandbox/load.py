@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from threading import Barrier, Event
@@ -22,6 +21,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from interlock.clock import Clock, SystemClock
+from interlock.dataclass import dataclass
 from interlock.sandbox.child import Child, child, say_ready, serve
 from interlock.sandbox.ledger import Entry, Told
 from interlock.sandbox.places import Sandbox

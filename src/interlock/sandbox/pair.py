@@ -11,12 +11,13 @@ import socket
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pymysql
 
 from interlock.clock import Clock, Deadline
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed, Unreachable, UsageError
 from interlock.sandbox import accounts, places, processes, settings, sql
 from interlock.sandbox.barred import is_barred, must_not_be_barred, write_hook

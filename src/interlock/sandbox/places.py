@@ -11,10 +11,11 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from random import Random
 
+from interlock.dataclass import dataclass
 from interlock.errors import UsageError
 from interlock.model.codec import from_plain, to_plain
 from interlock.sandbox.processes import Process

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,6 +14,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from interlock.clock import Clock, SystemClock
+from interlock.dataclass import dataclass
 from interlock.model.codec import from_plain
 from interlock.sandbox.accounts import WATCH
 from interlock.sandbox.child import Child, child, say_ready, serve

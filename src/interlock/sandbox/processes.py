@@ -11,9 +11,9 @@ import select
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from interlock.dataclass import dataclass
 from interlock.errors import UsageError
 
 PACKAGES = {

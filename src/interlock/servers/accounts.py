@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+from interlock.dataclass import dataclass
 
 AccountName = tuple[str, str]
 """User and host pattern."""

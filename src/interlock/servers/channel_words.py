@@ -7,8 +7,9 @@ password is ever sent, shown or kept (MariaDB KB "CHANGE MASTER TO", option MAST
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.model.effects import ChannelEffect, Repoint, SetSemiSync, StartApplier, StartReceiver, StopApplier, StopReceiver
 from interlock.model.position import LogPoint

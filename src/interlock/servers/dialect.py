@@ -7,10 +7,10 @@ A dialect is what it asks for everything else. It is frozen; it keeps no connect
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from interlock.clock import Deadline
+from interlock.dataclass import dataclass
 from interlock.model.effects import ServerEffect
 from interlock.model.facts import ChannelFacts, LoggedTransaction, ServerFacts, WriteFacts
 from interlock.model.position import LogPoint, Position

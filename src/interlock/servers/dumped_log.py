@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from interlock.clock import Deadline
+from interlock.dataclass import dataclass
 from interlock.errors import BoundReached, StatementFailed
 from interlock.model.facts import LoggedTransaction
 from interlock.model.position import FilePosition, LogPoint

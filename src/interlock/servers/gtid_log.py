@@ -7,9 +7,9 @@ but what the position contains is where to start; a remembered offset (`Bookmark
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from interlock.clock import Deadline
+from interlock.dataclass import dataclass
 from interlock.model.facts import LoggedTransaction
 from interlock.model.position import Position
 from interlock.servers.dialect import Bookmark

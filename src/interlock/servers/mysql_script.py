@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Self
 
+from interlock.dataclass import dataclass
 from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
 from interlock.servers.mysql_words import Words
 from interlock.servers.session import READ_BOUND_S, Setup

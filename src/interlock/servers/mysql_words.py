@@ -8,8 +8,9 @@ of all of these are gone from 8.4.0 on (its release notes). Tried on 9.7.4.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from interlock.dataclass import dataclass
 from interlock.servers.dialect import Need
 from interlock.servers.versions import Version
 

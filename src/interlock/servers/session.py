@@ -9,13 +9,13 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import DictCursor
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable
 from interlock.model.topology import Account, SecretRef, ServerSpec, Tls
 from interlock.servers.translate import GONE_CODES, Number, code_of, is_client_timeout, its_own_number, translated, words_of

@@ -11,9 +11,10 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.errors import BoundReached, StatementFailed
 from interlock.model.effects import RunCommand, StartApplier, StartReceiver, StopApplier, StopReceiver
 from interlock.model.facts import ChannelFacts, CommandResult

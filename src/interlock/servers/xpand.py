@@ -7,9 +7,10 @@ RELEASE_ALL_LOCKS, no SHOW BINLOG EVENTS, no bound on statements that a session 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from interlock.clock import Deadline
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.model.effects import ServerEffect
 from interlock.model.facts import ChannelFacts, LoggedTransaction, ServerFacts, WriteFacts

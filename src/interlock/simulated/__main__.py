@@ -10,9 +10,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from interlock.dataclass import dataclass
 from interlock.engine.states import FINAL, State
 from interlock.errors import ExitCode, UsageError
 from interlock.playbook.against import check_against

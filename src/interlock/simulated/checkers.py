@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.engine.apply import scripts
 from interlock.engine.journal import Progress, RecordKind, progress_by
 from interlock.engine.states import FINAL, State

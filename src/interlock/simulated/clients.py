@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from itertools import pairwise
 
+from interlock.dataclass import dataclass
 from interlock.errors import Unreachable, WriteRefused
 from interlock.model.facts import OutageFacts
 from interlock.simulated.clock import SimulatedClock

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed, Unreachable, WriteRefused
 from interlock.simulated.database import Database, Session
 from interlock.simulated.network import CLIENTS, PROXY

@@ -8,9 +8,10 @@ its position is its flavor's affair.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from interlock.dataclass import dataclass
 from interlock.errors import BoundReached, OutcomeUnknown, RefusedButAlive, StatementFailed, Unreachable, WriteRefused
 from interlock.model.effects import ChannelEffect, Effect
 from interlock.model.facts import ChannelFacts, EventFacts

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from interlock.dataclass import dataclass
 from interlock.errors import BoundReached, OutcomeUnknown, StatementFailed, Unreachable
 from interlock.model.effects import FenceOutside, FencingEffect, ReleaseOutside
 from interlock.model.fencing import AgentFacts

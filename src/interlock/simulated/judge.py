@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.engine.journal import read_progress
 from interlock.engine.states import FINAL, State
 from interlock.errors import StoreFailed

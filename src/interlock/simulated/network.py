@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from interlock.dataclass import dataclass
 
 TOOL, PROXY, CLIENTS = "tool", "proxy", "clients"
 """The parties that are no servers; a server is named by its own name."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.model.effects import CallHttp, CopyLogs, OutsideEffect, RunCommand
 from interlock.model.facts import CommandResult, HttpResult

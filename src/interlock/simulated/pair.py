@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
+from interlock.dataclass import dataclass
 from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, ServerEffect
 from interlock.model.topology import (
     Access,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
+from interlock.dataclass import dataclass
 from interlock.decisions.leases import Liveness
 from interlock.engine.events import RunEvent
 from interlock.engine.execution import Stop

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.model.effects import ChannelEffect, Repoint, SetSemiSync, StartApplier, StartReceiver, StopApplier, StopReceiver
 from interlock.model.facts import ChannelFacts

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from interlock.dataclass import dataclass
 from interlock.errors import OutcomeUnknown, StatementFailed, Unreachable, WriteRefused
 from interlock.model.effects import Hold, PointTo, Release, RestoreRoute, RouteEffect
 from interlock.model.facts import CanaryFacts, EndpointFacts, EndpointState, RouteFacts

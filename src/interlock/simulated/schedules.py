@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
+from interlock.dataclass import dataclass
 from interlock.simulated.database import Flavor
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.decisions.leases import LEASE_TTL, HeldLease, Liveness, may_be_taken, needs_renewal
 from interlock.decisions.run_names import run_meant
 from interlock.errors import LeaseLost, PairBusy, StoreFailed

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.model.liveness import SeenFrom, VantageKind, View
 from interlock.simulated.database import CALL_S, Database
 from interlock.simulated.network import TOOL

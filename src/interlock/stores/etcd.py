@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.decisions.leases import Liveness
 from interlock.decisions.run_names import run_meant
 from interlock.errors import LeaseLost, StoreFailed

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from threading import Event, Thread
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.decisions.leases import HeldLease, Liveness, may_be_taken
 from interlock.errors import LeaseLost, PairBusy, StoreFailed
 from interlock.model.verdict import Refuse

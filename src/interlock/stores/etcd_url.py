@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from interlock.dataclass import dataclass
 from interlock.decisions.leases import LEASE_TTL
 from interlock.documents.values import duration_s
 from interlock.errors import UsageError

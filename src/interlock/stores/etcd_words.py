@@ -19,10 +19,10 @@ from __future__ import annotations
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from interlock.dataclass import dataclass
 from interlock.errors import StoreFailed
 
 Document = dict[str, Any]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.errors import InterlockError
 from interlock.model.liveness import SeenFrom, VantageKind, View
 

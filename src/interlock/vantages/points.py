@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urlsplit
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.model.facts import ChannelFacts, RouteFacts
 from interlock.model.liveness import VantageKind
 from interlock.model.topology import ClusterSpec, RouteSpec, SecretRef, ServerSpec, Topology

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.sandbox.proxysql import wire
 from interlock.sandbox.proxysql.hostgroups import Hostgroups
 from interlock.sandbox.proxysql.tables import Answer, Tables

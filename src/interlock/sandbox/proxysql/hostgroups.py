@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 
+from interlock.dataclass import dataclass
 from interlock.sandbox.proxysql.wire import Gone, Stream, log_in
 
 _RETRY_S = 0.001  # mysql-connect_retries_delay

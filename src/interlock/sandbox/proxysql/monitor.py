@@ -9,10 +9,10 @@ is at run time changes.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 import pymysql
 
+from interlock.dataclass import dataclass
 from interlock.sandbox.proxysql.hostgroups import Hostgroups
 from interlock.sandbox.proxysql.tables import Tables
 

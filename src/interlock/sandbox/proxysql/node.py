@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from interlock.dataclass import dataclass
 from interlock.sandbox.child import Child, child
 from interlock.sandbox.places import Sandbox
 

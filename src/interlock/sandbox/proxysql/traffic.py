@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.sandbox.proxysql import wire
 from interlock.sandbox.proxysql.hostgroups import Connection, Hostgroups
 

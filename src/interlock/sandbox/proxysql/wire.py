@@ -10,7 +10,8 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from interlock.dataclass import dataclass
 
 QUIT, INIT_DB, QUERY, PING = 0x01, 0x02, 0x03, 0x0E
 IN_TRANSACTION, AUTOCOMMIT, MORE_RESULTS = 0x0001, 0x0002, 0x0008

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.sandbox.xpand.data import Answer, Data
 from interlock.sandbox.xpand.errors import Refusal, denied, read_only
 from interlock.sandbox.xpand.log import Log

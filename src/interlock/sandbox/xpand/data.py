@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.sandbox.xpand.errors import Refusal, syntax
 from interlock.sandbox.xpand.rewriting import Rewritten
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from interlock.dataclass import dataclass
 from interlock.sandbox.xpand.errors import Refusal
 
 _QUERY, _ROTATE, _FORMAT, _XID = 2, 4, 15, 16

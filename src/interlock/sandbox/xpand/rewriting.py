@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from interlock.dataclass import dataclass
 
 _TOKEN = re.compile(
     r"""(?P<comment>/\*.*?\*/) | (?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*") | (?P<name>`(?:[^`]|``)*`)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.sandbox.xpand import slave as slaves
 from interlock.sandbox.xpand.cluster import Cluster, Session, Slave
 from interlock.sandbox.xpand.data import Answer
