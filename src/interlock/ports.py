@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from interlock.dataclass import dataclass
-from interlock.model.effects import ChannelEffect, FencingEffect, MarkEffect, OutsideEffect, RouteEffect, ServerEffect
+from interlock.model.effects import ChannelEffect, FencingEffect, MarkEffect, OutsideEffect, RouteEffect, SegmentEffect, ServerEffect
 from interlock.model.facts import (
     CanaryFacts,
     ChannelFacts,
@@ -33,9 +33,27 @@ from interlock.model.fencing import AgentFacts
 from interlock.model.liveness import SeenFrom, VantageKind
 from interlock.model.marks import Mark
 from interlock.model.position import Position
-from interlock.model.topology import ClusterName, RouteName, ServerName, ServerSpec, Topology
+from interlock.model.segments import SegmentFacts, SegmentSurroundings
+from interlock.model.topology import ClusterName, RouteName, SegmentSpec, ServerName, ServerSpec, Topology
 
 R = TypeVar("R")
+
+
+class Segments(Protocol):
+    """The segments of an active/active pair at one server. A flavor that has none of it refuses by name: StatementFailed."""
+
+    def facts(self, spec: SegmentSpec, /) -> SegmentFacts:
+        """Its accounts, their rights and sessions, and the owner's note; the position is read last."""
+        ...
+
+    def surroundings(self, spec: SegmentSpec, /) -> SegmentSurroundings:
+        """What else could write its schemas. It reads every account's grants, so it is for a preflight."""
+        ...
+
+    def script(self, effect: SegmentEffect, /) -> tuple[str, ...]: ...
+    def apply(self, effect: SegmentEffect, /, mark: str) -> None:
+        """BoundReached once `within_s` is over and a session that was ended is still there."""
+        ...
 
 
 class Server(Protocol):
@@ -63,6 +81,8 @@ class Server(Protocol):
         """Who holds table or global read locks, or what shows that somebody does, a sentence each."""
         ...
 
+    @property
+    def segments(self) -> Segments: ...
     def prepared_transactions(self) -> tuple[str, ...]:
         """XA branches that are prepared, as `XA RECOVER` names them."""
         ...
@@ -73,6 +93,10 @@ class Server(Protocol):
 
     def missing_privileges(self) -> tuple[str, ...]:
         """What the account lacks of what Interlock needs, each as the GRANT that gives it."""
+        ...
+
+    def noted(self, topology: str, /) -> tuple[Mark, ...]:
+        """The notes on the pair of this name that are kept on the server (WriteNote)."""
         ...
 
     def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:

@@ -13,6 +13,7 @@ from interlock.actions import (
     logs_salvage,
     marks,
     pair_checks,
+    quiesce,
     received,
     replicas,
     replication_checks,
@@ -52,6 +53,7 @@ OWN: tuple[ActionSpec, ...] = (
     evidence.SPEC,
     run_checks.SPEC,
     *marks.SPECS,
+    *quiesce.SPECS,
     *custom.SPECS,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
@@ -11,8 +11,8 @@ from interlock.decisions.marks import failed_mark, failed_since, is_not_held, ma
 from interlock.documents.fields import Kind
 from interlock.model.effects import ClearMark, Effect, SetMark
 from interlock.model.marks import Mark, MarkKind
-from interlock.model.topology import ClusterName
-from interlock.model.verdict import Act, Done, Verdict
+from interlock.model.topology import ClusterName, ServerName
+from interlock.model.verdict import Act, Done, Refuse, Verdict
 from interlock.playbook.catalogue import Verb
 from interlock.ports import World
 
@@ -31,13 +31,33 @@ def _look(world: World) -> SeenMarks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotHeld(NoOutputs):
-    """Nobody holds the pair (`interlock hold`). A hold that has expired still holds: only a person releases it."""
+    """Nobody holds the pair (`interlock hold`, `interlock quiesce`). A hold that has expired still holds: only a person ends it."""
+
+    but_quiesced: str = param(Kind.TEXT, "a cluster that may be quiesced, for a run that ends that; empty for none", default="")
 
     def look(self, world: World, /) -> SeenMarks:
         return _look(world)
 
     def decide(self, seen: SeenMarks, /) -> Verdict:
-        return is_not_held(seen.marks, seen.at)
+        return is_not_held(seen.marks, seen.at, but_quiesced=self.but_quiesced)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotHeldThere(NoOutputs):
+    """No note on the server says that the pair is held: somebody may have quiesced it who has another store."""
+
+    server: ServerName = param(Kind.SERVER, "the server whose notes are read")
+    but_quiesced: str = param(Kind.TEXT, "as of pair.not_held", default="")
+
+    def look(self, world: World, /) -> SeenMarks:
+        return SeenMarks(marks=world.server(self.server).noted(world.topology.name), at=world.marks.now())
+
+    def decide(self, seen: SeenMarks, /) -> Verdict:
+        match is_not_held(seen.marks, seen.at, but_quiesced=self.but_quiesced):
+            case Refuse(why, hint):
+                return Refuse(f"by a note on {self.server}: {why}", f"{hint} with the store that it was made with, or `interlock release`")
+            case Done():
+                return Done(f"no note on {self.server} holds the pair")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,21 +130,28 @@ class MarkRejoined(NoOutputs):
 
 
 def _failed(world: World, cluster: ClusterName, reason: str) -> FailedMark:
+    wanted = mark_by_this_run(world, MarkKind.FAILED, cluster, reason)
+    return FailedMark(standing=failed_mark(cluster, world.marks.all()), wanted=wanted)
+
+
+def mark_by_this_run(world: World, kind: MarkKind, cluster: ClusterName, reason: str, *, for_s: float | None = None) -> Mark:
     marks = world.marks
-    wanted = Mark(
+    now = marks.now()
+    return Mark(
         topology=world.topology.name,
-        kind=MarkKind.FAILED,
+        kind=kind,
         subject=cluster,
         by=marks.author,
-        at=marks.now(),
+        at=now,
         reason=reason,
+        until=None if for_s is None else now + timedelta(seconds=for_s),
         run=world.present_run,
     )
-    return FailedMark(standing=failed_mark(cluster, marks.all()), wanted=wanted)
 
 
 SPECS = (
     describe(NotHeld, "pair.not_held", Verb.CHECK),
+    describe(NotHeldThere, "server.not_held", Verb.CHECK),
     describe(MayTakeWrites, "cluster.may_take_writes", Verb.CHECK),
     describe(MarkFailed, "cluster.mark_failed", Verb.DO),
     describe(MarkRejoined, "cluster.mark_rejoined", Verb.DO),

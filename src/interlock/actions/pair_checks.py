@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
 from interlock.decisions.mixed import can_replicate
 from interlock.decisions.replication import keys_cannot_collide
-from interlock.decisions.writes import is_only_writer
+from interlock.decisions.writes import is_only_writer, writers
 from interlock.documents.fields import Kind
 from interlock.model.facts import ServerFacts, WriteFacts
 from interlock.model.topology import ServerName
@@ -26,6 +28,10 @@ class SeenServers:
     masters: tuple[ServerFacts, ...]
 
 
+def _writes(world: World) -> SeenWrites:
+    return SeenWrites(masters=tuple(world.gather([world.server(m.name).write_facts for m in world.topology.masters()])))
+
+
 def _masters(world: World) -> SeenServers:
     return SeenServers(masters=tuple(world.gather([world.server(master.name).facts for master in world.topology.masters()])))
 
@@ -37,10 +43,25 @@ class OneWriter(NoOutputs):
     server: ServerName = param(Kind.SERVER, "the master that must be the only writer")
 
     def look(self, world: World, /) -> SeenWrites:
-        return SeenWrites(masters=tuple(world.gather([world.server(m.name).write_facts for m in world.topology.masters()])))
+        return _writes(world)
 
     def decide(self, seen: SeenWrites, /) -> Verdict:
         return is_only_writer(self.server, seen.masters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellWriter:
+    """Exactly one master takes writes, whichever it is."""
+
+    def look(self, world: World, /) -> SeenWrites:
+        return _writes(world)
+
+    def decide(self, seen: SeenWrites, /) -> Verdict:
+        open_now = writers(seen.masters)
+        return is_only_writer(open_now[0] if open_now else seen.masters[0].server, seen.masters)
+
+    def outputs(self, seen: SeenWrites, /) -> Mapping[str, object]:
+        return {"writer": next(iter(writers(seen.masters)), "")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +190,7 @@ class CanReplicate(NoOutputs):
 
 SPECS = (
     describe(OneWriter, "pair.one_writer", Verb.CHECK),
+    describe(TellWriter, "pair.writer", Verb.CHECK, outputs={"writer": Kind.TEXT}),
     describe(DistinctIdentities, "pair.distinct_identities", Verb.CHECK),
     describe(LogsUpdates, "pair.logs_updates", Verb.CHECK),
     describe(KeysApart, "pair.keys_apart", Verb.CHECK),

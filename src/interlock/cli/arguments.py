@@ -141,6 +141,22 @@ def _add_runs(commands: Any) -> None:
     )
     rejoin.add_argument("cluster", metavar="CLUSTER", help="the cluster that failed; its server runs again")
     _add_inputs(rejoin)
+    quiesce = _command(
+        commands,
+        "quiesce",
+        "quiesce:quiesce",
+        "move all load onto one cluster and keep the other one quiet (= run quiesce)",
+        "Move all load onto one cluster, fence the other one, and keep it so: no run begins before it has rejoined. Prints a certificate\n"
+        "of the quiet. Where the channel towards the one that takes the load is broken, only what --accept names is given up.",
+    )
+    quiesce.add_argument("--onto", required=True, metavar="CLUSTER", help="the cluster that takes all load")
+    quiesce.add_argument("--for", dest="for_", required=True, metavar="TIME", help="how long it is meant to last, such as 4h")
+    quiesce.add_argument("--reason", required=True, metavar="TEXT", help="why, for whoever is refused because of it")
+    quiesce.add_argument("--applier", choices=("stopped", "running"), help="whether the quiet one goes on applying (default: stopped)")
+    quiesce.add_argument(
+        "--accept", metavar="SENTENCE", help="what a broken channel keeps back is given up, word for word as `plan` prints it"
+    )
+    _add_inputs(quiesce)
     _command(commands, "runs", "runs:runs", "list the runs, newest first; with a topology, that pair's alone")
     for name, help_ in (
         ("show", "tell a run as a timeline, with its evidence"),

@@ -16,20 +16,27 @@ from interlock.model.verdict import Act, Done, Refuse
 
 
 def holds(marks: Sequence[Mark]) -> tuple[Mark, ...]:
-    return tuple(mark for mark in marks if mark.kind is MarkKind.HOLD)
+    """Those that a person set, and those of a quiesce."""
+    return tuple(mark for mark in marks if mark.kind in {MarkKind.HOLD, MarkKind.QUIESCED})
 
 
 def failed_mark(cluster: str, marks: Sequence[Mark]) -> Mark | None:
     """None if the cluster is not marked as failed."""
-    return next((mark for mark in marks if mark.kind is MarkKind.FAILED and mark.subject == cluster), None)
+    return mark_of(MarkKind.FAILED, cluster, marks)
 
 
-def is_not_held(marks: Sequence[Mark], now: datetime) -> Done | Refuse:
-    """Whether a run may begin. A hold on one cluster holds the pair: no run leaves the other side alone."""
-    held = holds(marks)
+def mark_of(kind: MarkKind, cluster: str, marks: Sequence[Mark]) -> Mark | None:
+    return next((mark for mark in marks if mark.kind is kind and mark.subject == cluster), None)
+
+
+def is_not_held(marks: Sequence[Mark], now: datetime, *, but_quiesced: str = "") -> Done | Refuse:
+    """Whether a run may begin. A hold on one cluster holds the pair: no run leaves the other side alone. That `but_quiesced` is quiesced
+    does not count: the run is the one that ends it.
+    """
+    held = [hold for hold in holds(marks) if not (hold.kind is MarkKind.QUIESCED and hold.subject == but_quiesced)]
     if not held:
         return Done("nobody holds the pair")
-    return Refuse("; ".join(told(hold, now) for hold in held), " and ".join(f"`{release_of(hold)}`" for hold in held))
+    return Refuse("; ".join(told(hold, now) for hold in held), " and ".join(dict.fromkeys(f"`{end_of(hold)}`" for hold in held)))
 
 
 def may_take_writes(cluster: ClusterName, marks: Sequence[Mark]) -> Done | Refuse:
@@ -63,14 +70,16 @@ def may_release(cluster: str, by: str, of: str | None, marks: Sequence[Mark], no
 
 
 def told(hold: Mark, now: datetime) -> str:
-    """`the pair is held by anna@ops1 since …, until …: disk of east's is replaced`."""
+    """`the pair is held by anna@ops1 since …, until …: disk of east's is replaced`; or `east is quiesced by …`."""
     if hold.until is None:
         ends = ""
     elif hold.until <= now:
-        ends = f", which has expired at {utc(hold.until)} and holds until it is released"
+        last = "it rejoins" if hold.kind is MarkKind.QUIESCED else "it is released"
+        ends = f", which has expired at {utc(hold.until)} and holds until {last}"
     else:
         ends = f", until {utc(hold.until)}"
-    return f"{subject(hold)} is held by {hold.by} since {utc(hold.at)}{ends}: {hold.reason}"
+    how = "quiesced" if hold.kind is MarkKind.QUIESCED else "held"
+    return f"{subject(hold)} is {how} by {hold.by} since {utc(hold.at)}{ends}: {hold.reason}"
 
 
 def failed_since(mark: Mark) -> str:
@@ -82,7 +91,10 @@ def subject(mark: Mark) -> str:
     return mark.subject or "the pair"
 
 
-def release_of(hold: Mark) -> str:
+def end_of(hold: Mark) -> str:
+    """The command that ends it."""
+    if hold.kind is MarkKind.QUIESCED:
+        return f"interlock rejoin {hold.subject}"
     return f"interlock release {hold.subject}".rstrip()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from interlock.dataclass import dataclass
+from interlock.decisions.giving_up import is_given_up
 from interlock.decisions.received import is_all_applied
 from interlock.decisions.replication import two_kinds
 from interlock.model.facts import ChannelFacts, FenceProof, WriteFacts
@@ -56,11 +57,18 @@ def has_stayed_fenced(before: FenceProof, now: FenceProof) -> Verdict:
 
 
 def may_open(
-    target: ServerName, position: Position, others: Sequence[OtherMaster], channels: Sequence[ChannelFacts] = (), *, lease_held: bool
+    target: ServerName,
+    position: Position,
+    others: Sequence[OtherMaster],
+    channels: Sequence[ChannelFacts] = (),
+    *,
+    lease_held: bool,
+    given_up: str = "",
 ) -> Verdict:
     """Done: it may be opened. Wait: it does not hold everything yet. Refuse: it must not be opened.
 
-    `channels` are the target's, and count where another master can't be asked for its last position.
+    `channels` are the target's, and count where another master can't be asked for its last position, or where a person has `given_up`
+    what a broken one keeps back.
     """
     if not lease_held:
         return Refuse(f"{target} is not opened: this run's lease is not held", "see `interlock runs`: another run may hold the pair")
@@ -77,7 +85,7 @@ def may_open(
                 return applied
         elif not position.can_be_compared_with(other.proof.position):
             return two_kinds(target, position, other.proof.position)
-        elif not position.contains(other.proof.position):
+        elif not position.contains(other.proof.position) and not is_given_up(target, channels, given_up):
             behind = position.behind(other.proof.position)
             return Wait(
                 f"{target} is {behind} transactions behind {other.name} ({position} has not reached {other.proof.position})",
@@ -85,6 +93,8 @@ def may_open(
             )
     if any(other.proof is None for other in others):
         return Done(f"{target} holds all that it received, and {', '.join(other.closed_by for other in others)}")
+    if given_up:
+        return Done(f"nobody else takes writes, and a person answers for it: {given_up}")
     return Done(f"{target} holds all that {', '.join(other.name for other in others)} acknowledged, and nobody else takes writes")
 
 

@@ -19,6 +19,7 @@ from interlock.model.effects import (
     ClearMark,
     CopyLogs,
     Effect,
+    EraseNote,
     Fence,
     FenceOutside,
     FencingEffect,
@@ -40,6 +41,7 @@ from interlock.model.effects import (
     StartReceiver,
     StopApplier,
     StopReceiver,
+    WriteNote,
     target_of,
 )
 from interlock.model.facts import WriteFacts
@@ -75,7 +77,7 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
     lines: list[str] = []
     for effect in effects:
         match effect:
-            case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql():
+            case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql() | WriteNote() | EraseNote():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
             case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
@@ -158,7 +160,7 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
                 execution.interlock.prove_put_back(effect.server)
             else:
                 execution.interlock.prove_fenced(effect.server)
-        case SetEventScheduler() | KillSessions() | Repoint() | StopApplier() | StartApplier() | SetSemiSync():
+        case WriteNote() | EraseNote() | SetEventScheduler() | KillSessions() | Repoint() | StopApplier() | StartApplier() | SetSemiSync():
             sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
         case StopReceiver() | StartReceiver():

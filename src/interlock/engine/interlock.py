@@ -33,6 +33,7 @@ class Interlock:
         self._standing: dict[ServerName, FenceProof] = {}
         self._found_loose: set[ServerName] = set()
         self._accepted: dict[ServerName, str] = {}
+        self._given_up: dict[ServerName, str] = {}
         self._failed: dict[ServerName, Mark] | None = None
 
     def accept(self, server: ServerName, sentence: str) -> None:
@@ -43,6 +44,15 @@ class Interlock:
     def recall_accepted(self, accepted: Mapping[ServerName, str]) -> None:
         """What the journal says was accepted."""
         self._accepted.update(accepted)
+
+    def give_up(self, server: ServerName, sentence: str) -> None:
+        """A person gives up what the server lacks. On the disk before anything rests on it."""
+        self._journal.write(RecordKind.GIVEN_UP, durable=True, server=server, sentence=sentence)
+        self.recall_given_up({server: sentence})
+
+    def recall_given_up(self, given_up: Mapping[ServerName, str]) -> None:
+        """What the journal says was given up."""
+        self._given_up.update(given_up)
 
     def see_marks(self) -> None:
         """Read, under the lease, which clusters a failover took the writes from: they are not opened before they have rejoined."""
@@ -96,10 +106,11 @@ class Interlock:
         self._see_not_failed(effect.server)
         target = self._world.server(effect.server)
         others, has_waited = self._others(effect.server), False
+        given_up = self._given_up.get(effect.server, "")
         while True:
-            channels = target.channels() if any(other.proof is None for other in others) else ()
+            channels = target.channels() if given_up or any(other.proof is None for other in others) else ()
             position = target.write_facts().position
-            match may_open(effect.server, position, others, channels, lease_held=True):
+            match may_open(effect.server, position, others, channels, lease_held=True, given_up=given_up):
                 case Done() if has_waited:
                     others, has_waited = self._others(effect.server), False
                 case Done():
@@ -123,6 +134,7 @@ class Interlock:
             server=effect.server,
             position=position,
             others={other.name: other.closed_by for other in others},
+            given_up=given_up,
         )
         self.forget(effect.server)
         self._found_loose.discard(effect.server)

@@ -19,7 +19,8 @@ Kinds of records (stored words, never renamed), and what stands in each:
     proved      server, position, canary: a master was proved fenced
     proved_outside  server, agent, detail: a way of fencing says that no client can write to it
     accepted    server, sentence: a person answers for what could not be proved
-    opening     server, position, others: the interlock let the opening through
+    given_up    server, sentence: a person gives up what the server lacks
+    opening     server, position, others, given_up: the interlock let the opening through
     undoing     step, script
     undone      step, detail
     not_undone  step, message, hint, script
@@ -59,6 +60,7 @@ class RecordKind(StrEnum):
     PROVED = "proved"
     PROVED_OUTSIDE = "proved_outside"
     ACCEPTED = "accepted"
+    GIVEN_UP = "given_up"
     OPENING = "opening"
     UNDOING = "undoing"
     UNDONE = "undone"
@@ -186,6 +188,7 @@ class Progress:
     kept: Mapping[str, object] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
     accepted: dict[ServerName, str] = field(default_factory=dict)
+    given_up: dict[ServerName, str] = field(default_factory=dict)
     opening: bool = False
     was_going_back: bool = False
     epoch: int = 0
@@ -229,6 +232,8 @@ def _take(progress: Progress, kind: RecordKind, body: Mapping[str, object]) -> N
             progress.outcome = None
         case RecordKind.ACCEPTED:
             progress.accepted[ServerName(str(body["server"]))] = str(body["sentence"])
+        case RecordKind.GIVEN_UP:
+            progress.given_up[ServerName(str(body["server"]))] = str(body["sentence"])
         case RecordKind.WARMED:
             progress.kept = _mapping(body["kept"])
         case RecordKind.INTENDED:

@@ -34,8 +34,12 @@ class PairMarks:
                 return (f"store: mark {subject(mark)} as failed{run}",)
             case SetMark(), MarkKind.HOLD:
                 return (f"store: hold {subject(mark)} for {mark.by}: {mark.reason}{run}",)
+            case SetMark(), MarkKind.QUIESCED:
+                return (f"store: {subject(mark)} is quiesced for {mark.by}: {mark.reason}{run}",)
             case ClearMark(), MarkKind.FAILED:
                 return (f"store: {subject(mark)} is marked as failed no more",)
+            case ClearMark(), MarkKind.QUIESCED:
+                return (f"store: {subject(mark)} is quiesced no more",)
             case _:
                 return (f"store: release {subject(mark)}",)
 

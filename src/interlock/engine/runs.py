@@ -195,6 +195,7 @@ class Engine:
         )
         execution.guard.take_locks(again=True, tolerant=True)
         execution.interlock.recall_accepted(progress.accepted)
+        execution.interlock.recall_given_up(progress.given_up)
         state = execution.life.now
         if state is State.CHECKING:
             if back:

@@ -11,7 +11,7 @@ from interlock.actions.liveness import look_at
 from interlock.dataclass import dataclass
 from interlock.decisions.following import channel_of, is_broken
 from interlock.decisions.liveness import remedy
-from interlock.decisions.marks import failed_since, release_of, told
+from interlock.decisions.marks import end_of, failed_since, told
 from interlock.errors import DriverError
 from interlock.model.facts import ChannelFacts, ReplicaFacts, RouteFacts, ServerFacts, SessionFacts, WriteFacts
 from interlock.model.liveness import LivenessFacts
@@ -110,15 +110,16 @@ class _Looked:
     liveness: LivenessFacts | None = None
 
 
-def status(world: World) -> StatusReport:
-    """Everything at the same time, each look bounded by its driver."""
+def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) -> StatusReport:
+    """Everything at the same time, each look bounded by its driver. `verdicts` on the clusters' masters, if they were asked for already."""
     topology = world.topology
     problems: list[Mapping[str, str]] = []
     masters = [master.name for master in topology.masters()]
     looked = dict(zip(masters, world.gather([_looker(world, name) for name in masters]), strict=True))
     for name, seen in looked.items():
         if seen.writes is None:
-            seen.liveness = look_at(world, topology.server(name).cluster, _VERDICT_S)
+            cluster = topology.server(name).cluster
+            seen.liveness = verdicts[cluster] if verdicts is not None else look_at(world, cluster, _VERDICT_S)
     replicas = world.gather([_replica_looker(world, spec) for spec in topology.replicas()])
     routes = world.gather([_route_looker(world, name) for name in topology.routes])
     for seen in looked.values():
@@ -180,7 +181,7 @@ def _why_no_writer(looked: Mapping[ServerName, _Looked], unfinished: Sequence[st
 def _marked(mark: Mark, now: datetime) -> Mapping[str, str]:
     if mark.kind is MarkKind.FAILED:
         return {"what": f"{mark.subject} {failed_since(mark)}, and has not rejoined", "hint": f"`interlock rejoin {mark.subject}`"}
-    return {"what": told(mark, now), "hint": f"`{release_of(mark)}`"}
+    return {"what": told(mark, now), "hint": f"`{end_of(mark)}`"}
 
 
 def _unfinished(run: str) -> Mapping[str, str]:

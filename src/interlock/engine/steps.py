@@ -19,7 +19,7 @@ from interlock.engine.states import Event, State
 from interlock.errors import DriverError, OutcomeUnknown, StepFailed
 from interlock.model.codec import to_plain
 from interlock.model.effects import Effect, is_repeatable
-from interlock.model.topology import ClusterName
+from interlock.model.topology import ClusterName, ServerName
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.catalogue import Role, Verb
 from interlock.playbook.expressions import Scope, Unknown
@@ -171,7 +171,11 @@ def _see_who_opened(execution: Execution, bound: BoundStep) -> None:
 
 
 def _note_accepted(execution: Execution, bound: BoundStep, outputs: Mapping[str, object]) -> None:
-    """Of a fence from outside that ended without a proof: it rests on the operator's word."""
+    """Of a fence from outside that ended without a proof, and of a catch-up that ended without the position: they rest on the operator's
+    word.
+    """
+    if bound.step.spec.role is Role.CATCHES_UP and (said := str(outputs.get("given_up") or "")):
+        execution.interlock.give_up(ServerName(str(bound.args["server"])), said)
     if bound.step.spec.role is Role.FENCES_OUTSIDE and not outputs.get("proved_by"):
         cluster = execution.world.topology.clusters[ClusterName(str(bound.args["cluster"]))]
         execution.interlock.accept(cluster.master.name, sentence(cluster))

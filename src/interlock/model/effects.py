@@ -15,6 +15,7 @@ from interlock.model.facts import RouteFacts
 from interlock.model.fencing import AgentFacts
 from interlock.model.marks import Mark
 from interlock.model.position import LogPoint
+from interlock.model.segments import AccountState, SegmentNote
 from interlock.model.topology import ClusterName, RouteName, ServerName
 
 
@@ -62,6 +63,24 @@ class RunSql:
     server: ServerName
     statements: tuple[str, ...]
     within_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteNote:
+    """Keep a note of the store on the server too, in a table of Interlock's own, for whoever has another store. It is replicated."""
+
+    server: ServerName
+    mark: Mark
+    within_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseNote:
+    """Take it away there. None of that kind and subject is no error."""
+
+    server: ServerName
+    mark: Mark
+    within_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +149,39 @@ class SetSemiSync:
     waits: bool | None = None
     acknowledges: bool | None = None
     channels: tuple[str, ...] = ()
+    within_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseSegment:
+    """Keep the accounts of a segment out of a server: locked, without the rights to write its schemas, their sessions ended and seen gone.
+
+    `accounts` are as they were seen: what is taken from them. Not in the binary log: the other side has the same accounts.
+    """
+
+    server: ServerName
+    segment: str
+    accounts: tuple[AccountState, ...]
+    within_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSegment:
+    """Let the accounts of a segment write it on a server, with these rights. Only the interlock lets this through. Not in the binary log."""
+
+    server: ServerName
+    segment: str
+    accounts: tuple[AccountState, ...]
+    within_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteOwner:
+    """Write down on one server who owns a segment; None: nothing is noted. Not in the binary log."""
+
+    server: ServerName
+    segment: str
+    note: SegmentNote | None
     within_s: float = 5.0
 
 
@@ -234,22 +286,26 @@ class CopyLogs:
     within_s: float
 
 
-ServerEffect = Fence | Open | SetEventScheduler | KillSessions | RunSql
+ServerEffect = Fence | Open | SetEventScheduler | KillSessions | RunSql | WriteNote | EraseNote
 ChannelEffect = Repoint | StopApplier | StartApplier | StopReceiver | StartReceiver | SetSemiSync
 """On replication at a server. None of them lets it take writes."""
+SegmentEffect = CloseSegment | OpenSegment | NoteOwner
+"""On the accounts of one segment at a server, and on the note of its owner there."""
 RouteEffect = Hold | Release | PointTo | RestoreRoute
 OutsideEffect = RunCommand | CallHttp | CopyLogs
 FencingEffect = FenceOutside | ReleaseOutside
 MarkEffect = SetMark | ClearMark
-Effect = ServerEffect | ChannelEffect | RouteEffect | OutsideEffect | FencingEffect | MarkEffect
+Effect = ServerEffect | ChannelEffect | SegmentEffect | RouteEffect | OutsideEffect | FencingEffect | MarkEffect
 
 
 def target_of(effect: Effect) -> str:
     """What an effect touches; effects on different targets may be carried out at the same time."""
     match effect:
-        case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql():
+        case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql() | WriteNote() | EraseNote():
             return f"server {effect.server}"
         case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
+            return f"server {effect.server}"
+        case CloseSegment() | OpenSegment() | NoteOwner():
             return f"server {effect.server}"
         case Hold() | Release() | PointTo() | RestoreRoute():
             return f"route {effect.route}"

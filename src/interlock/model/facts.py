@@ -61,6 +61,7 @@ class ServerFacts:
     """Settings that decide whether two servers can be a pair. `clock_offset_s` is the server's clock less ours, to half a round trip.
 
     `collation` is what a client gets that asks for utf8mb4 and names none; empty where it is the same everywhere, or not known.
+    `log_keeps_s` is how long the binary log is kept, in seconds: 0 for ever, None if it is not known.
     """
 
     server: ServerName
@@ -76,6 +77,7 @@ class ServerFacts:
     clock_offset_s: float
     filters: Mapping[str, str] = field(default_factory=dict)
     collation: str = ""
+    log_keeps_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

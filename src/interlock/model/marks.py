@@ -13,6 +13,7 @@ class MarkKind(StrEnum):
 
     HOLD = "hold"  # somebody works on it: no run may begin
     FAILED = "failed"  # a failover took the writes from it: it is no writer before it has rejoined
+    QUIESCED = "quiesced"  # all load was moved away from it: a hold that ends when it rejoins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

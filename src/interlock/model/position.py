@@ -185,6 +185,9 @@ class LogPoint:
             raise ValueError(f"not the name of a binary log file: {file!r}")
         return cls(matched[1], int(matched[2]), offset, len(matched[2]))
 
+    def __str__(self) -> str:
+        return f"{self.file}:{self.offset}"
+
     @property
     def file(self) -> str:
         return f"{self.base}{self.number:0{self.digits}d}"

@@ -14,7 +14,7 @@ SETTINGS = (
     "SELECT @@GLOBAL.server_id AS server_id, @@GLOBAL.gtid_domain_id AS gtid_domain_id, @@GLOBAL.log_bin AS log_bin, "
     "@@GLOBAL.log_slave_updates AS log_slave_updates, @@GLOBAL.binlog_format AS binlog_format, "
     "@@GLOBAL.auto_increment_increment AS auto_increment_increment, @@GLOBAL.auto_increment_offset AS auto_increment_offset, "
-    "@@GLOBAL.version AS version, UNIX_TIMESTAMP(SYSDATE(6)) AS clock, "
+    "@@GLOBAL.version AS version, UNIX_TIMESTAMP(SYSDATE(6)) AS clock, @@GLOBAL.expire_logs_days * 86400 AS log_keeps_s, "
     "@@GLOBAL.replicate_do_db AS replicate_do_db, @@GLOBAL.replicate_ignore_db AS replicate_ignore_db, "
     "@@GLOBAL.replicate_do_table AS replicate_do_table, @@GLOBAL.replicate_ignore_table AS replicate_ignore_table, "
     "@@GLOBAL.replicate_wild_do_table AS replicate_wild_do_table, @@GLOBAL.replicate_wild_ignore_table AS replicate_wild_ignore_table"
@@ -76,6 +76,7 @@ def server_facts(server: ServerName, row: Row, *, log: Row | None, our_clock_s: 
         auto_increment_offset=int(text_of(row["auto_increment_offset"])),
         clock_offset_s=float(text_of(row["clock"])) - our_clock_s,
         filters=filters,
+        log_keeps_s=float(text_of(row["log_keeps_s"])),
     )
 
 

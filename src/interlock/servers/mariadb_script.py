@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
+from interlock.model.effects import EraseNote, Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler, WriteNote
+from interlock.servers import notes
 from interlock.servers.quoting import seconds
 from interlock.servers.session import READ_BOUND_S, Setup
 
@@ -38,6 +39,8 @@ def script(effect: ServerEffect, look: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(f"KILL {one:d}" for one in ids)
         case RunSql(statements=statements):
             return statements
+        case WriteNote() | EraseNote():
+            return notes.script(effect)
 
 
 def bounded(statement: str, within_s: float) -> str:

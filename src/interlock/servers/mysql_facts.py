@@ -50,7 +50,7 @@ def settings(words: Words) -> str:
         "SELECT @@GLOBAL.server_id AS server_id, @@GLOBAL.log_bin AS log_bin, "
         f"@@GLOBAL.{words.log_updates} AS log_updates, @@GLOBAL.binlog_format AS binlog_format, "
         "@@GLOBAL.auto_increment_increment AS auto_increment_increment, @@GLOBAL.auto_increment_offset AS auto_increment_offset, "
-        "@@GLOBAL.version AS version, UNIX_TIMESTAMP(SYSDATE(6)) AS clock"
+        f"@@GLOBAL.version AS version, UNIX_TIMESTAMP(SYSDATE(6)) AS clock, {words.log_keeps_s} AS log_keeps_s"
         f"{collation}"
     )
 
@@ -109,6 +109,7 @@ def server_facts(server: ServerName, row: Row, *, log: Sequence[Row], channels: 
         clock_offset_s=float(text_of(row["clock"])) - our_clock_s,
         filters=filters,
         collation=text_of(row.get("collation")),
+        log_keeps_s=float(text_of(row["log_keeps_s"])),
     )
 
 

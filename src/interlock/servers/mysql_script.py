@@ -21,7 +21,8 @@ from collections.abc import Mapping
 from typing import Self
 
 from interlock.dataclass import dataclass
-from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
+from interlock.model.effects import EraseNote, Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler, WriteNote
+from interlock.servers import notes
 from interlock.servers.mysql_words import Words
 from interlock.servers.session import READ_BOUND_S, Setup
 
@@ -87,6 +88,8 @@ def script(effect: ServerEffect, words: Words, look: tuple[str, ...], *, offline
             return tuple(f"KILL {one:d}" for one in ids)
         case RunSql(statements=statements):
             return statements
+        case WriteNote() | EraseNote():
+            return notes.script(effect)
 
 
 def _fencing(as_was: str, words: Words) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """The words of MySQL by version, 5.7 and newer: one row for each cut-off. Percona's builds have the versions and the words of MySQL's.
 
 Sources, by cut-off. 8.0.0: "SET Syntax for Variable Assignment" (SET PERSIST), "Privileges Provided by MySQL" (dynamic privileges).
-8.0.22: "SHOW REPLICA STATUS". 8.0.26: release notes (log_replica_updates, SOURCE_POS_WAIT). 8.2.0: "SHOW BINARY LOG STATUS"; the old words
-of all of these are gone from 8.4.0 on (its release notes). Tried on 9.7.4.
+8.0.1: "Binary Logging Options and Variables" (binlog_expire_logs_seconds). 8.0.22: "SHOW REPLICA STATUS". 8.0.26: release notes
+(log_replica_updates, SOURCE_POS_WAIT). 8.2.0: "SHOW BINARY LOG STATUS"; the old words of all of these are gone from 8.4.0 on (its release
+notes). Tried on 9.7.4.
 """
 
 from __future__ import annotations
@@ -47,12 +48,14 @@ class Words:
     channels: str = "SHOW SLAVE STATUS"
     log_updates: str = "log_slave_updates"
     pos_wait: str = "MASTER_POS_WAIT"
+    log_keeps_s: str = "@@GLOBAL.expire_logs_days * 86400"
     persists: bool = False
     needs: Sequence[Need] = NEEDS_5_7
 
 
 _FROM: Mapping[Version, Mapping[str, object]] = {
     (8, 0, 0): {"persists": True, "needs": NEEDS},
+    (8, 0, 1): {"log_keeps_s": "@@GLOBAL.binlog_expire_logs_seconds"},
     (8, 0, 22): {"channels": "SHOW REPLICA STATUS"},
     (8, 0, 26): {"log_updates": "log_replica_updates", "pos_wait": "SOURCE_POS_WAIT"},
     (8, 2, 0): {"own_log": "SHOW BINARY LOG STATUS"},

@@ -14,12 +14,14 @@ from interlock.errors import BoundReached, DriverError, StatementFailed, WriteRe
 from interlock.model.codec import fields_of, from_plain
 from interlock.model.effects import (
     ChannelEffect,
+    EraseNote,
     Fence,
     KillSessions,
     Open,
     RunSql,
     ServerEffect,
     SetEventScheduler,
+    WriteNote,
 )
 from interlock.model.facts import (
     ChannelFacts,
@@ -31,9 +33,10 @@ from interlock.model.facts import (
     SessionFacts,
     WriteFacts,
 )
+from interlock.model.marks import Mark
 from interlock.model.position import Position
 from interlock.model.topology import SecretRef, ServerName, ServerSpec
-from interlock.servers import canary_writes, client_sessions, operator_lock, privileges, semi_sync, settling
+from interlock.servers import canary, canary_writes, client_sessions, notes, operator_lock, privileges, semi_sync, settling
 from interlock.servers.accounts import Accounts
 from interlock.servers.channel_words import ChannelWords
 from interlock.servers.dialect import Bookmark, Dialect
@@ -153,6 +156,9 @@ class SqlServer:
         """Of Interlock's own account, and of the canary account if the topology names one."""
         return privileges.missing(self._pool, self._dialect, self._known_accounts)
 
+    def noted(self, topology: str, /) -> tuple[Mark, ...]:
+        return notes.noted(self._pool, topology)
+
     def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:
         """StatementFailed for a position of a kind that the server does not speak; BoundReached if LOG_BOUND_S is not enough."""
         deadline = Deadline.after(self._clock, LOG_BOUND_S)
@@ -221,6 +227,9 @@ class SqlServer:
                 return {}
             case KillSessions(ids=ids):
                 return kill_sessions(self._pool, ids, mark)
+            case WriteNote(within_s=within_s) | EraseNote(within_s=within_s):
+                self._pool.act(statements, bound_s=within_s, doing="note", harmless=canary.MISSING)
+                return {}
             case RunSql(within_s=within_s):
                 return run_sql(self._pool, statements, bounds=self._dialect.bounds(within_s), within_s=within_s)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 from interlock.errors import StatementFailed
-from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler
+from interlock.model.effects import EraseNote, Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler, WriteNote
+from interlock.servers import notes
 from interlock.servers.session import Setup
 
 WRITE_STATE = "SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.server_id AS server_id"
@@ -54,3 +55,5 @@ def script(effect: ServerEffect, look: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(f"KILL {one:d}" for one in ids)
         case RunSql(statements=statements):
             return statements
+        case WriteNote() | EraseNote():
+            return notes.script(effect)

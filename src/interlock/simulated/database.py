@@ -15,6 +15,7 @@ from interlock.dataclass import dataclass
 from interlock.errors import BoundReached, OutcomeUnknown, RefusedButAlive, StatementFailed, Unreachable, WriteRefused
 from interlock.model.effects import ChannelEffect, Effect
 from interlock.model.facts import ChannelFacts, EventFacts
+from interlock.model.marks import Mark
 from interlock.model.position import FilePosition, Gtid, GtidSource, LogPoint, MariaDBPosition, MySQLPosition, Position
 from interlock.model.topology import ServerName
 from interlock.simulated.clock import SimulatedClock
@@ -108,6 +109,7 @@ class Database:
     events: tuple[EventFacts, ...] = ()
     settings: dict[str, str] = field(default_factory=dict)
     locks: dict[str, str] = field(default_factory=dict)
+    notes: dict[tuple[str, str], Mark] = field(default_factory=dict)
     pending: list[Callable[[], None]] = field(default_factory=list)
     pending_of_clients: list[tuple[int, str]] = field(default_factory=list)
     channels: Callable[[], tuple[ChannelFacts, ...]] = tuple

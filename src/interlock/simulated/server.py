@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from interlock.errors import PairBusy, StatementFailed, Unreachable, WriteRefused
 from interlock.model.effects import (
     ChannelEffect,
+    EraseNote,
     Fence,
     KillSessions,
     Open,
@@ -19,6 +20,7 @@ from interlock.model.effects import (
     StartReceiver,
     StopApplier,
     StopReceiver,
+    WriteNote,
 )
 from interlock.model.facts import (
     ChannelFacts,
@@ -30,6 +32,7 @@ from interlock.model.facts import (
     SessionFacts,
     WriteFacts,
 )
+from interlock.model.marks import Mark
 from interlock.model.position import Position
 from interlock.model.topology import ServerName, ServerSpec
 from interlock.simulated.database import BOUND_S, CALL_S, Database, Flavor, Session
@@ -75,6 +78,7 @@ class SimulatedServer:
             auto_increment_increment=2,
             auto_increment_offset=int(database.settings.get("auto_increment_offset", database.server_id)),
             clock_offset_s=float(database.settings.get("clock_offset_s", "0")),
+            log_keeps_s=float(database.settings.get("log_keeps_s", "0")),
             filters={"replicate_ignore_db": database.settings["replicate_ignore_db"]} if "replicate_ignore_db" in database.settings else {},
         )
 
@@ -118,6 +122,10 @@ class SimulatedServer:
 
     def missing_privileges(self) -> tuple[str, ...]:
         return tuple(filter(None, (self._read().settings.get("missing_privilege"),)))
+
+    def noted(self, topology: str, /) -> tuple[Mark, ...]:
+        """Not replicated here: each database has its own."""
+        return tuple(mark for mark in self._read().notes.values() if mark.topology == topology)
 
     def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:
         database = self._read()
@@ -168,6 +176,10 @@ class SimulatedServer:
                 return tuple(f"KILL {one}" for one in ids)
             case RunSql(statements=statements):
                 return statements
+            case WriteNote(mark=mark):
+                return (f"note: {mark.subject} is {mark.kind.value}",)
+            case EraseNote(mark=mark):
+                return (f"erase the note: {mark.subject} is {mark.kind.value}",)
             case Repoint(source=source):
                 return (f"follow {source}",)
             case StopApplier():
@@ -201,6 +213,10 @@ class SimulatedServer:
                 database.carry_out(SetEventScheduler, lambda: setattr(database, "scheduler", "ON" if on else "OFF"), BOUND_S)
             case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
                 database.carry_out(type(effect), lambda: database.change_channel(effect), effect.within_s + _LATER_S)
+            case WriteNote(mark=kept, within_s=within_s):
+                database.carry_out(WriteNote, lambda: database.notes.__setitem__((kept.kind, kept.subject), kept), within_s + _LATER_S)
+            case EraseNote(mark=kept, within_s=within_s):
+                database.carry_out(EraseNote, lambda: _forget(database, kept), within_s + _LATER_S)
             case KillSessions(ids=ids):
                 database.carry_out(KillSessions, lambda: _end(database, ids), BOUND_S)
             case RunSql(statements=statements, within_s=within_s):
@@ -261,6 +277,10 @@ class SimulatedServer:
 
 def _canary(token: str) -> str:
     return f"canary {token}"
+
+
+def _forget(database: Database, mark: Mark) -> None:
+    database.notes.pop((mark.kind, mark.subject), None)
 
 
 def _end(database: Database, ids: tuple[int, ...]) -> None:

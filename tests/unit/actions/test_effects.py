@@ -22,6 +22,7 @@ from interlock.model.effects import (
     RestoreRoute,
     RunCommand,
     SetMark,
+    WriteNote,
 )
 from interlock.model.marks import Mark, MarkKind
 from interlock.model.topology import ClusterName, RouteName, ServerName
@@ -126,6 +127,13 @@ def failed(table: Table) -> None:
     table.world.marks.apply(SetMark(mark=mark))
 
 
+def quiesced(table: Table) -> None:
+    at = table.pair.clock.wall()
+    mark = Mark(topology="shop", kind=MarkKind.QUIESCED, subject="west", by="anna@ops1", at=at, reason="a disk", run="r1")
+    table.world.marks.apply(SetMark(mark=mark))
+    table.world.server("east").apply(WriteNote(server=EAST, mark=mark), mark="")
+
+
 def not_receiving(table: Table) -> None:
     table.pair.to_west.receiving = False
 
@@ -140,6 +148,8 @@ HTTP = {"url": "http://flag/set", "undo_url": "http://flag/unset", "show": "http
 LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] = {
     "fence": ("server.fence", {"server": EAST}, nothing),
     "mark as failed": ("cluster.mark_failed", {"cluster": EAST}, nothing),
+    "mark as quiesced": ("cluster.mark_quiesced", {"cluster": WEST, "note_on": EAST, "reason": "a disk", "for": 60.0}, nothing),
+    "end of the quiesce": ("cluster.end_quiesce", {"cluster": WEST, "note_on": EAST}, quiesced),
     "mark as rejoined": ("cluster.mark_rejoined", {"cluster": EAST}, failed),
     "fence, events on": ("server.fence", {"server": EAST}, events_on),
     "open": ("server.open", {"server": WEST}, nothing),

@@ -359,6 +359,7 @@ def test_facts_and_filters() -> None:
         "auto_increment_offset": 2,
         "version": "8.4.3",
         "clock": 100.5,
+        "log_keeps_s": 86400,
     }
     facts = server_facts(WEST, row, log=(LOG,), channels=(REPLICA_8_4,), our_clock_s=100.0)
     assert (facts.flavor, facts.version, facts.gtid_domain_id, facts.clock_offset_s) == ("mysql", "8.4.3", None, 0.5)

@@ -1,0 +1,54 @@
+"""May a server be opened that lacks something of another one, because its channel from there is broken and a person gives that up?
+
+Only what a broken channel keeps from it, and only by the exact sentence: it names the place in the source's log at which the channel
+stands, so that what was given up can't grow to something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from interlock.decisions.replication import is_channel_healthy
+from interlock.model.facts import ChannelFacts
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Done, Refuse
+
+
+def sentence(server: ServerName, channel: ChannelFacts) -> str:
+    """What an operator types to go on without what comes after the place where the channel stands."""
+    return f"what {server} lacks of {channel.source} after {channel.applied or 'its beginning'} is given up, and I answer for it"
+
+
+def broken_channel(channels: Sequence[ChannelFacts]) -> ChannelFacts | None:
+    """The channel whose applier stopped with an error. One that somebody stopped is not broken: it can be started."""
+    return next((one for one in channels if one.source is not None and one.error and not one.applier), None)
+
+
+def is_given_up(server: ServerName, channels: Sequence[ChannelFacts], accepted: str) -> bool:
+    """Blanks apart, word for word, and still as it was when it was said."""
+    channel = broken_channel(channels)
+    return channel is not None and " ".join(accepted.split()) == sentence(server, channel)
+
+
+def can_catch_up(server: ServerName, source: ServerName, channels: Sequence[ChannelFacts], accepted: str) -> Done | Refuse:
+    """Before anything is touched: will `server` hold all of `source`, or does a person give up what it lacks?"""
+    channel = broken_channel([one for one in channels if one.source == source])
+    if channel is None:
+        match is_channel_healthy(server, source, channels, None):
+            case Done() as healthy:
+                return healthy
+            case Refuse() as refused:
+                return refused
+            case other:
+                return Refuse(f"replication from {source} to {server} is not known to run: {other}")
+    said = sentence(server, channel)
+    if is_given_up(server, [channel], accepted):
+        return Done(
+            f"replication from {source} to {server} is broken, and what {server} lacks is given up",
+            warnings=(f"given up: {said}. It stays in {source}'s log, and `interlock diff` finds what differs",),
+        )
+    mistaken = "; the accepted sentence is not the one for it" if accepted else ""
+    return Refuse(
+        f"replication from {source} to {server} has stopped with an error: {channel.error}{mistaken}",
+        f'mend what stops it on {server} and start its applier; or add --accept "{said}"',
+    )
