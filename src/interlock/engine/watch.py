@@ -9,6 +9,7 @@ from interlock.dataclass import dataclass
 from interlock.decisions.liveness import liveness
 from interlock.decisions.marks import failed_since, told
 from interlock.decisions.watching import Look
+from interlock.engine.states import State
 from interlock.engine.status import StatusReport, status
 from interlock.model.liveness import Liveness, LivenessFacts, SeenFrom
 from interlock.model.marks import Mark, MarkKind
@@ -22,7 +23,9 @@ _LOOK_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """`writer` as of the status; `was_writer` the cluster that was the writer when that was last known, for a writer that is gone."""
+    """`writer` as of the status; `was_writer` the cluster that was the writer when that was last known, for a writer that is gone.
+    `automatic` are the runs that a watch began on this pair, newest first.
+    """
 
     at: datetime
     writer: str | None
@@ -31,23 +34,23 @@ class Observed:
     masters: Mapping[str, LivenessFacts]
     marks: tuple[Mark, ...]
     can_fence: tuple[str, ...]
-    last_automatic: datetime | None
+    automatic: tuple[RunHeader, ...]
 
 
 def observe(world: World, runs: Sequence[RunHeader], was_writer: str | None) -> Observed:
     """Everything bounded; StoreFailed if the store says nothing."""
-    pair = status(world)
+    masters = _verdicts(world)
+    pair = status(world, masters)
     marks = world.marks
-    automatic = [header.started_at for header in runs if header.run.startswith(AUTOMATIC)]
     return Observed(
         at=marks.now(),
         writer=pair.writer,
         was_writer=pair.writer or was_writer,
         pair=pair,
-        masters=_verdicts(world),
+        masters=masters,
         marks=marks.all(),
         can_fence=tuple(name for name in world.topology.clusters if world.fence_agents(name)),
-        last_automatic=max(automatic, default=None),
+        automatic=tuple(header for header in runs if header.run.startswith(AUTOMATIC)),
     )
 
 
@@ -60,7 +63,8 @@ def look_of(seen: Observed) -> Look:
         state=verdict.state if verdict is not None and seen.writer is None else Liveness.ALIVE,
         can_fence=gone in seen.can_fence,
         in_the_way=_in_the_way(seen),
-        since_act_s=None if seen.last_automatic is None else (seen.at - seen.last_automatic).total_seconds(),
+        since_act_s=_since_s(seen, [header for header in seen.automatic if header.outcome != State.REFUSED]),
+        since_refusal_s=_since_s(seen, [header for header in seen.automatic if header.outcome == State.REFUSED]),
     )
 
 
@@ -82,8 +86,13 @@ def said_of(seen: Observed) -> dict[str, str]:
     return said
 
 
+def _since_s(seen: Observed, runs: Sequence[RunHeader]) -> float | None:
+    last = max((header.started_at for header in runs), default=None)
+    return None if last is None else (seen.at - last).total_seconds()
+
+
 def _mark(mark: Mark, now: datetime) -> str:
-    return told(mark, now) if mark.kind is MarkKind.HOLD else f"{mark.subject} {failed_since(mark)}"
+    return f"{mark.subject} {failed_since(mark)}" if mark.kind is MarkKind.FAILED else told(mark, now)
 
 
 def _in_the_way(seen: Observed) -> str:

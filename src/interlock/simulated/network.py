@@ -13,9 +13,12 @@ TOOL, PROXY, CLIENTS = "tool", "proxy", "clients"
 
 @dataclass(slots=True, kw_only=True)
 class Network:
-    """`cuts` are the directions in which nothing arrives. TCP keeps what was sent: it arrives when the link heals (`on_heal`)."""
+    """`cuts` are the directions in which nothing arrives, and since when. TCP keeps what was sent: it arrives when the link heals
+    (`on_heal`).
+    """
 
-    cuts: set[tuple[str, str]] = field(default_factory=set)
+    cuts: dict[tuple[str, str], float] = field(default_factory=dict)
+    now_s: Callable[[], float] = float
     on_heal: list[Callable[[], None]] = field(default_factory=list)
 
     def passes(self, sender: str, receiver: str) -> bool:
@@ -23,12 +26,17 @@ class Network:
 
     def joins(self, one: str, other: str) -> bool:
         """Whether both directions pass, as every connection needs."""
-        return not self.cuts or self.cuts.isdisjoint({(one, other), (other, one)})
+        return not self.cuts or not ((one, other) in self.cuts or (other, one) in self.cuts)
+
+    def parted_s(self, one: str, other: str) -> float:
+        """How long no connection has joined the two."""
+        since_s = [self.cuts[way] for way in ((one, other), (other, one)) if way in self.cuts]
+        return self.now_s() - min(since_s) if since_s else 0.0
 
     def cut(self, sender: str, receiver: str) -> None:
-        self.cuts.add((sender, receiver))
+        self.cuts.setdefault((sender, receiver), self.now_s())
 
     def heal(self, sender: str, receiver: str) -> None:
-        self.cuts.discard((sender, receiver))
+        self.cuts.pop((sender, receiver), None)
         for tell in self.on_heal:
             tell()

@@ -96,7 +96,7 @@ class SimulatedPair:
 def simulated_pair(clock: SimulatedClock | None = None, *, clients: int = 2, flavor: Flavor = Flavor.MARIADB) -> SimulatedPair:
     """East is open and the route leads there; west is its standby."""
     clock = clock or SimulatedClock()
-    network = Network()
+    network = Network(now_s=clock.monotonic_s)
     east = Database(name=ServerName("east"), server_id=1, clock=clock, network=network, flavor=flavor, read_only=False)
     west = Database(name=ServerName("west"), server_id=2, clock=clock, network=network, flavor=flavor)
     pair = SimulatedPair(

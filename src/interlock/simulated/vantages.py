@@ -10,6 +10,9 @@ from interlock.simulated.database import CALL_S, Database
 from interlock.simulated.network import TOOL
 from interlock.simulated.process import SimulatedProcess
 
+_NOTICED_S = 10.0
+"""After how long a receiver gives up its connection (`slave_net_timeout`)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedVantage:
@@ -65,13 +68,13 @@ def _here(watched: Database, within_s: float) -> View:
 
 
 def _peer(watched: Database, other: Database, within_s: float) -> View:
-    """Something comes all the time from a source that lives: its heartbeats."""
+    """Something comes all the time from a source that lives: its heartbeats. A receiver that misses them connects anew, and can't."""
     if not _is_joined(other, within_s) or other.faults.down or other.faults.hung or other.faults.refuses:
         return View.UNKNOWN
     channel = next((each for each in other.channels() if each.source == watched.name), None)
     if channel is None or channel.receiver == "No":
         return View.UNKNOWN
-    if watched.faults.down:
+    if watched.faults.down or watched.network.parted_s(watched.name, other.name) > _NOTICED_S:
         return View.CUT
     return View.STALE if watched.faults.hung or not watched.network.joins(watched.name, other.name) else View.CONNECTED
 

@@ -25,7 +25,7 @@ def played(looks: list[Seen], policy: Policy = POLICY) -> tuple[list[float], str
     """The moments of its acts, and its last word."""
     row, acts, why = Row(), list[float](), ""
     for at_s, look in looks:
-        row, verdict = watch(row, look, at_s, policy)
+        row, verdict = watch(row, look, at_s, at_s, policy)
         why = verdict.why
         if isinstance(verdict, Act):
             acts.append(at_s)
@@ -95,5 +95,5 @@ def test_whatever_is_seen_every_act_has_its_row_of_dead_looks_and_its_block(step
 
 
 def test_an_act_is_never_forgotten_by_looks_that_see_something_else() -> None:
-    _, verdict = watch(watch(acted(Row(), 100.0), ALIVE, 101.0, POLICY)[0], DEAD, 102.0, replace(POLICY, after_s=0.0, looks=1))
+    _, verdict = watch(watch(acted(Row(), 100.0), ALIVE, 101.0, 101.0, POLICY)[0], DEAD, 102.0, 102.0, replace(POLICY, after_s=0.0, looks=1))
     assert isinstance(verdict, Wait)
