@@ -1,0 +1,147 @@
+"""`interlock watch --act failover` on a real pair: one failover of a writer that is dead, and none of one that lives."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from faults.network import Cables, cables
+from interlock.sandbox import members
+from interlock.sandbox import pair as pairs
+from interlock.sandbox.barred import is_barred
+from interlock.sandbox.load import load
+from interlock.sandbox.places import Sandbox
+from interlock.sandbox.poller import poller
+from interlock.sandbox.sql import query
+from scenarios.command_line import PROGRAM, environment, interlock
+from scenarios.pair_state import CLOCK, eventually, open_sides, pid_of
+
+_OPTIONS = ("--act", "failover", "--every", "200ms", "--after", "1s")
+_LONG_S = 4.0
+"""Several times as long as a dead writer would be waited for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    process: subprocess.Popen[str]
+    printed: Path
+
+    def says(self, text: str, within_s: float = 20.0) -> bool:
+        return eventually(lambda: text in self.printed.read_text(), within_s)
+
+    def end(self) -> int:
+        self.process.terminate()
+        return self.process.wait(30)
+
+
+@contextmanager
+def watching(env: Mapping[str, str], folder: Path, inside: AbstractContextManager[None] | None = None) -> Iterator[Watching]:
+    """It has looked once. `inside` is the network that it looks from."""
+    printed = folder / "watch.out"
+    with printed.open("w") as out, inside or nullcontext():
+        process = subprocess.Popen(
+            [*PROGRAM, "watch", *_OPTIONS], env=dict(env), stdout=out, stderr=out, stdin=subprocess.DEVNULL, text=True
+        )
+    try:
+        watch = Watching(process=process, printed=printed)
+        assert watch.says("watch: looks"), printed.read_text()
+        yield watch
+    finally:
+        process.kill()
+        process.wait()
+
+
+def runs(env: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Playbook and outcome of each."""
+    return [(each["playbook"], each["outcome"]) for each in interlock("runs", "--json", env=env).document]
+
+
+def test_a_writer_that_is_killed_is_replaced_once_as_soon_as_nobody_holds_the_pair(fresh_pair: Sandbox, tmp_path: Path) -> None:
+    env = environment(fresh_pair, tmp_path)
+    assert interlock("hold", "--reason", "new disk", env=env).code == 0
+    with watching(env, tmp_path) as watch, poller(fresh_pair) as polling, load(fresh_pair, pooled=2, fresh=2) as writing:
+        CLOCK.sleep(0.3)
+        members.stop(Path(fresh_pair.directory), "east", kill=True)
+        assert watch.says("the pair is held by"), watch.printed.read_text()
+        CLOCK.sleep(1.0)
+        assert runs(env) == []
+        assert interlock("release", env=env).code == 0
+        assert watch.says("has ended: succeeded"), watch.printed.read_text()
+        assert watch.says("writer: west takes the writes"), "it goes on watching"
+        CLOCK.sleep(2.0)  # east looks dead all the time
+        entries, samples = writing.stop(), polling.stop()
+        assert watch.end() == 0
+    assert runs(env) == [("failover", "succeeded")]
+    (run,) = [each["run"] for each in interlock("runs", "--json", env=env).document]
+    assert run.startswith("watch-")
+    said = watch.printed.read_text()
+    for words in ("east: dead: east is dead: refused here", f"run {run} moves the writes to west", "east is marked as failed since"):
+        assert words in said, said
+    assert (samples.two, is_barred(fresh_pair.members["east"])) == (0, True)
+    assert query(fresh_pair, "west", "SELECT @@read_only AS fenced") == [{"fenced": 0}]
+    assert any(entry.server == fresh_pair.members["west"].server_id for entry in entries)
+
+
+def test_a_writer_that_hangs_is_told_of_and_left_alone(fresh_pair: Sandbox, tmp_path: Path) -> None:
+    env, east = environment(fresh_pair, tmp_path), pid_of(fresh_pair, "east")
+    with watching(env, tmp_path) as watch:
+        os.kill(east, signal.SIGSTOP)
+        try:
+            assert watch.says("east: hung: east hangs"), watch.printed.read_text()
+            CLOCK.sleep(_LONG_S)
+        finally:
+            os.kill(east, signal.SIGCONT)
+        assert eventually(lambda: watch.printed.read_text().rstrip().count("writer: east takes the writes") == 2), watch.printed.read_text()
+        assert watch.end() == 0
+    assert (runs(env), open_sides(fresh_pair)) == ([], ["east"])
+    assert "acts: " not in watch.printed.read_text()
+
+
+@pytest.fixture
+def apart() -> Iterator[tuple[Sandbox, Cables]]:
+    """A pair on a network of its own; west is sent a heartbeat as often as it is asked whether it hears from east."""
+    folder = Path(tempfile.mkdtemp(prefix="interlock-"))
+    try:
+        with cables() as made:
+            sandbox = pairs.up(folder / "pair", clock=CLOCK, network=made.network())
+            try:
+                for word in ("STOP SLAVE", "CHANGE MASTER TO MASTER_HEARTBEAT_PERIOD=0.3", "START SLAVE"):
+                    query(sandbox, "west", word)
+                yield sandbox, made
+            finally:
+                pairs.down(folder / "pair")
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_writer_that_a_firewall_hides_from_here_alone_is_left_alone(apart: tuple[Sandbox, Cables], tmp_path: Path) -> None:
+    sandbox, network = apart
+    env = environment(sandbox, tmp_path)
+    with watching(env, tmp_path, network.inside("tool")) as watch:
+        network.cut("tool", "east")
+        assert watch.says("east: cut off: east can't be reached from here, and lives"), watch.printed.read_text()
+        CLOCK.sleep(_LONG_S)
+        network.mend()
+        assert eventually(lambda: watch.printed.read_text().count("writer: east takes the writes") == 2, 20.0), watch.printed.read_text()
+        assert watch.end() == 0
+    assert "acts: " not in watch.printed.read_text()
+    with network.inside("tool"):
+        assert (runs(env), open_sides(sandbox)) == ([], ["east"])
+
+
+def test_the_first_line_of_a_watch_that_can_t_act_says_why(fresh_pair: Sandbox, tmp_path: Path) -> None:
+    """Its playbook is read before there is an emergency."""
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "playbooks" / "failover.yaml").write_text("playbook: failover\n")
+    ended = interlock("watch", *_OPTIONS, env=environment(fresh_pair, tmp_path), cwd=tmp_path)
+    assert ended.code == 2
+    assert "failover.yaml:" in ended.err
