@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 from interlock.clock import Deadline, SystemClock
 from servers.haproxies import network
@@ -23,7 +24,6 @@ from servers.sshd_lab import Sshd, sshd
 
 CLOCK = SystemClock()
 UNIT = "mariadb.service"
-PORT = 3306
 
 _SYSTEMCTL = r"""#!/bin/sh
 # In $home: pid, masked, killed, in-etc (its file lies in /etc), sticks (it does not end when it is asked to), calls (a line each).
@@ -78,11 +78,14 @@ while True:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceHost:
-    """`folder` is the stand-in's home; the server listens at `address`."""
+    """`folder` is the stand-in's home; the server listens at `address` and `port`, at which nobody else on this machine listens: the host's
+    word on a port is about all of its addresses.
+    """
 
     folder: Path
     sshd: Sshd
     address: str
+    port: int
 
     @property
     def option_file(self) -> str:
@@ -97,7 +100,7 @@ class ServiceHost:
 
     def lets_in(self) -> bool:
         try:
-            with socket.create_connection((self.address, PORT), timeout=1) as client:
+            with socket.create_connection((self.address, self.port), timeout=1) as client:
                 return client.recv(1) != b""
         except OSError:
             return False
@@ -124,16 +127,26 @@ class ServiceHost:
 @contextmanager
 def service_host(folder: Path) -> Iterator[ServiceHost]:
     address = f"{network()}.8"
+    port = _port_of_nobody()
     for name, text in (
         ("bin/systemctl", _SYSTEMCTL.replace("UNIT", UNIT)),
-        ("server", _SERVER.format(python=sys.executable, host=address, port=PORT)),
+        ("server", _SERVER.format(python=sys.executable, host=address, port=port)),
     ):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
     with sshd(folder, more=f"SetEnv PATH={folder}/bin:/usr/bin:/bin:/usr/sbin:/sbin\n") as daemon:
-        made = ServiceHost(folder=folder, sshd=daemon, address=address)
+        made = ServiceHost(folder=folder, sshd=daemon, address=address, port=port)
         try:
             yield made
         finally:
             made.end()
+
+
+def _port_of_nobody() -> int:
+    random = Random()  # noqa: S311 - ports, no secrets
+    while True:
+        port = random.randrange(20000, 30000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            return port

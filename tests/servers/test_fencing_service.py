@@ -20,7 +20,7 @@ from interlock.hosts.local import Here
 from interlock.model.effects import FenceOutside, ReleaseOutside
 from interlock.ports import FenceAgent
 from servers.fencing_parts import EAST, agent_of
-from servers.service_lab import PORT, UNIT, ServiceHost, service_host
+from servers.service_lab import UNIT, ServiceHost, service_host
 
 CLOCK = SystemClock()
 FENCE = FenceOutside(cluster=EAST, agent="service", within_s=5.0)
@@ -52,7 +52,7 @@ def agent(lab: ServiceHost, outside: Here) -> FenceAgent:
 
 def of(lab: ServiceHost, outside: Here, **settings: object) -> FenceAgent:
     said = {"type": "service", "unit": "mariadb", "option_file": lab.option_file, **settings}
-    return agent_of(said, host=lab.address, port=PORT, ssh=lab.sshd.spec, outside=outside)
+    return agent_of(said, host=lab.address, port=lab.port, ssh=lab.sshd.spec, outside=outside)
 
 
 @pytest.mark.parametrize("rule", FENCE_RULES, ids=lambda rule: rule.name)
@@ -76,7 +76,7 @@ def test_it_is_barred_before_it_is_killed_and_starts_read_only_whoever_starts_it
     ]
     assert Path(lab.option_file).read_text() == OPTIONS
     assert "read_only=1\n" in OPTIONS
-    assert agent.facts().detail == f"{UNIT} is failed (failed), barred from starting; nobody listens at port 3306"
+    assert agent.facts().detail == f"{UNIT} is failed (failed), barred from starting; nobody listens at port {lab.port}"
 
 
 def test_a_process_that_is_stopped_is_ended_too(lab: ServiceHost, agent: FenceAgent) -> None:
@@ -146,7 +146,7 @@ def test_a_server_that_runs_beside_its_unit_is_no_fenced_one(lab: ServiceHost, a
     (lab.folder / "pid").rename(lab.folder / "by-hand")
     try:
         assert agent.facts().fenced is False
-        assert "somebody listens at port 3306" in agent.facts().detail
+        assert f"somebody listens at port {lab.port}" in agent.facts().detail
     finally:
         (lab.folder / "by-hand").rename(lab.folder / "pid")
 

@@ -25,6 +25,7 @@ from interlock.ports import Route
 from interlock.routes.haproxy_socket import ask, parse_address
 from interlock.routes.parts import RouteParts
 from interlock.routes.registry import make_route
+from scenarios.pair_state import eventually
 from servers.haproxies import Proxy, greeted_by, haproxy, named_servers
 
 EAST, WEST, ROUTE = ClusterName("east"), ClusterName("west"), RouteName("writes")
@@ -64,9 +65,14 @@ def tell(proxy: Proxy, command: str) -> str:
     return ask(parse_address(proxy.path), (command,), clock=CLOCK, within_s=2)
 
 
+def stat(proxy: Proxy, name: str, kind: int) -> dict[str, str]:
+    """Of the first frontend (1) or server (4) of that name."""
+    head, first, *_ = tell(proxy, f"show stat {name} {kind} -1").lstrip("# ").splitlines()
+    return dict(zip(head.split(","), first.split(","), strict=True))
+
+
 def sessions_at_the_gate(proxy: Proxy) -> int:
-    head, gate, *_ = tell(proxy, "show stat gate 1 -1").lstrip("# ").splitlines()
-    return int(dict(zip(head.split(","), gate.split(","), strict=True))["scur"])
+    return int(stat(proxy, "gate", 1)["scur"])
 
 
 def kept(facts: RouteFacts) -> list[tuple[str, str, EndpointState, object, object, object]]:
@@ -107,9 +113,8 @@ def test_clients_held_by_lua_wait_and_all_reach_the_new_server(proxies: tuple[Pr
     assert writes.facts().hold_s == 30
     with ThreadPoolExecutor(20) as pool:
         waiting = [pool.submit(greeted_by, proxy.clients) for _ in range(10) for proxy in proxies]
-        CLOCK.sleep(0.2)
+        assert eventually(lambda: [sessions_at_the_gate(proxy) for proxy in proxies] == [10, 10])
         assert not any(client.done() for client in waiting)
-        assert [sessions_at_the_gate(proxy) for proxy in proxies] == [10, 10]
         writes.apply(PointTo(route=ROUTE, cluster=WEST))
         assert {client.result() for client in waiting} == {"b"}
     assert not writes.facts().holding
@@ -223,9 +228,9 @@ def test_a_server_whose_last_check_failed_is_told_before_it_counts_as_down(folde
         haproxy(folder, {**servers, "a": address}, options={"a": patient, "b": patient}) as proxy,
     ):
         writes = route(f"unix:{proxy.path}")
-        CLOCK.sleep(0.2)  # a server that was never up goes down at its first failed check
+        assert eventually(lambda: stat(proxy, "db", 4)["check_status"] == "L4OK")  # one that was never up goes down at once
         listening.close()
-        CLOCK.sleep(0.2)
+        assert eventually(lambda: writes.facts().endpoints[0].failing)
         assert [(e.healthy, e.failing) for e in writes.facts().endpoints] == [(True, True), (True, False)]
 
 

@@ -15,7 +15,8 @@ from interlock.hosts.local import Here
 from interlock.model.liveness import View
 from interlock.model.topology import ClusterName
 from interlock.vantages import host
-from servers.service_lab import PORT, ServiceHost, service_host
+from scenarios.pair_state import eventually
+from servers.service_lab import ServiceHost, service_host
 
 CLOCK, EAST, UNIT = SystemClock(), ClusterName("east"), "mariadb"
 
@@ -40,29 +41,28 @@ def outside(shared: ServiceHost) -> Iterator[Here]:
 
 
 def test_a_service_runs_also_while_it_hangs_and_has_stopped_once_it_was_killed(lab: ServiceHost, outside: Here) -> None:
-    look = host.visit(outside, EAST, port=PORT, unit=UNIT)
+    look = host.visit(outside, EAST, port=lab.port, unit=UNIT)
     assert look(5.0).view is View.RUNS
     os.kill(lab.pid(), signal.SIGSTOP)
     assert look(5.0).view is View.RUNS
     lab.end()
-    CLOCK.sleep(0.1)
-    assert look(5.0).view is View.STOPPED
+    assert eventually(lambda: look(5.0).view is View.STOPPED)
 
 
 def test_a_unit_that_does_not_exist_tells_nothing(lab: ServiceHost, outside: Here) -> None:
     lab.end()
-    assert host.visit(outside, EAST, port=PORT, unit="mariabd")(5.0).view is View.UNKNOWN
+    assert host.visit(outside, EAST, port=lab.port, unit="mariabd")(5.0).view is View.UNKNOWN
 
 
 def test_without_a_unit_a_listener_at_the_port_runs(lab: ServiceHost, outside: Here) -> None:
     assert lab.lets_in()
-    seen = host.visit(outside, EAST, port=PORT, unit=None)(5.0)
-    assert (seen.view, seen.detail) == (View.RUNS, f"somebody listens at port {PORT}")
+    seen = host.visit(outside, EAST, port=lab.port, unit=None)(5.0)
+    assert (seen.view, seen.detail) == (View.RUNS, f"somebody listens at port {lab.port}")
 
 
 def test_a_host_that_is_not_there_is_silent(lab: ServiceHost, outside: Here) -> None:
     lab.sshd.stop()
     try:
-        assert host.visit(outside, EAST, port=PORT, unit=UNIT)(1.0).view is View.SILENT
+        assert host.visit(outside, EAST, port=lab.port, unit=UNIT)(1.0).view is View.SILENT
     finally:
         lab.sshd.start()

@@ -315,6 +315,7 @@ def test_each_look_is_bounded_by_itself(lab: Lab) -> None:
 def test_a_receiver_that_gave_up_is_a_witness_beside_a_host_that_refuses_now(mysql_lab: Lab) -> None:
     """MySQL's receiver tries SOURCE_RETRY_COUNT times, then its thread ends."""
     _try_times(mysql_lab, 1)
+    assert_whole(mysql_lab)  # one that is killed while it greets the receiver has said something
     with killed(mysql_lab):
         try:
             deadline = Deadline.after(CLOCK, 10)
