@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from interlock.actions.catalogue import OWN
+from interlock.actions.catalogue import catalogue
 from interlock.cli.arguments import commands_of, parser
 from interlock.documents.fields import Field
 from interlock.documents.schema import topology_schema
@@ -48,7 +48,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "states.md", states()
     yield "actions.md", actions()
     yield "commands.md", commands()
-    yield "schemas/playbook.schema.json", json.dumps(playbook_schema({(spec.verb, spec.name): spec for spec in OWN}), indent=2) + "\n"
+    yield "schemas/playbook.schema.json", json.dumps(playbook_schema(catalogue()), indent=2) + "\n"
     yield "schemas/topology.schema.json", json.dumps(topology_schema(route_fields()), indent=2) + "\n"
 
 
@@ -73,7 +73,7 @@ def actions() -> str:
     ]
     for verb, words in ((Verb.CHECK, "Checks: they only read"), (Verb.DO, "Effects: each has its undo")):
         lines += ["", f"## {words}"]
-        for spec in sorted((spec for spec in OWN if spec.verb is verb), key=lambda spec: spec.name):
+        for spec in sorted((spec for spec in catalogue().values() if spec.verb is verb), key=lambda spec: spec.name):
             lines += ["", f"### `{verb.value}: {spec.name}`", "", spec.summary, *_params(spec)]
     return "\n".join([*lines, ""])
 

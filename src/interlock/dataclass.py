@@ -1,8 +1,8 @@
 """`@dataclass` as the standard library's, made in a tenth of the time.
 
 The library writes and compiles up to six functions for each class: 0.45 ms in CPython 3.11. A failover needs two hundred classes, and
-clients wait for them. Here the same methods are closures over the fields. For `fields`, `replace` and mypy it is the library's. There are
-always slots, and no `order`; one that inherits from another must be made by the same decorator.
+clients wait for them. Here the same methods are closures over the fields. For `fields`, `replace`, mypy and whoever inherits it is the
+library's. There are always slots, and no `order`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ else:
         """The arguments are the library's."""
 
         def made(kind: type) -> type:
+            if any(map(dataclasses.is_dataclass, kind.__mro__[1:])):
+                return dataclasses.dataclass(kind, slots=slots, frozen=frozen, kw_only=kw_only, eq=eq)
             written = kind.__dict__
             kind.__doc__ = kind.__doc__ or kind.__name__  # the library would work out its signature
             kind = dataclasses.dataclass(kind, init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)
             for name, method in _methods(kind, frozen=frozen, eq=eq).items():
                 if name not in written:
                     setattr(kind, name, method)
+            kind.__dataclass_params__.frozen = frozen  # a class that inherits is asked whether it is the same
             return kind
 
         return made

@@ -112,3 +112,14 @@ def test_what_is_written_in_the_class_stays() -> None:
             return self.word.upper()
 
     assert repr(Shouting("ho")) == "HO"
+
+
+@pytest.mark.parametrize("decorator", [dataclass, dataclasses.dataclass], ids=["ours", "the library's"])
+def test_one_that_inherits_has_all_the_fields(decorator: Callable[..., Callable[[type], type]]) -> None:
+    class More(Ours):
+        more: int
+
+    made: Any = decorator(frozen=True, slots=True, kw_only=True)(More)
+    assert repr(made(name="a", more=1)).endswith("ids=[], told=0, kind='fixed', more=1)")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made(name="a", more=1).name = "b"

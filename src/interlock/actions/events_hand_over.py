@@ -46,4 +46,4 @@ class HandOverEvents:
         return {"event_scheduler": seen.event_scheduler}
 
 
-SPEC = describe(HandOverEvents, "events.hand_over", Verb.DO, outputs={"event_scheduler": Kind.TEXT})
+SPECS = (describe(HandOverEvents, "events.hand_over", Verb.DO, outputs={"event_scheduler": Kind.TEXT}),)

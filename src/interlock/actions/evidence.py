@@ -61,4 +61,4 @@ class OneWriterInLogs:
         return {"first_write": first.gtid if first else ""}
 
 
-SPEC = describe(OneWriterInLogs, "evidence.one_writer", Verb.CHECK, outputs={"first_write": Kind.TEXT})
+SPECS = (describe(OneWriterInLogs, "evidence.one_writer", Verb.CHECK, outputs={"first_write": Kind.TEXT}),)

@@ -66,10 +66,12 @@ class WaitForCatchUp:
         return {"position": seen.position, "given_up": seen.given_up}
 
 
-SPEC = describe(
-    WaitForCatchUp,
-    "replication.wait",
-    Verb.DO,
-    outputs={"position": Kind.POSITION, "given_up": Kind.TEXT},
-    role=Role.CATCHES_UP,
+SPECS = (
+    describe(
+        WaitForCatchUp,
+        "replication.wait",
+        Verb.DO,
+        outputs={"position": Kind.POSITION, "given_up": Kind.TEXT},
+        role=Role.CATCHES_UP,
+    ),
 )

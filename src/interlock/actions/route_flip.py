@@ -77,4 +77,4 @@ def _differs(before: RouteFacts, now: RouteFacts | None) -> bool:
     return shape != shape_now or before.leads_to != now.leads_to or before.holding != now.holding
 
 
-SPEC = describe(FlipRoutes, "route.flip", Verb.DO, outputs={"to": Kind.CLUSTER, "routes": Kind.TEXTS}, role=Role.FLIPS)
+SPECS = (describe(FlipRoutes, "route.flip", Verb.DO, outputs={"to": Kind.CLUSTER, "routes": Kind.TEXTS}, role=Role.FLIPS),)

@@ -29,4 +29,4 @@ class NoneUnfinished(NoOutputs):
         return Done("no run of this pair is unfinished")
 
 
-SPEC = describe(NoneUnfinished, "runs.none_unfinished", Verb.CHECK)
+SPECS = (describe(NoneUnfinished, "runs.none_unfinished", Verb.CHECK),)

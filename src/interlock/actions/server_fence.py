@@ -64,11 +64,13 @@ class FenceServer:
         return {"position": seen.position}
 
 
-SPEC = describe(
-    FenceServer,
-    "server.fence",
-    Verb.DO,
-    outputs={"position": Kind.POSITION},
-    role=Role.FENCES,
-    bounds_on_server="within",
+SPECS = (
+    describe(
+        FenceServer,
+        "server.fence",
+        Verb.DO,
+        outputs={"position": Kind.POSITION},
+        role=Role.FENCES,
+        bounds_on_server="within",
+    ),
 )

@@ -43,11 +43,13 @@ class OpenServer:
         return {"position": seen.position}
 
 
-SPEC = describe(
-    OpenServer,
-    "server.open",
-    Verb.DO,
-    outputs={"position": Kind.POSITION},
-    role=Role.OPENS,
-    bounds_on_server="within",
+SPECS = (
+    describe(
+        OpenServer,
+        "server.open",
+        Verb.DO,
+        outputs={"position": Kind.POSITION},
+        role=Role.OPENS,
+        bounds_on_server="within",
+    ),
 )

@@ -138,11 +138,12 @@ def _spec(node: MapNode, reading: Reading) -> ActionSpec | None:
         return GATE
     if not isinstance(word, Scalar) or not isinstance(word.value, str):
         return None
-    found = {spec.name: spec for spec in reading.catalogue.values() if spec.verb is verb}
-    if word.value in found:
-        return found[word.value]
-    other = next((spec for spec in reading.catalogue.values() if spec.name == word.value), None)
-    hint = did_you_mean(word.value, found) if other is None else f"it is one for `{other.verb.value}:`"
+    spec = reading.catalogue.get((verb, word.value))
+    if spec is not None:
+        return spec
+    other = next((other for other, name in reading.catalogue if name == word.value), None)
+    known = [name for its, name in reading.catalogue if its is verb]
+    hint = did_you_mean(word.value, known) if other is None else f"it is one for `{other.value}:`"
     reading.problems.add(word, f"unknown action {shown(word.value)} for {verb.value}", hint)
     return None
 

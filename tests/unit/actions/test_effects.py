@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from interlock.actions.catalogue import OWN
+from interlock.actions.catalogue import catalogue
 from interlock.engine.apply import agent_of
 from interlock.model.effects import (
     CallHttp,
@@ -36,7 +36,7 @@ from interlock.simulated.store import MemoryStore
 from interlock.simulated.world import SimulatedWorld
 
 EAST, WEST, ROUTES = ServerName("east"), ServerName("west"), (RouteName("writes"),)
-SPECS = {(spec.verb, spec.name): spec for spec in OWN}
+SPECS = catalogue()
 
 
 def build(name: str, args: Mapping[str, object], verb: Verb = Verb.DO) -> Any:
@@ -295,4 +295,4 @@ def test_newcomers_are_waited_for_and_known_sessions_are_not(table: Table) -> No
 
 def test_every_action_that_changes_something_is_in_these_tables() -> None:
     tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.kill", "ssh", "applier.continue", "server.fence_outside", "logs.salvage"}
-    assert {spec.name for spec in OWN if spec.verb is Verb.DO} == tested | WAITS
+    assert {name for verb, name in SPECS if verb is Verb.DO} == tested | WAITS
