@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -44,12 +45,12 @@ class Watching:
 
 
 @contextmanager
-def watching(env: Mapping[str, str], folder: Path, inside: AbstractContextManager[None] | None = None) -> Iterator[Watching]:
+def watching(env: Mapping[str, str], folder: Path, *options: str, inside: AbstractContextManager[None] | None = None) -> Iterator[Watching]:
     """It has looked once. `inside` is the network that it looks from."""
     printed = folder / "watch.out"
     with printed.open("w") as out, inside or nullcontext():
         process = subprocess.Popen(
-            [*PROGRAM, "watch", *_OPTIONS], env=dict(env), stdout=out, stderr=out, stdin=subprocess.DEVNULL, text=True
+            [*PROGRAM, "watch", *_OPTIONS, *options], env=dict(env), stdout=out, stderr=out, stdin=subprocess.DEVNULL, text=True
         )
     try:
         watch = Watching(process=process, printed=printed)
@@ -68,7 +69,12 @@ def runs(env: Mapping[str, str]) -> list[tuple[str, str]]:
 def test_a_writer_that_is_killed_is_replaced_once_as_soon_as_nobody_holds_the_pair(fresh_pair: Sandbox, tmp_path: Path) -> None:
     env = environment(fresh_pair, tmp_path)
     assert interlock("hold", "--reason", "new disk", env=env).code == 0
-    with watching(env, tmp_path) as watch, poller(fresh_pair) as polling, load(fresh_pair, pooled=2, fresh=2) as writing:
+    metrics = f"{fresh_pair.proxy.host}:9478"
+    with (
+        watching(env, tmp_path, "--metrics", metrics) as watch,
+        poller(fresh_pair) as polling,
+        load(fresh_pair, pooled=2, fresh=2) as writing,
+    ):
         CLOCK.sleep(0.3)
         members.stop(Path(fresh_pair.directory), "east", kill=True)
         assert watch.says("the pair is held by"), watch.printed.read_text()
@@ -79,8 +85,15 @@ def test_a_writer_that_is_killed_is_replaced_once_as_soon_as_nobody_holds_the_pa
         assert watch.says("writer: west takes the writes"), "it goes on watching"
         CLOCK.sleep(2.0)  # east looks dead all the time
         entries, samples = writing.stop(), polling.stop()
+        scraped = urlopen(f"http://{metrics}/metrics", timeout=5).read().decode()
         assert watch.end() == 0
     assert runs(env) == [("failover", "succeeded")]
+    for sample in (
+        'interlock_verdict{cluster="east",interlock_verdict="dead",topology="sandbox"} 1.0',
+        'interlock_writer{cluster="west",topology="sandbox"} 1.0',
+        'interlock_automatic_runs_total{outcome="succeeded",topology="sandbox"} 1.0',
+    ):
+        assert sample in scraped, scraped
     (run,) = [each["run"] for each in interlock("runs", "--json", env=env).document]
     assert run.startswith("watch-")
     said = watch.printed.read_text()
@@ -126,7 +139,7 @@ def apart() -> Iterator[tuple[Sandbox, Cables]]:
 def test_a_writer_that_a_firewall_hides_from_here_alone_is_left_alone(apart: tuple[Sandbox, Cables], tmp_path: Path) -> None:
     sandbox, network = apart
     env = environment(sandbox, tmp_path)
-    with watching(env, tmp_path, network.inside("tool")) as watch:
+    with watching(env, tmp_path, inside=network.inside("tool")) as watch:
         network.cut("tool", "east")
         assert watch.says("east: cut off: east can't be reached from here, and lives"), watch.printed.read_text()
         CLOCK.sleep(_LONG_S)

@@ -224,6 +224,7 @@ def _add_watch(commands: Any) -> None:
     watch.add_argument("--act", choices=("failover",), metavar="PLAYBOOK", help="failover: start it by itself (default: nothing)")
     watch.add_argument("--after", default="5s", metavar="TIME", help="so long must the writer be dead at every look (default: 5s)")
     watch.add_argument("--block", default="1h", metavar="TIME", help="no second act of any watch on the pair within it (default: 1h)")
+    watch.add_argument("--metrics", metavar="ADDRESS:PORT", help="answer Prometheus there, such as 127.0.0.1:9478 (default: nobody)")
 
 
 def _add_fleet(commands: Any) -> None:

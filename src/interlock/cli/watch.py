@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -39,10 +40,20 @@ def watch(context: Context) -> Answer:
             tell=_teller(as_json=context.json),
             begin=_failover(context, wiring, ended) if options.act is not None else None,
         )
-        while not ended.is_set():
-            watcher.look()
-            ended.wait(every_s)
+        with _metrics(watcher, wiring.topology.name, options.metrics):
+            while not ended.is_set():
+                watcher.look()
+                ended.wait(every_s)
     return Answer(plain={"ended": True}, text=lambda _: "")
+
+
+def _metrics(watcher: Watcher, topology: str, where: str | None) -> contextlib.AbstractContextManager[None]:
+    if where is None:
+        return contextlib.nullcontext()
+    from interlock.cli.metrics import served  # noqa: PLC0415 - only if they are asked for
+    from interlock.report.metrics import PairMetrics  # noqa: PLC0415 - as above
+
+    return served(PairMetrics(watcher, topology), where)
 
 
 def _failover(context: Context, wiring: Wiring, ended: threading.Event) -> Begin:

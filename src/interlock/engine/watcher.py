@@ -31,7 +31,7 @@ class Told:
 
 
 class Watcher:
-    """`begin` None: it never acts. `last` is what was seen at the last look that could be made."""
+    """`begin` None: it never acts. `last` is what was seen at the last look that could be made; `looks` counts all, `failed` the others."""
 
     def __init__(
         self, *, world: World, store: Store, clock: Clock, policy: Policy, tell: Callable[[Told], None], begin: Begin | None = None
@@ -45,14 +45,18 @@ class Watcher:
         self._row = Row()
         self._said: dict[str, str] = {}
         self.last: Observed | None = None
+        self.looks = 0
+        self.failed = 0
 
     def look(self) -> None:
         """One look, what changed since the last one, and the act if it is time for it."""
         was_writer = self.last.was_writer if self.last is not None else None
         began_s = self._clock.monotonic_s()
+        self.looks += 1
         try:
             seen = observe(self._world, self._store.runs(self._world.topology.name), was_writer)
         except InterlockError as error:
+            self.failed += 1
             self._row = self._row.ended()  # what was not seen is in no row
             self._tell({"watch": f"can't look: {error.message}"})
             return
