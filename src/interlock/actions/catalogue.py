@@ -6,10 +6,9 @@ A module is imported when a playbook asks for one of its actions: to import all 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 
 from interlock.errors import UsageError
-from interlock.extras import added
+from interlock.extras import added, part
 from interlock.playbook.catalogue import ActionSpec, Catalogue, Verb
 
 _MODULES: Mapping[str, tuple[str, ...]] = {
@@ -101,5 +100,5 @@ class _Actions(Mapping[tuple[Verb, str], ActionSpec]):
 
 
 def _specs_of(module: str) -> tuple[ActionSpec, ...]:
-    specs: tuple[ActionSpec, ...] = import_module(f"interlock.actions.{module}").SPECS
+    specs: tuple[ActionSpec, ...] = part(f"interlock.actions.{module}:SPECS")
     return specs

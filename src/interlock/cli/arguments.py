@@ -7,7 +7,6 @@ Options that hold for every command may stand before its name or after it. Each 
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
@@ -31,6 +30,8 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:
             return
+        import difflib  # noqa: PLC0415 - only for a mistake
+
         known = [str(choice) for choice in action.choices]
         near = difflib.get_close_matches(str(value), known, n=1)
         what = "command" if isinstance(action.choices, dict) else action.metavar or action.dest

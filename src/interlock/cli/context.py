@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
@@ -88,6 +87,8 @@ def here() -> Path:
 
 
 def width() -> int:
+    import shutil  # noqa: PLC0415 - its formats of archives take their time
+
     return max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((100, 24)).columns))
 
 

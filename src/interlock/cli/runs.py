@@ -11,7 +11,6 @@ from interlock.decisions.run_names import RUN_NAME, RUN_NAME_RULE
 from interlock.documents.problems import shown
 from interlock.engine.report import RunReport, report_of
 from interlock.errors import ExitCode, UsageError
-from interlock.fleet.journal import FLEETS
 from interlock.model.codec import to_plain
 
 if TYPE_CHECKING:
@@ -64,6 +63,7 @@ def rollback(context: Context) -> Answer:
 
 def runs(context: Context) -> Answer:
     """`interlock runs`."""
+    from interlock.fleet.journal import FLEETS  # noqa: PLC0415 - only here
     from interlock.report.runs_text import rows_of, runs_text  # noqa: PLC0415 - only here
 
     with stored(context) as (store, topology):
@@ -73,6 +73,7 @@ def runs(context: Context) -> Answer:
 
 def show(context: Context) -> Answer:
     """`interlock show RUN`. Exits 0 whatever the run's outcome: it was shown."""
+    from interlock.fleet.journal import FLEETS  # noqa: PLC0415 - only here
     from interlock.report.run_text import run_text  # noqa: PLC0415 - only here
 
     with stored(context) as (store, _):

@@ -6,15 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from interlock.clock import Clock
-from interlock.fencing.command import COMMAND
+from interlock.extras import part
 from interlock.fencing.parts import FencingParts, FencingType
-from interlock.fencing.port import PORT
-from interlock.fencing.routing import ADDRESS, PROXY
-from interlock.fencing.service import SERVICE
 from interlock.model.topology import ClusterSpec, Topology
 from interlock.ports import FenceAgent, Outside, Route
 
-FENCING: Mapping[str, FencingType] = {kind.name: kind for kind in (SERVICE, PORT, ADDRESS, PROXY, COMMAND)}
+FENCING = {
+    "service": "interlock.fencing.service:SERVICE",
+    "port": "interlock.fencing.port:PORT",
+    "address": "interlock.fencing.routing:ADDRESS",
+    "proxy": "interlock.fencing.routing:PROXY",
+    "command": "interlock.fencing.command:COMMAND",
+}
 
 
 def make_agents(
@@ -23,11 +26,16 @@ def make_agents(
     """The topology's checks let no unknown type through. UsageError for settings that its fields could not judge."""
     routes = {name: route.kind for name, route in topology.routes.items()}
     return tuple(
-        FENCING[str(settings["type"])].make(
+        _fencing_type(settings).make(
             FencingParts(name=name, settings=settings, cluster=cluster, outside=outside, clock=clock, route=route, routes=routes)
         )
         for name, settings in zip(names_of(cluster.fencing), cluster.fencing, strict=True)
     )
+
+
+def _fencing_type(settings: Mapping[str, object]) -> FencingType:
+    kind: FencingType = part(FENCING[str(settings["type"])])
+    return kind
 
 
 def names_of(fencing: Sequence[Mapping[str, object]]) -> tuple[str, ...]:

@@ -8,8 +8,6 @@ from datetime import datetime
 from enum import Enum
 from typing import TypeVar
 
-import msgspec
-
 from interlock.model.position import Position, parse_position
 
 T = TypeVar("T")
@@ -48,6 +46,8 @@ def fields_of(facts: object) -> dict[str, object]:
 
 def from_plain(value: object, kind: type[T]) -> T:
     """The facts of type `kind` that `to_plain` wrote. ValueError names the place that does not fit."""
+    import msgspec  # noqa: PLC0415 - a run that begins reads nothing back
+
     try:
         return msgspec.convert(value, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:

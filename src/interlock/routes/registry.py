@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 
 from interlock.documents.fields import Field
 from interlock.errors import UsageError
-from interlock.extras import added
+from interlock.extras import added, part
 from interlock.model.topology import RouteSpec
 from interlock.ports import Route
 from interlock.routes.parts import RouteParts, RouteType
 
 _OWN = {
-    "haproxy": "haproxy:HAPROXY",
-    "command": "command:COMMAND",
-    "proxysql": "proxysql:PROXYSQL",
-    "dns": "dns:DNS",
-    "vip": "vip:VIP",
-    "haproxy_api": "haproxy_api:HAPROXY_API",
-    "maxscale": "maxscale:MAXSCALE",
-    "consul": "consul:CONSUL",
-    "etcd": "etcd_key:ETCD_KEY",
-    "webhook": "webhook:WEBHOOK",
+    "haproxy": "interlock.routes.haproxy:HAPROXY",
+    "command": "interlock.routes.command:COMMAND",
+    "proxysql": "interlock.routes.proxysql:PROXYSQL",
+    "dns": "interlock.routes.dns:DNS",
+    "vip": "interlock.routes.vip:VIP",
+    "haproxy_api": "interlock.routes.haproxy_api:HAPROXY_API",
+    "maxscale": "interlock.routes.maxscale:MAXSCALE",
+    "consul": "interlock.routes.consul:CONSUL",
+    "etcd": "interlock.routes.etcd_key:ETCD_KEY",
+    "webhook": "interlock.routes.webhook:WEBHOOK",
 }
-"""The module and the name in it. A topology has one or two of them; to import all takes as long as to fail over."""
 
 ROUTE_TYPES = tuple(_OWN)
 
@@ -63,8 +61,7 @@ def make_route(spec: RouteSpec, parts: RouteParts) -> Route:
 def _route_type(name: str) -> RouteType:
     """One that ships goes first: no package can take its name. Others' are imported when they are asked for."""
     if name in _OWN:
-        module, _, word = _OWN[name].partition(":")
-        own: RouteType = getattr(import_module(f"interlock.routes.{module}"), word)
+        own: RouteType = part(_OWN[name])
         return own
     found = {entry.name: entry for entry in added(GROUP)}
     if name not in found:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from interlock.errors import StatementFailed, UsageError
-from interlock.extras import added
+from interlock.extras import added, part
 from interlock.servers.dialect import Dialect, Flavor
-from interlock.servers.mariadb import MARIADB
-from interlock.servers.mysql import MYSQL
-from interlock.servers.xpand import XPAND
 
-FLAVORS: Mapping[str, Flavor] = {one.name: one for one in (MARIADB, XPAND, MYSQL)}
+_OWN = {
+    "mariadb": "interlock.servers.mariadb:MARIADB",
+    "xpand": "interlock.servers.xpand:XPAND",
+    "mysql": "interlock.servers.mysql:MYSQL",
+}
 """In the order in which a greeting is tried on them: MySQL's says nothing of its flavor, so it comes last."""
 
 GROUP = "interlock.servers"
@@ -21,11 +22,12 @@ GROUP = "interlock.servers"
 def flavor_named(name: str) -> Flavor:
     """UsageError for one that nobody has. One that ships goes first: no package can take its name."""
     wanted = name.lower()
-    if wanted in FLAVORS:
-        return FLAVORS[wanted]
+    if wanted in _OWN:
+        own: Flavor = part(_OWN[wanted])
+        return own
     found = {entry.name: entry for entry in added(GROUP)}
     if wanted not in found:
-        known = sorted({*FLAVORS, *found})
+        known = sorted({*_OWN, *found})
         near = difflib.get_close_matches(wanted, known, n=1)
         raise UsageError(
             f"no flavor of server is called {name!r}", hint=f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
@@ -55,12 +57,12 @@ def dialect_of(server: str, version: str, *, pinned: str | None) -> Dialect:
         return wanted.speaks(server, version)
     if found is None:
         raise StatementFailed(
-            f"{server} runs {version}, which this version does not drive", hint=f"driven are {', '.join(FLAVORS)}", server=server
+            f"{server} runs {version}, which this version does not drive", hint=f"driven are {', '.join(_OWN)}", server=server
         )
     return found.speaks(server, version)
 
 
 def _every() -> Iterator[Flavor]:
     """Others' flavors are asked before those that ship: the greeting of a fork of MySQL is MySQL's too."""
-    yield from (flavor_named(entry.name) for entry in added(GROUP) if entry.name not in FLAVORS)
-    yield from FLAVORS.values()
+    yield from (flavor_named(entry.name) for entry in added(GROUP) if entry.name not in _OWN)
+    yield from map(flavor_named, _OWN)

@@ -10,10 +10,8 @@ from interlock.errors import StatementFailed
 from interlock.model.topology import SecretRef, ServerSpec
 from interlock.servers.dialect import Dialect
 from interlock.servers.flavors import dialect_of, flavor_named
-from interlock.servers.mysql import MySQL
 from interlock.servers.server import SqlServer
 from interlock.servers.trepctl import Replicator
-from interlock.servers.tungsten import Tungsten
 
 _UNTIL_IT_IS_KNOWN = "mariadb"
 
@@ -37,14 +35,14 @@ def make_server(
     def recognise(version: str) -> Dialect:
         found = dialect_of(spec.name, version, pinned=spec.flavor)
         found = found if spec.fence is None else _fenced_harder(spec, found)
-        return found if replicator is None else Tungsten(inner=found, replicator=replicator)
+        return found if replicator is None else _replicated(found, replicator)
 
     pinned = flavor_named(spec.flavor).newest if spec.flavor is not None else None
 
     def supposed() -> Dialect:
         spoken = (other.spoken for other in others())
         found = pinned or next(filter(None, spoken), None) or flavor_named(_UNTIL_IT_IS_KNOWN).newest
-        return replace(found, offline=spec.fence is not None) if isinstance(found, MySQL) else found
+        return _fenced_as(spec, found)
 
     return SqlServer(
         spec,
@@ -57,7 +55,22 @@ def make_server(
     )
 
 
+def _replicated(found: Dialect, replicator: Replicator) -> Dialect:
+    from interlock.servers.tungsten import Tungsten  # noqa: PLC0415 - most pairs have none
+
+    return Tungsten(inner=found, replicator=replicator)
+
+
+def _fenced_as(spec: ServerSpec, found: Dialect) -> Dialect:
+    """What another server speaks, with this one's own fence."""
+    from interlock.servers.mysql import MySQL  # noqa: PLC0415 - most pairs have one flavor
+
+    return replace(found, offline=spec.fence is not None) if isinstance(found, MySQL) else found
+
+
 def _fenced_harder(spec: ServerSpec, found: Dialect) -> Dialect:
+    from interlock.servers.mysql import MySQL  # noqa: PLC0415 - as above
+
     if not isinstance(found, MySQL):
         raise StatementFailed(
             f"{spec.name} is {found.flavor}, which has no {spec.fence}", hint="leave `fence` out of the topology", server=spec.name
