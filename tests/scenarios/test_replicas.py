@@ -14,8 +14,8 @@ import pytest
 
 from interlock.clock import SystemClock
 from interlock.playbook.find import shipped_folder
+from interlock.sandbox import members, processes, replicas
 from interlock.sandbox import pair as pairs
-from interlock.sandbox import processes, replicas
 from interlock.sandbox.kinds import kind_named
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
@@ -145,6 +145,29 @@ def test_status_names_whom_each_replica_follows_and_what_is_broken(at_home: Wide
         "west-r1": ("east", True),
     }
     assert [each["what"] for each in seen["problems"]] == ["replica east-r1: the applier of east-r1 is stopped"]
+
+
+@pytest.fixture(params=["mariadb", "mysql"])
+def own(request: pytest.FixtureRequest) -> Iterator[Wider]:
+    """Of a test that ends servers; the replicas hold what there is."""
+    there = "SELECT 1 AS one FROM information_schema.tables WHERE table_schema='app' AND table_name='ledger'"
+    with tempfile.TemporaryDirectory(prefix="interlock-") as folder, _wider(Path(folder), request.param) as made:
+        assert eventually(lambda: all(query(made.all, name, there) for name in made.all.members), 20.0)
+        yield made
+
+
+def test_replicas_of_a_dead_writer_follow_the_one_that_takes_over_and_miss_no_row(own: Wider) -> None:
+    own.write("east", "before")
+    assert own.arrives("before")
+    members.stop(Path(own.pair.directory), "east", kill=True)
+    failed_over = interlock("failover", "--to", "west", "--json", env=own.env)
+    assert failed_over.document["outcome"] == "succeeded", failed_over.out
+    assert not [warning for warning in failed_over.document["warnings"] if warning.startswith("settle/")], failed_over.document["warnings"]
+    assert own.sources() == {"east-r1": "west", "west-r1": "west"}
+    own.write("west", "after")
+    left = ("west", "east-r1", "west-r1")
+    wanted = "SELECT 1 AS one FROM app.ledger WHERE k = 'after'"
+    assert eventually(lambda: all(query(own.all, name, wanted) for name in left))
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     ),
     "logs_salvage": ("logs.salvage",),
     "sessions": ("sessions.drain", "sessions.let_newcomers_end", "sessions.kill"),
-    "events_hand_over": ("events.hand_over",),
+    "events_hand_over": ("events.hand_over", "events.left"),
     "replicas": ("replicas.named", "replicas.follow"),
     "semisync": ("semisync.named", "semisync.acknowledge", "semisync.hand_over"),
     "appliers": ("applier.pause", "applier.continue"),

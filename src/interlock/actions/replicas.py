@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from interlock.actions.action import describe, param
 from interlock.dataclass import dataclass
@@ -75,11 +76,12 @@ class FollowWriter:
     writer: ServerName = param(Kind.SERVER, "the writer that they follow")
     within_s: float = param(Kind.DURATION, "how long it may take", default=10.0)
     via: ServerName | None = param(Kind.SERVER, "the old writer, its applier stopped, for replicas that use no GTIDs", default=None)
+    gone: ServerName | None = param(Kind.SERVER, "a master that is dead: it is not asked, and nobody is led back to it", default=None)
 
     def look(self, world: World, /) -> SeenFollowers:
         """The replicas first: what they hold by now, their source must hold at any later moment."""
         replicas = _look_at(world, [spec for spec in world.topology.replicas() if spec.follow is Follow.WRITER])
-        masters = world.topology.masters() if replicas else ()
+        masters = [master for master in world.topology.masters() if master.name != self.gone] if replicas else []
         held = world.gather([_held(world, master.name) for master in masters])
         places = {m.name: MasterPlace(host=m.host, port=m.port, holds=its) for m, its in zip(masters, held, strict=True)}
         by_position = any((channel := channel_of(replica)) is not None and channel.using == "position" for replica in replicas)
@@ -87,7 +89,7 @@ class FollowWriter:
         return SeenFollowers(replicas=replicas, masters=places, meeting=meeting)
 
     def decide(self, seen: SeenFollowers, /) -> Verdict:
-        wanted = _wanted(seen, self.writer)
+        wanted = self._wanted(seen)
         found = {replica.server: next_move(replica, wanted) for replica in seen.replicas}
         moving = [name for name, move in found.items() if isinstance(move, Repoint)]
         waiting = [move for move in found.values() if isinstance(move, Wait)]
@@ -102,7 +104,7 @@ class FollowWriter:
         return Done(f"{follow} of {len(found)} replicas follow {self.writer}", left)
 
     def effects(self, seen: SeenFollowers, /) -> tuple[Effect, ...]:
-        moves = (next_move(replica, _wanted(seen, self.writer)) for replica in seen.replicas)
+        moves = (next_move(replica, self._wanted(seen)) for replica in seen.replicas)
         return tuple(move for move in moves if isinstance(move, Repoint))
 
     def undo(self, before: SeenFollowers, now: SeenFollowers | None, /) -> tuple[Effect, ...]:
@@ -118,9 +120,12 @@ class FollowWriter:
         return tuple(backs)
 
     def outputs(self, seen: SeenFollowers, /) -> Mapping[str, object]:
-        moves = {replica.server: next_move(replica, _wanted(seen, self.writer)) for replica in seen.replicas}
+        moves = {replica.server: next_move(replica, self._wanted(seen)) for replica in seen.replicas}
         follow = [name for name, move in moves.items() if isinstance(move, Done)]
         return {"follow": follow, "left": [name for name in moves if name not in follow]}
+
+    def _wanted(self, seen: SeenFollowers) -> Wanted:
+        return replace(_wanted(seen, self.writer), gone=self.gone)
 
 
 def _look_at(world: World, specs: Sequence[ServerSpec]) -> tuple[ReplicaFacts, ...]:

@@ -23,13 +23,16 @@ class Meeting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Whom a replica shall follow, and what that server holds, None if it is not known. `meeting` is for channels without GTIDs."""
+    """Whom a replica shall follow, and what that server holds, None if it is not known. `meeting` is for channels without GTIDs. What a
+    receiver says of a source that is `gone` does not count.
+    """
 
     source: ServerName
     host: str
     port: int
     holds: Position | None
     meeting: Meeting | None = None
+    gone: ServerName | None = None
 
 
 def channel_of(replica: ReplicaFacts) -> ChannelFacts | None:
@@ -38,18 +41,19 @@ def channel_of(replica: ReplicaFacts) -> ChannelFacts | None:
     return found[0] if len(found) == 1 else None
 
 
-def is_broken(replica: ReplicaFacts) -> str:
-    """What is wrong with it, as a sentence; empty if it replicates, or is about to."""
+def is_broken(replica: ReplicaFacts, gone: ServerName | None = None) -> str:
+    """What is wrong with it, as a sentence; empty if it replicates, or is about to. That it receives nothing from `gone` is not."""
     channel = channel_of(replica)
     if replica.error:
         return replica.error
     if channel is None:
         return f"{replica.server} does not follow one server of this pair"
-    if channel.error:
+    orphaned = channel.source == gone
+    if channel.error and not (orphaned and channel.applier):
         return f"{replica.server} has stopped with an error: {channel.error}"
     if not channel.applier:
         return f"the applier of {replica.server} is stopped"
-    if channel.receiver == "No":
+    if channel.receiver == "No" and not orphaned:
         return f"the receiver of {replica.server} is stopped"
     return ""
 
@@ -58,7 +62,7 @@ def next_move(replica: ReplicaFacts, wanted: Wanted) -> Repoint | Done | Wait | 
     """Done: it follows. Wait: it will, or can be moved a little later. Refuse: it stays where it is, and why."""
     source = wanted.source
     channel = channel_of(replica)
-    if broken := is_broken(replica):
+    if broken := is_broken(replica, wanted.gone):
         return Refuse(broken, f"mend it, then point it at {source}")
     if channel is None or replica.position is None:
         return Refuse(f"{replica.server} is not known", f"look at it, then point it at {source}")
@@ -72,6 +76,9 @@ def next_move(replica: ReplicaFacts, wanted: Wanted) -> Repoint | Done | Wait | 
         return Wait(f"what {source} holds is not known")
     if not wanted.holds.contains(replica.position):
         return Wait(f"{replica.server} holds {wanted.holds.behind(replica.position)} transactions that {source} lacks")
+    if channel.source == wanted.gone and (received := channel.received) is not None and not wanted.holds.contains(received):
+        # Led elsewhere, it would throw away what it has not applied: the only copy, perhaps.
+        return Wait(f"{replica.server} has received {wanted.holds.behind(received)} transactions of {wanted.gone} that {source} lacks")
     return _repoint(replica.server, channel, wanted)
 
 

@@ -44,8 +44,8 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """The looks in a row at which this writer was dead, from the end of the first one to that of the last. Times are monotonic. `acted_s` is
-    when this watcher last acted, `refused_s` when it last began to and was refused.
+    """The looks in a row at which this writer was dead, from the end of the first one to that of the last. Times are monotonic. `acted_s`
+    is when this watcher last acted, `refused_s` when it last began to and was refused.
     """
 
     writer: str | None = None

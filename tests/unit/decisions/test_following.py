@@ -36,6 +36,8 @@ def led(replica: ReplicaFacts, **changes: object) -> ReplicaFacts:
     return replace(replica, channels=(replace(replica.channels[0], **changes),))  # type: ignore[arg-type]
 
 
+ORPHAN = led(BY_GTID, receiver="No", error="2003 can't connect", received=MariaDBPosition.parse("1-1-42"))
+BEHIND_GONE = replace(WANTED, gone=EAST)
 MOVE = Repoint(server=REPLICA, channel="", source=WEST, host="10.0.0.2", port=3307, using="slave_pos")
 MOVES = {
     "by GTID, the writer holds all of it": (BY_GTID, WANTED, MOVE),
@@ -79,6 +81,23 @@ MOVES = {
         MET,
         "east-r1 follows other by file and offset, which are not known in the log of west",
     ),
+    "its source is gone": (ORPHAN, BEHIND_GONE, MOVE),
+    "its source is gone, and the applier has stopped": (
+        led(ORPHAN, applier=False, error="1062"),
+        BEHIND_GONE,
+        "east-r1 has stopped with an error: 1062",
+    ),
+    "its source is gone, and it has received what the writer lacks": (
+        led(ORPHAN, received=MariaDBPosition.parse("1-1-45")),
+        BEHIND_GONE,
+        "east-r1 has received 3 transactions of east that west lacks",
+    ),
+    "its source is gone, and it uses no GTIDs": (
+        led(ORPHAN, using="position"),
+        BEHIND_GONE,
+        "east-r1 follows east by file and offset, which are not known in the log of west",
+    ),
+    "another one is gone": (led(BY_GTID, receiver="No"), replace(WANTED, gone=WEST), "the receiver of east-r1 is stopped"),
 }
 
 
