@@ -29,6 +29,12 @@ class Ended:
         """All of stdout, which must be one JSON document."""
         return json.loads(self.out)
 
+    @property
+    def outcome(self) -> str:
+        """With its problems, unless it succeeded: a test that expected another one says why."""
+        outcome = str(self.document["outcome"])
+        return outcome if self.code == 0 else f"{outcome}: {self.document['problems']}"
+
 
 def environment(sandbox: Sandbox | None, folder: Path) -> dict[str, str]:
     """Of a person who has exported what `sandbox up` says; state goes into `folder`."""

@@ -33,7 +33,7 @@ def test_switchovers_there_and_back_under_load_lose_nothing_and_leave_everything
     before = state_of(moved)
     report = drill(
         moved,
-        lambda to: str(interlock("switchover", "--to", to, "--json", env=env).document["outcome"]),
+        lambda to: interlock("switchover", "--to", to, "--json", env=env).outcome,
         clock=CLOCK,
         count=_TIMES,
         pooled=8,
@@ -96,7 +96,7 @@ def test_the_harder_fence_goes_there_and_back_under_load(moved: Sandbox, tmp_pat
     try:
         report = drill(
             moved,
-            lambda to: str(interlock("switchover", "--to", to, "--json", env=env).document["outcome"]),
+            lambda to: interlock("switchover", "--to", to, "--json", env=env).outcome,
             clock=CLOCK,
             count=_TIMES,
             pooled=4,
@@ -106,8 +106,9 @@ def test_the_harder_fence_goes_there_and_back_under_load(moved: Sandbox, tmp_pat
         assert (report.lost, report.duplicated, report.resurrected, report.samples.two) == ((), (), (), 0)
         assert [query(moved, name, offline)[0]["offline"] for name in ("east", "west")] == [0, 1]
     finally:
-        query(moved, "west", "SET GLOBAL offline_mode=0")
-        query(moved, "east", "REVOKE CONNECTION_ADMIN ON *.* FROM repl")
+        for name in ("east", "west"):
+            query(moved, name, "SET GLOBAL offline_mode=0")
+        query(moved, open_sides(moved)[0], "REVOKE CONNECTION_ADMIN ON *.* FROM repl")
 
 
 def _shape(value: object) -> object:
