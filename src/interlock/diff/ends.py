@@ -1,0 +1,97 @@
+"""The two servers of a comparison, and the connections that read them. Everything read is bounded on the server; nothing is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from interlock.errors import Refused
+from interlock.losses.sql import SETTINGS
+from interlock.model.position import MySQLPosition, Position
+from interlock.servers.server import SqlServer
+from interlock.servers.session import Row, Session, text_of
+
+T = TypeVar("T")
+
+STATEMENT_S = 60.0
+"""What one statement may take on a server before it ends it."""
+_OWNER = re.compile(r"#\d+")
+_FLAVORS = frozenset({"mariadb", "mysql"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """One side: the cluster's name, and its master."""
+
+    cluster: str
+    server: SqlServer
+
+    def session(self, bound_s: float = STATEMENT_S) -> Session:
+        """A connection of its own, for reading. The caller closes it. Refused for a flavor whose tables are not compared."""
+        session = self.server.session(SETTINGS)
+        spoken = self.server.spoken
+        if spoken is None:
+            self.server.write_facts()  # asks the server who it is
+            spoken = self.server.spoken
+        if spoken is None or spoken.flavor not in _FLAVORS:
+            session.close()
+            flavor = spoken.flavor if spoken is not None else "something unknown"
+            raise Refused(f"{self.server.name} speaks {flavor}, whose tables are not compared", hint="compare pairs of MariaDB or MySQL")
+        session.run((spoken.bounds(bound_s), "SET SESSION TRANSACTION READ ONLY"), bound_s=2.0, doing="set up the session")
+        return session
+
+    def logged(self, session: Session) -> Position:
+        """A position that holds every transaction whose rows can be seen, or were ever seen by a replica, when it is asked for.
+
+        MariaDB counts a transaction in when it writes the log, before the rows can be seen; file and offset do, too. MySQL does when they
+        can be seen already: until then it names them in `gtid_owned`, which is read first (sql/rpl_gtid_owned.cc, sql/binlog.cc:
+        assign_automatic_gtids_to_flush_group, update_commit_group).
+        """
+        owned = ""
+        if not is_mariadb(session):
+            owned = _OWNER.sub("", text_of(session.rows("SELECT @@GLOBAL.gtid_owned AS o")[0]["o"]))
+        position = self.server.write_facts().position
+        return MySQLPosition.parse(f"{position},{owned}") if owned and isinstance(position, MySQLPosition) else position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Both:
+    """A connection to each side, for one thread that works on both at the same time."""
+
+    writer: Session
+    other: Session
+    bound_s: float
+    helper: ThreadPoolExecutor
+
+    def rows(self, statement: str, *, doing: str) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+        """The same question on both, at the same time; the writer's answer first."""
+        answer = self.helper.submit(self.other.rows, statement, bound_s=self.bound_s, doing=doing)
+        try:
+            return self.writer.rows(statement, bound_s=self.bound_s, doing=doing), answer.result()
+        finally:
+            answer.exception()  # nothing is left under way, whatever the writer said
+
+    def each(self) -> Sequence[Session]:
+        return (self.writer, self.other)
+
+
+@contextmanager
+def both(writer: End, other: End, *, bound_s: float = STATEMENT_S) -> Iterator[Both]:
+    """`bound_s` is what each statement may take."""
+    with ExitStack() as stack:
+        sessions = []
+        for end in (writer, other):
+            session = end.session(bound_s)
+            stack.callback(session.close)
+            sessions.append(session)
+        helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="interlock-diff")
+        stack.callback(helper.shutdown)
+        yield Both(writer=sessions[0], other=sessions[1], bound_s=bound_s, helper=helper)
+
+
+def is_mariadb(session: Session) -> bool:
+    return "mariadb" in session.version.lower()

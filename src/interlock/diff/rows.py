@@ -1,0 +1,180 @@
+"""From a range that differs to the rows that do: by pieces, by the hash of each row, by a second look, and then by proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from interlock.diff.ends import STATEMENT_S, Both, End
+from interlock.diff.kept import Chunk
+from interlock.diff.proof import Proof, Settled, Unsettled
+from interlock.diff.sql import Asked, Range, chunk_sql, end_sql, image_of, key_of, keys_sql, rows_sql
+from interlock.losses.codec import shown
+from interlock.losses.sql import NotWritable
+from interlock.model.differences import DifferenceKind, NotCompared, RowDifference
+from interlock.model.losses import Image
+from interlock.servers.session import Row, Session, text_of
+
+PIECE_ROWS = 2_000
+"""How many rows are told one by one at once."""
+TOO_MANY = "so many rows differ that the rest was not looked at"
+_AT_ONCE = 50
+_TRIES = 4
+_CATCH_UP_S = 2.0
+
+Found = Mapping[int, tuple[str, Image]]
+"""Rows by the number of their key, each with its hash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finder:
+    """Finds the rows of one table that differ, on one thread's connections."""
+
+    asked: Asked
+    both: Both
+    proof: Proof
+    writer: End
+    other: End
+    at_rest: bool
+    """The table's engine locks no rows."""
+    most: int
+    """No more pieces are looked at once so many rows differ."""
+
+    def compare(self, range_: Range) -> Chunk:
+        """Hashes of the whole range; if they are not the same, the rows."""
+        (ours,), (theirs,) = self.both.rows(chunk_sql(self.asked, range_), doing=f"hash {self.asked.table.written}")
+        rows = int(text_of(ours["n"]))
+        if _hash(ours) == _hash(theirs):
+            return Chunk(after=range_[0], upto=range_[1], rows=rows)
+        differences, unsettled = self._narrowed(range_)
+        return Chunk(after=range_[0], upto=range_[1], rows=rows, differences=differences, not_compared=unsettled)
+
+    def _narrowed(self, range_: Range) -> tuple[tuple[RowDifference, ...], tuple[NotCompared, ...]]:
+        self.other.server.wait_applied(self.writer.logged(self.both.writer), _CATCH_UP_S)
+        found: dict[tuple[str, str], RowDifference] = {}
+        unsettled: list[NotCompared] = []
+        for piece in self._pieces(range_):
+            if len(found) >= self.most:
+                unsettled.append(NotCompared(what=f"rows after {_key_words(piece[0] or {})}", why=TOO_MANY))
+                break
+            suspects = iter(self._suspects(piece))
+            while some := list(islice(suspects, _AT_ONCE)):
+                for one in self._judged(some):
+                    if isinstance(one, NotCompared):
+                        unsettled.append(one)
+                    else:  # two keys that are one to their collation find the same two rows
+                        found[repr(one.writer), repr(one.other)] = one
+        return tuple(found.values()), tuple(unsettled)
+
+    def _pieces(self, range_: Range) -> Iterator[Range]:
+        """The parts of the range that differ, each small enough on both sides to tell its rows one by one."""
+        after, upto = range_
+        while True:
+            (ours,), (theirs,) = self.both.rows(chunk_sql(self.asked, (after, upto)), doing=f"hash {self.asked.table.written}")
+            if _hash(ours) == _hash(theirs):
+                return
+            counts = [int(text_of(one["n"])) for one in (ours, theirs)]
+            end = self._end((after, upto), counts) if max(counts) > PIECE_ROWS else None
+            if end is None:
+                yield after, upto
+                return
+            (ours,), (theirs,) = self.both.rows(chunk_sql(self.asked, (after, end)), doing=f"hash {self.asked.table.written}")
+            if _hash(ours) != _hash(theirs):
+                yield after, end
+            after = end
+
+    def _end(self, range_: Range, counts: Sequence[int]) -> Image | None:
+        """Where the first piece ends, by the side that has more rows."""
+        side = self.both.each()[counts.index(max(counts))]
+        rows = side.rows(end_sql(self.asked, range_, PIECE_ROWS), bound_s=STATEMENT_S, doing=f"divide {self.asked.table.written}")
+        return key_of(rows[0], self.asked, self.asked.ranged) if rows else None
+
+    def _suspects(self, piece: Range) -> Iterable[Image]:
+        """The keys whose rows are not the same, or only on one side."""
+        ours, theirs = self.both.rows(keys_sql(self.asked, piece), doing=f"hash the rows of {self.asked.table.written}")
+        here, there = ({tuple(key.values()): (text_of(row["#h"]), key) for row, key in self._keyed(rows)} for rows in (ours, theirs))
+        for values in here.keys() | there.keys():
+            one, two = here.get(values), there.get(values)
+            if one is None or two is None or one[0] != two[0]:
+                yield (one or two or ("", {}))[1]
+
+    def _keyed(self, rows: Iterable[Row]) -> Iterator[tuple[Row, Image]]:
+        return ((row, key_of(row, self.asked, self.asked.key)) for row in rows)
+
+    def _judged(self, keys: Sequence[Image]) -> Iterator[RowDifference | NotCompared]:
+        """Looked at once more without a lock: most are the same by now. The others are proved together, or else one by one."""
+        try:
+            still = self._still_different(keys)
+        except NotWritable as error:
+            yield NotCompared(what="", why=f"a key can't be written: {error}")
+            return
+        if not still:
+            return
+        settled = self._settled(still, tries=2)
+        if isinstance(settled, Settled):
+            yield from self._differences(still, settled)
+            return
+        for key in still:
+            alone = self._settled([key], tries=_TRIES)
+            if isinstance(alone, Settled):
+                yield from self._differences([key], alone)
+            else:
+                yield NotCompared(what=f"row {_key_words(key)}", why=alone)
+
+    def _still_different(self, keys: Sequence[Image]) -> list[Image]:
+        ours, theirs = (
+            _by_number(rows, self.asked) for rows in self.both.rows(rows_sql(self.asked, keys), doing=f"read {self.asked.table.written}")
+        )
+        return [key for number, key in enumerate(keys) if ours.get(number) != theirs.get(number)]
+
+    def _settled(self, keys: Sequence[Image], *, tries: int) -> Settled[Found] | str:
+        """Why not, if it can't be told."""
+        why = ""
+        settle = self.proof.settle_at_rest if self.at_rest else self.proof.settle
+        for _ in range(tries):
+            try:
+                return settle(_asks(self.asked, keys))
+            except Unsettled as error:
+                why = str(error)
+        return why
+
+    def _differences(self, keys: Sequence[Image], settled: Settled[Found]) -> Iterator[RowDifference]:
+        for number in range(len(keys)):
+            ours, theirs = settled.writer.get(number), settled.other.get(number)
+            if ours != theirs:
+                yield self._difference(ours and ours[1], theirs and theirs[1], settled.position)
+
+    def _difference(self, ours: Image | None, theirs: Image | None, position: str) -> RowDifference:
+        both = ours is not None and theirs is not None
+        row = ours or theirs or {}
+        return RowDifference(
+            schema=self.asked.table.schema,
+            table=self.asked.table.name,
+            kind=DifferenceKind.CHANGED if both else DifferenceKind.MISSING_ON,
+            cluster=self.writer.cluster if ours is None else self.other.cluster,
+            key={column: row[column] for column in self.asked.key},
+            writer=ours,
+            other=theirs,
+            columns=tuple(name for name in row if ours and theirs and repr(ours[name]) != repr(theirs[name])),
+            position=position,
+        )
+
+
+def _asks(asked: Asked, keys: Sequence[Image]) -> Callable[[Session], Found]:
+    def ask(session: Session) -> Found:
+        return _by_number(session.rows(rows_sql(asked, keys), bound_s=5.0, doing=f"read {asked.table.written}"), asked)
+
+    return ask
+
+
+def _by_number(rows: Iterable[Row], asked: Asked) -> Found:
+    return {int(text_of(row["#"])): (text_of(row["#h"]), image_of(row, asked)) for row in rows}
+
+
+def _hash(row: Row) -> tuple[str, str]:
+    return text_of(row["n"]), text_of(row["x"])
+
+
+def _key_words(key: Image) -> str:
+    return ", ".join(f"{name}={shown(cell)}" for name, cell in key.items())
