@@ -7,7 +7,9 @@ Options that hold for every command may stand before its name or after it. Each 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, NoReturn
 
 from interlock.errors import UsageError
@@ -18,11 +20,23 @@ exit codes: 0 succeeded · 2 bad usage or invalid file · 3 refused, nothing was
 5 halted, everything is fenced and a person is needed · 6 another run holds the pair · 1 a crash · 130 stopped"""
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as argparse makes it; but argparse asks the terminal again for every option that is added."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+@cache
+def _columns() -> int:
+    return shutil.get_terminal_size().columns
+
+
 class Parser(argparse.ArgumentParser):
     """Raises UsageError instead of ending the program, and names what a wrong word may have meant."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+        super().__init__(allow_abbrev=False, formatter_class=_Formatter, **kwargs)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, hint=f"{self.prog} --help")
@@ -38,13 +52,37 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"there is no {what} {str(value)!r}", hint=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}")
 
 
-def parser() -> Parser:
-    """The whole command line."""
+class _Unasked:
+    """Stands for a command that nobody asks for: whatever is added to it is left out."""
+
+    def __getattr__(self, _: str) -> Callable[..., _Unasked]:
+        return lambda *_, **__: self
+
+
+class _Only:
+    """Of all commands the one that is asked for: to make them all takes as long as to read the topology."""
+
+    def __init__(self, commands: Any, name: str) -> None:
+        self._commands, self._name = commands, name
+
+    def add_parser(self, name: str, **words: Any) -> Any:
+        return self._commands.add_parser(name, **words) if name == self._name else _Unasked()
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """UsageError for what makes no sense."""
+    made = parser(words[0]) if words else parser()
+    return (made if any(commands_of(made)) else parser()).parse_args(words)
+
+
+def parser(only: str | None = None) -> Parser:
+    """The whole command line, or of its commands the `only` one."""
     top = Parser(prog=PROGRAM, description="Move the writes of a master-master pair, and never let both sides take the same write.")
     top.epilog = _EPILOG
     _add_global(top, after=False)
     top.add_argument("--version", action="store_true", help="print the version and exit")
-    commands = top.add_subparsers(metavar="COMMAND", dest="command_name", title="commands")
+    every = top.add_subparsers(metavar="COMMAND", dest="command_name", title="commands")
+    commands = every if only is None else _Only(every, only)
     _add_runs(commands)
     _add_losses(commands)
     _add_playbooks(commands)

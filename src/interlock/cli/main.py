@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from interlock.cli.arguments import parser
+from interlock.cli.arguments import parse, parser
 from interlock.cli.context import Answer, Context, width, write
 from interlock.cli.signals import signals_to
 from interlock.errors import ExitCode, InterlockError, InvalidFile, PairBusy, UsageError
@@ -56,7 +56,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     """Argparse takes time with the square of their number: for a hundred thousand, ten seconds."""
     if len(words) > _MOST_WORDS:
         raise UsageError(f"the command line has {len(words)} words, at most {_MOST_WORDS} are read", hint="is it what you meant to type?")
-    return parser().parse_args(words)
+    return parse(words)
 
 
 def _carry_out(context: Context) -> Answer:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from interlock.cli.arguments import commands_of, parser
+from interlock.cli.arguments import commands_of, parse, parser
 from interlock.clock import SystemClock
 from interlock.errors import UsageError
 
@@ -19,12 +19,12 @@ _HEAVY = ("interlock.bootstrap", "interlock.engine", "pymysql", "yaml", "msgspec
     ids=["before", "after", "both"],
 )
 def test_global_options_stand_before_the_command_or_after_it(words: Sequence[str]) -> None:
-    options = parser().parse_args(words)
+    options = parse(words)
     assert (options.topology, options.json, options.yes, options.does) == ("a.yaml", True, False, "status:status")
 
 
 def test_global_options_stand_behind_an_inner_command_too() -> None:
-    options = parser().parse_args(["--store", "sqlite:x", "playbook", "lint", "f.yaml", "--json"])
+    options = parse(["--store", "sqlite:x", "playbook", "lint", "f.yaml", "--json"])
     assert (options.store, options.json, options.files) == ("sqlite:x", True, ["f.yaml"])
 
 
@@ -44,7 +44,7 @@ def test_global_options_stand_behind_an_inner_command_too() -> None:
 )
 def test_a_wrong_word_is_named_with_what_it_may_have_meant(words: Sequence[str], what: str, hint: str | None) -> None:
     with pytest.raises(UsageError) as wrong:
-        parser().parse_args(words)
+        parse(words)
     assert wrong.value.message == what
     assert hint is None or wrong.value.hint == hint
 
@@ -55,6 +55,13 @@ def test_every_command_explains_itself_and_names_what_carries_it_out() -> None:
     for command in found:
         assert command.description
         assert command.get_default("does") or list(commands_of(command)), command.prog
+
+
+def test_the_command_that_the_line_begins_with_is_made_alone_and_as_it_is_among_all() -> None:
+    whole = {command.prog: command.format_help() for command in commands_of(parser())}
+    for name in {prog.split()[1] for prog in whole}:
+        alone = {command.prog: command.format_help() for command in commands_of(parser(name))}
+        assert alone == {prog: text for prog, text in whole.items() if prog.split()[1] == name}
 
 
 def test_help_loads_nothing_heavy_and_answers_at_once() -> None:
