@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from interlock.errors import WriteRefused
-from interlock.servers import client_sessions, grants
+from interlock.servers import client_sessions
 from interlock.servers.accounts import Accounts
 from interlock.servers.dialect import Dialect
 from interlock.servers.pool import Pool, Purpose
@@ -17,6 +17,8 @@ def missing(pool: Pool, dialect: Dialect, accounts: Callable[[], Accounts]) -> t
     """Each as the GRANT that gives it: of Interlock's own account, of the canary account if the topology names one, and of who replicates
     from a server that is to turn its clients out.
     """
+    from interlock.servers import grants  # noqa: PLC0415 - it knows every flavor, and few runs ask
+
     session = pool.session(Purpose.WITNESS)
     found = grants.missing(_grants_of(session), dialect.needs, account=_account_of(session))
     if pool.spec.fence is not None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,6 +134,8 @@ def _make_folder(folder: Path) -> None:
 
 def _create(path: Path, schema: Sequence[Version]) -> None:
     """Under another name first, so that nobody ever meets a half-made store. If another process was faster, its file stands."""
+    import tempfile  # noqa: PLC0415 - only for a new store
+
     descriptor, made = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     os.close(descriptor)
     try:
