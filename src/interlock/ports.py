@@ -56,6 +56,23 @@ class Segments(Protocol):
         ...
 
 
+class Segments(Protocol):
+    """The segments of an active/active pair at one server. A flavor that has none of it refuses by name: StatementFailed."""
+
+    def facts(self, spec: SegmentSpec, /) -> SegmentFacts:
+        """Its accounts, their rights and sessions, and the owner's note; the position is read last."""
+        ...
+
+    def surroundings(self, spec: SegmentSpec, /) -> SegmentSurroundings:
+        """What else could write its schemas. It reads every account's grants, so it is for a preflight."""
+        ...
+
+    def script(self, effect: SegmentEffect, /) -> tuple[str, ...]: ...
+    def apply(self, effect: SegmentEffect, /, mark: str) -> None:
+        """BoundReached once `within_s` is over and a session that was ended is still there."""
+        ...
+
+
 class Server(Protocol):
     """One server. Connections are made when first needed and kept; after a client time-out the connection is never used again."""
 
@@ -81,6 +98,8 @@ class Server(Protocol):
         """Who holds table or global read locks, or what shows that somebody does, a sentence each."""
         ...
 
+    @property
+    def segments(self) -> Segments: ...
     @property
     def segments(self) -> Segments: ...
     def prepared_transactions(self) -> tuple[str, ...]:

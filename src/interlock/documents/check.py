@@ -194,6 +194,7 @@ _CHECKERS: Mapping[Kind, Checker] = {
     Kind.DURATION: a_duration,
     Kind.SERVER: a_server,
     Kind.CLUSTER: a_cluster,
+    Kind.SEGMENT: a_server,
     Kind.ROUTES: _routes,
     Kind.POSITION: a_position,
     Kind.ARGV: _argv,

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     DURATION = "duration"  # float, seconds: 200ms, 2s, 5m, 4h, 1d
     SERVER = "server"  # ServerName: a server, or a cluster for its master
     CLUSTER = "cluster"  # ClusterName
+    SEGMENT = "segment"  # str: the name of a segment of the topology
     ROUTES = "routes"  # tuple[RouteName, ...]: `all`, a name, or a list of names
     POSITION = "position"  # Position
     ARGV = "argv"  # tuple[str, ...]: the words of a command, never a shell line

@@ -38,6 +38,7 @@ _SIMPLE: Mapping[Kind, Schema] = {
     Kind.DURATION: {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$"},
     Kind.SERVER: _NAME,
     Kind.CLUSTER: _NAME,
+    Kind.SEGMENT: _NAME,
     Kind.ROUTES: {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]},
     Kind.POSITION: _TEXT,
     Kind.ARGV: _ARGV,

@@ -261,6 +261,9 @@ def _segments(nodes: Mapping[str, MapNode], routes: tuple[str, ...], checking: C
         route, owner = values.get("route"), values.get("owner")
         if not schemas and not accounts:
             checking.problems.add(node, f"segment {shown(name)} holds nothing", "give it schemas, accounts or both")
+        for account in (*accounts, *cast("tuple[str, ...]", values.get("trusted", ()))):
+            if not account.rpartition("@")[0]:
+                checking.problems.add(node, f"{shown(account)} is no account", "write user@host, such as app@%")
         for part in (*schemas, *accounts):
             if owners.setdefault(part, name) != name:
                 checking.problems.add(node, f"{shown(part)} is in two segments: {owners[part]} and {name}", "keep it in one")
@@ -273,5 +276,6 @@ def _segments(nodes: Mapping[str, MapNode], routes: tuple[str, ...], checking: C
                 accounts=accounts,
                 owner=ClusterName(owner),
                 route=RouteName(route) if isinstance(route, str) else None,
+                trusted=cast("tuple[str, ...]", values.get("trusted", ())),
             )
     return segments

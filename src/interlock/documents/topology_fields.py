@@ -80,6 +80,7 @@ SEGMENT_FIELDS = (
     Field(name="accounts", kind=Kind.TEXTS, default=(), doc="the accounts that write it, user@host"),
     Field(name="owner", kind=Kind.CLUSTER, required=True, doc="the cluster that takes its writes"),
     Field(name="route", kind=Kind.SERVER, doc="the route of its clients"),
+    Field(name="trusted", kind=Kind.TEXTS, default=(), doc="other accounts that can write it and that you answer for: administrators'"),
 )
 TOPOLOGY_FIELDS = (
     Field(name="topology", kind=Kind.SERVER, required=True, doc="the pair's name"),

@@ -17,6 +17,7 @@ from interlock.model.effects import (
     CallHttp,
     ChannelEffect,
     ClearMark,
+    CloseSegment,
     CopyLogs,
     Effect,
     EraseNote,
@@ -25,7 +26,9 @@ from interlock.model.effects import (
     FencingEffect,
     Hold,
     KillSessions,
+    NoteOwner,
     Open,
+    OpenSegment,
     PointTo,
     Release,
     ReleaseOutside,
@@ -33,6 +36,7 @@ from interlock.model.effects import (
     RestoreRoute,
     RunCommand,
     RunSql,
+    SegmentEffect,
     ServerEffect,
     SetEventScheduler,
     SetMark,
@@ -81,6 +85,8 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
             case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
+            case CloseSegment() | OpenSegment() | NoteOwner():
+                lines += [f"{effect.server}: {line}" for line in world.server(effect.server).segments.script(effect)]
             case FenceOutside() | ReleaseOutside():
                 lines += [f"{effect.agent}: {line}" for line in agent_of(world, effect).script(effect)]
             case SetMark() | ClearMark():
@@ -93,7 +99,7 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
 
 
 def touched_servers(effects: Sequence[Effect]) -> set[ServerName]:
-    return {e.server for e in effects if isinstance(e, ServerEffect | ChannelEffect)}
+    return {e.server for e in effects if isinstance(e, ServerEffect | SegmentEffect | ChannelEffect)}
 
 
 def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadline, watch: Watch = _NOBODY) -> None:
@@ -166,6 +172,8 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
         case StopReceiver() | StartReceiver():
             sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
+        case CloseSegment() | OpenSegment() | NoteOwner():
+            _on_segment(execution, effect, deadline, sending)
         case FenceOutside() | ReleaseOutside():
             sending()
             with _noting_what_may_land(watch):
@@ -190,6 +198,20 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
                 sending()
                 with _noting_what_may_land(watch):
                     world.outside.run(effect)
+
+
+def _on_segment(execution: Execution, effect: SegmentEffect, deadline: Deadline, sending: Callable[[], None]) -> None:
+    match effect:
+        case OpenSegment():
+            execution.segments.open(effect, deadline, execution.mark, _opening(execution, sending))
+        case CloseSegment():
+            execution.segments.forget(effect.server, effect.segment)
+            sending()
+            execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
+            execution.segments.prove_closed(effect.server, effect.segment)
+        case NoteOwner():
+            sending()
+            execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
 
 
 @contextmanager
@@ -251,7 +273,9 @@ def _opening_nothing(execution: Execution, deadline: Deadline) -> Iterator[None]
 
 
 def no_second_writer(world: World) -> None:
-    """StepFailed if two masters take writes."""
+    """StepFailed if two masters take writes, and not each of its own segments."""
+    if world.topology.segments:
+        return
     open_now = open_masters(world)
     if len(open_now) > 1:
         raise StepFailed(f"{' and '.join(open_now)} take writes at the same time", hint="only server.open may let a server take writes")

@@ -5,7 +5,7 @@ The interlock holds here too: what was opened is fenced, the old writer catches 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 from interlock.actions.action import Action, facts_type
@@ -18,13 +18,15 @@ from interlock.engine.journal import Intent, RecordKind
 from interlock.engine.steps import BoundStep, bind
 from interlock.errors import DriverError, LeaseLost, NotPermitted, StepFailed
 from interlock.model.codec import from_plain
-from interlock.model.effects import Effect, Fence, is_repeatable
+from interlock.model.effects import CloseSegment, Effect, Fence, is_repeatable
+from interlock.model.topology import ServerName
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.catalogue import Role
 
 _HALT_WITHIN_S = 10.0
 """How long halting tries to fence what may be open."""
 
+_SEGMENTS = frozenset({Role.CLOSES_SEGMENT, Role.OPENS_SEGMENT})
 _PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 2.0
 
@@ -81,15 +83,24 @@ def _follows(bound: BoundStep) -> bool:
 
 def _look_again_at_fences(execution: Execution) -> None:
     """A halt fences what the way back had opened already. So of a server, what was undone once is not undone for good."""
-    for intent in intents_of_writes(execution):
+    for intent in (*intents_of_writes(execution), *_intents_of(execution, _SEGMENTS)):
         intent.undone = False
 
 
 def intents_of_writes(execution: Execution) -> list[Intent]:
     """The intents that fence or open a server, of those that may have had their effect."""
+    return _intents_of(execution, {Role.FENCES, Role.OPENS})
+
+
+def touched_segments(execution: Execution) -> tuple[str, ...]:
+    """The segments that this run may have closed or opened somewhere."""
+    return tuple(dict.fromkeys(str(intent.args["segment"]) for intent in _intents_of(execution, _SEGMENTS)))
+
+
+def _intents_of(execution: Execution, wanted: Collection[Role]) -> list[Intent]:
     roles = {step.id: step.spec.role for phase in execution.playbook.phases for step in steps_of(phase)}
     touched = [intent for intent in execution.intents.values() if intent.begun or execution.taken_over]
-    return [intent for intent in touched if roles.get(intent.step.partition("[")[0]) in {Role.FENCES, Role.OPENS}]
+    return [intent for intent in touched if roles.get(intent.step.partition("[")[0]) in wanted]
 
 
 def bound_intents(execution: Execution) -> dict[str, BoundStep]:
@@ -209,31 +220,58 @@ def _is_plain(before: object) -> bool:
 
 
 def halt(execution: Execution) -> list[str]:
-    """Fence every master, if this run has fenced or opened one; returns what could not be proved fenced, a sentence each.
+    """Fence every master, if this run has fenced or opened one; close every segment, on every master, that it has closed or opened on one.
+    Returns what could not be proved closed, a sentence each.
 
     A run that has touched no server leaves the one writer open: halting must not cause an outage of its own.
     """
-    if not intents_of_writes(execution) and len(open_masters(execution.world)) <= 1:
+    world, segments = execution.world, touched_segments(execution)
+    whole = bool(intents_of_writes(execution)) or (not world.topology.segments and len(open_masters(world)) > 1)
+    if not whole and not segments:
         return []
     _look_again_at_fences(execution)
     execution.spare_the_store()
     deadline = Deadline.after(execution.clock, _HALT_WITHIN_S)
-    return [problem for master in execution.world.topology.masters() if (problem := _close(execution, master.name, deadline))]
+    masters = [master.name for master in world.topology.masters()]
+    problems = [
+        _close(execution, name, deadline, _closing_segment(execution, name, segment, deadline)) for segment in segments for name in masters
+    ]
+    if whole:
+        problems += [_close(execution, name, deadline, _fencing(execution, name, deadline)) for name in masters]
+    return [problem for problem in problems if problem]
 
 
-def _close(execution: Execution, name: str, deadline: Deadline) -> str:
+def _fencing(execution: Execution, name: ServerName, deadline: Deadline) -> Callable[[], None]:
+    def close() -> None:
+        if execution.interlock.is_closed_outside(name):
+            return
+        if execution.world.server(name).write_facts().is_fully_fenced:
+            execution.interlock.prove_fenced(name)
+        else:
+            carry_out(execution, [Fence(server=name, within_s=2.0)], deadline)
+
+    return close
+
+
+def _closing_segment(execution: Execution, name: ServerName, segment: str, deadline: Deadline) -> Callable[[], None]:
+    def close() -> None:
+        seen = execution.world.server(name).segments.facts(execution.world.topology.segments[segment])
+        if seen.open_by:
+            carry_out(execution, [CloseSegment(server=name, segment=segment, accounts=seen.accounts)], deadline)
+        else:
+            execution.segments.prove_closed(name, segment)
+
+    return close
+
+
+def _close(execution: Execution, name: ServerName, deadline: Deadline, close: Callable[[], None]) -> str:
     server = execution.world.server(name)
     while True:
         try:
-            if execution.interlock.is_closed_outside(server.name):
-                return ""
-            if server.write_facts().is_fully_fenced:
-                execution.interlock.prove_fenced(server.name)
-            else:
-                carry_out(execution, [Fence(server=server.name, within_s=2.0)], deadline)
+            close()
         except (DriverError, StepFailed) as error:
             if deadline.is_over():
-                return f"{name} is not proved fenced: {error.message}"
+                return f"{name} is not proved closed: {error.message}"
             execution.clock.sleep(_PAUSE_S)
             try:
                 server.settle()

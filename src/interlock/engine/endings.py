@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from interlock.clock import Deadline
 from interlock.engine.apply import carry_out, no_second_writer, open_masters
-from interlock.engine.back import UndoFailed, go_back, halt, intents_of_writes, put_followers_back, what_is_left
+from interlock.engine.back import UndoFailed, go_back, halt, intents_of_writes, put_followers_back, touched_segments, what_is_left
 from interlock.engine.events import RunEnded
 from interlock.engine.execution import Execution, StopRequested
 from interlock.engine.journal import Entry, RecordKind
@@ -78,7 +78,8 @@ def at_the_end(execution: Execution) -> list[ProblemReport]:
             continue
         if seen.holding or seen.held_in_part:
             problems.append(ProblemReport(what=f"route {name} still holds clients", hint="end the playbook with route.release"))
-        if open_now and seen.provable and seen.leads_to != (execution.world.topology.server(open_now[0]).cluster,):
+        whole = bool(open_now) and not execution.world.topology.segments
+        if whole and seen.provable and seen.leads_to != (execution.world.topology.server(open_now[0]).cluster,):
             where = " and ".join(seen.leads_to) or "nowhere"
             problems.append(ProblemReport(what=f"route {name} leads to {where}, and {open_now[0]} takes the writes"))
     return problems
@@ -90,7 +91,7 @@ def close_all_but_the_writer(execution: Execution) -> list[ProblemReport]:
     StepFailed if this run fenced or opened servers, and the writer of its beginning does not take writes now.
     """
     writer = execution.scope.get("writer")
-    if not isinstance(writer, str):
+    if not isinstance(writer, str) or execution.world.topology.segments:
         return []
     was = execution.world.topology.clusters[ClusterName(writer)].master.name
     deadline = Deadline.after(execution.clock, execution.playbook.rollback_within_s)
@@ -139,7 +140,7 @@ def _way_back(execution: Execution, problems: list[ProblemReport]) -> None:
 
 def _halt(execution: Execution, problems: list[ProblemReport]) -> None:
     problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in halt(execution)]
-    if not intents_of_writes(execution) and (open_now := open_masters(execution.world)):
+    if not (intents_of_writes(execution) or touched_segments(execution)) and (open_now := open_masters(execution.world)):
         problems.append(ProblemReport(what=f"this run has fenced and opened nothing: {' and '.join(open_now)} takes the writes as before"))
     problems += _what_may_still_land(execution)
     left = what_is_left(execution)

@@ -11,6 +11,7 @@ from interlock.engine.events import Asker, Observer, StateChanged
 from interlock.engine.guard import Guard
 from interlock.engine.interlock import Interlock
 from interlock.engine.journal import Intent, Journal, RecordKind
+from interlock.engine.segments import SegmentInterlock
 from interlock.engine.states import FINAL, Event, Lifecycle, State
 from interlock.errors import InterlockError
 from interlock.model.facts import OutageFacts
@@ -41,6 +42,7 @@ class Execution:
     journal: Journal
     guard: Guard
     interlock: Interlock
+    segments: SegmentInterlock
     clock: Clock
     observe: Observer
     ask: Asker

@@ -18,7 +18,9 @@ from interlock.playbook.catalogue import Role, Verb
 from interlock.playbook.expressions import Scope
 from interlock.playbook.tree import OnFailure, Parallel, Phase, Playbook, Step
 
-_BEGINS = {Role.HOLDS, Role.FENCES, Role.FENCES_OUTSIDE}
+_BEGINS = {Role.HOLDS, Role.FENCES, Role.FENCES_OUTSIDE, Role.CLOSES_SEGMENT}
+OPENING = frozenset({Role.OPENS, Role.OPENS_SEGMENT})
+_SEGMENTS = frozenset({Role.CLOSES_SEGMENT, Role.OPENS_SEGMENT})
 
 
 def steps_of(phase: Phase) -> tuple[Step, ...]:
@@ -43,15 +45,15 @@ def needs_no_answer(playbook: Playbook) -> bool:
 def critical_span(playbook: Playbook) -> range:
     """The phases from the first one that holds or fences to the last one that opens or flips: clients may feel what happens there."""
     begins = [n for n, p in enumerate(playbook.phases) if any(s.spec.role in _BEGINS for s in steps_of(p))]
-    ends = [n for n, p in enumerate(playbook.phases) if any(s.spec.role in {Role.OPENS, Role.FLIPS} for s in steps_of(p))]
+    ends = [n for n, p in enumerate(playbook.phases) if any(s.spec.role in {*OPENING, Role.FLIPS} for s in steps_of(p))]
     return range(begins[0], max(ends) + 1) if begins and ends and max(ends) >= begins[0] else range(0)
 
 
 def steps_undone_by_halting(playbook: Playbook) -> set[str]:
     """The steps that must be looked at again after a halt, which fenced everything: openings, flips, and the checks that came after."""
     steps = [step for phase in playbook.phases for step in steps_of(phase)]
-    first = next((number for number, step in enumerate(steps) if step.spec.role is Role.OPENS), len(steps))
-    return {step.id for step in steps[first:] if step.spec.role in {Role.OPENS, Role.FLIPS} or step.spec.verb is Verb.CHECK}
+    first = next((number for number, step in enumerate(steps) if step.spec.role in OPENING), len(steps))
+    return {step.id for step in steps[first:] if step.spec.role in {*OPENING, Role.FLIPS} or step.spec.verb is Verb.CHECK}
 
 
 def what_was_undone(execution: Execution) -> str:
@@ -60,7 +62,7 @@ def what_was_undone(execution: Execution) -> str:
     Somebody put it back since, or the run itself did while its store could not take that down. What can't be seen is left to the steps.
     """
     for step in (step for phase in execution.playbook.phases for step in steps_of(phase)):
-        if step.id not in execution.passed or step.spec.role not in {Role.FENCES, Role.OPENS, Role.FLIPS}:
+        if step.id not in execution.passed or step.spec.role not in {Role.FENCES, Role.OPENS, Role.FLIPS, *_SEGMENTS}:
             continue
         bounds = bind(step, execution.scope)
         for bound in bounds if isinstance(bounds, list) else ():
@@ -115,6 +117,9 @@ def prepare(execution: Execution, phases: Sequence[Phase]) -> None:
         execution.journal.write(RecordKind.WARMED, kept={name: each for name, each in kept.items() if each})
     _record_intents(execution, phases)
     execution.heed_stop()
+    # It writes with the canary account, which no segment keeps out: of a segment's outage it would know nothing.
+    if any(step.spec.role in _SEGMENTS for phase in phases for step in steps_of(phase)):
+        return
     execution.prober = world.prober()
     if execution.prober is not None:
         execution.prober.start(in_outage=bool(gone))

@@ -16,7 +16,7 @@ Kinds of records (stored words, never renamed), and what stands in each:
     done        step, action, why, warnings, outputs, ms
     skipped     step, action, why
     failed      step, action, message, hint, ms
-    proved      server, position, canary: a master was proved fenced
+    proved      server, position, canary: a master was proved fenced; with segment, that segment was proved closed there
     proved_outside  server, agent, detail: a way of fencing says that no client can write to it
     accepted    server, sentence: a person answers for what could not be proved
     given_up    server, sentence: a person gives up what the server lacks

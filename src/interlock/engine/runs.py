@@ -19,6 +19,7 @@ from interlock.engine.identity import identities, see_not_overtaken, see_same_pa
 from interlock.engine.interlock import Interlock
 from interlock.engine.journal import Journal, Progress, RecordKind, read_progress
 from interlock.engine.report import ProblemReport, RunReport, report_of
+from interlock.engine.segments import SegmentInterlock
 from interlock.engine.states import EXIT_CODES, FINAL, Event, Lifecycle, State
 from interlock.errors import DriverError, Refused, StepFailed, StoreFailed, UsageError
 from interlock.model.facts import WriteFacts
@@ -231,6 +232,7 @@ class Engine:
             journal=journal,
             guard=guard,
             interlock=Interlock(self.world, guard, journal),
+            segments=SegmentInterlock(self.world, guard, journal),
             clock=self.clock,
             observe=self.observe,
             ask=self.ask,

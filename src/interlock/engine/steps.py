@@ -162,9 +162,9 @@ def run_step(execution: Execution, bound: BoundStep) -> None:
 
 def _see_who_opened(execution: Execution, bound: BoundStep) -> None:
     """StepFailed if a server that this run was to open takes writes, and not by this run: nothing was proved for that opening."""
-    if bound.step.spec.role is Role.OPENS and execution.life.now in {State.CHECKING, State.CHANGING}:
+    if bound.step.spec.role in {Role.OPENS, Role.OPENS_SEGMENT} and execution.life.now in {State.CHECKING, State.CHANGING}:
         raise StepFailed(
-            f"{bound.args.get('server')} takes writes already, and not by this run",
+            f"{bound.args.get('segment', '')} {bound.args.get('server')} takes writes already, and not by this run".lstrip(),
             hint="see who opened it: nobody proved that the other side is closed",
             step=bound.key,
         )

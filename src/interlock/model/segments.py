@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from interlock.dataclass import dataclass
 from interlock.model.position import Position
 from interlock.model.topology import ClusterName, ServerName
 

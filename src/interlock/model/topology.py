@@ -149,11 +149,14 @@ class RouteSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSpec:
+    """`trusted` are further accounts that could write its schemas and that a person answers for: administrators'."""
+
     name: str
     schemas: tuple[str, ...]
     accounts: tuple[str, ...]
     owner: ClusterName
     route: RouteName | None
+    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

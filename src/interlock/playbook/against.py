@@ -41,7 +41,12 @@ def known_names(topology: Topology) -> dict[Kind, tuple[str, ...]]:
     """The names that a value of each kind can have. A server is named by itself, a master by its cluster too."""
     clusters = tuple(str(name) for name in topology.clusters)
     servers = tuple(str(server.name) for server in topology.servers())
-    return {Kind.CLUSTER: clusters, Kind.SERVER: servers, Kind.ROUTES: tuple(str(name) for name in topology.routes)}
+    return {
+        Kind.CLUSTER: clusters,
+        Kind.SERVER: servers,
+        Kind.ROUTES: tuple(str(name) for name in topology.routes),
+        Kind.SEGMENT: tuple(topology.segments),
+    }
 
 
 def _check_step(step: Step, known: dict[Kind, tuple[str, ...]], root: Callable[[], Node | None], problems: Problems) -> None:

@@ -29,6 +29,9 @@ class Role(StrEnum):
     APPLIES_RECEIVED = "applies_received"  # its `server` holds all that it ever received from its `source`
     OPENS = "opens"  # its `server` takes writes afterwards
     FLIPS = "flips"  # ends the outage
+    CLOSES_SEGMENT = "closes_segment"  # on its `server` nobody can write its `segment`, and `position` is its last one
+    HANDS_OVER = "hands_over"  # its `to` owns its `segment`, by both servers' own word
+    OPENS_SEGMENT = "opens_segment"  # on its `server` its `segment` takes writes afterwards
     FOLLOWS = "follows"  # moves servers that are behind the pair: they are put back last, and never fail the way back
 
 

@@ -13,6 +13,8 @@ from interlock.documents.values import duration_s
 from interlock.errors import InterlockError, Refused, UsageError
 from interlock.model.topology import ClusterName, Topology
 from interlock.playbook.against import known_names
+from interlock.playbook.catalogue import Role
+from interlock.playbook.safety import in_turn
 from interlock.playbook.tree import Input, Playbook
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
@@ -62,6 +64,7 @@ def resolve_inputs(
     UsageError with every problem at once; Refused for what the pair as it is does not allow: its writer must be known and is not, or an
     input names a cluster that it must differ from.
     """
+    _see_moved_by_segments(playbook, topology)
     giving = _Giving(known=known_names(topology), roles={"writer": writer, "standby": standby}, unseen=unseen)
     for name in given:
         if name not in playbook.inputs:
@@ -85,6 +88,15 @@ def resolve_inputs(
     return values
 
 
+def _see_moved_by_segments(playbook: Playbook, topology: Topology) -> None:
+    """Refused if it moves the writes of whole servers, on a pair of which each side owns segments, and not the segments."""
+    roles = {placed.step.spec.role for placed in in_turn(playbook)}
+    if not topology.segments or Role.OPENS_SEGMENT in roles or roles.isdisjoint({Role.FENCES, Role.FENCES_OUTSIDE, Role.OPENS}):
+        return
+    moves = "; ".join(f"`interlock segment move {name} --to CLUSTER`" for name in topology.segments)
+    raise Refused(f"both masters of {topology.name} take writes, each of its own segments: {playbook.name} moves whole servers", hint=moves)
+
+
 def _others(playbook: Playbook, values: Mapping[str, object], giving: _Giving) -> dict[str, object]:
     """The inputs that are whichever cluster another input is not. Where that one has no value, a problem of its own says so."""
     found: dict[str, object] = {}
@@ -99,7 +111,13 @@ def scope_of(
 ) -> dict[str, object]:
     """What `${…}` reaches when a run begins. The engine adds the outputs of each step under its id, and `item` in a foreach."""
     known = known_names(topology)
-    facts = {"name": topology.name, "clusters": known[Kind.CLUSTER], "servers": known[Kind.SERVER], "routes": known[Kind.ROUTES]}
+    facts = {
+        "name": topology.name,
+        "clusters": known[Kind.CLUSTER],
+        "servers": known[Kind.SERVER],
+        "routes": known[Kind.ROUTES],
+        "segments": known[Kind.SEGMENT],
+    }
     roles = {word: cluster for word, cluster in (("writer", writer), ("standby", standby)) if cluster is not None}
     return {**inputs, **roles, "topology": facts}
 
@@ -107,7 +125,7 @@ def scope_of(
 def _given(its: Input, text: str, giving: _Giving) -> object:
     """The value of a text from the command line; None after a problem was added."""
     value = _convert(its, text, giving)
-    if value is None and its.kind in (Kind.CLUSTER, Kind.SERVER):
+    if value is None and its.kind in (Kind.CLUSTER, Kind.SERVER, Kind.SEGMENT):
         giving.add(f"{its.name}: there is no {its.kind} {shown(text)}", did_you_mean(text, giving.known[its.kind]))
     elif value is None:
         giving.add(f"{its.name}: {shown(text)} is no {its.kind}", _EXAMPLES.get(its.kind, ""))
@@ -123,7 +141,7 @@ def _convert(its: Input, text: str, giving: _Giving) -> object:
     match its.kind:
         case Kind.CLUSTER if text in _ROLES:
             return giving.role(text)
-        case Kind.CLUSTER | Kind.SERVER:
+        case Kind.CLUSTER | Kind.SERVER | Kind.SEGMENT:
             return text if text in giving.known[its.kind] else None
         case Kind.DURATION:
             return duration_s(text)

@@ -19,6 +19,7 @@ PLAYBOOK_KEYS = (
 INPUT_KINDS: Mapping[str, Kind] = {
     "cluster": Kind.CLUSTER,
     "server": Kind.SERVER,
+    "segment": Kind.SEGMENT,
     "duration": Kind.DURATION,
     "text": Kind.TEXT,
     "integer": Kind.INTEGER,

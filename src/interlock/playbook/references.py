@@ -20,11 +20,16 @@ ALWAYS: Mapping[str, Kind] = {
     "topology.clusters": Kind.TEXTS,
     "topology.servers": Kind.TEXTS,
     "topology.routes": Kind.TEXTS,
+    "topology.segments": Kind.TEXTS,
 }
 RESERVED = ("writer", "standby", "topology", "item")
-ITEMS: Mapping[str, Kind] = {"topology.clusters": Kind.CLUSTER, "topology.servers": Kind.SERVER, "topology.routes": Kind.ROUTES}
+ITEMS: Mapping[str, Kind] = {"topology.clusters": Kind.CLUSTER, "topology.servers": Kind.SERVER, "topology.routes": Kind.ROUTES} | {
+    "topology.segments": Kind.SEGMENT
+}
 
-_WRITABLE = frozenset({Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.FLAG, Kind.DURATION, Kind.SERVER, Kind.CLUSTER, Kind.POSITION})
+_WRITABLE = frozenset({Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.FLAG, Kind.DURATION, Kind.SERVER, Kind.CLUSTER, Kind.POSITION}) | {
+    Kind.SEGMENT
+}
 _ACCEPTED: Mapping[Kind, frozenset[Kind]] = {
     Kind.TEXT: _WRITABLE,
     Kind.NUMBER: frozenset({Kind.INTEGER, Kind.DURATION}),

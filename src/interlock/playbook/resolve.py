@@ -181,6 +181,7 @@ _CONVERTERS: Mapping[Kind, Callable[[object, Scope], object]] = {
     Kind.SERVER: _named("servers"),
     Kind.CLUSTER: _named("clusters"),
     Kind.ROUTES: _routes,
+    Kind.SEGMENT: _named("segments"),
     Kind.POSITION: _position,
     Kind.ARGV: _argv,
     Kind.TEXTS: _texts,

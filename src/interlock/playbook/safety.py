@@ -7,7 +7,9 @@
 3. A step that runs at the same time is not before.
 4. Undo steps open nothing: the way back opens by itself, once what was opened is fenced again and the way back is caught up.
 5. What makes a server writable or not is left to `server.fence` and `server.open`, never to SQL of the playbook.
-6. The engine waits longer than the server's own bound of a step, so that a time-out at the client never comes first.
+6. A step that opens a segment comes after one that closes that segment on another server, after the opened server's catch-up with the
+   position of that closing, and after both servers were told of the new owner; under the same conditions. The rules 2 to 4 hold for these.
+7. The engine waits longer than the server's own bound of a step, so that a time-out at the client never comes first.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ _FENCING_SQL = re.compile(
     r"|\bset\s+(?:global|persist|persist_only|@@)[^;'\"]*\$\{|\bexecute\s+immediate\b|\bprepare\b",
     re.IGNORECASE,
 )
-_ORDERED = (Role.FENCES, Role.FENCES_OUTSIDE, Role.CATCHES_UP, Role.APPLIES_RECEIVED, Role.OPENS)
+_SEGMENTS = (Role.CLOSES_SEGMENT, Role.HANDS_OVER, Role.OPENS_SEGMENT)
+_ORDERED = (Role.FENCES, Role.FENCES_OUTSIDE, Role.CATCHES_UP, Role.APPLIES_RECEIVED, Role.OPENS, *_SEGMENTS)
 _SQL_COMMENT = re.compile(r"/\*.*?\*/|(?:--\s|#)[^\n]*(?:\n|$)", re.DOTALL)
 _READING_SQL = re.compile(r"\s*(?:select|show)\b[^;]*;?\s*", re.IGNORECASE)
 
@@ -48,12 +51,14 @@ def check_safety(playbook: Playbook, problems: Problems, places: Mapping[str, At
         at = places.get(one.step.id, At(one.step.line, 1))
         if one.step.spec.role is Role.OPENS:
             _check_opening(one, placed, problems, at)
+        if one.step.spec.role is Role.OPENS_SEGMENT:
+            _check_segment_opening(one, placed, problems, at)
         if one.step.spec.role in _ORDERED and one.step.foreach is not None:
             problems.add(at, f"{one.step.spec.name} in a foreach", "write one step for each server, so that the order is plain")
         _check_step(one.step, problems, at)
         for undo in one.step.undo or ():
             at_undo = places.get(undo.id, At(undo.line, 1))
-            if undo.spec.role is Role.OPENS:
+            if undo.spec.role in {Role.OPENS, Role.OPENS_SEGMENT}:
                 problems.add(
                     at_undo, f"{undo.spec.name} in an undo", "the way back opens by itself, once the fence on the other side is proved"
                 )
@@ -98,6 +103,25 @@ def _check_opening(opening: Placed, placed: tuple[Placed, ...], problems: Proble
             position = "${ID.position}, with an `id` on the fence"
         hint = f"put replication.wait with server {server} and position {position} between the fence and the opening"
         problems.add(at, f"{name} of {server} without a catch-up with the fence's position before it", hint)
+
+
+def _check_segment_opening(opening: Placed, placed: tuple[Placed, ...], problems: Problems, at: At) -> None:
+    name, server, segment = opening.step.spec.name, _server(opening), _named(opening, "segment")
+    subject = f"{name} of {segment} on {server}"
+
+    def before(role: Role) -> list[Placed]:
+        return [one for one in placed if _counts_for(one, opening, role) and _named(one, "segment") == segment]
+
+    closings = [one for one in before(Role.CLOSES_SEGMENT) if _server(one) != server]
+    if not closings:
+        hint = "put an unconditional segment.fence of the present owner in an earlier step, outside of foreach and of this parallel"
+        problems.add(at, f"{subject} without closing it on the other server before it", hint)
+        return
+    if not any(_has_caught_up(opening, closing, placed) for closing in closings):
+        hint = f"put replication.wait with server {server} and the position of {closings[-1].step.id} between the two"
+        problems.add(at, f"{subject} without a catch-up with the position of its closing before it", hint)
+    if not any(_named(one, "to") == server and one.turn > closings[0].turn for one in before(Role.HANDS_OVER)):
+        problems.add(at, f"{subject} without handing it over before it", f"put segment.hand_over to {server} between the two")
 
 
 def _counts_for(one: Placed, opening: Placed, role: Role) -> bool:
@@ -150,7 +174,7 @@ def _check_step(step: Step, problems: Problems, at: At) -> None:
     if step.on_failure is OnFailure.CONTINUE and step.spec.verb is not Verb.CHECK:
         problems.add(at, f"on_failure: continue on the {_word(step)} {step.spec.name}", "only a check may fail and the run go on")
     _check_bounds(step, problems, at)
-    if step.undo is not None and step.spec.role in {Role.FENCES, Role.FENCES_OUTSIDE, Role.OPENS}:
+    if step.undo is not None and step.spec.role in {Role.FENCES, Role.FENCES_OUTSIDE, Role.OPENS, *_SEGMENTS}:
         problems.add(at, f"undo on {step.spec.name}", "leave it out: what was fenced or opened is put back by the interlock alone")
     if step.undo == () and step.spec.role in {Role.HOLDS, Role.FLIPS}:
         problems.add(at, f"undo: none on {step.spec.name}", "clients would be left where the server is closed; give other steps")

@@ -198,6 +198,7 @@ MARIADB = Kind(
     runs=("Slave_IO_Running", "Slave_SQL_Running"),
     errors=_ERRORS,
     log_reader="mariadb-binlog",
+    more=("GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION",),
 )
 MARIADB_11 = Kind(
     **{name: getattr(MARIADB, name) for name in Kind.__slots__ if name not in {"name", "home", "install"}},

@@ -43,6 +43,7 @@ from interlock.servers.dialect import Bookmark, Dialect
 from interlock.servers.effects import all_marked, kill_sessions, run_sql
 from interlock.servers.flavors import flavor_named
 from interlock.servers.pool import Pool, Purpose
+from interlock.servers.segments import SqlSegments
 from interlock.servers.session import Row, Session, Setup, text_of
 from interlock.servers.trepctl import Replicator, ReplicatorEffect
 from interlock.servers.versions import version_of
@@ -135,6 +136,10 @@ class SqlServer:
 
     def lock_holders(self) -> tuple[str, ...]:
         return self._dialect.lock_holders(self._pool)
+
+    @property
+    def segments(self) -> SqlSegments:
+        return SqlSegments(self._pool, dialect=lambda: self._dialect, position=lambda: self.write_facts().position)
 
     def prepared_transactions(self) -> tuple[str, ...]:
         return self._dialect.prepared_transactions(self._pool)

@@ -17,6 +17,7 @@ from interlock.model.effects import ChannelEffect, Effect
 from interlock.model.facts import ChannelFacts, EventFacts
 from interlock.model.marks import Mark
 from interlock.model.position import FilePosition, Gtid, GtidSource, LogPoint, MariaDBPosition, MySQLPosition, Position
+from interlock.model.segments import AccountState, SegmentNote
 from interlock.model.topology import ServerName
 from interlock.simulated.clock import SimulatedClock
 from interlock.simulated.network import PROXY, TOOL, Network
@@ -83,6 +84,17 @@ class Faults:
     land_late: dict[type[Effect], float] = field(default_factory=dict)
 
 
+@dataclass(slots=True, kw_only=True)
+class SegmentHere:
+    """A segment of an active/active pair at one server: its accounts, the rights they have, and the note of its owner. A session that is
+    there goes on writing whatever becomes of its account: only its end ends that. `writers` are others who can write it.
+    """
+
+    accounts: tuple[AccountState, ...]
+    note: SegmentNote | None = None
+    writers: tuple[str, ...] = ()
+
+
 def _no_channel(effect: ChannelEffect) -> None:
     raise StatementFailed(f"{effect.server} has no channel", server=effect.server)
 
@@ -119,6 +131,7 @@ class Database:
     acknowledging: list[Callable[[], bool]] = field(default_factory=list)
     on_log: list[Callable[[Transaction], None]] = field(default_factory=list)
     on_turn: list[Callable[[], None]] = field(default_factory=list)
+    segments: dict[str, SegmentHere] = field(default_factory=dict)
     sessions_made: int = 0
     fences_waiting: int = 0
 

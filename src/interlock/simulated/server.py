@@ -13,6 +13,7 @@ from interlock.model.effects import (
     Open,
     Repoint,
     RunSql,
+    SegmentEffect,
     ServerEffect,
     SetEventScheduler,
     SetSemiSync,
@@ -37,6 +38,7 @@ from interlock.model.position import Position
 from interlock.model.topology import ServerName, ServerSpec
 from interlock.simulated.database import BOUND_S, CALL_S, Database, Flavor, Session
 from interlock.simulated.process import SimulatedProcess
+from interlock.simulated.segments import SimulatedSegments
 
 _LATER_S = 1.0
 """How much later than the server's own bound the client gives up."""
@@ -46,7 +48,11 @@ class SimulatedServer:
     """`done` gets every effect that is sent, with the process that sent it."""
 
     def __init__(
-        self, spec: ServerSpec, database: Database, process: SimulatedProcess, done: Callable[[ServerEffect | ChannelEffect], None]
+        self,
+        spec: ServerSpec,
+        database: Database,
+        process: SimulatedProcess,
+        done: Callable[[ServerEffect | ChannelEffect | SegmentEffect], None],
     ) -> None:
         self._spec = spec
         self._database = database
@@ -113,6 +119,10 @@ class SimulatedServer:
 
     def lock_holders(self) -> tuple[str, ...]:
         return tuple(str(session) for session in self.sessions() if session.statement.startswith("LOCK TABLES"))
+
+    @property
+    def segments(self) -> SimulatedSegments:
+        return SimulatedSegments(self._database, self._process, read=self._read, connected=self._must_be_connected, done=self._done)
 
     def prepared_transactions(self) -> tuple[str, ...]:
         return tuple(filter(None, (self._read().settings.get("xa_prepared"),)))

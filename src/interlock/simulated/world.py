@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from interlock.engine.marks import PairMarks
 from interlock.errors import InterlockError
-from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, ServerEffect
+from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, SegmentEffect, ServerEffect
 from interlock.model.topology import ClusterName, RouteName, ServerName, Topology
 from interlock.ports import FenceAgent, Marks, Outside, Prober, Route, Server, Store, VantagePoint
 from interlock.simulated.clients import SimulatedProber
@@ -84,5 +84,5 @@ class SimulatedWorld:
         runs = self._store.runs(self.topology.name)
         return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
 
-    def _note(self, effect: ServerEffect | ChannelEffect | RouteEffect | FencingEffect) -> None:
+    def _note(self, effect: ServerEffect | SegmentEffect | ChannelEffect | RouteEffect | FencingEffect) -> None:
         self._pair.note(Sent(at_s=self._pair.clock.monotonic_s(), process=self._process.name, effect=effect))

@@ -12,10 +12,13 @@ from interlock.engine.apply import agent_of
 from interlock.model.effects import (
     CallHttp,
     ClearMark,
+    CloseSegment,
     CopyLogs,
     Effect,
     FenceOutside,
     Hold,
+    NoteOwner,
+    OpenSegment,
     PointTo,
     Release,
     ReleaseOutside,
@@ -70,6 +73,8 @@ class Table:
                     self.world.marks.apply(effect)
                 case FenceOutside() | ReleaseOutside():
                     agent_of(self.world, effect).apply(effect)
+                case CloseSegment() | OpenSegment() | NoteOwner():
+                    self.world.server(effect.server).segments.apply(effect, mark="test")
                 case _:
                     self.world.server(effect.server).apply(effect, mark="test")
 

@@ -1,0 +1,154 @@
+"""Who may write a segment now, and is it fit to be moved? Promise 1 for each segment of an active/active pair (`engine/INVARIANTS.md`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from interlock.dataclass import dataclass
+from interlock.decisions.replication import two_kinds
+from interlock.model.facts import RouteFacts
+from interlock.model.segments import AccountState, SegmentFacts, SegmentSurroundings
+from interlock.model.topology import ClusterName, SegmentSpec, ServerName
+from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherSide:
+    """Another master and what was last proved of the segment there: None if it is not proved closed, for the reason `why`."""
+
+    name: ServerName
+    closed: SegmentFacts | None
+    why: str = ""
+
+
+def may_open_segment(cluster: ClusterName, spec: SegmentSpec, here: SegmentFacts, others: Sequence[OtherSide]) -> Verdict:
+    """Done: it may be opened on the server of `here`, the cluster's master. Wait: that does not hold everything yet. Refuse: it must not.
+
+    The caller holds the lease. The numbering is that of `decisions/writes.py`: (b) closed everywhere else, (c) all of it is here; and
+    (d) this cluster is its owner, in the newest epoch that anybody knows of.
+    """
+    subject = f"segment {spec.name} is not opened on {here.server}"
+    for other in others:
+        if other.closed is None:
+            return Refuse(f"{subject}: it is not proved closed on {other.name} ({other.why})", f"close it on {other.name}, then resume")
+        if other.closed.epoch > here.epoch:
+            return Refuse(
+                f"{subject}: it is in epoch {here.epoch} there, and {other.name} knows of epoch {other.closed.epoch}",
+                "hand it over on both servers first: segment.hand_over",
+            )
+    owner = owner_of(spec, (here,))
+    if owner != cluster:
+        return Refuse(f"{subject}: {owner} owns it, by {here.server}'s own table", "hand it over first: segment.hand_over")
+    for other in others:
+        if other.closed is None:
+            continue
+        wanted = other.closed.position
+        if not here.position.can_be_compared_with(wanted):
+            return two_kinds(here.server, here.position, wanted)
+        if not here.position.contains(wanted):
+            behind = here.position.behind(wanted)
+            return Wait(
+                f"{here.server} is {behind} transactions behind {other.name} ({here.position} has not reached {wanted})",
+                Applied(here.server, wanted),
+            )
+    return Done(f"{here.server} holds all that was written of {spec.name}, and nobody else can write it")
+
+
+def owner_of(spec: SegmentSpec, seen: Sequence[SegmentFacts]) -> ClusterName:
+    """By the newest note that a server has; as the topology says while there is none."""
+    notes = [each.note for each in seen if each.note is not None]
+    return max(notes, key=lambda note: note.epoch).owner if notes else spec.owner
+
+
+def who_writes(seen: Sequence[SegmentFacts]) -> tuple[ServerName, ...]:
+    """The servers on which some account of the segment can write it."""
+    return tuple(each.server for each in seen if not each.is_closed)
+
+
+def is_closed(spec: SegmentSpec, seen: SegmentFacts) -> Verdict:
+    """Closed on this server, by all that can be read of it."""
+    if seen.missing:
+        return Refuse(f"{seen.server} has no {', '.join(seen.missing)} of segment {spec.name}", "make it there, with the same name")
+    if seen.open_by:
+        return Refuse(f"segment {spec.name} is open on {seen.server}: {seen.open_by}", "see `interlock segment list`")
+    return Done(f"segment {spec.name} is closed on {seen.server}: accounts locked, no right to write, no session")
+
+
+def can_be_moved_exactly(spec: SegmentSpec, seen: SegmentFacts, around: SegmentSurroundings) -> Refuse | None:
+    """Why its rights on this server can't be taken and given back exactly, or who else could write it there; None if all is well."""
+    if not spec.schemas or not spec.accounts:
+        lacking = "accounts" if spec.schemas else "schemas"
+        return Refuse(
+            f"segment {spec.name} has no {lacking}: what it is can't be closed",
+            "name both schemas and accounts; tenants that share tables are not moved (docs/segments.md)",
+        )
+    if seen.missing:
+        return Refuse(f"{seen.server} has no {', '.join(seen.missing)} of segment {spec.name}", "make it there, with the same name")
+    if seen.unclear:
+        return Refuse(f"{seen.server}: {'; '.join(seen.unclear)}", "give the accounts of a segment rights on its own schemas alone")
+    if around.lacks:
+        return Refuse(f"{seen.server}: Interlock can't move segment {spec.name}", "; ".join(around.lacks))
+    if around.writers:
+        return Refuse(
+            f"on {seen.server} others can write segment {spec.name}: {', '.join(around.writers)}",
+            f"take that right away, or answer for them: `trusted` of segments.{spec.name} in the topology",
+        )
+    if around.events:
+        return Refuse(
+            f"on {seen.server} events would go on writing segment {spec.name}: {', '.join(around.events)}",
+            "let an account of the segment be their definer, or disable them",
+        )
+    return None
+
+
+def is_fit_to_move(
+    spec: SegmentSpec,
+    to: ClusterName,
+    seen: Mapping[ClusterName, SegmentFacts],
+    around: Sequence[SegmentSurroundings],
+    *,
+    routes: Sequence[RouteFacts] = (),
+    sharing: Sequence[str] = (),
+) -> Verdict:
+    """Owned by another cluster than `to`, open there and nowhere else, and nothing is there that a move could not take along.
+
+    `sharing` are other segments whose clients come by the same route.
+    """
+    owner = owner_of(spec, tuple(seen.values()))
+    if owner == to:
+        return Refuse(
+            f"segment {spec.name} is owned by {to} already", f"`interlock segment list`; {_adopt(spec, owner)} closes it elsewhere"
+        )
+    epochs = {facts.epoch for facts in seen.values()}
+    if len(epochs) > 1:
+        return Refuse(f"the servers know of segment {spec.name} in different epochs: {sorted(epochs)}", _adopt(spec, owner))
+    for facts, beside in zip(seen.values(), around, strict=True):
+        refused = can_be_moved_exactly(spec, facts, beside)
+        if refused is not None:
+            return refused
+    if seen[to].open_by:
+        return Refuse(f"segment {spec.name} is open on {seen[to].server}, too: {seen[to].open_by}", _adopt(spec, owner))
+    if sharing:
+        return Refuse(
+            f"route {spec.route} of segment {spec.name} is also that of {', '.join(sharing)}", "give each segment a route of its own"
+        )
+    for route in routes:
+        if route.provable and route.leads_to != (owner,):
+            where = " and ".join(route.leads_to) or "nowhere"
+            return Refuse(f"route {route.route} of segment {spec.name} leads to {where}, and {owner} owns it", "see `interlock status`")
+    warnings = () if spec.route is not None else (f"segment {spec.name} has no route: its clients are moved by other means",)
+    return Done(f"segment {spec.name} is owned by {owner}, in epoch {max(epochs)}, and closed on {to}", warnings)
+
+
+def as_open_as(spec: SegmentSpec, seen: SegmentFacts, wanted: Sequence[AccountState]) -> Verdict:
+    """Whether it is open on this server exactly as `wanted`: who can log in, with which rights."""
+    if seen.missing:
+        return Refuse(f"{seen.server} has no {', '.join(seen.missing)} of segment {spec.name}", "make it there, with the same name")
+    differing = [each.account for each in wanted if each not in seen.accounts]
+    if differing:
+        return Refuse(f"segment {spec.name} is not open on {seen.server} as it was before: {', '.join(differing)}", "compare SHOW GRANTS")
+    return Done(f"segment {spec.name} is open on {seen.server}: {', '.join(each.account for each in wanted)} as before")
+
+
+def _adopt(spec: SegmentSpec, owner: ClusterName) -> str:
+    return f"`interlock run adopt-segment -i segment={spec.name} -i owner={owner}`"

@@ -1,0 +1,79 @@
+"""The words of a segment's effects, for MariaDB and MySQL alike: pure. None of them goes into the binary log (`sql_log_bin=0`).
+
+Why a lock, a REVOKE and a KILL, all three: ACCOUNT LOCK does not touch sessions that are there, and after a REVOKE on a schema a session
+goes on writing until its next USE (tried on MariaDB 10.11).
+"""
+
+from __future__ import annotations
+
+from interlock.model.effects import CloseSegment, NoteOwner, OpenSegment, SegmentEffect
+from interlock.model.segments import AccountState, Right
+from interlock.servers.canary import SCHEMA
+from interlock.servers.quoting import text
+
+UNLOGGED = "sql_log_bin=0"
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS `interlock`.`segment_owner` (`segment` VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL "
+    "PRIMARY KEY, `owner` VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, `epoch` BIGINT UNSIGNED NOT NULL) ENGINE=InnoDB"
+)
+
+
+def statements(effect: SegmentEffect) -> tuple[str, ...]:
+    """What is sent on a connection that logs nothing, in one round trip."""
+    match effect:
+        case CloseSegment(accounts=accounts):
+            return (*(_lock(each, on=True) for each in accounts if not each.locked), *(line for each in accounts for line in _taking(each)))
+        case OpenSegment(accounts=accounts):
+            given = (_grant(each, right) for each in accounts for right in each.rights)
+            return (*given, *(_lock(each, on=False) for each in accounts if not each.locked))
+        case NoteOwner(segment=segment, note=note):
+            if note is None:
+                return (f"DELETE FROM `interlock`.`segment_owner` WHERE `segment`={text(segment)}",)
+            owner, epoch = text(note.owner), f"{note.epoch:d}"
+            noting = (
+                f"INSERT INTO `interlock`.`segment_owner` (`segment`, `owner`, `epoch`) VALUES ({text(segment)}, {owner}, {epoch}) "
+                f"ON DUPLICATE KEY UPDATE `owner`={owner}, `epoch`={epoch}"
+            )
+            return SCHEMA, _TABLE, noting
+
+
+def script(effect: SegmentEffect) -> tuple[str, ...]:
+    """The same for people: with the setting of the connection, and what follows it."""
+    lines = (f"SET SESSION {UNLOGGED}", *statements(effect))
+    if not isinstance(effect, CloseSegment):
+        return lines
+    users = ", ".join(sorted({text(account_of(each.account)[0]) for each in effect.accounts}))
+    return (*lines, f"KILL of each session of {users}, until none is left")
+
+
+def note_of(segment: str) -> str:
+    return f"SELECT `owner`, `epoch` FROM `interlock`.`segment_owner` WHERE `segment`={text(segment)}"
+
+
+def account_of(account: str) -> tuple[str, str]:
+    """User and host of `user@host`."""
+    user, _, host = account.rpartition("@")
+    return user, host
+
+
+def sql_of(account: str) -> str:
+    user, host = account_of(account)
+    return f"{text(user)}@{text(host)}"
+
+
+def _lock(account: AccountState, *, on: bool) -> str:
+    return f"ALTER USER {sql_of(account.account)} ACCOUNT {'LOCK' if on else 'UNLOCK'}"
+
+
+def _taking(account: AccountState) -> tuple[str, ...]:
+    """GRANT OPTION by itself: ALL PRIVILEGES stands alone in a REVOKE on a schema (1064 on MariaDB 10.11 and MySQL 9.7)."""
+    return tuple(
+        f"REVOKE {given} ON {right.on} FROM {sql_of(account.account)}"
+        for right in account.rights
+        for given in (", ".join(right.privileges), *(("GRANT OPTION",) if right.grant_option else ()))
+    )
+
+
+def _grant(account: AccountState, right: Right) -> str:
+    option = " WITH GRANT OPTION" if right.grant_option else ""
+    return f"GRANT {', '.join(right.privileges)} ON {right.on} TO {sql_of(account.account)}{option}"

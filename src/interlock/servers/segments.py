@@ -1,0 +1,226 @@
+"""The segments of an active/active pair at one MariaDB or MySQL server: who can write one there; keeping them out, letting them in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from interlock.clock import Deadline
+from interlock.dataclass import dataclass
+from interlock.errors import BoundReached, StatementFailed
+from interlock.model.effects import CloseSegment, SegmentEffect
+from interlock.model.position import Position
+from interlock.model.segments import AccountState, SegmentFacts, SegmentNote, SegmentSurroundings
+from interlock.model.topology import ClusterName, SegmentSpec
+from interlock.servers import canary, segment_rights, segment_words
+from interlock.servers.accounts import AccountName
+from interlock.servers.dialect import Dialect
+from interlock.servers.effects import all_marked
+from interlock.servers.orphans import kill_and_prove_gone
+from interlock.servers.pool import Pool, Purpose
+from interlock.servers.quoting import name, text
+from interlock.servers.segment_rights import Grants
+from interlock.servers.session import READ_BOUND_S, Session, text_of
+
+_ACCOUNTS = {
+    "mariadb": "SELECT User AS user, Host AS host, JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true') AS locked, "
+    "JSON_VALUE(Priv, '$.is_role') IN ('1', 'true') AS is_role FROM mysql.global_priv",
+    "mysql": "SELECT user AS user, host AS host, account_locked = 'Y' AS locked, 0 AS is_role FROM mysql.user",
+}
+"""Every account and role. MySQL's roles are accounts that are locked."""
+_SCHEMAS = "SELECT schema_name AS name FROM information_schema.schemata"
+_NO_GRANT = frozenset({1141})
+_ARRIVING = "unauthenticated user"
+_LOOK_EVERY_S = 0.01
+_PUBLIC: AccountName = ("PUBLIC", "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Every account of a server: whether it is locked. Roles of MariaDB are apart."""
+
+    locked: dict[AccountName, bool]
+    roles: frozenset[AccountName]
+
+
+class SqlSegments:
+    """`ports.Segments` over a server's connections. StatementFailed, by name, for a flavor that has no way to close one."""
+
+    def __init__(self, pool: Pool, dialect: Callable[[], Dialect], position: Callable[[], Position]) -> None:
+        self._pool = pool
+        self._dialect = dialect
+        self._position = position
+
+    def facts(self, spec: SegmentSpec, /) -> SegmentFacts:
+        """First who can log in and what they may do, then who is there, then the position: what was written is part of it."""
+        known = self._accounts()
+        wanted = [segment_words.account_of(account) for account in spec.accounts]
+        there = [account for account in wanted if account in known.locked]
+        grants = self._grants(there)
+        roles = self._roles(grants.values())
+        schemas = {text_of(row["name"]) for row in self._pool.rows(_SCHEMAS)}
+        users = {user for user, _ in wanted}
+        beside = [each for each in schemas if each not in spec.schemas]
+        unclear = [line for one in there for line in segment_rights.unclear(_written(one), grants[one], spec.schemas, beside, roles)]
+        unclear += [
+            f"sessions of {_written(one)} can't be told from those of segment {spec.name}"
+            for one, locked in known.locked.items()
+            if one[0] in users and one not in wanted and not locked
+        ]
+        absent = [f"account {_written(one)}" for one in wanted if one not in known.locked]
+        absent += [f"schema {each}" for each in spec.schemas if each not in schemas]
+        return SegmentFacts(
+            server=self._pool.spec.name,
+            segment=spec.name,
+            accounts=tuple(
+                AccountState(account=_written(one), locked=known.locked[one], rights=segment_rights.rights_on(grants[one], spec.schemas))
+                for one in there
+            ),
+            note=self._note(spec.name),
+            sessions=tuple(_sessions(self._pool.session(Purpose.WITNESS), users)),
+            missing=tuple(absent),
+            unclear=tuple(unclear),
+            position=self._position(),
+        )
+
+    def surroundings(self, spec: SegmentSpec, /) -> SegmentSurroundings:
+        """Accounts that can't log in write nothing; Interlock's own, and those that the topology trusts, are left out."""
+        known = self._accounts()
+        access = self._pool.spec.access
+        ours = {access.account.user, access.canary.user if access.canary is not None else access.account.user}
+        left_out = {*spec.accounts, *spec.trusted}
+        others = [one for one, locked in known.locked.items() if not locked and one[0] not in ours and _written(one) not in left_out]
+        grants = self._grants([*others, *({_PUBLIC} & known.roles)])
+        roles = self._roles(grants.values())
+        return SegmentSurroundings(
+            server=self._pool.spec.name,
+            writers=tuple(sorted(_written(one) for one, given in grants.items() if _can_write(given, roles, spec.schemas))),
+            events=tuple(
+                f"{text_of(row['db'])}.{text_of(row['name'])} of {text_of(row['definer'])}"
+                for row in self._dialect().events(self._pool)
+                if text_of(row["db"]) in spec.schemas and text_of(row["definer"]) not in spec.accounts
+            ),
+            lacks=self._lacks(spec),
+        )
+
+    def script(self, effect: SegmentEffect, /) -> tuple[str, ...]:
+        return segment_words.script(effect)
+
+    def apply(self, effect: SegmentEffect, /, mark: str) -> None:
+        """On a connection of its own, which logs nothing."""
+        deadline = Deadline.after(self._pool.clock, effect.within_s)
+        statements = segment_words.statements(effect)
+        if statements:
+            session = self._pool.fresh(Purpose.ACT, settings=f"{self._dialect().setup.first}, {segment_words.UNLOGGED}")
+            try:
+                self._pool.act(
+                    all_marked(statements, mark), bound_s=effect.within_s, doing="segment", session=session, harmless=canary.MISSING
+                )
+            finally:
+                session.close()
+        if isinstance(effect, CloseSegment):
+            self._end_sessions({segment_words.account_of(each.account)[0] for each in effect.accounts}, deadline, mark)
+
+    # -- parts
+
+    def _end_sessions(self, users: Collection[str], deadline: Deadline, mark: str) -> None:
+        """Those that logged in before the lock, and those whose login was under way then: it was not refused, and shows no name yet."""
+        session = self._pool.session(Purpose.ACT)
+        arriving = set(_sessions(session, {_ARRIVING}))
+        while True:
+            kill_and_prove_gone(session, _sessions(session, users), clock=self._pool.clock, mark=mark)
+            arriving &= set(_sessions(session, {_ARRIVING}))
+            left = _sessions(session, users)
+            if not left and not arriving:
+                return
+            if deadline.is_over():
+                there = ", ".join(map(str, [*left, *arriving]))
+                raise BoundReached(
+                    f"{self._pool.spec.name}: sessions {there} of {', '.join(sorted(users))} are still there",
+                    hint="a large transaction may be rolling back; wait for it, then try again",
+                    server=self._pool.spec.name,
+                )
+            self._pool.clock.sleep(_LOOK_EVERY_S)
+
+    def _accounts(self) -> _Known:
+        dialect = self._dialect()
+        if dialect.flavor not in _ACCOUNTS:
+            raise StatementFailed(
+                f"{self._pool.spec.name} ({dialect.flavor}): Interlock closes no segment there",
+                hint=f"segments are for {' and '.join(_ACCOUNTS)}; move the whole pair",
+                server=self._pool.spec.name,
+            )
+        locked, roles = {}, set()
+        for row in self._pool.rows(_ACCOUNTS[dialect.flavor]):
+            one = text_of(row["user"]), text_of(row["host"])
+            if row["is_role"]:
+                roles.add(one)
+            else:
+                locked[one] = bool(row["locked"])
+        return _Known(locked, frozenset(roles))
+
+    def _grants(self, accounts: Iterable[AccountName]) -> dict[AccountName, Grants]:
+        """Nothing for an account that is not in effect: with skip_name_resolve, one whose host is a name (1141, tried on MariaDB 11.8)."""
+        session = self._pool.session(Purpose.WITNESS)
+        found: dict[AccountName, Grants] = {}
+        for one in accounts:
+            results = session.run((f"SHOW GRANTS FOR {_of(one)}",), bound_s=READ_BOUND_S, harmless=_NO_GRANT)
+            found[one] = segment_rights.parse(text_of(next(iter(row.values()))) for result in results for row in result.rows)
+        return found
+
+    def _roles(self, grants: Iterable[Grants]) -> dict[AccountName, Grants]:
+        """All roles that they have been given, however far."""
+        known: dict[AccountName, Grants] = {}
+        waiting = {role for each in grants for role in each.roles}
+        while waiting:
+            found = self._grants(sorted(waiting))
+            known |= found
+            waiting = {role for each in found.values() for role in each.roles} - known.keys()
+        return known
+
+    def _note(self, segment: str) -> SegmentNote | None:
+        found = self._pool.session(Purpose.WITNESS).run((segment_words.note_of(segment),), bound_s=READ_BOUND_S, harmless=canary.MISSING)
+        if not found or not found[0].rows:
+            return None
+        row = found[0].rows[0]
+        return SegmentNote(owner=ClusterName(text_of(row["owner"])), epoch=int(text_of(row["epoch"])))
+
+    def _lacks(self, spec: SegmentSpec) -> tuple[str, ...]:
+        """Who gives a right must have it, with GRANT OPTION."""
+        account = text_of(self._pool.rows("SELECT CURRENT_USER() AS account")[0]["account"])
+        own = segment_rights.parse(text_of(next(iter(row.values()))) for row in self._pool.rows("SHOW GRANTS"))
+        everywhere = {given.upper() for pattern, right in own.rights if pattern == "*" for given in right.privileges}
+        needed = SEGMENT_NEEDS[self._dialect().flavor]
+        lacks = [f"GRANT {need} ON *.* TO {segment_words.sql_of(account)}" for need in needed if not everywhere & {need, "ALL PRIVILEGES"}]
+        for schema in spec.schemas:
+            rights = [right for right in segment_rights.rights_on(own, [schema]) if right.grant_option]
+            if not any("ALL PRIVILEGES" in right.privileges for right in rights):
+                lacks.append(f"GRANT ALL PRIVILEGES ON {name(schema)}.* TO {segment_words.sql_of(account)} WITH GRANT OPTION")
+        return tuple(lacks)
+
+
+SEGMENT_NEEDS = {"mariadb": ("CREATE USER", "BINLOG ADMIN"), "mysql": ("CREATE USER",)}
+"""To lock accounts, and to keep that out of the binary log (SYSTEM_VARIABLES_ADMIN on MySQL, which is needed anyway)."""
+
+
+def _sessions(session: Session, users: Collection[str]) -> list[int]:
+    named = ",".join(text(user) for user in sorted(users))
+    rows = session.rows(f"SELECT id FROM {session.processlist} p WHERE user IN ({named})", doing="look for sessions of a segment")
+    return sorted(int(text_of(row["id"])) for row in rows)
+
+
+def _can_write(given: Grants, roles: dict[AccountName, Grants], schemas: Collection[str]) -> bool:
+    """By itself, or by any role."""
+    return any(
+        segment_rights.rights_on(each, schemas) or segment_rights.writes_everywhere(each)
+        for each in (given, *(roles.get(role, Grants()) for role in segment_rights.reached(given.roles, roles)))
+    )
+
+
+def _written(account: AccountName) -> str:
+    return f"{account[0]}@{account[1]}"
+
+
+def _of(account: AccountName) -> str:
+    """A role of MariaDB has no host; PUBLIC is a keyword there."""
+    user, host = account
+    return f"{text(user)}@{text(host)}" if host else user if account == _PUBLIC else name(user)

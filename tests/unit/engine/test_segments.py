@@ -1,0 +1,276 @@
+"""An active/active pair in memory: a segment's move there and back, what refuses it, what goes back, and killed at any move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from interlock.engine.report import RunReport
+from interlock.errors import InvalidFile
+from interlock.model.effects import CloseSegment, NoteOwner, OpenSegment
+from interlock.model.segments import AccountState, SegmentNote
+from interlock.model.topology import ClusterName
+from interlock.playbook.load import load_playbook, parse_playbook
+from interlock.playbook.tree import Playbook
+from interlock.simulated.active_active import EU, US, Segments, with_segments
+from interlock.simulated.pair import simulated_pair
+from interlock.simulated.process import ProcessKilled
+from unit.engine.stage import CATALOGUE, SHIPPED, SWITCHOVER, Stage
+
+MOVE = load_playbook(SHIPPED / "move-segment.yaml", CATALOGUE)
+ADOPT = load_playbook(SHIPPED / "adopt-segment.yaml", CATALOGUE)
+TO_WEST = {"segment": "eu", "to": "west"}
+
+
+def changed(*, old: str, new: str) -> Playbook:
+    """The shipped playbook with one text for another."""
+    assert old in MOVE.text
+    return parse_playbook(MOVE.text.replace(old, new), file="changed.yaml", catalogue=CATALOGUE)
+
+
+FAILS_AT_THE_END = changed(
+    old="- phase: verify\n  steps:\n",
+    new="- phase: verify\n  steps:\n  - check: sql\n    with: {server: west, query: SELECT x, matches: never}\n",
+)
+
+
+class Shop:
+    """Both segments with a client each; how they stood is remembered."""
+
+    def __init__(self) -> None:
+        self.pair = simulated_pair(clients=0)
+        self.segments: Segments = with_segments(self.pair)
+        self.stage = Stage(pair=self.pair)
+        self.before = self.shape()
+
+    def shape(self) -> object:
+        here = [database.segments for database in (self.pair.east, self.pair.west)]
+        return [(name, each.accounts, each.note) for segments in here for name, each in segments.items()], self.pair.proxy.leads_to
+
+    def move(self, playbook: Playbook = MOVE, **given: str) -> RunReport:
+        return self.stage.run(playbook, {**TO_WEST, **given})
+
+    def assert_owned(self, segment: str, owner: str) -> None:
+        """Written by its clients on its owner and nowhere else, with nothing lost."""
+        self.stage.settle()
+        assert self.segments.violations == []
+        assert self.pair.violations == []
+        assert self.segments.writable(segment) == (owner,)
+        assert self.segments.missing(segment, owner) == set()
+        before = len(self.segments.ledgers[segment].acknowledged)
+        self.stage.settle()
+        assert len(self.segments.ledgers[segment].acknowledged) > before, "its clients do not write any more"
+
+
+def test_a_segment_moves_there_and_back_and_the_other_one_sees_nothing() -> None:
+    shop = Shop()
+    for to, epoch in (("west", 1), ("east", 2)):
+        assert shop.move(to=to).outcome == "succeeded"
+        shop.assert_owned("eu", to)
+        assert [each.segments["eu"].note for each in (shop.pair.east, shop.pair.west)] == [
+            SegmentNote(owner=ClusterName(to), epoch=epoch)
+        ] * 2
+        assert shop.pair.proxy.leads_to == (to,)
+    shop.assert_owned("us", "west")
+    assert shop.segments.ledgers["us"].errors == {}
+
+
+def test_what_an_account_may_goes_with_its_segment() -> None:
+    shop = Shop()
+    states = shop.pair.east.segments["eu"].accounts
+    shop.move()
+    assert shop.pair.west.segments["eu"].accounts == states
+    assert shop.pair.east.segments["eu"].accounts == (AccountState(account="app_eu@%", locked=True),)
+
+
+OPEN_IN_THE_WEST = (AccountState(account="app_eu@%", locked=False),)
+
+
+def refuse(name: str, spoil: Callable[[Shop], object], message: str, **given: str) -> object:
+    return pytest.param(spoil, message, given, id=name)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message", "given"),
+    [
+        refuse("owned there already", lambda shop: None, "owned by east already", to="east"),
+        refuse("open on both", lambda shop: setattr(shop.pair.west.segments["eu"], "accounts", OPEN_IN_THE_WEST), "open on west, too"),
+        refuse(
+            "others write it", lambda shop: setattr(shop.pair.east.segments["eu"], "writers", ("root@%",)), "others can write segment eu"
+        ),
+        refuse(
+            "an account is missing", lambda shop: setattr(shop.pair.west.segments["eu"], "accounts", ()), "west has no account app_eu@%"
+        ),
+        refuse(
+            "the servers disagree",
+            lambda shop: setattr(shop.pair.west.segments["eu"], "note", SegmentNote(owner=ClusterName("east"), epoch=3)),
+            "different epochs",
+        ),
+        refuse("its route leads elsewhere", lambda shop: setattr(shop.pair.proxy, "leads_to", (ClusterName("west"),)), "leads to west"),
+        refuse("the channel is broken", lambda shop: shop.pair.to_west.stop("1062"), "1062"),
+        refuse(
+            "its route is another's too",
+            lambda shop: setattr(
+                shop.pair, "topology", replace(shop.pair.topology, segments={"eu": EU, "us": replace(US, route=EU.route)})
+            ),
+            "is also that of us",
+        ),
+        refuse(
+            "it has no schemas",
+            lambda shop: setattr(shop.pair, "topology", replace(shop.pair.topology, segments={"eu": replace(EU, schemas=())})),
+            "has no schemas",
+        ),
+    ],
+)
+def test_a_move_is_refused_with_nothing_changed(spoil: Callable[[Shop], object], message: str, given: dict[str, str]) -> None:
+    shop = Shop()
+    spoil(shop)
+    report = shop.move(**given)
+    assert (report.outcome, [type(each) for each in shop.stage.effects()]) == ("refused", [])
+    assert message in report.problems[0].what
+
+
+def test_who_is_trusted_may_write_it_too() -> None:
+    shop = Shop()
+    shop.pair.east.segments["eu"].writers = ("root@%",)
+    shop.pair.topology = replace(shop.pair.topology, segments={"eu": replace(EU, trusted=("root@%",)), "us": US})
+    assert shop.move().outcome == "succeeded"
+
+
+def test_a_check_that_fails_after_the_opening_gives_it_all_back() -> None:
+    shop = Shop()
+    assert shop.move(FAILS_AT_THE_END).outcome == "rolled_back"
+    assert shop.shape() == shop.before
+    shop.assert_owned("eu", "east")
+    shop.assert_owned("us", "west")
+    assert shop.segments.ledgers["us"].errors == {}
+
+
+def test_a_halt_closes_the_segment_alone_and_it_can_be_resumed() -> None:
+    shop = Shop()
+    text = FAILS_AT_THE_END.text.replace("on_failure: roll_back", "on_failure: halt")
+    report = shop.move(parse_playbook(text, file="halts.yaml", catalogue=CATALOGUE))
+    assert report.outcome == "halted"
+    assert shop.segments.writable("eu") == ()
+    shop.assert_owned("us", "west")
+    assert shop.stage.engine("second").roll_back(report.run).outcome == "rolled_back"
+    shop.assert_owned("eu", "east")
+
+
+@pytest.mark.parametrize("kind", [CloseSegment, OpenSegment, NoteOwner])
+def test_an_effect_whose_reply_is_lost_is_looked_at_before_anything_is_decided(kind: type[CloseSegment | OpenSegment | NoteOwner]) -> None:
+    shop = Shop()
+    for database in (shop.pair.east, shop.pair.west):
+        database.faults.lose_reply.add(kind)
+    assert shop.move().outcome in {"succeeded", "rolled_back"}
+    owner = "west" if shop.pair.proxy.leads_to == ("west",) else "east"
+    shop.assert_owned("eu", owner)
+
+
+def test_a_segment_is_opened_nowhere_while_a_session_can_write_it_elsewhere() -> None:
+    """An administrator unlocks it on its old owner, in the outage."""
+    shop = Shop()
+    shop.stage.when(
+        lambda event: getattr(event, "step", "").endswith("segment.open"),
+        lambda: setattr(shop.pair.east.segments["eu"], "accounts", OPEN_IN_THE_WEST),
+    )
+    report = shop.move()
+    assert report.outcome == "rolled_back"
+    assert "not proved closed on east" in report.problems[0].what
+    assert not any("opened" in each or "and" in each for each in shop.segments.violations)
+    shop.assert_owned("eu", "east")
+
+
+def test_a_server_of_an_older_epoch_is_not_opened() -> None:
+    shop = Shop()
+    newer = SegmentNote(owner=ClusterName("east"), epoch=7)
+    shop.stage.when(
+        lambda event: getattr(event, "step", "").endswith("segment.open"), lambda: setattr(shop.pair.east.segments["eu"], "note", newer)
+    )
+    report = shop.move()
+    assert "epoch" in report.problems[0].what
+    assert report.outcome == "rolled_back"
+    shop.assert_owned("eu", "east")
+
+
+@pytest.mark.parametrize("name", ["switchover", "failover", "rejoin"])
+def test_what_moves_whole_servers_is_refused_by_name(name: str) -> None:
+    shop = Shop()
+    playbook = load_playbook(SHIPPED / f"{name}.yaml", CATALOGUE)
+    report = shop.stage.run(playbook, {"cluster": "west"} if name == "rejoin" else {"to": "west"})
+    assert (report.outcome, shop.stage.effects()) == ("refused", [])
+    assert "each of its own segments" in report.problems[0].what
+    assert "`interlock segment move eu --to CLUSTER`" in report.problems[0].hint
+
+
+def test_a_segment_that_is_open_on_both_is_closed_where_it_has_no_owner_and_stays_so() -> None:
+    shop = Shop()
+    shop.pair.west.segments["eu"].accounts = OPEN_IN_THE_WEST
+    shop.segments.violations.clear()
+    report = shop.stage.run(ADOPT, {"segment": "eu", "owner": "east"})
+    assert report.outcome == "succeeded"
+    shop.assert_owned("eu", "east")
+    assert [each.segments["eu"].note for each in (shop.pair.east, shop.pair.west)] == [SegmentNote(owner=ClusterName("east"), epoch=1)] * 2
+    assert shop.move().outcome == "succeeded"
+
+
+UNSAFE = [
+    pytest.param("  - id: closed\n    do: segment.fence", "  - id: closed\n    when: ${hold}\n    do: segment.fence", "without closing it", id="no fence"),
+    pytest.param("${closed.position}", "${ready.owner}", "position is ${ready.owner}", id="another position"),
+    pytest.param("- do: segment.hand_over", "- do: segment.hand_over\n    when: ${hold}", "without handing it over", id="no owner"),
+    pytest.param(
+        "- do: replication.wait\n    with: {server: \"${to}\"", "- do: replication.wait\n    with: {server: \"${from}\"", "without a catch-up", id="no catch-up"
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "message"), UNSAFE)
+def test_a_playbook_that_could_open_a_segment_too_early_is_rejected(old: str, new: str, message: str) -> None:
+    with pytest.raises(InvalidFile, match=message.replace("$", r"\$")):
+        changed(old=old, new=new)
+
+
+def moves_of(playbook: Playbook) -> int:
+    shop = Shop()
+    shop.move(playbook)
+    return shop.stage.processes["first"].moves
+
+
+@pytest.mark.parametrize("how", ["resume", "rollback"])
+@pytest.mark.parametrize("move", range(1, moves_of(MOVE) + 1))
+def test_a_move_that_was_killed_at_any_instant_can_be_taken_up(move: int, how: str) -> None:
+    shop = Shop()
+    with pytest.raises(ProcessKilled):
+        shop.stage.engine(kill_at=move).start(MOVE, TO_WEST)
+    shop.stage.settle()
+    headers = shop.stage.store.runs(None)
+    outcome = headers[0].outcome if headers else "refused"
+    if outcome is None:
+        engine = shop.stage.engine("second")
+        outcome = (engine.resume if how == "resume" else engine.roll_back)(headers[0].run).outcome
+    assert outcome in {"succeeded", "rolled_back", "refused"}
+    shop.assert_owned("eu", "west" if outcome == "succeeded" else "east")
+    shop.assert_owned("us", "west")
+    assert shop.segments.ledgers["us"].errors == {}
+    if outcome != "succeeded":
+        assert shop.shape() == shop.before
+
+
+@pytest.mark.parametrize("move", range(1, moves_of(FAILS_AT_THE_END) + 1, 3))
+def test_a_move_that_goes_back_can_be_killed_and_goes_on_going_back(move: int) -> None:
+    shop = Shop()
+    with pytest.raises(ProcessKilled):
+        shop.stage.engine(kill_at=move).start(FAILS_AT_THE_END, TO_WEST)
+    shop.stage.settle()
+    headers = shop.stage.store.runs(None)
+    if headers and headers[0].outcome is None:
+        assert shop.stage.engine("second").resume(headers[0].run).outcome in {"rolled_back", "refused"}
+    assert shop.shape() == shop.before
+    shop.assert_owned("eu", "east")
+
+
+def test_switchover_is_what_it_was_on_a_pair_without_segments() -> None:
+    stage = Stage()
+    assert stage.run(SWITCHOVER).outcome == "succeeded"
