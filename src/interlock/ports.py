@@ -390,6 +390,10 @@ class Store(Protocol):
         """Durable when this returns. Only kind and subject count; none such is no error."""
         ...
 
+    def change_marks(self, topology: str, seen: Sequence[Mark], /, *, add: Sequence[Mark] = (), take: Sequence[Mark] = ()) -> bool:
+        """All of it, durable when this returns; or nothing, and False, if the pair's marks are not as they were `seen` any more."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -19,7 +19,7 @@ from interlock.stores.etcd_url import etcd_place
 from servers.certificates import Authority
 from servers.etcd_lab import Cluster, etcd_cluster
 from servers.odd_proxy import odd_proxy
-from unit.stores.contract import header, holder, record
+from unit.stores.contract import header, hold, holder, record
 
 LEASE_S = 2
 CLOCK = SystemClock()
@@ -218,6 +218,11 @@ def test_a_write_whose_reply_is_lost_is_made_once(etcd: Cluster, opened: Callabl
             assert proxy.loses == b"", "no reply was lost: the test proves nothing"
         assert used.records("r1") == (record(1),)
         assert used.header("r1").state == "changing"
+        for loses, seen, add, take in ((b"request_put", [], [hold()], []), (b"request_delete", [hold()], [], [hold()])):
+            proxy.loses = loses
+            assert used.change_marks("shop", seen, add=add, take=take), "it was done, and is said not to be"
+            assert proxy.loses == b"", "no reply was lost: the test proves nothing"
+        assert used.marks("shop") == ()
     assert etcd.ask("kv/range", {"key": b64encode(b"once/epoch/shop").decode()})["kvs"][0]["value"] == b64encode(b"1").decode()
 
 

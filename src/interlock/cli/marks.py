@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,15 @@ from interlock.documents.problems import shown
 from interlock.documents.values import duration_s
 from interlock.errors import Refused, UsageError
 from interlock.model.codec import to_plain
-from interlock.model.effects import ClearMark, SetMark
 from interlock.model.marks import Mark, MarkKind
 from interlock.model.verdict import Refuse
 
 if TYPE_CHECKING:
     from interlock.model.topology import Topology
+    from interlock.ports import Store
 
 _LONGEST_REASON = 500
+_TRIES = 5
 
 
 def hold(context: Context) -> Answer:
@@ -40,10 +42,12 @@ def hold(context: Context) -> Answer:
             reason=reason,
             until=None if for_s is None else now + timedelta(seconds=for_s),
         )
-        verdict = may_hold(wanted, marks.all(), now)
-        if isinstance(verdict, Refuse):
-            raise Refused(verdict.why, hint=verdict.hint)
-        marks.apply(SetMark(mark=wanted))
+
+        def decide(seen: Sequence[Mark]) -> Change:
+            verdict = may_hold(wanted, seen, now)
+            return verdict if isinstance(verdict, Refuse) else ((wanted,), ())
+
+        change(wiring.store, wiring.topology.name, decide)
     text = f"{told(wanted, now)}\nno run begins until `interlock release`; one that has begun goes on"
     return Answer(plain={"hold": to_plain(wanted), "exit_code": 0}, text=lambda _: text)
 
@@ -53,14 +57,32 @@ def release(context: Context) -> Answer:
     with wired(context) as wiring:
         marks = wiring.world.marks
         cluster = _cluster(context.options.cluster, wiring.topology)
-        found = may_release(cluster, marks.author, context.options.of, marks.all(), marks.now())
-        if isinstance(found, Refuse):
-            raise Refused(found.why, hint=found.hint)
-        for mark in found:
-            marks.apply(ClearMark(mark=mark))
+
+        def decide(seen: Sequence[Mark]) -> Change:
+            verdict = may_release(cluster, marks.author, context.options.of, seen, marks.now())
+            return verdict if isinstance(verdict, Refuse) else ((), verdict)
+
+        found = change(wiring.store, wiring.topology.name, decide)
     lines = [f"{subject(mark)} is released; it was held by {mark.by}: {mark.reason}" for mark in found]
     text = "\n".join(lines) or "nobody holds the pair"
     return Answer(plain={"released": to_plain(found), "exit_code": 0}, text=lambda _: text)
+
+
+Change = tuple[Sequence[Mark], Sequence[Mark]] | Refuse
+"""The marks to be set, and those to be taken away."""
+
+
+def change(store: Store, topology: str, decide: Callable[[Sequence[Mark]], Change]) -> Sequence[Mark]:
+    """Decided anew as long as somebody else changes the pair's marks meanwhile; the marks that were taken away. Refused."""
+    for _ in range(_TRIES):
+        seen = store.marks(topology)
+        decided = decide(seen)
+        if isinstance(decided, Refuse):
+            raise Refused(decided.why, hint=decided.hint)
+        add, take = decided
+        if store.change_marks(topology, seen, add=add, take=take):
+            return take
+    raise Refused(f"the marks of {topology} could not be changed: others are at it", hint="`interlock status`, then try again")
 
 
 def _cluster(name: str | None, topology: Topology) -> str:

@@ -115,6 +115,15 @@ class MemoryStore:
         if self._marks.pop(_key(mark), None) is not None:
             self._sync()
 
+    def change_marks(self, topology: str, seen: Sequence[Mark], /, *, add: Sequence[Mark] = (), take: Sequence[Mark] = ()) -> bool:
+        if set(self.marks(topology)) != set(seen):
+            return False
+        for mark in take:
+            self.clear_mark(mark)
+        for mark in add:
+            self.set_mark(mark)
+        return True
+
     def close(self) -> None:
         """Nothing to close."""
 

@@ -89,6 +89,13 @@ class ProcessStore:
         self._store.clear_mark(mark)
         self._process.move()
 
+    def change_marks(self, topology: str, seen: Sequence[Mark], /, *, add: Sequence[Mark] = (), take: Sequence[Mark] = ()) -> bool:
+        self._process.move()
+        self._write()
+        changed = self._store.change_marks(topology, seen, add=add, take=take)
+        self._process.move()
+        return changed
+
     def close(self) -> None:
         self._store.close()
 

@@ -30,6 +30,7 @@ from interlock.stores.etcd_words import (
     get,
     get_below,
     new_token,
+    none_newer,
     put,
     remove,
     transaction,
@@ -167,6 +168,17 @@ class EtcdStore:
     def clear_mark(self, mark: Mark, /) -> None:
         self._change_mark(mark, remove(self._key_of(mark)), "")
 
+    def change_marks(self, topology: str, seen: Sequence[Mark], /, *, add: Sequence[Mark] = (), take: Sequence[Mark] = ()) -> bool:
+        """One that was sent again, for its answer was lost, finds what it has done."""
+        folder, token = self._keys.marks(topology), new_token()
+        answer = self._ask(transaction([], [get_below(folder)]), _READ_S)
+        if marks.in_order(marks.mark_in(row.key, row.value)[0] for row in answer.found[0]) != marks.in_order(seen):
+            return False
+        when = [none_newer(folder, answer.revision), *(unchanged_since(row.key, row.changed) for row in answer.found[0])]
+        do = [*(remove(self._key_of(mark)) for mark in take), *(put(self._key_of(mark), marks.mark_text(mark, token)) for mark in add)]
+        answer = self._ask(transaction(when, do, [get(self._key_of(mark)) for mark in add or take]), WRITE_S)
+        return answer.held or _are_changed([answer.one(number) for number in range(len(answer.found))], token if add else None)
+
     def close(self) -> None:
         self._leases.close()
         self._client.close()
@@ -233,6 +245,13 @@ class EtcdStore:
 
     def _ask(self, asked: Document, within_s: float) -> Answer:
         return answer_of(self._client.call("kv/txn", asked, within_s=within_s))
+
+
+def _are_changed(there: Sequence[Found | None], token: str | None) -> bool:
+    """Whether the marks that were to be set have this token; None: whether those that were to be taken away are gone."""
+    if token is None:
+        return all(row is None for row in there)
+    return all(row is not None and marks.mark_in(row.key, row.value)[1] == token for row in there)
 
 
 def _no_run(run: str) -> StoreFailed:

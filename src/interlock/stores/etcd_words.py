@@ -83,6 +83,12 @@ def unchanged_since(key: str, revision: int) -> Document:
     return {"key": _coded(key), "target": "MOD", "result": "EQUAL", "mod_revision": str(revision)}
 
 
+def none_newer(folder: str, revision: int) -> Document:
+    """Holds if no key below `folder` was made or changed after `revision` (etcd, "Transaction", `range_end` of a Compare)."""
+    start, end = _span(folder)
+    return {"key": start, "range_end": end, "target": "MOD", "result": "LESS", "mod_revision": str(revision + 1)}
+
+
 def put(key: str, value: str, lease: str | None = None) -> Document:
     return {"request_put": {"key": _coded(key), "value": _coded(value)} | ({"lease": lease} if lease else {})}
 
@@ -97,9 +103,13 @@ def get(key: str) -> Document:
 
 def get_below(folder: str, after: str = "", limit: int = 0) -> Document:
     """Keys that begin with `folder`, in order, those behind `after`."""
-    start = f"{after}\0" if after else folder
-    end = folder[:-1] + chr(ord(folder[-1]) + 1)
-    return {"request_range": {"key": _coded(start), "range_end": _coded(end), "limit": str(limit)}}
+    start, end = _span(folder)
+    return {"request_range": {"key": _coded(f"{after}\0") if after else start, "range_end": end, "limit": str(limit)}}
+
+
+def _span(folder: str) -> tuple[str, str]:
+    """Of all keys that begin with it: the first one possible, and the first one behind."""
+    return _coded(folder), _coded(folder[:-1] + chr(ord(folder[-1]) + 1))
 
 
 def transaction(when: Sequence[Document], do: Sequence[Document], otherwise: Sequence[Document] = ()) -> Document:

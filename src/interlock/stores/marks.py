@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from interlock.errors import StoreFailed
@@ -16,7 +18,7 @@ _ROW = "SELECT topology, kind, subject, set_by, set_at, until, reason, run FROM 
 _BROKEN = "it was written by a newer Interlock: use that one; or it was changed by hand: put it back"
 
 
-def in_order(marks: list[Mark]) -> tuple[Mark, ...]:
+def in_order(marks: Iterable[Mark]) -> tuple[Mark, ...]:
     """Oldest first."""
     return tuple(sorted(marks, key=lambda mark: (mark.at, mark.kind, mark.subject)))
 
@@ -66,22 +68,45 @@ def mark_in(key: str, text: str) -> tuple[Mark, str]:
 
 def read(database: Database, topology: str) -> tuple[Mark, ...]:
     with database.reading(f"read the marks of {topology}") as connection:
-        rows = connection.execute(_ROW, (topology,)).fetchall()
-    return in_order([mark_of(row) for row in rows])
+        return _read(connection, topology)
 
 
 def put(database: Database, mark: Mark) -> None:
     with database.writing(f"mark {mark.topology}", durable=True) as connection:
-        connection.execute(
-            "INSERT OR REPLACE INTO mark (topology, kind, subject, set_by, set_at, until, reason, run) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            row_of(mark),
-        )
+        _put(connection, mark)
 
 
 def take_away(database: Database, mark: Mark) -> None:
-    which = (mark.topology, mark.kind.value, mark.subject)
     with database.writing(f"take away a mark of {mark.topology}", durable=True) as connection:
-        connection.execute("DELETE FROM mark WHERE topology = ? AND kind = ? AND subject = ?", which)
+        _take_away(connection, mark)
+
+
+def change(database: Database, topology: str, seen: Sequence[Mark], *, add: Sequence[Mark], take: Sequence[Mark]) -> bool:
+    """Nobody else writes between the reading and the writing: a writing transaction has the file's only write lock from its beginning."""
+    with database.writing(f"change the marks of {topology}", durable=True) as connection:
+        if _read(connection, topology) != in_order(seen):
+            return False
+        for mark in take:
+            _take_away(connection, mark)
+        for mark in add:
+            _put(connection, mark)
+        return True
+
+
+def _read(connection: sqlite3.Connection, topology: str) -> tuple[Mark, ...]:
+    return in_order([mark_of(row) for row in connection.execute(_ROW, (topology,)).fetchall()])
+
+
+def _put(connection: sqlite3.Connection, mark: Mark) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO mark (topology, kind, subject, set_by, set_at, until, reason, run) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        row_of(mark),
+    )
+
+
+def _take_away(connection: sqlite3.Connection, mark: Mark) -> None:
+    which = (mark.topology, mark.kind.value, mark.subject)
+    connection.execute("DELETE FROM mark WHERE topology = ? AND kind = ? AND subject = ?", which)
 
 
 def _text(value: str | None) -> str:

@@ -111,6 +111,9 @@ class SqliteStore:
     def clear_mark(self, mark: Mark, /) -> None:
         marks.take_away(self._database, mark)
 
+    def change_marks(self, topology: str, seen: Sequence[Mark], /, *, add: Sequence[Mark] = (), take: Sequence[Mark] = ()) -> bool:
+        return marks.change(self._database, topology, seen, add=add, take=take)
+
     def close(self) -> None:
         self._database.close()
 

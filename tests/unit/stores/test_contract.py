@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone
@@ -306,3 +306,44 @@ def test_a_mark_that_is_taken_away_leaves_the_others(store: Store) -> None:
 def test_taking_away_what_is_not_there_is_no_error(store: Store) -> None:
     store.clear_mark(hold())
     assert store.marks("shop") == ()
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "changed"),
+    [
+        pytest.param(lambda _: None, True, id="nothing"),
+        pytest.param(lambda store: store.set_mark(hold(by="ben@ops2")), False, id="another set the same one"),
+        pytest.param(lambda store: store.set_mark(failed("west")), False, id="another set one more"),
+        pytest.param(lambda store: store.clear_mark(failed("east")), False, id="another took one away"),
+        pytest.param(lambda store: store.set_mark(failed("east", minutes=5)), False, id="another set one anew"),
+        pytest.param(lambda store: store.set_mark(failed("east", topology="other")), True, id="another pair was marked"),
+    ],
+)
+def test_marks_are_changed_only_as_they_were_seen(here: Place, meanwhile: Callable[[Store], None], changed: bool) -> None:  # noqa: FBT001 - a case
+    mine, another = here.another(), here.another()
+    mine.set_mark(failed("east"))
+    seen = mine.marks("shop")
+    meanwhile(another)
+    before = another.marks("shop")
+    assert mine.change_marks("shop", seen, add=[hold()], take=[failed("east")]) is changed
+    assert another.marks("shop") == ((hold(),) if changed else before)
+
+
+def test_of_two_that_hold_at_the_same_instant_one_has_it(here: Place) -> None:
+    """Both have seen that nobody does."""
+    anna, ben = here.another(), here.another()
+    seen = [store.marks("shop") for store in (anna, ben)]
+    first = anna.change_marks("shop", seen[0], add=[hold(by="anna@ops1")])
+    second = ben.change_marks("shop", seen[1], add=[hold(by="ben@ops2")])
+    assert (first, second) == (True, False)
+    assert [mark.by for mark in ben.marks("shop")] == ["anna@ops1"]
+
+
+def test_a_mark_is_taken_away_only_if_it_is_still_the_one_that_was_seen(here: Place) -> None:
+    mine, another = here.another(), here.another()
+    mine.set_mark(hold())
+    seen = mine.marks("shop")
+    another.set_mark(hold(by="ben@ops2"))
+    assert not mine.change_marks("shop", seen, take=seen)
+    assert mine.change_marks("shop", mine.marks("shop"), take=mine.marks("shop"))
+    assert another.marks("shop") == ()
