@@ -13,7 +13,7 @@ from interlock.model.effects import ClearMark, Effect, SetMark
 from interlock.model.marks import Mark, MarkKind
 from interlock.model.topology import ClusterName, ServerName
 from interlock.model.verdict import Act, Done, Refuse, Verdict
-from interlock.playbook.catalogue import Verb
+from interlock.playbook.catalogue import Role, Verb
 from interlock.ports import World
 
 
@@ -153,6 +153,6 @@ SPECS = (
     describe(NotHeld, "pair.not_held", Verb.CHECK),
     describe(NotHeldThere, "server.not_held", Verb.CHECK),
     describe(MayTakeWrites, "cluster.may_take_writes", Verb.CHECK),
-    describe(MarkFailed, "cluster.mark_failed", Verb.DO),
-    describe(MarkRejoined, "cluster.mark_rejoined", Verb.DO),
+    describe(MarkFailed, "cluster.mark_failed", Verb.DO, role=Role.NOTES),
+    describe(MarkRejoined, "cluster.mark_rejoined", Verb.DO, role=Role.NOTES),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from interlock.actions.action import describe, param
@@ -12,15 +12,19 @@ from interlock.actions.marks import mark_by_this_run
 from interlock.decisions.giving_up import can_catch_up
 from interlock.decisions.marks import mark_of
 from interlock.decisions.quiet import certificate, is_quiet, keeps_log_for
+from interlock.decisions.writes import writers
 from interlock.documents.fields import Kind
 from interlock.model.effects import ClearMark, Effect, EraseNote, SetMark, WriteNote
-from interlock.model.facts import ChannelFacts, EventFacts, FenceProof, RouteFacts, ServerFacts, SessionFacts, WriteFacts
+from interlock.model.facts import ChannelFacts, EventFacts, FenceProof, LoggedTransaction, RouteFacts, ServerFacts, SessionFacts, WriteFacts
 from interlock.model.marks import Mark, MarkKind
-from interlock.model.position import Position
+from interlock.model.position import FilePosition, Position
 from interlock.model.topology import ClusterName, ServerName
 from interlock.model.verdict import Act, Done, Verdict
-from interlock.playbook.catalogue import Verb
-from interlock.ports import World
+from interlock.playbook.catalogue import Role, Verb
+from interlock.ports import Server, World
+
+_MOST = 2000
+"""How many transactions after the fence are read from its log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,22 +68,35 @@ class CanCatchUp(NoOutputs):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuiescedFacts:
-    """How the cluster is marked in the store and noted on the server, and what this run would note. `read_only`: of that server."""
+    """How the cluster is marked in the store, and noted on the server that takes the writes (`writer`, None if there is none or two); and
+    what this run would note.
+    """
 
     standing: Mark | None
     noted: Mark | None
     wanted: Mark
-    read_only: bool
+    writer: ServerName | None
 
 
-def _quiesced(world: World, cluster: ClusterName, server: ServerName, reason: str, for_s: float | None) -> QuiescedFacts:
-    there = world.server(server)
+def _quiesced(world: World, cluster: ClusterName, reason: str, for_s: float | None) -> QuiescedFacts:
+    masters = [master.name for master in world.topology.masters()]
+    open_now = writers(world.gather([world.server(name).write_facts for name in masters]))
+    writer = open_now[0] if len(open_now) == 1 else None
     return QuiescedFacts(
         standing=mark_of(MarkKind.QUIESCED, cluster, world.marks.all()),
-        noted=mark_of(MarkKind.QUIESCED, cluster, there.noted(world.topology.name)),
+        noted=mark_of(MarkKind.QUIESCED, cluster, world.server(writer).noted(world.topology.name)) if writer else None,
         wanted=mark_by_this_run(world, MarkKind.QUIESCED, cluster, reason, for_s=for_s),
-        read_only=there.write_facts().read_only,
+        writer=writer,
     )
+
+
+def _note(seen: QuiescedFacts, mark: Mark) -> tuple[Effect, ...]:
+    """Where the writes are; the other side has it by replication."""
+    return (WriteNote(server=seen.writer, mark=mark),) if seen.writer is not None else ()
+
+
+def _erase(seen: QuiescedFacts) -> tuple[Effect, ...]:
+    return (EraseNote(server=seen.writer, mark=seen.noted),) if seen.writer is not None and seen.noted is not None else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,30 +104,28 @@ class MarkQuiesced(NoOutputs):
     """Note that a cluster is quiesced, in the store and on the servers: no run begins until it rejoins."""
 
     cluster: ClusterName = param(Kind.CLUSTER, "the cluster that is quiesced")
-    note_on: ServerName = param(Kind.SERVER, "the writer, where a note is written; the other side has it by replication")
     reason: str = param(Kind.TEXT, "why, for people")
     for_s: float = param(Kind.DURATION, "how long it is meant to last; its end reminds, and opens nothing")
 
     def look(self, world: World, /) -> QuiescedFacts:
-        return _quiesced(world, self.cluster, self.note_on, self.reason, self.for_s)
+        return _quiesced(world, self.cluster, self.reason, self.for_s)
 
     def decide(self, seen: QuiescedFacts, /) -> Verdict:
-        if seen.standing is None or seen.noted is None:
+        if seen.standing is None or (seen.noted is None and seen.writer is not None):
             return Act(f"{self.cluster} is not noted as quiesced")
-        return Done(f"{self.cluster} is noted as quiesced, in the store and on {self.note_on}")
+        return Done(f"{self.cluster} is noted as quiesced, in the store and on {seen.writer or 'no server: none takes writes'}")
 
     def effects(self, seen: QuiescedFacts, /) -> tuple[Effect, ...]:
         mark = seen.standing or seen.wanted
         store = (SetMark(mark=mark),) if seen.standing is None else ()
-        note = (WriteNote(server=self.note_on, mark=mark),) if seen.noted is None else ()
-        return (*store, *note)
+        return (*store, *(_note(seen, mark) if seen.noted is None else ()))
 
     def undo(self, before: QuiescedFacts, now: QuiescedFacts | None, /) -> tuple[Effect, ...]:
-        """Nothing is written on a server that is fenced by now."""
-        wrote_note = before.noted is None and (now is None or (now.noted is not None and not now.read_only))
-        marked = before.standing is None and (now is None or now.standing is not None)
-        erase = (EraseNote(server=self.note_on, mark=before.wanted),) if wrote_note else ()
-        return (*erase, *((ClearMark(mark=before.wanted),) if marked else ()))
+        """What this run noted; its note is erased where the writes are by then."""
+        supposed = now or replace(before, standing=before.wanted, noted=before.wanted)
+        erase = _erase(supposed) if before.noted is None else ()
+        clear = (ClearMark(mark=supposed.standing),) if before.standing is None and supposed.standing is not None else ()
+        return (*erase, *clear)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +133,9 @@ class EndQuiesce(NoOutputs):
     """Take away the notes that a cluster is quiesced, in the store and on the servers."""
 
     cluster: ClusterName = param(Kind.CLUSTER, "the cluster that was quiesced")
-    note_on: ServerName = param(Kind.SERVER, "the writer, where the note is erased")
 
     def look(self, world: World, /) -> QuiescedFacts:
-        return _quiesced(world, self.cluster, self.note_on, "", None)
+        return _quiesced(world, self.cluster, "", None)
 
     def decide(self, seen: QuiescedFacts, /) -> Verdict:
         if seen.standing is None and seen.noted is None:
@@ -129,19 +143,19 @@ class EndQuiesce(NoOutputs):
         return Act(f"{self.cluster} is noted as quiesced")
 
     def effects(self, seen: QuiescedFacts, /) -> tuple[Effect, ...]:
-        note = (EraseNote(server=self.note_on, mark=seen.noted),) if seen.noted is not None else ()
-        return (*note, *((ClearMark(mark=seen.standing),) if seen.standing is not None else ()))
+        return (*_erase(seen), *((ClearMark(mark=seen.standing),) if seen.standing is not None else ()))
 
     def undo(self, before: QuiescedFacts, now: QuiescedFacts | None, /) -> tuple[Effect, ...]:
-        unmarked = now is None or now.standing is None
-        erased = now is None or (now.noted is None and not now.read_only)
-        mark = (SetMark(mark=before.standing),) if before.standing is not None and unmarked else ()
-        return (*mark, *((WriteNote(server=self.note_on, mark=before.noted),) if before.noted is not None and erased else ()))
+        supposed = now or replace(before, standing=None, noted=None)
+        mark = (SetMark(mark=before.standing),) if before.standing is not None and supposed.standing is None else ()
+        return (*mark, *(_note(supposed, before.noted) if before.noted is not None and supposed.noted is None else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietFacts:
-    """`proof` is of this moment, `state` was read after it. `channel` is the one into the quiesced cluster."""
+    """`proof` is of this moment, `state` was read after it. `channel` is the one into the quiesced cluster. `written` are transactions of
+    its own after its fence, where positions can't tell them from those that it applies.
+    """
 
     at: datetime
     proof: FenceProof
@@ -153,6 +167,7 @@ class QuietFacts:
     other: WriteFacts
     routes: tuple[RouteFacts, ...]
     mark: Mark | None
+    written: tuple[LoggedTransaction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,22 +180,29 @@ class ClusterIsQuiet:
 
     def look(self, world: World, /) -> QuietFacts:
         quiet, survivor = world.server(self.cluster), world.server(self.survivor)
-        proof = quiet.proof_of_fence()
+        proof, its = quiet.proof_of_fence(), quiet.facts()
         return QuietFacts(
             at=world.marks.now(),
             proof=proof,
             state=quiet.write_facts(),
-            flavor=quiet.facts().flavor,
+            flavor=its.flavor,
             sessions=quiet.sessions(),
             events=quiet.events(),
             channel=next((one for one in quiet.channels() if one.source == self.survivor), None),
             other=survivor.write_facts(),
             routes=tuple(world.gather([world.route(name).facts for name in world.topology.routes])),
             mark=mark_of(MarkKind.QUIESCED, self.cluster, world.marks.all()),
+            written=self._written(quiet, its.server_id),
         )
 
     def decide(self, seen: QuietFacts, /) -> Verdict:
-        return is_quiet(self.cluster, self.fenced, seen.proof, seen.state, seen.routes)
+        return is_quiet(self.cluster, self.fenced, seen.proof, seen.state, seen.routes, written=seen.written)
+
+    def _written(self, quiet: Server, its_id: int) -> tuple[LoggedTransaction, ...]:
+        """A file's end moves with what it applies, too: there the log itself is read."""
+        if not isinstance(self.fenced, FilePosition):
+            return ()
+        return tuple(one for one in quiet.logged_since(self.fenced, _MOST) if one.server_id == its_id)
 
     def outputs(self, seen: QuietFacts, /) -> Mapping[str, object]:
         told = certificate(
@@ -203,8 +225,8 @@ class ClusterIsQuiet:
 SPECS = (
     describe(KeepsLog, "server.keeps_log", Verb.CHECK),
     describe(CanCatchUp, "replication.can_catch_up", Verb.CHECK),
-    describe(MarkQuiesced, "cluster.mark_quiesced", Verb.DO),
-    describe(EndQuiesce, "cluster.end_quiesce", Verb.DO),
+    describe(MarkQuiesced, "cluster.mark_quiesced", Verb.DO, role=Role.NOTES),
+    describe(EndQuiesce, "cluster.end_quiesce", Verb.DO, role=Role.NOTES),
     describe(
         ClusterIsQuiet,
         "cluster.is_quiet",

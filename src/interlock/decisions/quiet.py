@@ -8,9 +8,9 @@ from datetime import datetime
 
 from interlock.decisions.leases import utc
 from interlock.decisions.writes import has_stayed_fenced
-from interlock.model.facts import ChannelFacts, EventFacts, FenceProof, RouteFacts, ServerFacts, SessionFacts, WriteFacts
+from interlock.model.facts import ChannelFacts, EventFacts, FenceProof, LoggedTransaction, RouteFacts, ServerFacts, SessionFacts, WriteFacts
 from interlock.model.marks import Mark
-from interlock.model.position import Position
+from interlock.model.position import FilePosition, Position
 from interlock.model.topology import ClusterName, ServerName
 from interlock.model.verdict import Done, Refuse, Verdict
 
@@ -39,13 +39,26 @@ def _keep_longer(facts: ServerFacts, for_s: float) -> str:
     return f"SET GLOBAL expire_logs_days={-(-for_s // (24 * _HOUR_S)):.0f}"
 
 
-def is_quiet(cluster: ClusterName, fenced: Position, now: FenceProof, state: WriteFacts, routes: Sequence[RouteFacts]) -> Verdict:
-    """`fenced` is where it was at its fence, `now` a proof of this moment."""
-    match has_stayed_fenced(replace(now, position=fenced), now):
-        case Refuse() as written:
-            return written
-        case _:
-            pass
+def is_quiet(
+    cluster: ClusterName,
+    fenced: Position,
+    now: FenceProof,
+    state: WriteFacts,
+    routes: Sequence[RouteFacts],
+    *,
+    written: Sequence[LoggedTransaction] = (),
+) -> Verdict:
+    """`fenced` is where it was at its fence, `now` a proof of this moment; `written` what its log has of its own since, where positions are
+    files: they move with what it applies, too.
+    """
+    since = has_stayed_fenced(replace(now, position=fenced), now)
+    if isinstance(since, Refuse) and not isinstance(fenced, FilePosition):
+        return since
+    if written:
+        return Refuse(
+            f"{cluster} wrote {len(written)} transactions after its fence, the first at {written[0].file}:{written[0].offset}",
+            f"find it on {cluster}: an event with a privileged definer, or a session of an account with READ ONLY ADMIN or ALL",
+        )
     if state.event_scheduler == "ON":
         return Refuse(f"the event scheduler of {cluster} runs", f"SET GLOBAL event_scheduler=OFF on {cluster}")
     still = [route.route for route in routes if cluster in route.leads_to]

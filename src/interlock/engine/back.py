@@ -16,7 +16,7 @@ from interlock.engine.execution import Execution
 from interlock.engine.forward import steps_of
 from interlock.engine.journal import Intent, RecordKind
 from interlock.engine.steps import BoundStep, bind
-from interlock.errors import DriverError, LeaseLost, NotPermitted, StepFailed
+from interlock.errors import DriverError, LeaseLost, NotPermitted, StepFailed, StoreFailed
 from interlock.model.codec import from_plain
 from interlock.model.effects import CloseSegment, Effect, Fence, is_repeatable
 from interlock.model.topology import ServerName
@@ -45,7 +45,7 @@ def go_back(execution: Execution) -> None:
     if execution.taken_over:
         _look_again_at_fences(execution)
     for intent in reversed(list(execution.intents.values())):
-        if intent.undone or _follows(bounds[intent.step]):
+        if intent.undone or _goes_last(bounds[intent.step]):
             continue
         if intent.begun or execution.taken_over:
             _undo(execution, intent, bounds[intent.step], deadline)
@@ -59,8 +59,9 @@ def _note_that_it_never_began(execution: Execution, intent: Intent) -> None:
     execution.journal.write(RecordKind.UNDONE, step=intent.step, detail="it never began", ms=0.0)
 
 
-def put_followers_back(execution: Execution) -> list[UndoFailed]:
-    """What follows the pair goes back last: only once the old writer takes writes again is it sure to hold all that a replica holds.
+def put_the_rest_back(execution: Execution) -> list[UndoFailed]:
+    """What follows the pair goes back last: only once the old writer takes writes again is it sure to hold all that a replica holds. So do
+    notes: a store that fails must not keep the writer closed, and a note on a server is erased where the writes are.
 
     What can't be put back stays where it is, and is told; the pair itself is as it was.
     """
@@ -68,7 +69,7 @@ def put_followers_back(execution: Execution) -> list[UndoFailed]:
     bounds = bound_intents(execution)
     failed: list[UndoFailed] = []
     for intent in reversed(list(execution.intents.values())):
-        if intent.undone or not (intent.begun or execution.taken_over) or not _follows(bounds[intent.step]):
+        if intent.undone or not (intent.begun or execution.taken_over) or not _goes_last(bounds[intent.step]):
             continue
         try:
             _undo(execution, intent, bounds[intent.step], deadline)
@@ -77,8 +78,8 @@ def put_followers_back(execution: Execution) -> list[UndoFailed]:
     return failed
 
 
-def _follows(bound: BoundStep) -> bool:
-    return bound.step.spec.role is Role.FOLLOWS
+def _goes_last(bound: BoundStep) -> bool:
+    return bound.step.spec.role in {Role.FOLLOWS, Role.NOTES}
 
 
 def _look_again_at_fences(execution: Execution) -> None:
@@ -143,7 +144,7 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
             done_once = not all(is_repeatable(effect) for effect in effects) or bound.step.undo is not None
         except LeaseLost:
             raise
-        except (DriverError, StepFailed) as error:
+        except (DriverError, StepFailed, StoreFailed) as error:
             _again_or_fail(execution, intent, bound, error, script=script, deadline=deadline, began_s=began_s, pause_s=pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
     intent.undone = True
@@ -163,7 +164,7 @@ def _again_or_fail(
     execution: Execution,
     intent: Intent,
     bound: BoundStep,
-    error: DriverError | StepFailed,
+    error: DriverError | StepFailed | StoreFailed,
     *,
     script: tuple[str, ...],
     deadline: Deadline,

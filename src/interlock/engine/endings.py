@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from interlock.clock import Deadline
 from interlock.engine.apply import carry_out, no_second_writer, open_masters
-from interlock.engine.back import UndoFailed, go_back, halt, intents_of_writes, put_followers_back, touched_segments, what_is_left
+from interlock.engine.back import UndoFailed, go_back, halt, intents_of_writes, put_the_rest_back, touched_segments, what_is_left
 from interlock.engine.events import RunEnded
 from interlock.engine.execution import Execution, StopRequested
 from interlock.engine.journal import Entry, RecordKind
@@ -129,7 +129,7 @@ def _way_back(execution: Execution, problems: list[ProblemReport]) -> None:
     try:
         go_back(execution)
         problems += close_all_but_the_writer(execution)
-        problems += [_problem(failed) for failed in put_followers_back(execution)]
+        problems += [_problem(failed) for failed in put_the_rest_back(execution)]
     except (UndoFailed, StepFailed, DriverError) as failed:
         problems.append(_problem(failed))
         _halt(execution, problems)

@@ -33,6 +33,7 @@ class Role(StrEnum):
     HANDS_OVER = "hands_over"  # its `to` owns its `segment`, by both servers' own word
     OPENS_SEGMENT = "opens_segment"  # on its `server` its `segment` takes writes afterwards
     FOLLOWS = "follows"  # moves servers that are behind the pair: they are put back last, and never fail the way back
+    NOTES = "notes"  # notes something for later commands: so is that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from interlock.simulated.own import Own
 from interlock.simulated.pair import SimulatedPair
 from interlock.simulated.schedules import Rival, Schedule
 from interlock.simulated.store import MemoryStore
-from interlock.simulated.variants import expected_end
+from interlock.simulated.variants import BEARS, expected_end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Judge:
     def judge_first(self, end: str) -> None:
         """How the first process must have ended, where nothing or everything stood against it."""
         schedule, note = self.schedule, self.watch.note
-        must_be_healthy = self.own is None or _opens(self.playbook)
+        must_be_healthy = (self.own is None or _opens(self.playbook)) and schedule.sickness not in BEARS.get(self.playbook.name, ())
         undisturbed = not any(schedule.kills) and schedule.rival is None and schedule.store is None
         if must_be_healthy and schedule.sickness is not None and undisturbed:
             if not end.startswith(("refused", "Refused", "killed")) or self.pair.sent:

@@ -98,7 +98,7 @@ def simulated_pair(clock: SimulatedClock | None = None, *, clients: int = 2, fla
     clock = clock or SimulatedClock()
     network = Network(now_s=clock.monotonic_s)
     east = Database(name=ServerName("east"), server_id=1, clock=clock, network=network, flavor=flavor, read_only=False)
-    west = Database(name=ServerName("west"), server_id=2, clock=clock, network=network, flavor=flavor)
+    west = Database(name=ServerName("west"), server_id=2, clock=clock, network=network, flavor=flavor, notes=east.notes)
     pair = SimulatedPair(
         clock=clock,
         topology=_topology(),

@@ -29,7 +29,7 @@ from interlock.simulated.process import ProcessKilled, SimulatedProcess
 from interlock.simulated.schedules import FaultKind, Recovery, Rival, Schedule
 from interlock.simulated.store import MemoryStore
 from interlock.simulated.store_faults import ProcessStore
-from interlock.simulated.variants import known, parsed, playbooks
+from interlock.simulated.variants import GIVEN, known, parsed, playbooks
 from interlock.simulated.world import SimulatedWorld
 
 ATTEMPT_BOUND_S = 200.0
@@ -248,7 +248,7 @@ class Night:
     # -- wiring
 
     def _inputs(self) -> Mapping[str, str]:
-        return {} if self._own is None else self._own.inputs
+        return GIVEN.get(self.playbook.name, {}) if self._own is None else self._own.inputs
 
     def _engine(self, name: str, kill_at: int | None, store: MemoryStore) -> Engine:
         process = self._processes[name] = SimulatedProcess(name, kill_at, self._moved)

@@ -134,7 +134,7 @@ class SimulatedServer:
         return tuple(filter(None, (self._read().settings.get("missing_privilege"),)))
 
     def noted(self, topology: str, /) -> tuple[Mark, ...]:
-        """Not replicated here: each database has its own."""
+        """Those of the pair: here a note is on both sides at once."""
         return tuple(mark for mark in self._read().notes.values() if mark.topology == topology)
 
     def logged_since(self, position: Position, /, limit: int) -> tuple[LoggedTransaction, ...]:

@@ -10,6 +10,7 @@ from interlock.playbook.catalogue import Catalogue
 from interlock.playbook.find import shipped
 from interlock.playbook.load import load_playbook, parse_playbook
 from interlock.playbook.tree import Playbook
+from interlock.simulated.schedules import Sickness
 
 _BONES = """\
 playbook: {name}
@@ -98,11 +99,18 @@ def parsed(text: str) -> Playbook:
     return parse_playbook(text, file="simulated", catalogue=known())
 
 
+GIVEN: Mapping[str, Mapping[str, str]] = {"quiesce": {"onto": "west", "for": "4h", "reason": "its disk"}}
+"""What a night tells a shipped playbook that must be told something."""
+
+BEARS: Mapping[str, frozenset[Sickness]] = {"quiesce": frozenset({Sickness.WRITERS_APPLIER})}
+"""What needs no refusal: a quiesced cluster applies nothing anyway."""
+
+
 @cache
 def playbooks() -> Mapping[str, Playbook]:
-    """By their names; the shipped ones first, of those that a night can begin on a healthy pair without being told anything."""
+    """By their names; the shipped ones first, of those that a night can begin on a healthy pair."""
     ship = {name: load_playbook(path, known()) for name, path, _ in shipped()}
-    ship = {name: playbook for name, playbook in ship.items() if not any(its.required for its in playbook.inputs.values())}
+    ship = {name: playbook for name, playbook in ship.items() if name in GIVEN or not any(its.required for its in playbook.inputs.values())}
     return {**ship, **{name: parsed(text) for name, text in TEXTS.items()}}
 
 

@@ -153,8 +153,8 @@ HTTP = {"url": "http://flag/set", "undo_url": "http://flag/unset", "show": "http
 LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] = {
     "fence": ("server.fence", {"server": EAST}, nothing),
     "mark as failed": ("cluster.mark_failed", {"cluster": EAST}, nothing),
-    "mark as quiesced": ("cluster.mark_quiesced", {"cluster": WEST, "note_on": EAST, "reason": "a disk", "for": 60.0}, nothing),
-    "end of the quiesce": ("cluster.end_quiesce", {"cluster": WEST, "note_on": EAST}, quiesced),
+    "mark as quiesced": ("cluster.mark_quiesced", {"cluster": WEST, "reason": "a disk", "for": 60.0}, nothing),
+    "end of the quiesce": ("cluster.end_quiesce", {"cluster": WEST}, quiesced),
     "mark as rejoined": ("cluster.mark_rejoined", {"cluster": EAST}, failed),
     "fence, events on": ("server.fence", {"server": EAST}, events_on),
     "open": ("server.open", {"server": WEST}, nothing),
