@@ -9,6 +9,7 @@ from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
 from interlock.decisions.mixed import can_replicate
 from interlock.decisions.replication import keys_cannot_collide
+from interlock.decisions.segments import has_segments
 from interlock.decisions.writes import is_only_writer, writers
 from interlock.documents.fields import Kind
 from interlock.model.facts import ServerFacts, WriteFacts
@@ -20,7 +21,10 @@ from interlock.ports import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenWrites:
+    """`segments` are there where both masters take writes, each of its own."""
+
     masters: tuple[WriteFacts, ...]
+    segments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,8 @@ class SeenServers:
 
 
 def _writes(world: World) -> SeenWrites:
-    return SeenWrites(masters=tuple(world.gather([world.server(m.name).write_facts for m in world.topology.masters()])))
+    facts = world.gather([world.server(m.name).write_facts for m in world.topology.masters()])
+    return SeenWrites(masters=tuple(facts), segments=tuple(world.topology.segments))
 
 
 def _masters(world: World) -> SeenServers:
@@ -46,7 +51,7 @@ class OneWriter(NoOutputs):
         return _writes(world)
 
     def decide(self, seen: SeenWrites, /) -> Verdict:
-        return is_only_writer(self.server, seen.masters)
+        return has_segments(seen.segments) or is_only_writer(self.server, seen.masters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +63,7 @@ class TellWriter:
 
     def decide(self, seen: SeenWrites, /) -> Verdict:
         open_now = writers(seen.masters)
-        return is_only_writer(open_now[0] if open_now else seen.masters[0].server, seen.masters)
+        return has_segments(seen.segments) or is_only_writer(open_now[0] if open_now else seen.masters[0].server, seen.masters)
 
     def outputs(self, seen: SeenWrites, /) -> Mapping[str, object]:
         return {"writer": next(iter(writers(seen.masters)), "")}

@@ -86,6 +86,7 @@ def parser(only: str | None = None) -> Parser:
     _add_runs(commands)
     _add_losses(commands)
     _add_playbooks(commands)
+    _add_segments(commands)
     _add_watch(commands)
     _add_fleet(commands)
     _add_sandbox(commands)
@@ -264,6 +265,18 @@ def _add_watch(commands: Any) -> None:
     watch.add_argument("--after", default="5s", metavar="TIME", help="so long must the writer be dead at every look (default: 5s)")
     watch.add_argument("--block", default="1h", metavar="TIME", help="no second act of any watch on the pair within it (default: 1h)")
     watch.add_argument("--metrics", metavar="ADDRESS:PORT", help="answer Prometheus there, such as 127.0.0.1:9478 (default: nobody)")
+
+
+def _add_segments(commands: Any) -> None:
+    segment = _command(commands, "segment", "", "list and move the segments of a pair of which both sides take writes")
+    inner = segment.add_subparsers(metavar="COMMAND", title="commands", required=True, dest="inner_name")
+    _command(inner, "list", "segments:list_", "say who owns each segment, in which epoch, and who can write it where")
+    move = _command(inner, "move", "segments:move", "let the other cluster own a segment, with nothing lost (= run move-segment)")
+    move.add_argument("--to", required=True, metavar="CLUSTER", help="the cluster that owns it from then on")
+    back = _command(inner, "return", "segments:return_", "move a segment back to the owner that the topology names")
+    for each in (move, back):
+        each.add_argument("segment", metavar="NAME", help="a segment of the topology")
+        _add_inputs(each)
 
 
 def _add_fleet(commands: Any) -> None:

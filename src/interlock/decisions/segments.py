@@ -60,9 +60,11 @@ def owner_of(spec: SegmentSpec, seen: Sequence[SegmentFacts]) -> ClusterName:
     return max(notes, key=lambda note: note.epoch).owner if notes else spec.owner
 
 
-def who_writes(seen: Sequence[SegmentFacts]) -> tuple[ServerName, ...]:
-    """The servers on which some account of the segment can write it."""
-    return tuple(each.server for each in seen if not each.is_closed)
+def has_segments(segments: Sequence[str]) -> Refuse | None:
+    """Why a pair has no one writer: each side owns some segments. None if there is none."""
+    if not segments:
+        return None
+    return Refuse(f"both masters take writes, each of its own segments: {', '.join(segments)}", "see `interlock segment list`")
 
 
 def is_closed(spec: SegmentSpec, seen: SegmentFacts) -> Verdict:

@@ -12,6 +12,7 @@ from interlock.dataclass import dataclass
 from interlock.decisions.following import channel_of, is_broken
 from interlock.decisions.liveness import remedy
 from interlock.decisions.marks import end_of, failed_since, told
+from interlock.engine.segment_status import SegmentStatus, segments_now
 from interlock.errors import DriverError
 from interlock.model.facts import ChannelFacts, ReplicaFacts, RouteFacts, ServerFacts, SessionFacts, WriteFacts
 from interlock.model.liveness import LivenessFacts
@@ -95,6 +96,7 @@ class StatusReport:
     unfinished_runs: tuple[str, ...]
     problems: tuple[Mapping[str, str], ...] = ()
     replicas: tuple[ReplicaStatus, ...] = ()
+    segments: tuple[SegmentStatus, ...] = ()
     marks: tuple[Mark, ...] = ()
 
 
@@ -129,7 +131,9 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
     problems += [_verdict(seen.liveness, masters, topology, failed) for seen in looked.values() if seen.liveness is not None]
     open_now = [name for name, seen in looked.items() if seen.writes is not None and not seen.writes.read_only]
     unfinished = world.unfinished_runs()
-    if len(open_now) > 1:
+    segments = segments_now(world)
+    problems += [problem for segment in segments for problem in segment.problems]
+    if len(open_now) > 1 and not segments:
         problems.append({"what": f"{' and '.join(open_now)} take writes at the same time", "hint": "fence the one that should not"})
     if not open_now:
         problems.append({"what": "no master is seen to take writes", "hint": _why_no_writer(looked, unfinished)})
@@ -139,7 +143,7 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
     problems += _channel_problems(masters, looked, channels)
     problems += [{"what": f"replica {each.replica}: {each.error}", "hint": ""} for each in replicas if each.error]
     problems += [{"what": f"route {route.route}: {route.error}", "hint": ""} for route in routes if route.error]
-    writer = str(topology.server(open_now[0]).cluster) if len(open_now) == 1 else None
+    writer = str(topology.server(open_now[0]).cluster) if len(open_now) == 1 and not segments else None
     problems += [
         {"what": f"route {route.route} leads to {' and '.join(route.leads_to) or 'nowhere'}, the writer is {writer}", "hint": ""}
         for route in routes
@@ -154,6 +158,7 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
         unfinished_runs=unfinished,
         problems=tuple(problems),
         replicas=tuple(replicas),
+        segments=segments,
         marks=marks,
     )
 
@@ -162,6 +167,8 @@ def _verdict(facts: LivenessFacts, masters: Sequence[ServerName], topology: Topo
     """What everybody who looks at it makes of a master that does not answer. The writes of one of `failed` were taken over already."""
     if facts.cluster in failed:
         return {"what": facts.why, "hint": f"start it, fenced, then `interlock rejoin {facts.cluster}`"}
+    if topology.segments:
+        return {"what": facts.why, "hint": "what it owns can't be written before it is back: `interlock segment list`"}
     other = next(cluster for cluster in (topology.server(name).cluster for name in masters) if cluster != facts.cluster)
     return {
         "what": facts.why,

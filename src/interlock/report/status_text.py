@@ -5,6 +5,7 @@ from __future__ import annotations
 from interlock.engine.status import ChannelStatus, ClusterStatus, RouteStatus, StatusReport
 from interlock.report.durations import span
 from interlock.report.problems_text import problem_lines
+from interlock.report.segments_text import segments_table
 from interlock.report.tables import Column, printable, table
 
 _UNKNOWN = "unknown"
@@ -13,12 +14,15 @@ _UNKNOWN = "unknown"
 def status_text(report: StatusReport, width: int) -> str:
     """A table each of the clusters, the channels and the routes; then what is wrong."""
     writer = f"{report.writer} takes the writes" if report.writer else "no single writer"
+    if report.segments:
+        writer = "each side takes the writes of its own segments"
     parts = [
         f"{printable(report.topology)}: {printable(writer)}",
         _clusters(report, width),
         _channels(report, width),
         _replicas(report, width),
         _routes(report, width),
+        segments_table(report.segments, width),
     ]
     if report.problems:
         problems = [(each["what"], each.get("hint", "")) for each in report.problems]
@@ -40,7 +44,7 @@ def _clusters(report: StatusReport, width: int) -> str:
     rows = [
         [
             name,
-            _role(name, cluster, report.writer),
+            _owned(name, report) if report.segments else _role(name, cluster, report.writer),
             f"{cluster.flavor or _UNKNOWN} {cluster.version or ''}".strip() if cluster.reachable else _silent(cluster),
             _writes(cluster),
             cluster.position or _UNKNOWN,
@@ -60,6 +64,10 @@ def _role(name: str, cluster: ClusterStatus, writer: str | None) -> str:
     if not cluster.reachable or writer is None:
         return _UNKNOWN
     return "writer" if name == writer else "standby"
+
+
+def _owned(name: str, report: StatusReport) -> str:
+    return ", ".join(f"owns {each.segment}" for each in report.segments if each.owner == name) or "owns no segment"
 
 
 def _writes(cluster: ClusterStatus) -> str:

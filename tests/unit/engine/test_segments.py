@@ -95,7 +95,7 @@ def refuse(name: str, spoil: Callable[[Shop], object], message: str, **given: st
 @pytest.mark.parametrize(
     ("spoil", "message", "given"),
     [
-        refuse("owned there already", lambda shop: None, "owned by east already", to="east"),
+        refuse("owned there already", Shop.shape, "owned by east already", to="east"),
         refuse("open on both", lambda shop: setattr(shop.pair.west.segments["eu"], "accounts", OPEN_IN_THE_WEST), "open on west, too"),
         refuse(
             "others write it", lambda shop: setattr(shop.pair.east.segments["eu"], "writers", ("root@%",)), "others can write segment eu"
@@ -216,14 +216,15 @@ def test_a_segment_that_is_open_on_both_is_closed_where_it_has_no_owner_and_stay
     assert shop.move().outcome == "succeeded"
 
 
+WAIT = '- do: replication.wait\n    with: {server: "${'
+FENCE = "  - id: closed\n    "
 UNSAFE = [
-    pytest.param("  - id: closed\n    do: segment.fence", "  - id: closed\n    when: ${hold}\n    do: segment.fence", "without closing it", id="no fence"),
-    pytest.param("${closed.position}", "${ready.owner}", "position is ${ready.owner}", id="another position"),
+    pytest.param(FENCE, f"{FENCE}when: ${{hold}}\n    ", "without closing it", id="no fence"),
     pytest.param("- do: segment.hand_over", "- do: segment.hand_over\n    when: ${hold}", "without handing it over", id="no owner"),
-    pytest.param(
-        "- do: replication.wait\n    with: {server: \"${to}\"", "- do: replication.wait\n    with: {server: \"${from}\"", "without a catch-up", id="no catch-up"
-    ),
-]  # fmt: skip
+    pytest.param(f"{WAIT}to", f"{WAIT}from", "without a catch-up", id="another server catches up"),
+    pytest.param('"${closed.position}"', "0-1-1", "without a catch-up", id="with another position"),
+    pytest.param('server: "${to}", accounts', 'server: "${from}", accounts', "without closing it", id="opened where it was closed"),
+]
 
 
 @pytest.mark.parametrize(("old", "new", "message"), UNSAFE)

@@ -1,0 +1,102 @@
+"""The segments of an active/active pair as they are now: who owns each, by both servers' word, and who can write it where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from interlock.dataclass import dataclass
+from interlock.decisions.segments import owner_of
+from interlock.errors import DriverError
+from interlock.model.segments import SegmentFacts
+from interlock.model.topology import ClusterName, SegmentSpec, ServerName
+from interlock.ports import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentOn:
+    """A segment at one cluster's master. None: not known. `owner` and `epoch` are its own word, `open_by` what lets clients write."""
+
+    open: bool | None
+    sessions: int | None = None
+    owner: str | None = None
+    epoch: int | None = None
+    open_by: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentStatus:
+    """`home` is the topology's owner. `problems` are sentences with a hint."""
+
+    segment: str
+    owner: str
+    epoch: int
+    home: str
+    route: str | None
+    clusters: Mapping[str, SegmentOn]
+    problems: tuple[Mapping[str, str], ...] = ()
+
+
+def segments_now(world: World) -> tuple[SegmentStatus, ...]:
+    """Each on every master, at the same time. A server that does not answer hides nothing of the other one."""
+    clusters = {cluster.name: cluster.master.name for cluster in world.topology.clusters.values()}
+    wanted = [(spec, server) for spec in world.topology.segments.values() for server in clusters.values()]
+    seen = dict(zip(((spec.name, server) for spec, server in wanted), world.gather([_look(world, *each) for each in wanted]), strict=True))
+    return tuple(
+        _status(spec, {cluster: seen[spec.name, server] for cluster, server in clusters.items()})
+        for spec in world.topology.segments.values()
+    )
+
+
+def _look(world: World, spec: SegmentSpec, server: ServerName) -> Callable[[], SegmentFacts | DriverError]:
+    def look() -> SegmentFacts | DriverError:
+        try:
+            return world.server(server).segments.facts(spec)
+        except DriverError as error:
+            return error
+
+    return look
+
+
+def _status(spec: SegmentSpec, seen: Mapping[ClusterName, SegmentFacts | DriverError]) -> SegmentStatus:
+    facts = {cluster: each for cluster, each in seen.items() if isinstance(each, SegmentFacts)}
+    owner = owner_of(spec, tuple(facts.values()))
+    return SegmentStatus(
+        segment=spec.name,
+        owner=owner,
+        epoch=max((each.epoch for each in facts.values()), default=0),
+        home=spec.owner,
+        route=spec.route,
+        clusters={str(cluster): _on(each) for cluster, each in seen.items()},
+        problems=tuple({"what": what, "hint": hint} for what, hint in _problems(spec, owner, facts)),
+    )
+
+
+def _on(seen: SegmentFacts | DriverError) -> SegmentOn:
+    if isinstance(seen, DriverError):
+        return SegmentOn(open=None, error=seen.message)
+    return SegmentOn(
+        open=not seen.is_closed,
+        sessions=len(seen.sessions),
+        owner=seen.note.owner if seen.note is not None else None,
+        epoch=seen.epoch,
+        open_by=seen.open_by,
+    )
+
+
+def _problems(spec: SegmentSpec, owner: ClusterName, facts: Mapping[ClusterName, SegmentFacts]) -> Iterator[tuple[str, str]]:
+    adopt = f"`interlock run adopt-segment -i segment={spec.name} -i owner={owner}`"
+    for cluster, seen in facts.items():
+        for missing in seen.missing:
+            yield f"{seen.server} has no {missing} of segment {spec.name}", "make it there, with the same name"
+        if cluster != owner and not seen.is_closed:
+            yield f"segment {spec.name} of {owner} can be written on {seen.server}, too: {seen.open_by}", adopt
+        if cluster == owner and seen.is_closed and not seen.missing:
+            yield (
+                f"segment {spec.name} is closed on {seen.server}, which owns it: nobody can write it",
+                "see `interlock runs` for a run to resume",
+            )
+    if len({seen.note for seen in facts.values()}) > 1:
+        yield f"the servers do not agree on who owns segment {spec.name}", adopt
+    elif any(seen.note is None for seen in facts.values()):
+        yield f"no server has noted who owns segment {spec.name}: {owner} does by the topology", adopt
