@@ -23,7 +23,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 from interlock.dataclass import dataclass
@@ -90,9 +90,12 @@ class PairBusy(InterlockError):
 
 
 class StepFailed(InterlockError):
-    """A step failed; the engine decides what follows. `on_failure` is the step's own word on that, if it has one."""
+    """A step failed; the engine decides what follows. `on_failure` is the step's own word on that, if it has one; `outputs` what it saw,
+    if its action tells that of a failure too.
+    """
 
     on_failure: str | None = None
+    outputs: Mapping[str, object] | None = None
 
 
 class Halted(InterlockError):

@@ -64,6 +64,7 @@ def describe(
     outputs: Mapping[str, Kind] | None = None,
     role: Role = Role.NONE,
     bounds_on_server: str | None = None,
+    tells_failures: bool = False,
 ) -> ActionSpec:
     """The catalogue's entry of an action class; its summary is the first line of the class's docstring."""
     keys: dict[str, str] = {}
@@ -89,6 +90,7 @@ def describe(
         outputs=outputs or {},
         role=role,
         bounds_on_server=bounds_on_server,
+        tells_failures=tells_failures,
     )
 
 

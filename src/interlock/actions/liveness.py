@@ -58,4 +58,4 @@ class IsDead:
         return {"verdict": seen.master.state.value, "seen": seen.master.seen}
 
 
-SPECS = (describe(IsDead, "cluster.is_dead", Verb.CHECK, outputs={"verdict": Kind.TEXT, "seen": Kind.ANY}),)
+SPECS = (describe(IsDead, "cluster.is_dead", Verb.CHECK, outputs={"verdict": Kind.TEXT, "seen": Kind.ANY}, tells_failures=True),)

@@ -15,7 +15,7 @@ Kinds of records (stored words, never renamed), and what stands in each:
     unsure      step, message: a route's or an outside effect whose answer did not come; it may still land
     done        step, action, why, warnings, outputs, ms
     skipped     step, action, why
-    failed      step, action, message, hint, ms
+    failed      step, action, message, hint, ms; outputs, of an action that tells them of a failure too
     proved      server, position, canary: a master was proved fenced; with segment, that segment was proved closed there
     proved_outside  server, agent, detail: a way of fencing says that no client can write to it
     accepted    server, sentence: a person answers for what could not be proved

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from interlock.clock import Clock
 from interlock.dataclass import dataclass
+from interlock.decisions.marks import failed_mark, failed_since
 from interlock.decisions.writes import writers
 from interlock.engine.endings import GoBack, drive
 from interlock.engine.events import Asker, Observer, RunBegan
@@ -21,7 +22,7 @@ from interlock.engine.journal import Journal, Progress, RecordKind, read_progres
 from interlock.engine.report import ProblemReport, RunReport, report_of
 from interlock.engine.segments import SegmentInterlock
 from interlock.engine.states import EXIT_CODES, FINAL, Event, Lifecycle, State
-from interlock.errors import DriverError, Refused, StepFailed, StoreFailed, UsageError
+from interlock.errors import DriverError, InterlockError, Refused, StepFailed, StoreFailed, UsageError
 from interlock.model.facts import WriteFacts
 from interlock.model.topology import ClusterName, ServerName
 from interlock.playbook.against import check_against
@@ -252,7 +253,10 @@ class Engine:
                 hint=f"`interlock resume {unfinished[0]}` or `interlock rollback {unfinished[0]}`",
             )
         tolerant = needs_no_answer(execution.playbook)
-        execution.guard.take_locks(again=False, tolerant=tolerant)
+        try:
+            execution.guard.take_locks(again=False, tolerant=tolerant)
+        except DriverError as error:
+            raise self._or_failed_before(error) from error
         silent = execution.guard.silent() if tolerant else set[ServerName]()
         roles = pair_roles(self.world, silent)
         inputs = resolve_inputs(execution.playbook, given, topology, writer=roles.writer, standby=roles.standby, unseen=roles.unseen)
@@ -260,6 +264,17 @@ class Engine:
         execution.journal.write(RecordKind.RESOLVED, inputs=inputs, facts=facts)
         self._scope(execution, inputs, facts, {})
         go_forward(execution)
+
+    def _or_failed_before(self, error: DriverError) -> InterlockError:
+        """Of a server that a failover took the writes from, it is its rejoin that is wanting, whatever was to be done with it."""
+        cluster = self.world.topology.server(error.server).cluster if error.server else None
+        mark = failed_mark(cluster, self.world.marks.all()) if cluster else None
+        if mark is None:
+            return error
+        return Refused(
+            f"{cluster} {failed_since(mark)}, and has not rejoined; {error.message}",
+            hint=f"start its server, fenced, then `interlock rejoin {cluster}`",
+        )
 
     def _scope(
         self, execution: Execution, inputs: Mapping[str, object], facts: Mapping[str, object], outputs: Mapping[str, Mapping[str, object]]

@@ -141,8 +141,9 @@ def run_step(execution: Execution, bound: BoundStep) -> None:
                 execution.clock.sleep(bound.step.retry.pause_s if bound.step.retry else 0.0)
                 continue
             ms = (execution.clock.monotonic_s() - began_s) * 1000
+            told = {"outputs": failed.outputs} if failed.outputs is not None else {}
             execution.journal.write(
-                RecordKind.FAILED, step=bound.key, action=bound.step.spec.name, message=failed.message, hint=failed.hint, ms=ms
+                RecordKind.FAILED, step=bound.key, action=bound.step.spec.name, message=failed.message, hint=failed.hint, ms=ms, **told
             )
             _tell_end(execution, bound, "failed", failed.message, ms=ms, hint=failed.hint)
             failed.step = bound.key
@@ -197,13 +198,13 @@ def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
             case Done() as done:
                 return done, seen
             case Refuse(why, hint):
-                raise StepFailed(why, hint=hint, step=bound.key)
+                raise _not_passed(bound, seen, why, hint)
             case Wait(why, until, otherwise, hint):
                 if deadline.is_over():
                     if otherwise is not None:
                         return _with_why(otherwise, why_not), seen
                     hint = hint or "raise its time, or find what holds it up"
-                    raise StepFailed(f"{why} after {bound.limit_s:g}s", hint=hint, step=bound.key)
+                    raise _not_passed(bound, seen, f"{why} after {bound.limit_s:g}s", hint)
                 execution.observe(StepWaits(step=bound.key, why=why, left_s=deadline.left_s()))
                 execution.guard.renew()
                 if until is None:
@@ -228,6 +229,13 @@ def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
                 acted = True
                 if once:
                     return Done(why), seen
+
+
+def _not_passed(bound: BoundStep, seen: Any, why: str, hint: str) -> StepFailed:
+    failed = StepFailed(why, hint=hint, step=bound.key)
+    if bound.step.spec.tells_failures:
+        failed.outputs = bound.action.outputs(seen)
+    return failed
 
 
 def _with_why(otherwise: Done, why_not: str) -> Done:

@@ -40,7 +40,8 @@ class Role(StrEnum):
 class ActionSpec:
     """`params` are the keys under `with:`; `outputs` what `${id.name}` may reach; `build` takes every param by its name, checked.
 
-    `bounds_on_server` names the param with the server's own bound: a step's `timeout` must be greater than it.
+    `bounds_on_server` names the param with the server's own bound: a step's `timeout` must be greater than it. `tells_failures`: the
+    outputs are kept in the journal of a step that failed, too.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ActionSpec:
     outputs: Mapping[str, Kind] = field(default_factory=dict)
     role: Role = Role.NONE
     bounds_on_server: str | None = None
+    tells_failures: bool = False
 
 
 Catalogue = Mapping[tuple[Verb, str], ActionSpec]
