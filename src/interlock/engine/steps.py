@@ -141,7 +141,7 @@ def run_step(execution: Execution, bound: BoundStep) -> None:
                 execution.clock.sleep(bound.step.retry.pause_s if bound.step.retry else 0.0)
                 continue
             ms = (execution.clock.monotonic_s() - began_s) * 1000
-            told = {"outputs": failed.outputs} if failed.outputs is not None else {}
+            told: dict[str, Any] = {"outputs": failed.outputs} if failed.outputs is not None else {}
             execution.journal.write(
                 RecordKind.FAILED, step=bound.key, action=bound.step.spec.name, message=failed.message, hint=failed.hint, ms=ms, **told
             )
