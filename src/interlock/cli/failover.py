@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, note, wired
 from interlock.cli.runs import answer_of, carry_out, given_to, playbook_of
-from interlock.engine.emergency import PLANNED, SHORT_BUDGET, answers, falls_through, writer_of_other_side
+from interlock.engine.emergency import PLANNED, SHORT_BUDGET, Knock, falls_through, knock, writer_of_other_side
 from interlock.model.codec import to_plain
 
 if TYPE_CHECKING:
@@ -20,11 +20,12 @@ def failover(context: Context) -> Answer:
     if context.options.accept is not None:
         given["accept"] = context.options.accept
     with wired(context) as wiring:
-        first = _planned(context, wiring, given)
+        knocked = _knock(wiring, given)
+        first = _planned(context, wiring, knocked.cluster, given["to"]) if knocked is not None and knocked.answers else None
         if first is not None and not falls_through(first.outcome):
             return answer_of(context, first)
         playbook = playbook_of("failover", wiring)
-        report = carry_out(context, wiring, lambda engine: engine.start(playbook, given))
+        report = carry_out(context, wiring, lambda engine: engine.start(playbook, given, knock=knocked))
         answer = answer_of(context, report)
         if first is None:
             return answer
@@ -32,14 +33,17 @@ def failover(context: Context) -> Answer:
         return Answer(plain={**_mapping(answer.plain), "tried_first": tried}, text=answer.text, exit_code=answer.exit_code)
 
 
-def _planned(context: Context, wiring: Wiring, given: dict[str, str]) -> RunReport | None:
-    """The planned switchover with a short budget; None if nobody answers there whom it could ask."""
+def _knock(wiring: Wiring, given: dict[str, str]) -> Knock | None:
+    """None if it is not clear at whose door."""
     source = writer_of_other_side(wiring.world, given["to"])
-    if source is None or given.get("from", source) != source or not answers(wiring.world, source):
-        return None
+    return knock(wiring.world, source, wiring.clock) if source is not None and given.get("from", source) == source else None
+
+
+def _planned(context: Context, wiring: Wiring, source: str, to: str) -> RunReport:
+    """The planned switchover with a short budget."""
     note(f"{source} answers: the planned switchover is tried first, with a short budget")
     playbook = playbook_of(PLANNED, wiring)
-    inputs = {"to": given["to"], **SHORT_BUDGET}
+    inputs = {"to": to, **SHORT_BUDGET}
     return carry_out(context, wiring, lambda engine: engine.start(playbook, inputs))
 
 

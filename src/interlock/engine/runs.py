@@ -11,6 +11,7 @@ from interlock.clock import Clock
 from interlock.dataclass import dataclass
 from interlock.decisions.marks import failed_mark, failed_since
 from interlock.decisions.writes import writers
+from interlock.engine.emergency import Knock
 from interlock.engine.endings import GoBack, drive
 from interlock.engine.events import Asker, Observer, RunBegan
 from interlock.engine.execution import Execution, Stop, StopRequested
@@ -56,15 +57,16 @@ class Engine:
     parse: Parser = parse_playbook
     """How the playbook in a journal is read; a simulation, which resumes thousands of runs, remembers what it has read."""
 
-    def start(self, playbook: Playbook, given: Mapping[str, str], run: str | None = None) -> RunReport:
+    def start(self, playbook: Playbook, given: Mapping[str, str], run: str | None = None, knock: Knock | None = None) -> RunReport:
         """Run a playbook from its beginning. PairBusy if another run holds the pair; every other end is in the report.
 
-        Refused if there is a run of that name already: who begins it twice by mistake begins it once.
+        Refused if there is a run of that name already: who begins it twice by mistake begins it once. Who was silent at a `knock` a moment
+        ago is not asked again, for each time costs a time-out.
         """
         topology = self.world.topology
         check_against(playbook, topology)
         asked_at_s = self.clock.monotonic_s()
-        roles = self._see_inputs(playbook, given)
+        roles = self._see_inputs(playbook, given, knock.silent if knock is not None else ())
         run = run or run_name(self.clock)
         lease = self.store.take_lease(topology.name, self.holder(run))
         guard = Guard(self.store, lease, self.world, self.clock)
@@ -100,14 +102,16 @@ class Engine:
             execution = self._execution(run, playbook, journal, guard, Progress())
             if needs_no_answer(playbook):
                 guard.leave_out(roles.silent, asked_at_s)
+                if knock is not None:
+                    guard.leave_out(knock.silent, knock.at_s)
             drive(execution, lambda: self._begin(execution, given, unfinished))
             return report_of(header, journal.records)
         finally:
             guard.release()
 
-    def _see_inputs(self, playbook: Playbook, given: Mapping[str, str]) -> PairRoles:
+    def _see_inputs(self, playbook: Playbook, given: Mapping[str, str], silent: Collection[ServerName]) -> PairRoles:
         """UsageError for inputs that no pair could make right, before anything is recorded. What this pair refuses, the run itself says."""
-        roles = pair_roles(self.world)
+        roles = pair_roles(self.world, silent)
         with suppress(Refused):
             resolve_inputs(playbook, given, self.world.topology, writer=roles.writer, standby=roles.standby, unseen=roles.unseen)
         return roles
