@@ -8,6 +8,7 @@ from interlock.cli.context import Answer, Context, note, wired
 from interlock.cli.runs import answer_of, carry_out, given_to, playbook_of
 from interlock.engine.emergency import PLANNED, SHORT_BUDGET, Knock, falls_through, knock, writer_of_other_side
 from interlock.model.codec import to_plain
+from interlock.stores.holder import running_for_ms
 
 if TYPE_CHECKING:
     from interlock.bootstrap import Wiring
@@ -25,7 +26,7 @@ def failover(context: Context) -> Answer:
         if first is not None and not falls_through(first.outcome):
             return answer_of(context, first)
         playbook = playbook_of("failover", wiring)
-        report = carry_out(context, wiring, lambda engine: engine.start(playbook, given, knock=knocked))
+        report = carry_out(context, wiring, lambda engine: engine.start(playbook, given, knock=knocked, start_up_ms=running_for_ms()))
         answer = answer_of(context, report)
         if first is None:
             return answer
@@ -44,7 +45,7 @@ def _planned(context: Context, wiring: Wiring, source: str, to: str) -> RunRepor
     note(f"{source} answers: the planned switchover is tried first, with a short budget")
     playbook = playbook_of(PLANNED, wiring)
     inputs = {"to": to, **SHORT_BUDGET}
-    return carry_out(context, wiring, lambda engine: engine.start(playbook, inputs))
+    return carry_out(context, wiring, lambda engine: engine.start(playbook, inputs, start_up_ms=running_for_ms()))
 
 
 def _mapping(value: object) -> dict[str, object]:

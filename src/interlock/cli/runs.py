@@ -12,6 +12,7 @@ from interlock.documents.problems import shown
 from interlock.engine.report import RunReport, report_of
 from interlock.errors import ExitCode, UsageError
 from interlock.model.codec import to_plain
+from interlock.stores.holder import running_for_ms
 
 if TYPE_CHECKING:
     from interlock.bootstrap import Wiring
@@ -95,7 +96,9 @@ def _start(context: Context, name: str, given: dict[str, str], run: str | None =
         raise UsageError(f"--as {shown(run)} is no name for a run", hint=RUN_NAME_RULE)
     with wired(context) as wiring:
         playbook = playbook_of(name, wiring)
-        return answer_of(context, carry_out(context, wiring, lambda engine: engine.start(playbook, given, run)))
+        return answer_of(
+            context, carry_out(context, wiring, lambda engine: engine.start(playbook, given, run, start_up_ms=running_for_ms()))
+        )
 
 
 def _take_up(context: Context, go: Callable[[Engine, str], RunReport]) -> Answer:

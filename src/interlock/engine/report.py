@@ -52,7 +52,9 @@ class ProblemReport:
 
 @dataclass(slots=True, kw_only=True)
 class RunReport:
-    """`outcome` and `exit_code` are None while the run is unfinished. `outage_ms` is None if there was no prober."""
+    """`outcome` and `exit_code` are None while the run is unfinished. `outage_ms` is None if there was no prober. `start_up_ms` is what
+    went by from the command's start to the run's, if a command began it.
+    """
 
     run: str
     playbook: str
@@ -62,6 +64,7 @@ class RunReport:
     exit_code: int | None = None
     started_at: datetime
     ended_at: datetime | None = None
+    start_up_ms: float | None = None
     outage_ms: float | None = None
     inputs: Mapping[str, object] = field(default_factory=dict)
     phases: list[PhaseReport] = field(default_factory=list)
@@ -75,6 +78,7 @@ class RunReport:
 def report_of(header: RunHeader, records: Sequence[Record]) -> RunReport:
     """Fold the journal into what people and programs read. StoreFailed names a record that makes no sense."""
     report = RunReport(run=header.run, playbook=header.playbook, topology=header.topology, state=header.state, started_at=header.started_at)
+    report.start_up_ms = next((_number(each.body.get("start_up_ms")) for each in records if each.kind == RecordKind.STARTED), None)
     for record in records:
         try:
             _take(report, record)

@@ -57,11 +57,19 @@ class Engine:
     parse: Parser = parse_playbook
     """How the playbook in a journal is read; a simulation, which resumes thousands of runs, remembers what it has read."""
 
-    def start(self, playbook: Playbook, given: Mapping[str, str], run: str | None = None, knock: Knock | None = None) -> RunReport:
+    def start(
+        self,
+        playbook: Playbook,
+        given: Mapping[str, str],
+        run: str | None = None,
+        *,
+        knock: Knock | None = None,
+        start_up_ms: float | None = None,
+    ) -> RunReport:
         """Run a playbook from its beginning. PairBusy if another run holds the pair; every other end is in the report.
 
         Refused if there is a run of that name already: who begins it twice by mistake begins it once. Who was silent at a `knock` a moment
-        ago is not asked again, for each time costs a time-out.
+        ago is not asked again, for each time costs a time-out. `start_up_ms`: how long ago the command was given.
         """
         topology = self.world.topology
         check_against(playbook, topology)
@@ -92,6 +100,7 @@ class Engine:
                     inputs=dict(given),
                     topology=topology.name,
                     topology_digest=topology.digest,
+                    start_up_ms=start_up_ms,
                     holder=lease.holder,
                     epoch=lease.epoch,
                 )

@@ -38,10 +38,9 @@ def run_text(report: RunReport, width: int, *, steps: bool, said: str = "") -> s
 
 def _head(report: RunReport, width: int) -> list[str]:
     outcome = _MEANING.get(report.outcome or "", f"unfinished, {report.state}")
-    took = (report.ended_at - report.started_at).total_seconds() if report.ended_at else None
     rows = [
         ("inputs", ", ".join(f"{name}={_input(value)}" for name, value in report.inputs.items() if value is not None)),
-        ("began", f"{moment(report.started_at)}, took {span(took)}" if took is not None else moment(report.started_at)),
+        ("began", _began(report)),
         ("outage", _outage(report)),
     ]
     return [
@@ -49,6 +48,15 @@ def _head(report: RunReport, width: int) -> list[str]:
         *hanging("", f"run {report.run}", width),
         pairs([row for row in rows if row[1]], width, indent=2),
     ]
+
+
+def _began(report: RunReport) -> str:
+    parts = [moment(report.started_at)]
+    if report.start_up_ms is not None:
+        parts.append(f"{span_ms(report.start_up_ms)} after the command")
+    if report.ended_at is not None:
+        parts.append(f"took {span((report.ended_at - report.started_at).total_seconds())}")
+    return ", ".join(parts)
 
 
 def _input(value: object) -> str:

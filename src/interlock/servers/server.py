@@ -18,6 +18,7 @@ from interlock.model.effects import (
     Fence,
     KillSessions,
     Open,
+    Repoint,
     RunSql,
     ServerEffect,
     SetEventScheduler,
@@ -222,7 +223,8 @@ class SqlServer:
         statements = all_marked(self._words_of(effect, self._dialect), mark)
         if isinstance(effect, ChannelEffect):
             self._pool.act(statements, bound_s=effect.within_s, doing="replication")
-            self._attuned = None  # its channels may use another kind of position now
+            if isinstance(effect, Repoint):
+                self._attuned = None  # its channels may use another kind of position now
             return {}
         match effect:
             case Fence(within_s=within_s) | Open(within_s=within_s):

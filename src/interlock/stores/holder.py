@@ -3,7 +3,7 @@
 A process id alone proves nothing: ids are used again, containers count their own, and machines are booted. So a process is named by the
 boot it belongs to, its pid namespace, and the tick it was started at. Only where the first two are ours can it be looked at.
 
-Sources: proc(5), `/proc/PID/stat` fields 3 (state) and 22 (starttime); `/proc/sys/kernel/random/boot_id`; namespaces(7).
+Sources: proc(5), `/proc/PID/stat` fields 3 (state) and 22 (starttime), `/proc/uptime`; `/proc/sys/kernel/random/boot_id`; namespaces(7).
 """
 
 from __future__ import annotations
@@ -36,6 +36,15 @@ def this_holder(run: str) -> Holder:
 def this_author() -> str:
     """Who runs the present process, for people: user@host."""
     return f"{_user()}@{socket.gethostname()}"
+
+
+def running_for_ms() -> float | None:
+    """How long the present process runs, to a tick (10 ms); None where there is no /proc."""
+    started = _state_and_start(os.getpid())
+    if started is None:
+        return None
+    up_s = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    return round(max(0.0, up_s - int(started[1]) / os.sysconf("SC_CLK_TCK")) * 1000)
 
 
 def liveness(holder: Holder) -> Liveness:

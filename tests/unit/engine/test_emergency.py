@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from interlock.engine.emergency import knock
-from interlock.model.topology import ClusterName
+from interlock.model.topology import ClusterName, ServerName
 from interlock.playbook.load import load_playbook
 from unit.engine.stage import CATALOGUE, SHIPPED, Stage
 
@@ -23,7 +23,7 @@ def took_s(*, told: bool) -> float:
     stage = hung()
     engine = stage.engine()
     knocked = knock(engine.world, EAST, stage.pair.clock)
-    assert (knocked.answers, knocked.silent) == (False, {"east"})
+    assert (knocked.answers, knocked.silent) == (False, frozenset({ServerName("east")}))
     began_s = stage.pair.clock.monotonic_s()
     report = engine.start(FAILOVER, {"to": "west"}, knock=knocked if told else None)
     assert (report.outcome, "hangs" in report.problems[0].what) == ("refused", True), report.problems

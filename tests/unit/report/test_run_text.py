@@ -57,6 +57,11 @@ def test_a_run_is_told_as_a_timeline_with_what_it_sent() -> None:
     assert "   +0.250s  ✓ server.fence: east is fenced at 1-1-2 (2.7ms)\n              > east: SET GLOBAL read_only=1" in text
 
 
+def test_how_long_the_command_took_to_begin_is_told_where_it_is_known() -> None:
+    assert ", 180ms after the command, took " in run_text(_report(start_up_ms=180.0), 100, steps=True)
+    assert "after the command" not in run_text(_report(), 100, steps=True)
+
+
 @pytest.mark.parametrize(
     "line",
     [

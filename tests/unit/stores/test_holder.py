@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from interlock.decisions.leases import Liveness
-from interlock.stores.holder import liveness, this_holder
+from interlock.stores.holder import liveness, running_for_ms, this_holder
 
 
 def test_this_process_is_named_and_lives() -> None:
@@ -58,3 +58,9 @@ def test_a_process_that_ended_is_gone_even_before_its_parent_noticed() -> None:
 def test_an_id_that_no_process_has_is_gone_unless_it_can_not_be_asked_for(pid: int) -> None:
     expected = Liveness.GONE if pid < 2**31 else Liveness.UNKNOWN
     assert liveness(replace(this_holder("r1"), pid=pid)) is expected
+
+
+def test_how_long_it_runs_is_told_to_a_tick() -> None:
+    program = "import time; time.sleep(0.3)\nfrom interlock.stores.holder import running_for_ms; print(running_for_ms())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert 290 <= float(done.stdout) <= (running_for_ms() or 0.0)
