@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from interlock.dataclass import dataclass
 from interlock.engine.journal import RecordKind
@@ -39,13 +40,14 @@ def run_facts(header: RunHeader, records: Sequence[Record], masters: Sequence[st
     closed_by = {str(name): str(by) for name, by in others.items()} if isinstance(others, Mapping) else {}
     old = next((name for name in masters if name != survivor), next(iter(closed_by), ""))
     held = str(opening.body["position"])
+    before = [record for record in records if record.seq < opening.seq]
     return RunFacts(
         run=header.run,
         old=old,
         survivor=survivor,
         position=parse_position(held),
         was_closed=_is_proof(closed_by.get(old, "")),
-        bound=Bound(held=held, received=_received(records), opened_at=opening.at),
+        bound=Bound(held=held, received=_received(before), opened_at=opening.at, heard_at=_heard_at(before)),
     )
 
 
@@ -59,21 +61,31 @@ def _is_proof(closed_by: str) -> bool:
         return False
 
 
-def _received(records: Sequence[Record]) -> str:
-    """The last position that a channel was seen to have received before the opening."""
+def _heard_at(records: Sequence[Record]) -> datetime | None:
+    """Of the last look at the channel before its receiver was stopped."""
     for record in reversed(records):
-        told = _find(record.body, "received")
+        silent_s = _find(record.body, "silent_s", (int, float))
+        if isinstance(silent_s, int | float):
+            return record.at - timedelta(seconds=silent_s)
+    return None
+
+
+def _received(records: Sequence[Record]) -> str:
+    """The last position that a channel was seen to have received."""
+    for record in reversed(records):
+        told = _find(record.body, "received", str)
         if told:
-            return told
+            return str(told)
     return ""
 
 
-def _find(value: object, key: str) -> str:
+def _find(value: object, key: str, kind: type | tuple[type, ...]) -> object:
+    """The first value of that key and kind that says something; None if there is none."""
     if isinstance(value, Mapping):
         its = value.get(key)
-        if isinstance(its, str) and its:
+        if isinstance(its, kind) and its != "":
             return its
-        return next((found for one in value.values() if (found := _find(one, key))), "")
+        return next((found for one in value.values() if (found := _find(one, key, kind)) is not None), None)
     if isinstance(value, list | tuple):
-        return next((found for one in value if (found := _find(one, key))), "")
-    return ""
+        return next((found for one in value if (found := _find(one, key, kind)) is not None), None)
+    return None

@@ -119,12 +119,14 @@ class LostTransaction:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
     """What is known before the loss itself is: what the survivor held when it was opened, and what it had received (empty if the run did
-    not note it). Nothing of that is lost.
+    not note it). Nothing of that is lost. `heard_at` is when something last came from the old writer, a heartbeat too; None if the
+    survivor did not tell.
     """
 
     held: str
     received: str = ""
     opened_at: datetime | None = None
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from interlock.losses.codec import shown_image
 from interlock.model.losses import Image, LossReport, LossState
-from interlock.report.losses_text import WORDS, key_text, summary
+from interlock.report.losses_text import WORDS, key_text, last_word, summary
 from interlock.report.tables import printable
 
 _STYLE = (
@@ -53,6 +53,7 @@ def _facts(report: LossReport) -> list[tuple[str, str]]:
         ("known by" if report.state is LossState.KNOWN else "not known", report.proof),
         ("read from", report.source),
         (f"{report.survivor} held when it was opened", report.bound.held or "nothing"),
+        *([(f"heard of {report.old}", since)] if (since := last_word(report.bound)) is not None else []),
         ("rows of Interlock's own, which are no loss", str(report.canaries)),
     ]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from interlock.losses.applying import Applied
 from interlock.losses.codec import shown
 from interlock.losses.putting_back import PlannedTransaction
-from interlock.model.losses import Image, LossKind, LossReport, LossState, LostTransaction
-from interlock.report.durations import moment
+from interlock.model.losses import Bound, Image, LossKind, LossReport, LossState, LostTransaction
+from interlock.report.durations import moment, span
 from interlock.report.tables import Column, pairs, table
 
 WORDS = {
@@ -40,6 +40,8 @@ def losses_text(report: LossReport, width: int) -> str:
     ]
     if report.bound.received:
         heads.append(("received", report.bound.received))
+    if (since := last_word(report.bound)) is not None:
+        heads.append((f"heard of {report.old}", since))
     if report.canaries:
         heads.append(("left out", f"{report.canaries} rows of Interlock's own schema, which are no loss"))
     rows = [row for one in report.transactions for row in table_rows(one)]
@@ -51,6 +53,13 @@ def losses_text(report: LossReport, width: int) -> str:
     if report.rows_of(LossKind.REAPPLICABLE):
         text += f"\n\nput back what can be: interlock repair --losses {report.run}"
     return text
+
+
+def last_word(bound: Bound) -> str | None:
+    """How long before the opening the survivor last heard of the old writer: what that wrote later can't have come. None if not known."""
+    if bound.heard_at is None or bound.opened_at is None:
+        return None
+    return f"{moment(bound.heard_at)} for the last time, {span((bound.opened_at - bound.heard_at).total_seconds())} before the opening"
 
 
 def summary(report: LossReport) -> str:

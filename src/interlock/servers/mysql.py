@@ -132,10 +132,9 @@ class MySQL:
     def channels(self, pool: Pool, pair: Sequence[ServerSpec]) -> tuple[ChannelFacts, ...]:
         rows = [mysql_facts.modern(row) for row in pool.rows(self.words.channels)]
         workers = _instrumented(pool, mysql_facts.WORKER_ERRORS) if any(row.get("Last_SQL_Error") for row in rows) else ()
-        beats = _instrumented(pool, mysql_facts.HEARTBEATS) if rows else ()
-        counts = {text_of(row["channel"]): text_of(row["heartbeats"]) for row in beats}
+        beats = {text_of(row["channel"]): row for row in (_instrumented(pool, mysql_facts.heartbeats(self.words)) if rows else ())}
         return tuple(
-            mysql_facts.channel(pool.spec.name, row, pair=pair, workers=workers, heartbeats=counts.get(text_of(row["Channel_Name"]), ""))
+            mysql_facts.channel(pool.spec.name, row, pair=pair, workers=workers, beats=beats.get(text_of(row["Channel_Name"])))
             for row in rows
         )
 

@@ -32,7 +32,9 @@ WORKER_ERRORS = (
     "SELECT channel_name AS channel, worker_id AS worker, last_error_number AS number, last_error_message AS message "
     "FROM performance_schema.replication_applier_status_by_worker WHERE last_error_number <> 0 ORDER BY worker_id"
 )
-HEARTBEATS = "SELECT channel_name AS channel, count_received_heartbeats AS heartbeats FROM performance_schema.replication_connection_status"
+_SILENCE = (
+    "TIMESTAMPDIFF(MICROSECOND, NULLIF(GREATEST(last_heartbeat_timestamp, last_queued_transaction_end_queue_timestamp), 0), NOW(6)) / 1e6"
+)
 _FILTERS = (
     "Replicate_Do_DB",
     "Replicate_Ignore_DB",
@@ -42,6 +44,13 @@ _FILTERS = (
     "Replicate_Wild_Ignore_Table",
     "Replicate_Rewrite_DB",
 )
+
+
+def heartbeats(words: Words) -> str:
+    """How many its receiver had, and how long ago the last one or the last transaction came (8.0; 5.7 dates no transaction)."""
+    silence = _SILENCE if words.persists else "NULL"
+    columns = f"channel_name AS channel, count_received_heartbeats AS heartbeats, {silence} AS silent_s"
+    return f"SELECT {columns} FROM performance_schema.replication_connection_status"
 
 
 def settings(words: Words) -> str:
@@ -134,11 +143,12 @@ def received(row: Row, source: ServerName | None) -> Position | None:
     return file_positions.received(source, row.get("Source_Log_File"), row.get("Read_Source_Log_Pos"))
 
 
-def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers: Sequence[Row], heartbeats: str = "") -> ChannelFacts:
+def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers: Sequence[Row], beats: Row | None = None) -> ChannelFacts:
     """One modern row. A receiver's error stands before an applier's; the coordinator's words only point to its workers', which follow.
 
-    `heartbeats` is how many its receiver had so far.
+    `beats` is its row of `heartbeats`.
     """
+    counted = text_of(beats["heartbeats"]) if beats is not None else ""
     address, name = address_of(row), text_of(row["Channel_Name"])
     source = next((one.name for one in pair if address in one.addresses), None)
     lag = row["Seconds_Behind_Source"]
@@ -158,6 +168,7 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers
         applied=applied_point(row),
         received=received(row, source),
         idle=file_positions.is_idle(row.get("Replica_SQL_Running_State")),
-        heard=" ".join(filter(None, (text_of(row.get("Source_Log_File")), text_of(row.get("Read_Source_Log_Pos")), heartbeats))),
+        heard=" ".join(filter(None, (text_of(row.get("Source_Log_File")), text_of(row.get("Read_Source_Log_Pos")), counted))),
         receiver_error=int(text_of(row.get("Last_IO_Errno")) or 0),
+        silent_s=None if beats is None or beats["silent_s"] is None else float(text_of(beats["silent_s"])),
     )
