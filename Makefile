@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 
-.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-races check bench bench-failover bench-routes endurance drill-crashes docs requirements clean
+.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-races check bench bench-failover bench-routes endurance endurance-watch drill-crashes docs requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -73,6 +73,9 @@ endurance: setup ## hours of a bad night on real servers: the store in etcd unde
 
 drill-crashes: setup ## kill -9 of a run at every record of its journal, and each taken up by resume and by rollback (some ten minutes)
 	PYTHONPATH=tests $(BIN)/python tests/endurance/crashes.py
+
+endurance-watch: setup ## twenty days of watch --act failover in memory, and two hundred deaths (one core, some ten minutes)
+	PYTHONPATH=tests $(BIN)/python tests/endurance/watch_days.py
 
 docs: setup ## what is generated: diagram, references, schemas
 	$(BIN)/python docs/generate.py

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from random import Random
 
 import pytest
@@ -90,8 +91,18 @@ def test_a_hold_is_respected_and_released_by_a_person() -> None:
     assert 200.0 < acts < 205.0
 
 
-def _hold(pair: SimulatedPair) -> Mark:
-    return Mark(topology="shop", kind=MarkKind.HOLD, subject="", by="anna@ops1", at=pair.clock.wall(), reason="new disk")
+def _hold(pair: SimulatedPair, until: datetime | None = None) -> Mark:
+    return Mark(topology="shop", kind=MarkKind.HOLD, subject="", by="anna@ops1", at=pair.clock.wall(), reason="new disk", until=until)
+
+
+def test_a_hold_that_expires_is_told_and_holds_on() -> None:
+    def hold_a_minute(pair: SimulatedPair, store: MemoryStore) -> None:
+        store.set_mark(_hold(pair, until=pair.clock.wall() + timedelta(minutes=1)))
+
+    watched = watch_through(CALM, (20.0, hold_a_minute), (25.0, kill))
+    assert (watched.runs, watched.pair.writers()) == ((), ())
+    (reminded,) = [each.at_s for each in watched.said if each.subject == "marks" and "which has expired" in each.text]
+    assert 80.0 <= reminded < 82.0
 
 
 @pytest.mark.parametrize("die", DEATHS.values(), ids=DEATHS)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def watch(context: Context) -> Answer:
-    """Until SIGTERM, SIGINT or SIGHUP; exits 0 then."""
+    """Until SIGTERM, SIGINT or SIGHUP; exits 0 then. Of what is told as JSON, too, each line is an object: the last one is empty."""
     options = context.options
     every_s = _span_s("--every", options.every)
     policy = Policy(after_s=_span_s("--after", options.after), block_s=_span_s("--block", options.block))
@@ -37,14 +37,14 @@ def watch(context: Context) -> Answer:
             store=wiring.store,
             clock=wiring.clock,
             policy=policy,
-            tell=_teller(as_json=context.json),
+            tell=teller(as_json=context.json),
             begin=_failover(context, wiring, ended) if options.act is not None else None,
         )
         with _metrics(watcher, wiring.topology.name, options.metrics):
             while not ended.is_set():
                 watcher.look()
                 ended.wait(every_s)
-    return Answer(plain={"ended": True}, text=lambda _: "")
+    return Answer(plain={}, text=lambda _: "")
 
 
 def _metrics(watcher: Watcher, topology: str, where: str | None) -> contextlib.AbstractContextManager[None]:
@@ -70,7 +70,9 @@ def _failover(context: Context, wiring: Wiring, ended: threading.Event) -> Begin
     return begin
 
 
-def _teller(*, as_json: bool) -> Callable[[Told], None]:
+def teller(*, as_json: bool) -> Callable[[Told], None]:
+    """What prints what changed: for people a line for each subject, or an object a line."""
+
     def tell(told: Told) -> None:
         at = moment(told.at)
         if as_json:
