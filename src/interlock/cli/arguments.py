@@ -85,6 +85,7 @@ def parser(only: str | None = None) -> Parser:
     commands = every if only is None else _Only(every, only)
     _add_runs(commands)
     _add_losses(commands)
+    _add_audit(commands)
     _add_playbooks(commands)
     _add_segments(commands)
     _add_watch(commands)
@@ -223,17 +224,52 @@ def _add_losses(commands: Any) -> None:
         ("inverse", "the inverse of that SQL"),
     ):
         losses.add_argument(f"--{name}", metavar="FILE", help=f"write {what} into this file")
+    _add_repair(commands)
+
+
+def _add_repair(commands: Any) -> None:
     repair = _command(
         commands,
         "repair",
-        "losses:repair",
-        "put back on the writer what an emergency lost and nobody wrote since",
-        "Put back on the writer the lost rows that nobody wrote since, each lost transaction in one. Without --apply it changes nothing\n"
-        "and shows what it would send, and what it leaves out and why.",
+        "repair:repair",
+        "mend what a comparison found, put back what an emergency lost, or let a channel go on",
+        "Mend the rows in which a comparison found the two sides to differ; or, with --losses, put back on the writer the lost rows that\n"
+        "nobody wrote since; or, with --channel, make the one change that lets a stopped applier go on. Without --apply it changes\n"
+        "nothing and shows what it would send, and what it leaves out and why.",
     )
-    repair.add_argument("--losses", metavar="RUN", required=True, help="the failover: its name, or the beginning of it")
+    repair.add_argument("diff", metavar="NAME", nargs="?", help="the comparison, see `interlock diff` (default: the newest of this pair)")
+    repair.add_argument("--losses", metavar="RUN", help="the failover: its name, or the beginning of it")
+    repair.add_argument(
+        "--channel", metavar="CLUSTER", help="the cluster whose applier stopped on a row that is there already, or is missing"
+    )
+    repair.add_argument("--onto", metavar="CLUSTER", help="the side that is changed (default: the one that was compared with the writer)")
+    repair.add_argument("--table", metavar="SCHEMA.TABLE", action="append", default=[], help="only this table; may be given several times")
+    repair.add_argument(
+        "--row", metavar="SCHEMA.TABLE:KEY=VALUE", action="append", default=[], help="only this row; may be given several times"
+    )
     repair.add_argument("--apply", action="store_true", help="do it, after a question")
-    repair.add_argument("--undo", action="store_true", help="take back what it has put back, where nobody wrote since")
+    repair.add_argument("--undo", action="store_true", help="take back what it has mended or put back, where nobody wrote since")
+    repair.add_argument("--sql", metavar="FILE", help="write all statements into this file")
+    repair.add_argument("--inverse", metavar="FILE", help="write the inverse of them into this file")
+    repair.add_argument("--rate", type=_positive, default=1000, metavar="N", help="rows a second at the most (default: 1000)")
+    repair.add_argument("--times", type=_positive, default=1, metavar="N", help="with --channel: let it go on up to so often (default: 1)")
+
+
+def _add_audit(commands: Any) -> None:
+    audit = _command(
+        commands,
+        "audit",
+        "audit:audit",
+        "is this pair fit for master-master? the operators' checklist, answered from the live pair",
+        "Answer the operators' checklist from the live pair: sixteen questions and what a pair needs beside them, each with what was seen,\n"
+        "why it matters and what mends it. Changes nothing. Exits 0 if nothing is unfit, 3 otherwise.",
+    )
+    audit.add_argument("--question", type=int, metavar="N", help="only this question, 1 to 16; 0: what stands beside them")
+    audit.add_argument("--rule", metavar="ID", help="only this rule")
+    audit.add_argument("--html", metavar="FILE", help="write a page into this file")
+    audit.add_argument("--markdown", metavar="FILE", help="write a page into this file")
+    audit.add_argument("--watch", action="store_true", help="again and again, and tell only what changed, until SIGTERM or Ctrl-C")
+    audit.add_argument("--every", default="1h", metavar="TIME", help="with --watch: between two audits (default: 1h)")
 
 
 def _add_watch(commands: Any) -> None:
@@ -355,6 +391,7 @@ def _add_sandbox(commands: Any) -> None:
     grants.add_argument(
         "--version", dest="for_version", metavar="VERSION", help="their version, such as 8.4 (default: the pair's own, or the newest)"
     )
+    grants.add_argument("--audit", action="store_true", help="only what `interlock audit` needs")
     grants.add_argument("--host", default="%", metavar="HOST", help="the host part of the accounts (default: %%)")
     sandbox = _command(commands, "sandbox", "", "a private pair on this machine: servers, replication, proxy, topology file")
     inner = sandbox.add_subparsers(metavar="COMMAND", title="commands", required=True, dest="inner_name")

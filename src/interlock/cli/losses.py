@@ -1,4 +1,4 @@
-"""`interlock losses RUN` and `interlock repair --losses RUN`: what an emergency lost, and putting back what can be."""
+"""`interlock losses RUN`: what an emergency lost."""
 
 from __future__ import annotations
 
@@ -38,18 +38,8 @@ def losses(context: Context) -> Answer:
     )
     for place, page in pages:
         if place is not None:
-            _write(Path(place), page())
+            write_private(Path(place), page())
     return Answer(plain=plain_report(report), text=lambda width: losses_text(report, width))
-
-
-def repair(context: Context) -> Answer:
-    """`interlock repair --losses RUN`. Without `--apply` or `--undo` nothing is changed."""
-    from interlock.cli.repairing import carry_out  # noqa: PLC0415 - with the engine it takes its time
-
-    if context.options.apply and context.options.undo:
-        raise UsageError("--apply and --undo are given", hint="give one of them")
-    with wired(context, about=context.options.losses) as wiring:
-        return carry_out(context, wiring, facts_of(wiring, context.options.losses))
 
 
 def facts_of(wiring: Wiring, name: str) -> RunFacts:
@@ -75,7 +65,7 @@ def find(context: Context, wiring: Wiring, facts: RunFacts) -> Losses:
     return find_losses(facts, old, survivor, Keep(wiring.folder), clock=wiring.clock, program=mysqlbinlog(context.environ))
 
 
-def _write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """It holds customers' rows: only the owner may read it. UsageError if it can't be written."""
     try:
         path.touch(mode=0o600)

@@ -54,12 +54,12 @@ def plan(context: Context) -> Answer:
 
 def resume(context: Context) -> Answer:
     """`interlock resume RUN`."""
-    return _take_up(context, lambda engine, name: engine.resume(name))
+    return _take_up(context, back=False)
 
 
 def rollback(context: Context) -> Answer:
     """`interlock rollback RUN`."""
-    return _take_up(context, lambda engine, name: engine.roll_back(name))
+    return _take_up(context, back=True)
 
 
 def runs(context: Context) -> Answer:
@@ -101,10 +101,14 @@ def _start(context: Context, name: str, given: dict[str, str], run: str | None =
         )
 
 
-def _take_up(context: Context, go: Callable[[Engine, str], RunReport]) -> Answer:
+def _take_up(context: Context, *, back: bool) -> Answer:
     name = context.options.run
     with wired(context, about=name) as wiring:
-        return answer_of(context, carry_out(context, wiring, lambda engine: go(engine, name)))
+        from interlock.cli.repair import is_repair, take_up  # noqa: PLC0415 - only here
+
+        if is_repair(wiring.store, name):
+            return take_up(context, wiring, name, back=back)
+        return answer_of(context, carry_out(context, wiring, lambda engine: engine.roll_back(name) if back else engine.resume(name)))
 
 
 def answer_of(context: Context, report: RunReport) -> Answer:

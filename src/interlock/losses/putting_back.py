@@ -55,15 +55,37 @@ def taken_back(losses: Losses, applied: dict[str, frozenset[int]]) -> tuple[Plan
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A transaction of a script: its statements, each with its inverse, and what is left out beside them."""
+
+    heading: str
+    statements: Sequence[tuple[str, str]]
+    left_out: Sequence[LeftOut] = ()
+
+
 def sql_file(plans: Sequence[PlannedTransaction], head: Iterable[str], *, back: bool = False) -> str:
     """A script for the server's own client. `back`: the inverse of all of it, the last one first."""
-    lines = [*(f"-- {_one_line(line)}" for line in head), "SET NAMES utf8mb4;", f"{SETTINGS};"]
-    for plan in reversed(plans) if back else plans:
-        lines += ["", f"-- {plan.position} of {plan.at:%Y-%m-%d %H:%M:%S} UTC"]
-        lines += [f"--   left out: {_one_line(one.what)}: {_one_line(one.why)}" for one in plan.left_out]
-        if plan.rows:
-            rows = reversed(plan.rows) if back else plan.rows
-            lines += ["START TRANSACTION;", *(f"{row.inverse if back else row.sql};" for row in rows), "COMMIT;"]
+    blocks = [
+        Block(
+            heading=f"{plan.position} of {plan.at:%Y-%m-%d %H:%M:%S} UTC",
+            statements=[(row.sql, row.inverse) for row in plan.rows],
+            left_out=plan.left_out,
+        )
+        for plan in plans
+    ]
+    return sql_script(blocks, head, back=back)
+
+
+def sql_script(blocks: Sequence[Block], head: Iterable[str], *, settings: str = SETTINGS, back: bool = False) -> str:
+    """The same of any blocks, on a connection that begins with `settings`."""
+    lines = [*(f"-- {_one_line(line)}" for line in head), "SET NAMES utf8mb4;", f"{settings};"]
+    for block in reversed(blocks) if back else blocks:
+        lines += ["", f"-- {_one_line(block.heading)}"]
+        lines += [f"--   left out: {_one_line(one.what)}: {_one_line(one.why)}" for one in block.left_out]
+        if block.statements:
+            statements = [inverse for _, inverse in reversed(block.statements)] if back else [sql for sql, _ in block.statements]
+            lines += ["START TRANSACTION;", *(f"{statement};" for statement in statements), "COMMIT;"]
     return "\n".join(lines) + "\n"
 
 

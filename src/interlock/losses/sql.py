@@ -6,13 +6,13 @@ They rely on the session that `SETTINGS` makes: UTC, utf8mb4, a strict mode that
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from interlock.losses.cells import LOGGED_AS_BYTES, text_cell
 from interlock.losses.json_binary import canonical
 from interlock.losses.tables import Table, TableColumn
-from interlock.model.losses import Cell, Change, Image, LostRow, Odd
+from interlock.model.losses import Cell, Change, Image, LostRow, Odd, RowChange
 from interlock.servers.quoting import name, text
 
 SETTINGS = "SET SESSION time_zone='+00:00', sql_mode='STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', wait_timeout=600"
@@ -22,6 +22,7 @@ _NUMBERED = frozenset({"bit", "year", "enum", "set"})
 _FLOATS = frozenset({"float", "double"})
 _TEMPORAL = frozenset({"date", "time", "datetime", "timestamp"})
 _BYTES = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"})
+_INVERSE = {Change.INSERT: Change.DELETE, Change.DELETE: Change.INSERT, Change.UPDATE: Change.UPDATE}
 _UNICODE = frozenset({"utf8mb4", "utf8mb3", "utf8", "ascii"})
 
 
@@ -87,9 +88,40 @@ def statement(row: LostRow, table: Table) -> str:
 
 def inverse(row: LostRow, table: Table) -> str:
     """What takes it back, if the row is as the change left it."""
-    change = {Change.INSERT: Change.DELETE, Change.DELETE: Change.INSERT, Change.UPDATE: Change.UPDATE}[row.change]
     after = row.after or row.key
-    return _statement(change, {column: after[column] for column in row.key}, row.after, row.before, table)
+    return _statement(_INVERSE[row.change], {column: after[column] for column in row.key}, row.after, row.before, table)
+
+
+def taken_back(row: RowChange, table: Table) -> str:
+    """What takes a logged change back on its own server, if the row is as the change left it. Empty if it changed nothing."""
+    if row.before == row.after:
+        return ""
+    image = row.after or row.before or {}
+    return _statement(_INVERSE[row.change], {column: image[column] for column in row.key}, row.after, row.before, table)
+
+
+def between(present: Image | None, wanted: Image | None, key: Sequence[str], table: Table) -> str:
+    """What makes of a row that is exactly `present` the one that is `wanted`; None: there is no row. NotWritable for an odd value."""
+    change = Change.INSERT if present is None else Change.DELETE if wanted is None else Change.UPDATE
+    image = present if present is not None else wanted or {}
+    return _statement(change, {column: image[column] for column in key}, present, wanted, table)
+
+
+def copies_in(image: Image, count: int, table: Table) -> str:
+    """What puts so many of a row into a table that has no key to guard them by."""
+    names = ", ".join(name(column) for column in image)
+    values = ", ".join(literal(cell, table.column(column)) for column, cell in image.items())
+    return f"INSERT INTO {table.written} ({names}) VALUES {', '.join([f'({values})'] * count)}"
+
+
+def copies_out(image: Image, count: int, table: Table) -> str:
+    """What takes so many of a row away, if there are so many of exactly it."""
+    return f"DELETE FROM {table.written} WHERE {_exactly(image, table)} LIMIT {count:d}"
+
+
+def count_of(image: Image, table: Table, *, locked: bool = False) -> str:
+    """How many of exactly this row there are, as `n`; `locked`: they stay so many until the transaction ends."""
+    return f"SELECT COUNT(*) AS n FROM {table.written} WHERE {_exactly(image, table)}{' FOR UPDATE' if locked else ''}"
 
 
 def _statement(change: Change, key: Image, before: Image | None, after: Image | None, table: Table) -> str:
@@ -102,12 +134,17 @@ def _statement(change: Change, key: Image, before: Image | None, after: Image | 
             return f"INSERT INTO {table.written} ({names}) SELECT {values} FROM DUAL WHERE {absent}"
         case Change.UPDATE:
             assert before is not None and after is not None  # noqa: S101, PT018 - as above
-            changed = {column: cell for column, cell in after.items() if before.get(column) != cell or table.column(column).moves}
+            changed = {column: cell for column, cell in after.items() if _differ(before.get(column), cell) or table.column(column).moves}
             values = ", ".join(f"{name(column)}={literal(cell, table.column(column))}" for column, cell in changed.items())
             return f"UPDATE {table.written} SET {values} WHERE {_exactly(before, table)}"
         case Change.DELETE:
             assert before is not None  # noqa: S101 - as above
             return f"DELETE FROM {table.written} WHERE {_exactly(before, table)}"
+
+
+def _differ(one: Cell, other: Cell) -> bool:
+    """0.0 and -0.0 are equal, and are not the same."""
+    return one != other or (isinstance(one, float) and repr(one) != repr(other))
 
 
 def _exactly(image: Image, table: Table) -> str:

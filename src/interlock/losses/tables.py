@@ -33,7 +33,8 @@ class TableColumn:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """`key` is the primary key, or the first unique one without NULLs; empty if it has neither. `uniques` are the other unique ones, whole
-    columns only. `triggers` are the words (INSERT, UPDATE, DELETE) on which one fires, as far as the account may see them.
+    columns only. `triggers` are the words (INSERT, UPDATE, DELETE) on which one fires, as far as the account may see them. `engine` is as
+    information_schema has it; `cascades`: a change of it changes rows of another table by a foreign key.
     """
 
     schema: str
@@ -42,6 +43,8 @@ class Table:
     key: tuple[str, ...] = ()
     uniques: tuple[tuple[str, ...], ...] = ()
     triggers: frozenset[str] = frozenset()
+    engine: str = ""
+    cascades: bool = False
 
     @property
     def written(self) -> str:
@@ -54,7 +57,7 @@ class Table:
 def table_of(session: Session, schema: str, table: str) -> Table | None:
     """None if there is no such table."""
     where = f"TABLE_SCHEMA={text(schema)} AND TABLE_NAME={text(table)}"
-    columns, indexes, triggers = (
+    columns, indexes, triggers, engines, cascades = (
         result.rows
         for result in session.run(
             (
@@ -70,6 +73,12 @@ def table_of(session: Session, schema: str, table: str) -> Table | None:
                 (
                     "SELECT EVENT_MANIPULATION AS word FROM information_schema.TRIGGERS "
                     f"WHERE EVENT_OBJECT_SCHEMA={text(schema)} AND EVENT_OBJECT_TABLE={text(table)}"
+                ),
+                f"SELECT ENGINE AS engine FROM information_schema.TABLES WHERE {where}",
+                (
+                    "SELECT 1 AS one FROM information_schema.REFERENTIAL_CONSTRAINTS "
+                    f"WHERE UNIQUE_CONSTRAINT_SCHEMA={text(schema)} AND REFERENCED_TABLE_NAME={text(table)} "
+                    "AND NOT (DELETE_RULE IN ('RESTRICT', 'NO ACTION') AND UPDATE_RULE IN ('RESTRICT', 'NO ACTION')) LIMIT 1"
                 ),
             ),
             bound_s=LOOK_S,
@@ -87,6 +96,8 @@ def table_of(session: Session, schema: str, table: str) -> Table | None:
         key=key,
         uniques=uniques,
         triggers=frozenset(text_of(row["word"]) for row in triggers),
+        engine=text_of(engines[0]["engine"]) if engines else "",
+        cascades=bool(cascades),
     )
 
 

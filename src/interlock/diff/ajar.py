@@ -1,0 +1,66 @@
+"""A fence that lets administrators write for a while, and clients never: MySQL's closest one lets nobody in, not even who mends its rows.
+
+What was seen before is recorded by the caller before anything changes; so whoever comes after a kill can put it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from interlock.errors import Refused, StatementFailed
+from interlock.model.effects import Fence
+from interlock.model.facts import WriteFacts
+from interlock.ports import Server
+from interlock.servers.lesser_fence import lesser
+
+_WITHIN_S = 5.0
+
+
+def lesser_fence(server: Server, seen: WriteFacts) -> str | None:
+    """The fence through which rows can be mended; None if they can be as it is. Refused if others than clients would come through, too."""
+    wanted = lesser(server.facts().flavor, seen.fence) if seen.read_only else None
+    if wanted is None:
+        return None
+    people = [one for one in server.sessions() if one.administrator]
+    if people:
+        raise Refused(
+            f"{server.name}: administrators are connected, and would write through its fence while it is mended: "
+            f"{'; '.join(str(one) for one in people[:5])}",
+            hint="let them end their sessions",
+        )
+    events = server.events() if seen.event_scheduler == "ON" else ()
+    if events:
+        raise Refused(
+            f"{server.name}: events may write through its fence while it is mended: "
+            f"{', '.join(f'{one.schema}.{one.name} of {one.definer}' for one in events[:5])}",
+            hint=f"SET GLOBAL event_scheduler=OFF on {server.name}, as `interlock quiesce` does",
+        )
+    return wanted
+
+
+@contextmanager
+def ajar(server: Server, *, fence: str, lesser_one: str | None, mark: str) -> Iterator[None]:
+    """Proved to keep clients out before and after. `fence` goes back whatever happens within. Without a `lesser_one` nothing is done."""
+    if lesser_one is None:
+        yield
+        return
+    try:
+        server.apply(Fence(server=server.name, within_s=_WITHIN_S, as_was=lesser_one), mark)
+        server.proof_of_fence()
+        yield
+    finally:
+        shut(server, fence=fence, mark=mark)
+
+
+def shut(server: Server, *, fence: str, mark: str) -> None:
+    """Put the fence back that was seen, and prove it. StatementFailed if it is another one then."""
+    server.apply(Fence(server=server.name, within_s=_WITHIN_S, as_was=fence), mark)
+    server.proof_of_fence()
+    now = server.write_facts().fence
+    if now != fence:
+        raise StatementFailed(
+            f"{server.name} is fenced by {now or 'read_only'} now, and was by {fence}",
+            hint=f"SET PERSIST super_read_only=1 on {server.name}",
+            server=server.name,
+        )

@@ -1,0 +1,302 @@
+"""Mending rows on one side, and taking that back: a few rows in one transaction, each guarded by the whole row, none in the binary log.
+
+Three things hold for a row when its change is committed, and the server keeps others from it until then: the mended side has it as it was
+compared; the other side has it still as it is wanted, or the mended one holds no more of the other's writes than when it was compared; and
+if the mended side takes writes of its own, the other one has applied them. Otherwise the row is left as it is, and told.
+
+A note of what was mended is committed with the rows. So a repair that is killed does nothing twice, and `--undo` knows what to take back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from interlock.dataclass import dataclass
+from interlock.decisions.losses import RowId
+from interlock.diff.ends import End
+from interlock.diff.mend_plan import Mend, row_name
+from interlock.errors import BoundReached, OutcomeUnknown, StatementFailed
+from interlock.losses.applied import TABLE, applied_rows, note, unnote
+from interlock.losses.now import LOOK_S, Survivor
+from interlock.losses.sql import SETTINGS, count_of
+from interlock.model.losses import Change, Image
+from interlock.model.position import parse_position
+from interlock.servers import canary
+from interlock.servers.quoting import marked
+from interlock.servers.session import Session, text_of
+
+UNLOGGED = f"{SETTINGS}, innodb_lock_wait_timeout=5, lock_wait_timeout=5, sql_log_bin=0"
+ROWS_AT_ONCE = 100
+_BYTES_AT_ONCE = 1 << 20
+_WITHIN_S = 10.0
+_CATCH_UP_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """What became of one row: how many of it were changed; 0 with the reason `why`."""
+
+    index: int
+    what: str
+    change: Change
+    rows: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """The server that is mended and the one that it is to agree with, each with a connection: `session` as UNLOGGED makes it. `name` is
+    that of the notes. `check` raises if the pair is not ours.
+    """
+
+    name: str
+    mended: End
+    other: End
+    session: Session
+    rows: Survivor
+    check: Callable[[], None]
+
+
+class _Refused(Exception):
+    """The server refused a statement; nothing of its transaction stands."""
+
+    def __init__(self, mend: Mend, why: str) -> None:
+        super().__init__(why)
+        self.mend = mend
+        self.why = why
+
+
+def prove_unlogged(session: Session) -> None:
+    """StatementFailed if what this connection writes would be logged."""
+    told = session.rows("SELECT @@SESSION.sql_log_bin AS logged")[0]["logged"]
+    if text_of(told) not in {"0", "OFF"}:
+        raise StatementFailed(f"{session.server}: sql_log_bin is {text_of(told)} after it was set to 0", server=session.server)
+
+
+def notes_name(comparison: str, onto: str) -> str:
+    """Under which the notes of its repair stand in `interlock.repaired` on that side."""
+    return f"{comparison}/{onto}"
+
+
+def mend(sides: Sides, mends: Sequence[Mend], *, pace: Callable[[int], None]) -> Iterator[Mended]:
+    """One result for each. A row that the server refuses is tried again as long as others make way. `pace` is told before each portion how
+    many rows it has, and waits.
+
+    OutcomeUnknown if a commit's answer did not come: the next call knows what was mended.
+    """
+    prove_unlogged(sides.session)
+    if mends:
+        sides.check()
+        sides.session.run((canary.SCHEMA, TABLE), bound_s=_WITHIN_S, effect=True, doing="make the table of what was mended")
+    waiting = list(mends)
+    while waiting:
+        refused: list[_Refused] = []
+        moved = False
+        for portion in portions(waiting):
+            pace(len(portion))
+            sides.check()
+            results = _mend_portion(sides, portion, refused)
+            moved = moved or any(one.rows for one in results)
+            yield from results
+        if not moved:
+            yield from (_left(one.mend, one.why) for one in refused)
+            return
+        waiting = [one.mend for one in refused]
+
+
+def take_back(sides: Sides, noted: Mapping[str, Sequence[Mend]], *, pace: Callable[[int], None]) -> Iterator[Mended]:
+    """What each note says that was mended, the last one first. A row that was written since stays, and its note with it."""
+    prove_unlogged(sides.session)
+    for position, mends in noted.items():
+        pace(len(mends))
+        sides.check()
+        yield from _take_back_note(sides, position, mends)
+
+
+def noted_mends(sides: Sides, mends: Sequence[Mend]) -> dict[str, tuple[Mend, ...]]:
+    """Of each note its rows, in the order in which they are to be taken back."""
+    rank = {mend.index: (number, mend) for number, mend in enumerate(mends)}
+    noted = {
+        position: sorted((rank[index] for index in rows if index in rank), key=lambda one: one[0], reverse=True)
+        for position, rows in applied_rows(sides.session, sides.name).items()
+    }
+    last_first = sorted((one for one in noted.items() if one[1]), key=lambda one: one[1][0][0], reverse=True)
+    return {position: tuple(mend for _, mend in ranked) for position, ranked in last_first}
+
+
+def differing(sides: Sides, mends: Sequence[Mend]) -> dict[int, str]:
+    """Of rows that were mended, those in which the sides differ now, and how: they are compared again."""
+    mended = Survivor(sides.session)
+    found: dict[int, str] = {}
+    for portion in portions(mends):
+        here, there = _keyed(mended, portion), _keyed(sides.rows, portion)
+        for one in portion:
+            if not one.difference.key:
+                if _count(sides.session, one) != _count(sides.rows.session, one):
+                    found[one.index] = "the sides have not as many of it"
+            elif not _alike(here.get(one.index), there.get(one.index), one.image):
+                its = "as it was mended" if _alike(here.get(one.index), one.wanted, one.image) else "otherwise"
+                found[one.index] = f"{sides.mended.cluster} has it {its}, and {sides.other.cluster} otherwise now"
+    return found
+
+
+def portions(mends: Sequence[Mend]) -> Iterator[list[Mend]]:
+    """A transaction's worth each."""
+    some: list[Mend] = []
+    size = 0
+    for one in mends:
+        if some and (len(some) >= ROWS_AT_ONCE or size + len(one.sql) > _BYTES_AT_ONCE):
+            yield some
+            some, size = [], 0
+        some.append(one)
+        size += len(one.sql)
+    if some:
+        yield some
+
+
+# -- one transaction ----------------------------------------------------------------------------------------------------------------------
+
+
+def _mend_portion(sides: Sides, mends: Sequence[Mend], refused: list[_Refused]) -> list[Mended]:
+    """Begun anew without each row that can't be mended, until all that are left can."""
+    left: dict[int, Mended] = {}
+    going = list(mends)
+    while going:
+        try:
+            unfit = _attempt(sides, going, left)
+        except _Refused as one:
+            refused.append(one)
+            going = [mend for mend in going if mend is not one.mend and mend.index not in left]
+            continue
+        if not unfit:
+            break
+        left |= {mend.index: _left(mend, unfit[mend.index]) for mend in going if mend.index in unfit}
+        going = [mend for mend in going if mend.index not in left]
+    return [
+        left.get(mend.index) or Mended(index=mend.index, what=row_name(mend.difference), change=mend.change, rows=mend.rows)
+        for mend in mends
+        if all(one.mend is not mend for one in refused)
+    ]
+
+
+def _attempt(sides: Sides, mends: Sequence[Mend], left: dict[int, Mended]) -> dict[int, str]:
+    """Commits and returns nothing; or changes nothing, and says which rows can't be mended, and why. Those that were written since go to
+    `left`: their statements change nothing.
+    """
+    _send(sides, "START TRANSACTION")
+    changed: list[Mend] = []
+    for mend in mends:
+        if _try(sides, mend, mend.sql):
+            changed.append(mend)
+        else:
+            left[mend.index] = _left(mend, _why_not(mend, sides))
+    unfit = _unfit(sides, changed)
+    if unfit or not changed:
+        _send(sides, "ROLLBACK")
+        return unfit
+    _send(sides, note(sides.name, str(changed[0].index), [mend.index for mend in changed]))
+    _send(sides, "COMMIT")
+    return {}
+
+
+def _take_back_note(sides: Sides, position: str, mends: Sequence[Mend]) -> list[Mended]:
+    refused: dict[int, str] = {}
+    while True:
+        _send(sides, "START TRANSACTION")
+        results: list[Mended] = []
+        try:
+            if _send(sides, unnote(sides.name, position)) != 1:
+                _send(sides, "ROLLBACK")
+                return [_left(mend, "it was taken back already") for mend in mends]
+            for mend in mends:
+                why = refused.get(mend.index)
+                rows = 0 if why else _try(sides, mend, mend.inverse)
+                kept = Mended(index=mend.index, what=row_name(mend.difference), change=mend.change, rows=rows)
+                results.append(kept if rows else _left(mend, why or "it was written since"))
+        except _Refused as one:
+            refused[one.mend.index] = one.why
+            continue
+        stay = [one.index for one in results if not one.rows]
+        if stay:
+            _send(sides, note(sides.name, position, stay))
+        _send(sides, "COMMIT")
+        return results
+
+
+def _try(sides: Sides, mend: Mend, statement: str) -> int:
+    """How many rows it changed: none, or all that it should. _Refused once the transaction is gone."""
+    try:
+        rows = _send(sides, statement)
+    except (StatementFailed, BoundReached) as error:
+        _send(sides, "ROLLBACK")  # of a deadlock the server has done that already, and the next statement would stand alone
+        raise _Refused(mend, error.message) from error
+    if rows in {0, mend.rows}:
+        return rows
+    _send(sides, "ROLLBACK")
+    raise _Refused(mend, f"{sides.mended.cluster} has {rows} of the {mend.rows} copies")
+
+
+def _send(sides: Sides, statement: str) -> int:
+    try:
+        result = sides.session.run((marked(statement, f"{sides.name}/repair"),), bound_s=_WITHIN_S, effect=True, doing="mend rows")
+    except OutcomeUnknown:
+        sides.session.close()  # its end is the transaction's end, too
+        raise
+    return result[-1].affected
+
+
+# -- may it be committed ------------------------------------------------------------------------------------------------------------------
+
+
+def _unfit(sides: Sides, mends: Sequence[Mend]) -> dict[int, str]:
+    """Rows whose change must not be committed, although the mended side has them as they were compared; and why."""
+    if not mends:
+        return {}
+    held = sides.mended.logged(sides.session)
+    if not sides.mended.server.write_facts().read_only and not sides.other.server.wait_applied(held, _CATCH_UP_S):
+        why = f"{sides.mended.cluster} takes writes, and {sides.other.cluster} has not applied them all"
+        return {mend.index: why for mend in mends}
+    now = _keyed(sides.rows, mends)
+    moved = [mend for mend in mends if not _is_wanted(sides, mend, now.get(mend.index))]
+    why = f"{sides.other.cluster} has it otherwise now"
+    return {mend.index: why for mend in moved if not parse_position(mend.difference.position).contains(held)}
+
+
+def _is_wanted(sides: Sides, mend: Mend, now: Image | None) -> bool:
+    """Whether the other side has the row as it is on the mended one once this is committed."""
+    if mend.difference.key:
+        return _alike(now, mend.wanted, mend.image)
+    return _count(sides.session, mend, locked=True) == _count(sides.rows.session, mend)
+
+
+def _keyed(rows: Survivor, mends: Sequence[Mend]) -> dict[int, Image]:
+    """The rows as they are there now, by the mend's number. Of a table that is not there, or has another key: none."""
+    ids: dict[RowId, list[int]] = {}
+    for mend in mends:
+        table = rows.table(mend.table.schema, mend.table.name)
+        if mend.difference.key and table is not None and all(name in mend.image for name in table.key):
+            ids.setdefault((table.schema, table.name, tuple(mend.image[name] for name in table.key)), []).append(mend.index)
+    found = rows.rows(ids)
+    return {index: image for row, image in found.items() for index in ids[row]}
+
+
+def _alike(one: Image | None, other: Image | None, image: Image) -> bool:
+    """In the columns of `image`, which were compared."""
+    if one is None or other is None:
+        return one is other
+    return all(one.get(name) == other.get(name) for name in image)
+
+
+def _count(session: Session, mend: Mend, *, locked: bool = False) -> int:
+    asked = count_of(mend.image, mend.table, locked=locked)
+    return int(text_of(session.rows(asked, bound_s=LOOK_S, doing="count the copies of a row")[0]["n"]))
+
+
+def _why_not(mend: Mend, sides: Sides) -> str:
+    if mend.change is Change.INSERT:
+        return f"{sides.mended.cluster} has a row of this key now"
+    return f"{sides.mended.cluster} has it otherwise now"
+
+
+def _left(mend: Mend, why: str) -> Mended:
+    return Mended(index=mend.index, what=row_name(mend.difference), change=mend.change, rows=0, why=why)
