@@ -116,12 +116,14 @@ def _take(report: RunReport, record: Record) -> None:
             if isinstance(proofs, list):
                 proofs.append(
                     {"server": body.get("server"), "position": body.get("position"), "canary": body.get("canary"), "at": record.at}
+                    | _of_segment(body)
                 )
         case RecordKind.OPENING:
             openings = report.evidence.setdefault("openings", [])
             if isinstance(openings, list):
                 openings.append(
                     {"server": body.get("server"), "position": body.get("position"), "others": body.get("others"), "at": record.at}
+                    | _of_segment(body)
                 )
         case RecordKind.UNDONE:
             report.rollback.append(
@@ -136,6 +138,11 @@ def _take(report: RunReport, record: Record) -> None:
             _take_end(report, record)
         case _:
             pass
+
+
+def _of_segment(body: Mapping[str, object]) -> dict[str, object]:
+    """Which segment it was, if it was not the whole server."""
+    return {"segment": body["segment"]} if "segment" in body else {}
 
 
 def _take_phase(report: RunReport, body: Mapping[str, object]) -> None:

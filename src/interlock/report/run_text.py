@@ -123,11 +123,15 @@ def _evidence(report: RunReport, width: int) -> str:
 
 def _proofs(report: RunReport) -> Iterator[tuple[str, str]]:
     for proof in _mappings(report.evidence.get("fences")):
+        if "segment" in proof:
+            yield f"{proof['segment']} closed on {proof.get('server')}", f"at {proof.get('position')} ({_at(proof)})"
+            continue
         yield f"{proof.get('server')} fenced", f"at {proof.get('position')}; canary write {proof.get('canary')} ({_at(proof)})"
     for opening in _mappings(report.evidence.get("openings")):
         others = opening.get("others")
         beside = ", ".join(f"{name} at {position}" for name, position in others.items()) if isinstance(others, Mapping) else ""
-        yield f"{opening.get('server')} opened", f"holding {opening.get('position')}; fenced: {beside or 'none'} ({_at(opening)})"
+        opened = f"{opening['segment']} opened on {opening.get('server')}" if "segment" in opening else f"{opening.get('server')} opened"
+        yield opened, f"holding {opening.get('position')}; fenced: {beside or 'none'} ({_at(opening)})"
 
 
 def _first_write(report: RunReport) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,8 @@ _TABLE = (
     "CREATE TABLE IF NOT EXISTS `interlock`.`segment_owner` (`segment` VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL "
     "PRIMARY KEY, `owner` VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, `epoch` BIGINT UNSIGNED NOT NULL) ENGINE=InnoDB"
 )
+MAKE_TABLE = (SCHEMA, _TABLE)
+"""Where an owner is noted, made when the first one is."""
 
 
 def statements(effect: SegmentEffect) -> tuple[str, ...]:
@@ -34,7 +36,7 @@ def statements(effect: SegmentEffect) -> tuple[str, ...]:
                 f"INSERT INTO `interlock`.`segment_owner` (`segment`, `owner`, `epoch`) VALUES ({text(segment)}, {owner}, {epoch}) "
                 f"ON DUPLICATE KEY UPDATE `owner`={owner}, `epoch`={epoch}"
             )
-            return SCHEMA, _TABLE, noting
+            return (noting,)
 
 
 def script(effect: SegmentEffect) -> tuple[str, ...]:

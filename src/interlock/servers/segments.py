@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from interlock.clock import Deadline
 from interlock.dataclass import dataclass
 from interlock.errors import BoundReached, StatementFailed
-from interlock.model.effects import CloseSegment, SegmentEffect
+from interlock.model.effects import CloseSegment, NoteOwner, SegmentEffect
 from interlock.model.position import Position
 from interlock.model.segments import AccountState, SegmentFacts, SegmentNote, SegmentSurroundings
 from interlock.model.topology import ClusterName, SegmentSpec
@@ -108,19 +108,21 @@ class SqlSegments:
     def apply(self, effect: SegmentEffect, /, mark: str) -> None:
         """On a connection of its own, which logs nothing."""
         deadline = Deadline.after(self._pool.clock, effect.within_s)
-        statements = segment_words.statements(effect)
-        if statements:
+        if statements := all_marked(segment_words.statements(effect), mark):
             session = self._pool.fresh(Purpose.ACT, settings=f"{self._dialect().setup.first}, {segment_words.UNLOGGED}")
             try:
-                self._pool.act(
-                    all_marked(statements, mark), bound_s=effect.within_s, doing="segment", session=session, harmless=canary.MISSING
-                )
+                if not self._send(statements, effect, session) and isinstance(effect, NoteOwner) and effect.note is not None:
+                    self._send(all_marked((*segment_words.MAKE_TABLE, *segment_words.statements(effect)), mark), effect, session)
             finally:
                 session.close()
         if isinstance(effect, CloseSegment):
             self._end_sessions({segment_words.account_of(each.account)[0] for each in effect.accounts}, deadline, mark)
 
     # -- parts
+
+    def _send(self, statements: Sequence[str], effect: SegmentEffect, session: Session) -> bool:
+        """False if there is no table of owners."""
+        return bool(self._pool.act(statements, bound_s=effect.within_s, doing="segment", session=session, harmless=canary.MISSING))
 
     def _end_sessions(self, users: Collection[str], deadline: Deadline, mark: str) -> None:
         """Those that logged in before the lock, and those whose login was under way then: it was not refused, and shows no name yet."""

@@ -127,7 +127,7 @@ def refuse(name: str, spoil: Callable[[Shop], object], message: str, **given: st
 def test_a_move_is_refused_with_nothing_changed(spoil: Callable[[Shop], object], message: str, given: dict[str, str]) -> None:
     shop = Shop()
     spoil(shop)
-    report = shop.move(**given)
+    report = shop.move(MOVE, **given)
     assert (report.outcome, [type(each) for each in shop.stage.effects()]) == ("refused", [])
     assert message in report.problems[0].what
 

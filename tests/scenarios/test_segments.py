@@ -1,0 +1,168 @@
+"""A segment's move on real active/active pairs, with clients that write both segments all the time."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from interlock.playbook.find import shipped_folder
+from interlock.sandbox.places import Sandbox
+from interlock.sandbox.sql import query, rows
+from scenarios.command_line import start
+from scenarios.segment_lab import Shop, active_active
+
+_FAILS = '- check: command\n    with: {run: ["false"], within: 5s}'
+
+
+@pytest.fixture(scope="module", params=["pair", "mysql_pair"], ids=["mariadb", "mysql"])
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    sandbox: Sandbox = request.getfixturevalue(request.param)
+    made = active_active(sandbox, tmp_path_factory.mktemp("shop"))
+    yield made
+    assert made.status("us")["owner"] == "west"
+
+
+def other_than(side: str) -> str:
+    return {"east": "west", "west": "east"}[side]
+
+
+def assert_owned(shop: Shop, owner: str) -> None:
+    seen = shop.status("eu")
+    assert (seen["owner"], {name: each["open"] for name, each in seen["clusters"].items()}) == (
+        owner,
+        {owner: True, other_than(owner): False},
+    )
+    assert seen["problems"] == []
+    assert shop.sessions(other_than(owner), "eu") == 0
+
+
+def test_it_moves_there_and_back_under_load_with_nothing_lost_and_the_other_segment_sees_nothing(shop: Shop) -> None:
+    before = shop.grants("east")
+    for to in ("west", "east"):
+        with shop.writers() as writers:
+            report = shop.move(to)
+            assert report["outcome"] == "succeeded", report["problems"]
+            assert_owned(shop, to)
+            assert shop.grants(to) == before
+        assert writers["us"].errors == {}
+        shop.assert_nothing_lost(writers)
+        number = {"east": 1, "west": 2}[to]
+        assert [server for key, server in shop.written(to, "eu") if key == writers["eu"].acknowledged[-1]] == [number]
+
+
+def test_who_kept_its_session_can_neither_go_on_nor_come_back(shop: Shop) -> None:
+    owner = shop.status("eu")["owner"]
+    with closing(shop.client("eu", owner)) as stale:
+        rows(stale, "USE shop_eu")
+        rows(stale, "INSERT INTO writes VALUES ('before', 1)")
+        assert shop.move(other_than(owner))["outcome"] == "succeeded"
+        with pytest.raises(pymysql.Error) as gone:
+            rows(stale, "INSERT INTO writes VALUES ('after', 1)")
+        assert gone.value.args[0] in {2006, 2013, 4031}
+    with pytest.raises(pymysql.Error) as locked:
+        shop.client("eu", owner)
+    assert locked.value.args[0] in {3118, 4151}  # ER_ACCOUNT_HAS_BEEN_LOCKED, of MySQL and of MariaDB
+    assert [key for key, _ in shop.written(owner, "eu") if key == "after"] == []
+
+
+def test_nothing_of_it_is_replicated_to_the_side_that_has_the_same_accounts(shop: Shop) -> None:
+    """Each server has a lock and rights of its own; the binary logs know nothing of either."""
+    owner = shop.status("eu")["owner"]
+    before = {name: shop.grants(name, "us") for name in shop.pair.members}
+    for to in (other_than(owner), owner):
+        assert shop.move(to)["outcome"] == "succeeded"
+    assert {name: shop.grants(name, "us") for name in shop.pair.members} == before
+    channel = "SHOW REPLICA STATUS" if shop.pair.kind == "mysql" else "SHOW SLAVE STATUS"
+    assert all(not row.get("Last_SQL_Error") for name in shop.pair.members for row in query(shop.pair, name, channel))
+
+
+@pytest.mark.parametrize("phase", ["catch_up", "verify"])
+def test_a_check_that_fails_gives_the_segment_back_exactly(shop: Shop, tmp_path: Path, phase: str) -> None:
+    owner = shop.status("eu")["owner"]
+    before = {name: shop.grants(name) for name in shop.pair.members}
+    text, mark = (shipped_folder() / "move-segment.yaml").read_text(), f"- phase: {phase}\n  steps:\n"
+    assert mark in text
+    playbook = tmp_path / "fails.yaml"
+    playbook.write_text(text.replace(mark, f"{mark}  {_FAILS}\n"))
+    with shop.writers() as writers:
+        report = shop.run("run", str(playbook), "-i", "segment=eu", "-i", f"to={other_than(owner)}")
+        assert report["outcome"] == "rolled_back", report["problems"]
+        assert_owned(shop, owner)
+    assert {name: shop.grants(name) for name in shop.pair.members} == before
+    assert writers["us"].errors == {}
+    shop.assert_nothing_lost(writers)
+
+
+@pytest.mark.parametrize(
+    ("line", "then"),
+    [("segment.fence", "resume"), ("segment.hand_over", "rollback"), ("segment.open", "resume"), ("segment.open", "rollback")],
+)
+def test_a_move_that_was_killed_in_the_middle_is_taken_up(shop: Shop, line: str, then: str) -> None:
+    owner = shop.status("eu")["owner"]
+    with shop.writers() as writers:
+        killed_after(shop, other_than(owner), line)
+        (run,) = [row["run"] for row in shop.run("runs") if row["outcome"] is None]
+        report = shop.run(then, run)
+        assert report["outcome"] == {"resume": "succeeded", "rollback": "rolled_back"}[then], report["problems"]
+        assert_owned(shop, other_than(owner) if then == "resume" else owner)
+    assert writers["us"].errors == {}
+    shop.assert_nothing_lost(writers)
+
+
+def killed_after(shop: Shop, to: str, line: str) -> None:
+    """kill -9 as soon as it tells that the step is done."""
+    with start("segment", "move", "eu", "--to", to, "--json", env=shop.env) as process:
+        assert process.stderr is not None
+        for told in process.stderr:
+            if f"✓ {line}" in told:
+                process.send_signal(signal.SIGKILL)
+                break
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend", "message"),
+    [
+        pytest.param(
+            "GRANT INSERT ON shop_eu.* TO watch", "REVOKE INSERT ON shop_eu.* FROM watch", "watch@%", id="another account writes it"
+        ),
+        pytest.param(
+            "GRANT UPDATE ON *.* TO app_eu", "REVOKE UPDATE ON *.* FROM app_eu", "app_eu@% has UPDATE on everything", id="more than it"
+        ),
+        pytest.param(
+            "CREATE EVENT shop_eu.purge ON SCHEDULE EVERY 1 DAY DO SELECT 1", "DROP EVENT shop_eu.purge", "shop_eu.purge", id="an event"
+        ),
+        pytest.param(
+            "CREATE USER app_eu@'10.%' IDENTIFIED BY 'Another-1-account'", "DROP USER app_eu@'10.%'", "can't be told", id="a namesake"
+        ),
+    ],
+)
+def test_what_a_move_could_not_close_or_give_back_refuses_it(shop: Shop, spoil: str, mend: str, message: str) -> None:
+    owner = shop.status("eu")["owner"]
+    query(shop.pair, owner, spoil)
+    try:
+        report = shop.move(other_than(owner))
+        assert report["outcome"] == "refused"
+        assert message in report["problems"][0]["what"], report["problems"]
+    finally:
+        query(shop.pair, owner, mend)
+
+
+def test_a_switchover_of_it_all_is_refused_with_the_commands_that_move_each(shop: Shop) -> None:
+    report = shop.run("switchover", "--to", "west")
+    assert (report["outcome"], report["exit_code"]) == ("refused", 3)
+    assert "`interlock segment move us --to CLUSTER`" in report["problems"][0]["hint"]
+
+
+def test_status_tells_of_both_sides(shop: Shop) -> None:
+    seen = shop.run("status")
+    assert (seen["writer"], seen["problems"]) == (None, [])
+    assert {each["segment"]: each["owner"] for each in seen["segments"]} == {"eu": shop.status("eu")["owner"], "us": "west"}
