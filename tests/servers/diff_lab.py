@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from interlock.clock import SystemClock
 from interlock.decisions.pace import Limits
 from interlock.diff.compare import Before, Comparing
-from interlock.diff.ends import End
-from interlock.diff.kept import DiffLog, Kept, read_kept
-from interlock.diff.shapes import Selection
+from interlock.diff.ends import End, both
+from interlock.diff.kept import Chunk, DiffLog, Kept, read_kept
+from interlock.diff.keyless import WholeTable
+from interlock.diff.planning import planned
+from interlock.diff.proof import Proof
+from interlock.diff.ranges import Ranges, Work
+from interlock.diff.rows import Finder
+from interlock.diff.shapes import Selection, declared
 from interlock.engine.runs import run_name
-from interlock.model.differences import Comparison, RowDifference
+from interlock.model.differences import ComparedTable, Comparison, RowDifference
 from interlock.model.losses import Image
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
@@ -51,6 +58,29 @@ def compare(sandbox: Sandbox, east: End, west: End, *tables: str, parallel: int 
         )
         log.ended(CLOCK.wall(), 0.0)
     return read_kept(folder, name)
+
+
+def compared_in_ranges_of(rows: int, sandbox: Sandbox, schema: str = "app", table: str = "t") -> ComparedTable:
+    """One table, in ranges of so many rows, by one thread."""
+    with ends(sandbox) as (east, west), both(east, west) as pair, closing(Proof(east, west, clock=CLOCK)) as proof:
+        selection = Selection(tables=((schema, table),))
+        plan = planned(pair.each(), (schema, table), [declared(session, selection, alike=True) for session in pair.each()])
+        assert plan.asked is not None
+        chunks: list[Chunk] = []
+        work = Work(planned=plan, asked=plan.asked, left=[(None, None)], size=rows)
+        ranges = Ranges(session=pair.writer, works=[work], tell=lambda _, chunk: chunks.append(chunk))
+        parts: dict[str, Any] = {"asked": plan.asked, "both": pair, "proof": proof, "writer": east, "other": west, "at_rest": plan.at_rest}
+        while (taken := ranges.next()) is not None:
+            whole = not plan.asked.index
+            ranges.done(work, WholeTable(**parts).compare() if whole else Finder(**parts, most=10_000).compare(taken[1]), 1.0)
+            work.size = rows
+        assert [one.after for one in chunks[1:]] == [one.upto for one in chunks[:-1]]
+        return replace(
+            plan.table,
+            rows=sum(one.rows for one in chunks),
+            differences=tuple(each for one in chunks for each in one.differences),
+            not_compared=tuple(each for one in chunks for each in one.not_compared),
+        )
 
 
 def plant(sandbox: Sandbox, server: str, *statements: str) -> None:

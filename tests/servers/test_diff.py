@@ -7,7 +7,7 @@ import pytest
 from interlock.model.differences import Comparison, DifferenceKind
 from interlock.model.losses import Cell
 from interlock.sandbox.places import Sandbox
-from servers.diff_lab import compared, plant, write
+from servers.diff_lab import compared, compared_in_ranges_of, plant, write
 from servers.test_losses import EVERY_TYPE, INSERT, PAIRS, ROWS
 
 ALL = pytest.mark.parametrize("kind", ["mariadb", "mariadb-11.8", "mysql"])
@@ -95,6 +95,61 @@ def test_rows_that_one_side_lacks_are_named_with_it(sandbox: Sandbox) -> None:
             ("missing_on", "[1]", "west", ()),
             ("missing_on", "[500]", "west", ()),
             ("missing_on", "[99999]", "east", ()),
+        ]
+    finally:
+        write(sandbox, "DROP TABLE app.t")
+
+
+@BOTH
+def test_a_table_without_a_key_is_compared_by_how_often_each_row_is_there(sandbox: Sandbox) -> None:
+    write(
+        sandbox,
+        "CREATE TABLE app.t (a INT, b TEXT)",
+        f"INSERT INTO app.t {NUMBERS} SELECT i MOD 300, CONCAT('v', i MOD 300) FROM s",
+    )
+    try:
+        assert told(compared(sandbox, "app.t")) == []
+        plant(sandbox, "west", "DELETE FROM app.t WHERE a=7 LIMIT 2", "INSERT INTO app.t VALUES (8,'v8'), (-1,NULL), (-1,NULL)")
+        (table,) = compared(sandbox, "app.t").tables
+        found = {(one.cluster, one.copies, str(one.writer), str(one.other)) for one in table.differences}
+        seven, eight, new = ({"a": 7, "b": "v7"}, {"a": 8, "b": "v8"}, {"a": -1, "b": None})
+        assert found == {
+            ("west", 2, str(seven), str(seven)),
+            ("east", 1, str(eight), str(eight)),
+            ("east", 2, "None", str(new)),
+        }
+    finally:
+        write(sandbox, "DROP TABLE app.t")
+
+
+KEYS = {
+    "composite": ("a INT, b VARCHAR(10) COLLATE utf8mb4_general_ci, v INT, PRIMARY KEY (a, b)", "i MOD 3, CONCAT('k', i), i"),
+    "text without regard to case": ("a VARCHAR(20) COLLATE utf8mb4_general_ci PRIMARY KEY, v INT", "CONCAT('Key ', i), i"),
+    "bytes": ("a VARBINARY(20) PRIMARY KEY, v INT", "UNHEX(SHA2(i, 256)), i"),
+    "unique, not primary": ("a INT NULL, b INT NOT NULL UNIQUE, v INT", "i, i*3, i"),
+    "date and time": ("a DATETIME(3), b TIME, v INT, PRIMARY KEY (a, b)", "'2020-01-01' + INTERVAL i HOUR, SEC_TO_TIME(i), i"),
+    "enum first": ("a ENUM('z','b','a'), b INT, v INT, PRIMARY KEY (a, b)", "1 + i MOD 3, i, i"),
+    "enum second": ("b INT, a ENUM('z','b','a'), v INT, PRIMARY KEY (b, a)", "i, 1 + i MOD 3, i"),
+    "float": ("a FLOAT PRIMARY KEY, v INT", "i/7, i"),
+    "decimal": ("a DECIMAL(20,10) PRIMARY KEY, v INT", "i/7, i"),
+    "latin1": ("a VARCHAR(20) CHARACTER SET latin1 PRIMARY KEY, v INT", "CONCAT('é', i), i"),
+    "bits": ("a BIT(20) PRIMARY KEY, v INT", "i, i"),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("what", KEYS)
+def test_ranges_of_any_key_are_cut_without_a_gap(sandbox: Sandbox, what: str) -> None:
+    """One row differs in every range: the first, the last, and those at the ends."""
+    columns, values = KEYS[what]
+    names = ", ".join(part.split()[0] for part in columns.split(", ") if part.split()[0] in {"a", "b", "v"})
+    write(sandbox, f"CREATE TABLE app.t ({columns})", f"INSERT IGNORE INTO app.t ({names}) {NUMBERS} SELECT {values} FROM s")
+    try:
+        found = compared_in_ranges_of(100, sandbox)
+        assert (found.rows, found.differences) == (900, ())
+        plant(sandbox, "west", "UPDATE app.t SET v=-v WHERE v MOD 100 IN (0, 1, 50)")
+        assert sorted(int(str(one.writer["v"])) for one in compared_in_ranges_of(100, sandbox).differences if one.writer) == [
+            number for number in range(1, 901) if number % 100 in {0, 1, 50}
         ]
     finally:
         write(sandbox, "DROP TABLE app.t")

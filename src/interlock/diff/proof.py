@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 BEHIND_S = 10.0
 """How long the other side may need to come near before its rows are locked."""
-LOCKED_S = 1.0
+LOCKED_S = 0.5
 """How long they are locked at the most, while it is waited for."""
 _SEEN_S = 2.0
 _ASKED_S = 30.0

@@ -9,7 +9,7 @@ from itertools import islice
 from interlock.diff.ends import STATEMENT_S, Both, End
 from interlock.diff.kept import Chunk
 from interlock.diff.proof import Proof, Settled, Unsettled
-from interlock.diff.sql import Asked, Range, chunk_sql, end_sql, image_of, key_of, keys_sql, rows_sql
+from interlock.diff.sql import Asked, Range, chunk_sql, end_sql, hashes_sql, image_of, key_of, keys_sql, rows_sql
 from interlock.losses.codec import shown
 from interlock.losses.sql import NotWritable
 from interlock.model.differences import DifferenceKind, NotCompared, RowDifference
@@ -21,6 +21,9 @@ PIECE_ROWS = 2_000
 TOO_MANY = "so many rows differ that the rest was not looked at"
 _AT_ONCE = 50
 _TRIES = 4
+_LOOKS = 200
+"""How many rows are asked for in one burst. It takes some ten milliseconds, so that hardly a state of a row is missed."""
+_BURSTS = 100
 _CATCH_UP_S = 2.0
 
 Found = Mapping[int, tuple[str, Image]]
@@ -103,41 +106,66 @@ class Finder:
         return ((row, key_of(row, self.asked, self.asked.key)) for row in rows)
 
     def _judged(self, keys: Sequence[Image]) -> Iterator[RowDifference | NotCompared]:
-        """Looked at once more without a lock: most are the same by now. The others are proved together, or else one by one."""
+        """Looked at again, for most are the same by now or are being written. The others are proved together, or else one by one."""
         try:
-            still = self._still_different(keys)
+            still = self._not_followed(keys)
         except NotWritable as error:
             yield NotCompared(what="", why=f"a key can't be written: {error}")
             return
         if not still:
             return
-        settled = self._settled(still, tries=2)
+        settled = self._settled(still)
         if isinstance(settled, Settled):
             yield from self._differences(still, settled)
             return
         for key in still:
-            alone = self._settled([key], tries=_TRIES)
+            yield from self._judged_alone(key)
+
+    def _judged_alone(self, key: Image) -> Iterator[RowDifference | NotCompared]:
+        why = ""
+        for _ in range(_TRIES):
+            if not self._not_followed([key]):
+                return
+            alone = self._settled([key])
             if isinstance(alone, Settled):
                 yield from self._differences([key], alone)
-            else:
-                yield NotCompared(what=f"row {_key_words(key)}", why=alone)
+                return
+            why = alone
+        yield NotCompared(what=f"row {_key_words(key)}", why=why)
 
-    def _still_different(self, keys: Sequence[Image]) -> list[Image]:
-        ours, theirs = (
-            _by_number(rows, self.asked) for rows in self.both.rows(rows_sql(self.asked, keys), doing=f"read {self.asked.table.written}")
-        )
-        return [key for number, key in enumerate(keys) if ours.get(number) != theirs.get(number)]
+    def _not_followed(self, keys: Sequence[Image]) -> list[Image]:
+        """Those of which the other side never shows what the writer shows. The rest is no difference, though it may be written meanwhile.
 
-    def _settled(self, keys: Sequence[Image], *, tries: int) -> Settled[Found] | str:
+        Each is asked for many times in a burst, on both sides at once, and on the other side until it holds what the writer had.
+        """
+        burst = [hashes_sql(self.asked, keys)] * max(_LOOKS // len(keys), 2)
+        answer = self.both.helper.submit(self._states, self.both.other, burst)
+        shown = self._states(self.both.writer, burst)
+        followed = answer.result()
+        position = self.writer.logged(self.both.writer)
+        for _ in range(_BURSTS):
+            holds = self.other.server.wait_applied(position, 0.001)
+            followed |= self._states(self.both.other, burst)
+            left = [key for number, key in enumerate(keys) if not _of(shown, number) & _of(followed, number)]
+            if holds or not left:
+                break
+        return left
+
+    def _states(self, session: Session, burst: Sequence[str]) -> set[tuple[int, str]]:
+        """Every hash that each key's row had, by the key's number; an empty one if there was no row."""
+        states = set()
+        for result in session.run(burst, bound_s=STATEMENT_S, doing=f"look at rows of {self.asked.table.written}"):
+            found = {int(text_of(row["#"])): text_of(row["#h"]) for row in result.rows}
+            states |= {(number, found.get(number, "")) for number in range(_AT_ONCE)}
+        return states
+
+    def _settled(self, keys: Sequence[Image]) -> Settled[Found] | str:
         """Why not, if it can't be told."""
-        why = ""
         settle = self.proof.settle_at_rest if self.at_rest else self.proof.settle
-        for _ in range(tries):
-            try:
-                return settle(_asks(self.asked, keys))
-            except Unsettled as error:
-                why = str(error)
-        return why
+        try:
+            return settle(_asks(self.asked, keys))
+        except Unsettled as error:
+            return str(error)
 
     def _differences(self, keys: Sequence[Image], settled: Settled[Found]) -> Iterator[RowDifference]:
         for number in range(len(keys)):
@@ -170,6 +198,10 @@ def _asks(asked: Asked, keys: Sequence[Image]) -> Callable[[Session], Found]:
 
 def _by_number(rows: Iterable[Row], asked: Asked) -> Found:
     return {int(text_of(row["#"])): (text_of(row["#h"]), image_of(row, asked)) for row in rows}
+
+
+def _of(states: set[tuple[int, str]], number: int) -> set[tuple[int, str]]:
+    return {state for state in states if state[0] == number}
 
 
 def _hash(row: Row) -> tuple[str, str]:

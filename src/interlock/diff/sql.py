@@ -129,9 +129,17 @@ def keys_sql(asked: Asked, range_: Range) -> str:
 
 def rows_sql(asked: Asked, keys: Sequence[Image]) -> str:
     """Of each key the row, with its number in `keys` (`#`) and its hash (`#h`). A key is found as its collation compares."""
+    return _each(asked, keys, f", {looks(asked.table.columns)}")
+
+
+def hashes_sql(asked: Asked, keys: Sequence[Image]) -> str:
+    """The same without the row."""
+    return _each(asked, keys, "")
+
+
+def _each(asked: Asked, keys: Sequence[Image], more: str) -> str:
     return " UNION ALL ".join(
-        f"(SELECT {number} AS `#`, {row_hash(asked)} AS `#h`, {looks(asked.table.columns)} "
-        f"FROM {asked.source} WHERE {where_key(key, asked.table)})"
+        f"(SELECT {number} AS `#`, {row_hash(asked)} AS `#h`{more} FROM {asked.source} WHERE {where_key(key, asked.table)})"
         for number, key in enumerate(keys)
     )
 
