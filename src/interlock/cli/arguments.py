@@ -85,6 +85,7 @@ def parser(only: str | None = None) -> Parser:
     commands = every if only is None else _Only(every, only)
     _add_runs(commands)
     _add_losses(commands)
+    _add_diff(commands)
     _add_audit(commands)
     _add_playbooks(commands)
     _add_segments(commands)
@@ -225,6 +226,31 @@ def _add_losses(commands: Any) -> None:
     ):
         losses.add_argument(f"--{name}", metavar="FILE", help=f"write {what} into this file")
     _add_repair(commands)
+
+
+def _add_diff(commands: Any) -> None:
+    diff = _command(
+        commands,
+        "diff",
+        "diff:diff",
+        "compare the two clusters' data, exactly, while the writer goes on",
+        "Find which rows differ between the two clusters, and what they declare differently, while the writer goes on. Changes nothing.\n"
+        "A row is told to differ only if both sides had it so at one position. Exits 0 if all was compared and is equal, 3 if something\n"
+        "differs or could not be compared. What was found is kept, for --resume and for `interlock repair`.",
+    )
+    for name, metavar, help_ in (
+        ("table", "SCHEMA.TABLE", "only this table; may be given several times"),
+        ("schema", "SCHEMA", "only this schema; may be given several times"),
+        ("exclude", "NAME", "not this schema or SCHEMA.TABLE; may be given several times"),
+    ):
+        diff.add_argument(f"--{name}", metavar=metavar, action="append", default=[], help=help_)
+    diff.add_argument("--writer", metavar="CLUSTER", help="the side whose data counts (default: the one that takes the writes)")
+    diff.add_argument("--resume", metavar="NAME", help="go on with an unfinished comparison, or tell one that has ended once more")
+    diff.add_argument("--parallel", type=_positive, default=2, metavar="N", help="so many ranges of rows at a time (default: 2)")
+    diff.add_argument("--max-load", type=_positive, default=25, metavar="N", help="wait while a server runs more statements (default: 25)")
+    diff.add_argument("--max-lag", default="5s", metavar="TIME", help="wait while the other side is further behind (default: 5s)")
+    for name in ("html", "markdown"):
+        diff.add_argument(f"--{name}", metavar="FILE", help="write a page into this file")
 
 
 def _add_repair(commands: Any) -> None:

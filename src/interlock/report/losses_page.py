@@ -11,7 +11,7 @@ from interlock.model.losses import Image, LossReport, LossState
 from interlock.report.losses_text import WORDS, key_text, last_word, summary
 from interlock.report.tables import printable
 
-_STYLE = (
+STYLE = (
     "body{font:14px/1.4 system-ui,sans-serif;margin:2rem;color:#222}table{border-collapse:collapse}"
     "th,td{border:1px solid #ccc;padding:.25rem .5rem;text-align:left;vertical-align:top}"
     "td.v{font-family:ui-monospace,monospace;font-size:12px;overflow-wrap:anywhere}"
@@ -23,25 +23,25 @@ _TITLES = ("transaction", "at (UTC)", "change", "table", "key", "before", "after
 def html_page(report: LossReport) -> str:
     """One file that needs no other."""
     rows = "".join(
-        f'<tr class="{kind}">' + "".join(f'<td class="v">{_escaped(cell)}</td>' for cell in cells) + "</tr>\n"
+        f'<tr class="{kind}">' + "".join(f'<td class="v">{escaped(cell)}</td>' for cell in cells) + "</tr>\n"
         for kind, cells in _rows(report)
     )
-    facts = "".join(f"<dt>{_escaped(name)}</dt><dd>{_escaped(value)}</dd>\n" for name, value in _facts(report))
+    facts = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>\n" for name, value in _facts(report))
     titles = "".join(f"<th>{title}</th>" for title in _TITLES)
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Lost by run {_escaped(report.run)}</title>'
-        f"<style>{_STYLE}</style></head>\n<body><h1>Lost by run {_escaped(report.run)}</h1>\n<dl>\n{facts}</dl>\n"
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Lost by run {escaped(report.run)}</title>'
+        f"<style>{STYLE}</style></head>\n<body><h1>Lost by run {escaped(report.run)}</h1>\n<dl>\n{facts}</dl>\n"
         f"<table><thead><tr>{titles}</tr></thead>\n<tbody>\n{rows}</tbody></table>\n</body></html>\n"
     )
 
 
 def markdown_page(report: LossReport) -> str:
-    facts = "".join(f"- **{name}**: {_cell(value)}\n" for name, value in _facts(report))
-    lines = [f"# Lost by run {_cell(report.run)}\n", facts]
+    facts = "".join(f"- **{name}**: {markdown_cell(value)}\n" for name, value in _facts(report))
+    lines = [f"# Lost by run {markdown_cell(report.run)}\n", facts]
     rows = _rows(report)
     if rows:
         lines.append(f"| {' | '.join(_TITLES)} |\n|{'---|' * len(_TITLES)}")
-        lines += [f"| {' | '.join(_cell(cell) for cell in cells)} |" for _, cells in rows]
+        lines += [f"| {' | '.join(markdown_cell(cell) for cell in cells)} |" for _, cells in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -63,7 +63,7 @@ def _rows(report: LossReport) -> list[tuple[str, Sequence[str]]]:
     for one in report.transactions:
         head = (one.position, f"{one.at:%Y-%m-%d %H:%M:%S}")
         for row in one.rows:
-            place = (row.change.value, f"{row.schema}.{row.table}", key_text(row.key), _values(row.before), _values(row.after))
+            place = (row.change.value, f"{row.schema}.{row.table}", key_text(row.key), values(row.before), values(row.after))
             found.append((row.kind.value, (*head, *place, WORDS[row.kind], row.why)))
         said = [(*head, "statement", its.schema, "", "", its.text, "a person decides", "logged as a statement") for its in one.statements]
         found += [("conflicting", cells) for cells in said]
@@ -72,15 +72,15 @@ def _rows(report: LossReport) -> list[tuple[str, Sequence[str]]]:
     return found
 
 
-def _values(image: Image | None) -> str:
+def values(image: Image | None) -> str:
     return "" if image is None else json.dumps(shown_image(image), ensure_ascii=False)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     return html.escape(printable(text))
 
 
-def _cell(text: str) -> str:
+def markdown_cell(text: str) -> str:
     """In a cell of a Markdown table: no markup of the row's own, no line or column ends."""
     safe = html.escape(printable(text), quote=False)
     return "".join(f"\\{char}" if char in "\\`*_[]|~#" else char for char in safe)

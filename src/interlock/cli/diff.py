@@ -1,0 +1,201 @@
+"""`interlock diff`: which rows differ between the two clusters."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interlock.cli.context import Answer, Context, note, wired, write
+from interlock.cli.losses import write_private
+from interlock.clock import Clock
+from interlock.decisions.pace import Limits
+from interlock.documents.values import duration_s
+from interlock.errors import ExitCode, UsageError
+from interlock.report.durations import span
+from interlock.report.tables import printable
+
+if TYPE_CHECKING:
+    from interlock.bootstrap import Wiring
+    from interlock.diff.compare import Progress
+    from interlock.diff.ends import End
+    from interlock.diff.kept import DiffLog, Kept
+    from interlock.diff.shapes import Selection
+
+_LINE_EVERY_S = 10.0
+
+
+def diff(context: Context) -> Answer:
+    """Exit code 0 if all was compared and is equal, 3 otherwise."""
+    from interlock.diff.kept import read_kept  # noqa: PLC0415 - only here
+    from interlock.diff.plain import plain_comparison  # noqa: PLC0415 - as above
+    from interlock.report.diff_page import html_page, markdown_page  # noqa: PLC0415 - as above
+    from interlock.report.diff_text import diff_text  # noqa: PLC0415 - as above
+
+    options = context.options
+    with wired(context) as wiring:
+        name = _go_on(context, wiring) if options.resume else _begin(context, wiring)
+        found = read_kept(wiring.folder, name).comparison
+    for place, page in ((options.html, html_page), (options.markdown, markdown_page)):
+        if place is not None:
+            write_private(Path(place), page(found))
+    code = ExitCode.SUCCEEDED if found.is_equal else ExitCode.REFUSED
+    return Answer(plain=plain_comparison(found), text=lambda width: diff_text(found, width), exit_code=code)
+
+
+def _begin(context: Context, wiring: Wiring) -> str:
+    """The name of the comparison that was made."""
+    from interlock.diff.kept import DiffLog, Kept  # noqa: PLC0415 - only here
+    from interlock.engine.runs import run_name  # noqa: PLC0415 - as above
+    from interlock.model.differences import Comparison  # noqa: PLC0415 - as above
+
+    options = context.options
+    lag_s = _seconds(options.max_lag)
+    asked = {"tables": options.table, "schemas": options.schema, "exclude": options.exclude, "max_load": options.max_load, "lag_s": lag_s}
+    selection_of(asked)  # a wrong word is told before anything is looked at
+    writer, other = _ends(wiring, options.writer)
+    comparison = Comparison(
+        name=run_name(wiring.clock),
+        topology=wiring.topology.name,
+        writer=writer.cluster,
+        other=other.cluster,
+        position=_position(writer, other, lag_s),
+        began_at=wiring.clock.wall(),
+    )
+    with DiffLog.begin(wiring.folder, comparison, asked) as log:
+        _carry_out(context, wiring, Kept(comparison=comparison, options=asked, reached={}), log)
+    return comparison.name
+
+
+def _go_on(context: Context, wiring: Wiring) -> str:
+    """UsageError if there is no such comparison, or it is another pair's; nothing is done if it has ended."""
+    from interlock.diff.kept import DiffLog, read_kept  # noqa: PLC0415 - only here
+
+    kept = read_kept(wiring.folder, context.options.resume)
+    comparison = kept.comparison
+    if comparison.topology != wiring.topology.name:
+        raise UsageError(
+            f"comparison {comparison.name} is of the pair {comparison.topology}, and the topology file is of {wiring.topology.name}",
+            hint=f"give the topology file of {comparison.topology} with --topology",
+        )
+    if comparison.ended_at is None:
+        with DiffLog.go_on(wiring.folder, comparison.name) as log:
+            _carry_out(context, wiring, kept, log)
+    return comparison.name
+
+
+def _carry_out(context: Context, wiring: Wiring, kept: Kept, log: DiffLog) -> None:
+    """What of it is not done yet."""
+    from interlock.diff.compare import Before, Comparing  # noqa: PLC0415 - only here
+
+    writer, other = _ends(wiring, kept.comparison.writer)
+    limits = Limits(threads=int(str(kept.options["max_load"])), lag_s=float(str(kept.options["lag_s"])))
+    done = frozenset((one.schema, one.name) for one in kept.comparison.tables if one.complete)
+    began_s = wiring.clock.monotonic_s()
+    with _shown(wiring.clock) as shown:
+        comparing = Comparing(writer=writer, other=other, log=log, limits=limits, clock=wiring.clock, show=shown.show)
+        try:
+            comparing.run(selection_of(kept.options), Before(done=done, reached=kept.reached), parallel=context.options.parallel)
+        except BaseException:
+            note(f"unfinished; to go on: interlock diff --resume {kept.comparison.name}{context.said()}")
+            raise
+    log.ended(wiring.clock.wall(), round(wiring.clock.monotonic_s() - began_s, 3))
+
+
+def _ends(wiring: Wiring, writer: str | None) -> tuple[End, End]:
+    """The writer's side first: the one that takes writes, unless it is named. UsageError if neither tells."""
+    from interlock.diff.ends import End  # noqa: PLC0415 - only here
+    from interlock.engine.runs import pair_roles  # noqa: PLC0415 - as above
+
+    clusters = list(wiring.topology.clusters)
+    named = writer or pair_roles(wiring.world).writer
+    if named is None:
+        raise UsageError("which side counts can't be told: not exactly one takes writes", hint="name it with --writer CLUSTER")
+    if named not in clusters:
+        raise UsageError(f"there is no cluster {named!r}", hint=f"known: {', '.join(clusters)}")
+    ends = {
+        str(name): End(cluster=str(name), server=wiring.world.sql_server(str(one.master.name)))
+        for name, one in wiring.topology.clusters.items()
+    }
+    (other,) = (name for name in ends if name != named)
+    return ends[named], ends[other]
+
+
+def _position(writer: End, other: End, within_s: float) -> str:
+    """The writer's now. The other side is waited for; if it does not come, what it lacks will be told, or not be settled."""
+    position = writer.server.write_facts().position
+    if not other.server.wait_applied(position, within_s):
+        note(f"{other.server.name} does not hold {position} of {writer.server.name} after {within_s:g}s: what it lacks can't be settled")
+    return str(position)
+
+
+def selection_of(asked: Mapping[str, object]) -> Selection:
+    """UsageError for a table without its schema."""
+    from interlock.diff.shapes import Selection  # noqa: PLC0415 - only here
+
+    tables = []
+    for told in _list(asked["tables"]):
+        schema, dot, table = told.partition(".")
+        if not (schema and dot and table):
+            raise UsageError(f"{told!r} is no table", hint="write SCHEMA.TABLE, or --schema for all of a schema")
+        tables.append((schema, table))
+    return Selection(tables=tuple(tables), schemas=tuple(_list(asked["schemas"])), exclude=tuple(_list(asked["exclude"])))
+
+
+def _list(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def _seconds(told: str) -> float:
+    seconds = duration_s(told)
+    if seconds is None:
+        raise UsageError(f"{told!r} is no duration", hint="for example: 5s")
+    return seconds
+
+
+# -- progress -----------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class _Shown:
+    """One line that is written anew on a terminal; a line now and then in a log."""
+
+    clock: Clock
+    on_terminal: bool
+    began_s: float
+    told_s: float
+
+    def show(self, progress: Progress) -> None:
+        now_s = self.clock.monotonic_s()
+        line = printable(progress_line(progress, now_s - self.began_s))
+        if self.on_terminal:
+            write(sys.stderr, f"\r\x1b[K{line[:119]}")
+        elif now_s - self.told_s >= _LINE_EVERY_S:
+            self.told_s = now_s
+            note(line)
+
+
+def progress_line(progress: Progress, seconds: float) -> str:
+    """`1,200,000 of about 5,000,000 rows, 400,000 rows/s, 9.5s left, 2 differences, app.orders`."""
+    per_s = progress.rows / seconds if seconds > 0 else 0.0
+    left = max(0, progress.expected - progress.rows)
+    parts = [f"{progress.rows:,} of about {max(progress.expected, progress.rows):,} rows", f"{per_s:,.0f} rows/s"]
+    if per_s:
+        parts.append(f"{span(left / per_s)} left")
+    parts.append(f"{progress.differences} difference{'s' * (progress.differences != 1)}")
+    parts.append(f"waits: {progress.waits}" if progress.waits else progress.table)
+    return ", ".join(filter(None, parts))
+
+
+@contextmanager
+def _shown(clock: Clock) -> Iterator[_Shown]:
+    now_s = clock.monotonic_s()
+    shown = _Shown(clock=clock, on_terminal=sys.stderr.isatty(), began_s=now_s, told_s=now_s)
+    try:
+        yield shown
+    finally:
+        if shown.on_terminal:
+            write(sys.stderr, "\r\x1b[K")
