@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from interlock.dataclass import dataclass
+from interlock.documents.audit_fields import check_audit
 from interlock.documents.check import Checking, a_kind_of, check_fields, check_name
 from interlock.documents.fencing_fields import FENCING_FIELDS, FENCING_TYPES, check_fencing
 from interlock.documents.fields import Field
@@ -58,6 +59,7 @@ def parse_topology(text: str, *, file: str, route_types: RouteTypes) -> Topology
         clusters=topology.clusters,
         routes=topology.routes,
         segments=topology.segments,
+        audit=topology.audit,
         path=str(path),
         digest=hashlib.sha256(text.encode()).hexdigest(),
     )
@@ -82,6 +84,7 @@ def _topology(root: Node, checking: Checking, route_types: RouteTypes) -> Topolo
         RouteName(name): _route(name, node, route_types, checking) for name, node in _named(root, "routes", "route", checking).items()
     }
     check_fencing(cluster_nodes, {str(name): route.kind for name, route in routes.items() if route is not None}, checking)
+    audit = check_audit(root, checking)
     segments = _segments(_named(root, "segments", "segment", checking), tuple(routes), checking)
     if checking.problems.found:
         return None
@@ -90,6 +93,7 @@ def _topology(root: Node, checking: Checking, route_types: RouteTypes) -> Topolo
         clusters={name: cluster for name, cluster in clusters.items() if cluster is not None},
         routes={name: route for name, route in routes.items() if route is not None},
         segments=segments,
+        audit=audit,
     )
 
 

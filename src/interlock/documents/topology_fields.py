@@ -88,5 +88,7 @@ TOPOLOGY_FIELDS = (
     Field(name="clusters", kind=Kind.ANY, required=True, doc="the two sides of the pair, by name"),
     Field(name="routes", kind=Kind.ANY, doc="what sends clients to a server, by name"),
     Field(name="segments", kind=Kind.ANY, doc="slices of the data owned by one cluster, for active/active pairs"),
-    Field(name="answers", kind=Kind.ANY, doc="what the audit cannot find out by itself"),
+    Field(name="answers", kind=Kind.ANY, doc="what the audit cannot find out by itself, by question"),
+    Field(name="accepted", kind=Kind.ANY, doc="audit rules whose findings the team lives with, by id, each until a day"),
+    Field(name="audit", kind=Kind.ANY, doc="audit rules of the team's own, in SQL"),
 )

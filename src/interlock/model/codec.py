@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import date
 from enum import Enum
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ def to_plain(value: object) -> object:
             return str(value)
         case Position():
             return str(value)
-        case datetime():
+        case date():  # a datetime is one, too
             return value.isoformat()
         case Mapping():
             return {str(key): to_plain(item) for key, item in value.items()}

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NewType
 
 from interlock.dataclass import dataclass
+from interlock.model.audit import AuditNotes
 
 ServerName = NewType("ServerName", str)
 ClusterName = NewType("ClusterName", str)
@@ -167,6 +168,7 @@ class Topology:
     clusters: Mapping[ClusterName, ClusterSpec]
     routes: Mapping[RouteName, RouteSpec] = field(default_factory=dict)
     segments: Mapping[str, SegmentSpec] = field(default_factory=dict)
+    audit: AuditNotes = AuditNotes()
     path: str = ""
     digest: str = ""
 

@@ -10,6 +10,7 @@ from interlock.sandbox.barred import fencing
 from interlock.sandbox.kinds import Kind
 from interlock.sandbox.places import Member, Sandbox
 
+_FOR_EVER = "9999-12-31"
 _HOLD_LUA = """\
 -- Keeps a new client waiting while the variable proc.hold is 1, until inspect-delay is over at the most. Set on the admin socket:
 -- experimental-mode on; set var proc.hold int(1)
@@ -58,6 +59,7 @@ def option_file(member: Member, kind: Kind, options: Mapping[str, str]) -> str:
     place = {
         "datadir": member.data,
         "socket": member.socket,
+        "tmpdir": member.data,  # a server that starts removes what another one keeps in a shared one (MariaDB's mysql_rm_tmp_tables)
         "pid-file": f"{member.data}/{kind.program}.pid",
         "log-error": member.log,
         "bind-address": member.host,
@@ -137,4 +139,8 @@ clusters:
     servers: {{{", ".join(f"{name}: {name}" for name in sandbox.members)}}}
     hold: lua
     clients: "{proxy.host}:{proxy.port}"
+accepted:  # what an audit would find of every sandbox
+  durable.log: {{reason: what it holds is thrown away, until: {_FOR_EVER}}}
+  durable.commits: {{reason: what it holds is thrown away, until: {_FOR_EVER}}}
+  accounts.pass_read_only: {{reason: the sandbox's own administrator, until: {_FOR_EVER}, objects: "'admin'@'%'"}}
 """

@@ -1,0 +1,82 @@
+"""Everything of one pair that an audit looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+from interlock.audit.facts import PairSeen, PastComparison, RouteSeen, ServerSeen
+from interlock.audit.look import definitions, look
+from interlock.audit.objects import differing
+from interlock.audit.sql_checks import carried_out
+from interlock.clock import Clock
+from interlock.errors import DriverError
+from interlock.model.topology import Topology
+from interlock.ports import Route, RunHeader
+from interlock.servers.server import SqlServer
+
+R = TypeVar("R")
+DEFINED_AT_MOST = 60
+"""Objects that differ, whose definitions are fetched from both sides."""
+
+
+class Place(Protocol):
+    """The part of the world that an audit needs."""
+
+    @property
+    def topology(self) -> Topology: ...
+    def sql_server(self, name: str, /) -> SqlServer: ...
+    def route(self, name: str, /) -> Route: ...
+    def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]: ...
+
+
+def collect(world: Place, clock: Clock, *, runs: Sequence[RunHeader] = (), comparisons: Sequence[PastComparison] = ()) -> PairSeen:
+    """DriverError if a master does not answer; a replica or a route that does not is told as such."""
+    topology = world.topology
+    first, second = (world.sql_server(one.name) for one in topology.masters())
+    east, west = world.gather([lambda: look(first, clock), lambda: look(second, clock)])
+    wanted = tuple(_to_define(east, west))
+    if wanted:
+        told = world.gather([lambda: definitions(first, clock, wanted), lambda: definitions(second, clock, wanted)])
+        east, west = (replace(one, definitions=its) for one, its in zip((east, west), told, strict=True))
+    pair = PairSeen(
+        topology=topology, at=clock.wall(), masters=(east, west), routes=_routes(world), runs=tuple(runs), comparisons=tuple(comparisons)
+    )
+    return replace(_with_replicas(pair, world, clock), checked=carried_out(pair, world, clock))
+
+
+def _to_define(east: ServerSeen, west: ServerSeen) -> Iterator[tuple[str, str]]:
+    """Kinds and names of what is not alike. A server of another flavor declares everything in other words."""
+    if east.facts.flavor != west.facts.flavor:
+        return
+    found = [("table", name) for name in sorted(east.tables.keys() ^ west.tables.keys())]
+    found += [("table", name) for name in differing(east.tables, west.tables, alike=True)]
+    found += [("table", name) for name, its in east.tables.items() if not its.has_key]
+    found += [(kind, name) for kind, name, _ in sorted(_stored(east) ^ _stored(west))]
+    yield from dict.fromkeys(found[:DEFINED_AT_MOST])
+
+
+def _stored(server: ServerSeen) -> set[tuple[str, str, str]]:
+    return {(one.kind, one.name, one.digest) for one in server.stored}
+
+
+def _with_replicas(pair: PairSeen, world: Place, clock: Clock) -> PairSeen:
+    seen, unreached = [], {}
+    for spec in pair.topology.replicas():
+        try:
+            seen.append(look(world.sql_server(spec.name), clock))
+        except DriverError as error:
+            unreached[str(spec.name)] = error.message
+    return replace(pair, replicas=tuple(seen), unreached=unreached)
+
+
+def _routes(world: Place) -> tuple[RouteSeen, ...]:
+    return tuple(_route(world, str(name)) for name in world.topology.routes)
+
+
+def _route(world: Place, name: str) -> RouteSeen:
+    try:
+        return RouteSeen(name=name, facts=world.route(name).facts())
+    except DriverError as error:
+        return RouteSeen(name=name, error=error.message)

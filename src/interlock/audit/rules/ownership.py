@@ -1,0 +1,312 @@
+"""Questions 1, 3 and 5: whose data is it, can its owner change, and what do both sides share?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from interlock.audit.facts import PairSeen
+from interlock.audit.rule import Chapter, Fault, Rule, command, here_only, in_topology
+from interlock.model.audit import AuditVerdict
+
+_UNFIT, _ATTENTION = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION
+_SHOWN = 5
+
+
+def owner_of(pair: PairSeen, table: str) -> str | None:
+    """The cluster that takes a table's writes: its segment's owner; without segments the writer; None if it is in none."""
+    segments = pair.topology.segments
+    if not segments:
+        return str(pair.writer.spec.cluster) if pair.has_one_writer else None
+    schema = table.partition(".")[0]
+    return next((str(one.owner) for one in segments.values() if schema in one.schemas), None)
+
+
+def alternations(first: frozenset[int], second: frozenset[int]) -> int:
+    """How often the writes went from one server to the other, minute by minute. A minute in which both wrote counts once."""
+    turns, last = 0, ""
+    for minute in sorted(first | second):
+        now = "both" if minute in first and minute in second else "first" if minute in first else "second"
+        turns += bool(last) and now != last
+        last = now
+    return turns
+
+
+def _two_writers(pair: PairSeen) -> Iterator[Fault]:
+    open_ = [one for one in pair.masters if not one.writes.read_only]
+    if len(open_) == 2 and not pair.topology.segments:
+        yield Fault(
+            says=f"{open_[0].name} and {open_[1].name} both take writes, and no segments say which data is whose",
+            object="read_only",
+            seen={one.name: "read_only=OFF" for one in open_},
+            fix=here_only(pair.standby, f"SET GLOBAL {'super_read_only' if pair.standby.is_mysql else 'read_only'} = 1"),
+        )
+
+
+def _no_writer(pair: PairSeen) -> Iterator[Fault]:
+    if all(one.writes.read_only for one in pair.masters):
+        yield Fault(
+            says="no master takes writes",
+            object="read_only",
+            seen={one.name: "read_only=ON" for one in pair.masters},
+            fix=command(f"interlock plan switchover --to {pair.masters[0].spec.cluster}"),
+        )
+
+
+def _unowned(pair: PairSeen) -> Iterator[Fault]:
+    if not pair.topology.segments:
+        return
+    owned = {schema for one in pair.topology.segments.values() for schema in one.schemas}
+    for schema in sorted({table.partition(".")[0] for one in pair.masters for table in one.tables} - owned):
+        yield Fault(
+            says=f"the schema {schema} is in no segment",
+            object=schema,
+            fix=in_topology(f"segments:\n  {schema}: {{schemas: [{schema}], owner: {pair.writer.spec.cluster}}}"),
+        )
+
+
+def _foreign_writes(pair: PairSeen) -> Iterator[Fault]:
+    """A table of a segment that a master wrote which does not own it, as its own log has it."""
+    if not pair.topology.segments:
+        return
+    for server in pair.masters:
+        for table, its in sorted(server.log.writes.items()):
+            owner = owner_of(pair, table)
+            if owner is not None and owner != server.spec.cluster:
+                yield Fault(
+                    says=f"{server.name} wrote {table}, which {owner} owns ({its.events} row events in its log)",
+                    server=server.name,
+                    object=table,
+                    seen={server.name: f"{its.events} row events"},
+                )
+
+
+def _incomplete(pair: PairSeen) -> Iterator[Fault]:
+    for name, one in pair.topology.segments.items():
+        for what, there, example in (
+            ("accounts", bool(one.accounts), "accounts: ['app@%']"),
+            ("a route", one.route is not None, "route: writes"),
+            ("schemas", bool(one.schemas), f"schemas: [{name}]"),
+        ):
+            if not there:
+                yield Fault(
+                    says=f"the segment {name} names no {what.removeprefix('a ')}",
+                    object=f"{name}.{what.removeprefix('a ')}",
+                    fix=in_topology(f"segments:\n  {name}: {{{example}, …}}"),
+                )
+
+
+def _no_route(pair: PairSeen) -> Iterator[Fault]:
+    if not pair.topology.routes:
+        yield Fault(
+            says="the topology names no route: clients are not led to another server when the writes move",
+            object="routes",
+            fix=in_topology("routes:\n  writes: {type: haproxy, socket: 'unix:/run/haproxy/admin.sock', backend: mysql, servers: {…}}"),
+        )
+
+
+def _no_canary(pair: PairSeen) -> Iterator[Fault]:
+    for server in pair.masters:
+        if server.spec.access.canary is None:
+            yield Fault(
+                says=f"the topology names no canary account for {server.name}: a fence can't be proved by a refused write",
+                server=server.name,
+                object="access.canary",
+                fix=in_topology("access:\n  canary: {user: interlock_canary, password: {file: …}}"),
+            )
+
+
+def _routes_lead(pair: PairSeen) -> Iterator[Fault]:
+    """To one cluster, which takes writes."""
+    writing = {str(one.spec.cluster) for one in pair.masters if not one.writes.read_only}
+    for route in pair.routes:
+        leads = route.facts.leads_to if route.facts is not None else ()
+        if route.facts is None:
+            yield Fault(says=f"the route {route.name} could not be looked at: {route.error}", object=route.name, verdict=_ATTENTION)
+        elif route.facts.provable and (len(leads) != 1 or str(leads[0]) not in writing):
+            yield Fault(
+                says=f"the route {route.name} leads to {' and '.join(leads) or 'nobody'}, and {' and '.join(sorted(writing)) or 'nobody'} "
+                "takes writes",
+                object=route.name,
+                fix=command("interlock plan switchover --to CLUSTER   # and see interlock status"),
+            )
+
+
+def _written_by_both(pair: PairSeen) -> Iterator[Fault]:
+    """More turns than runs could have made: after a planned switchover both sides' logs hold writes, too, but not by turns."""
+    first, second = pair.masters
+    runs = sum(1 for run in pair.runs if run.state not in {"checking", "refused"})
+    for table in sorted(first.log.writes.keys() & second.log.writes.keys()):
+        turns = alternations(first.log.writes[table].minutes, second.log.writes[table].minutes)
+        if turns > 2 * runs + 1:
+            yield Fault(
+                says=f"{table} was written from both sides by turns, {turns} times",
+                object=table,
+                seen={one.name: f"{one.log.writes[table].events} row events" for one in pair.masters},
+            )
+
+
+def _accounts(pair: PairSeen) -> Iterator[Fault]:
+    """Those on one side only, and those that may do more on one side. Each server's own (localhost) are its own business."""
+    writer, standby = pair.writer, pair.standby
+    if writer.facts.flavor != standby.facts.flavor:
+        return
+    ours = {one.name: one for one in writer.accounts if one.host != "localhost"}
+    theirs = {one.name: one for one in standby.accounts if one.host != "localhost"}
+    for name in sorted(ours.keys() ^ theirs.keys()):
+        has, lacks = (writer, standby) if name in ours else (standby, writer)
+        is_missing = has is writer
+        yield Fault(
+            says=f"the account {name} is on {has.name} and not on {lacks.name}",
+            object=name,
+            seen={has.name: "there", lacks.name: "not there"},
+            fix=command(f"SHOW CREATE USER {name}; SHOW GRANTS FOR {name};   -- on {has.name}, then both on {lacks.name}")
+            if is_missing
+            else here_only(standby, f"DROP USER {name}"),
+        )
+    for name in sorted(ours.keys() & theirs.keys()):
+        if ours[name].digest != theirs[name].digest:
+            yield Fault(
+                says=f"the account {name} may do other things on {standby.name} than on {writer.name}",
+                object=name,
+                seen={writer.name: ours[name].digest, standby.name: theirs[name].digest},
+                fix=command(f"SHOW GRANTS FOR {name};   -- on both, then GRANT or REVOKE what differs"),
+            )
+
+
+def _tells_segregation(pair: PairSeen) -> Iterator[str]:
+    if pair.topology.segments:
+        for name, one in pair.topology.segments.items():
+            yield f"segment {name}: {', '.join((*one.schemas, *one.accounts))}, owned by {one.owner}"
+    elif pair.has_one_writer:
+        yield f"active/passive: {pair.writer.name} takes the writes of every table, {pair.standby.name} takes none"
+    for server in pair.masters:
+        if server.log.since is not None and server.log.until is not None:
+            most = sorted(server.log.writes.items(), key=lambda item: -item[1].events)[:_SHOWN]
+            said = ", ".join(f"{table} ({its.events})" for table, its in most) or "nothing"
+            begin, end = (f"{at:%Y-%m-%d %H:%M}" for at in (server.log.since, server.log.until))
+            yield f"{server.name} itself wrote, by its log from {begin} to {end} UTC: {said}"
+
+
+def _tells_move(pair: PairSeen) -> Iterator[str]:
+    yield f"routes: {', '.join(f'{name} ({one.kind})' for name, one in pair.topology.routes.items()) or 'none'}"
+    if not pair.topology.segments:
+        yield "without segments all data moves at once, by a switchover"
+
+
+def _tells_shared(pair: PairSeen) -> Iterator[str]:
+    both = pair.masters[0].log.writes.keys() & pair.masters[1].log.writes.keys()
+    yield f"tables that both logs hold writes of: {', '.join(sorted(both)[:_SHOWN]) or 'none'}"
+    yield f"accounts: {len(pair.writer.accounts)} on {pair.writer.name}, {len(pair.standby.accounts)} on {pair.standby.name}"
+
+
+SEGREGATION = Chapter(
+    question=1,
+    title="How is data segregated?",
+    tells=_tells_segregation,
+    rules=(
+        Rule(
+            id="segregation.one_writer",
+            question=1,
+            title="One master takes the writes of each table",
+            verdict=_UNFIT,
+            why="two servers that take the same writes collide, and replication stops or one side's write is gone",
+            source="DESIGN: the interlock",
+            look=_two_writers,
+        ),
+        Rule(
+            id="segregation.a_writer",
+            question=1,
+            title="Somebody takes the writes",
+            verdict=_ATTENTION,
+            why="clients can't write",
+            source="docs/switchover.md",
+            look=_no_writer,
+        ),
+        Rule(
+            id="segregation.every_schema_owned",
+            question=1,
+            title="Every schema is in a segment",
+            verdict=_ATTENTION,
+            why="nobody says who may write it, so that both sides may",
+            source="docs/audit.md",
+            look=_unowned,
+        ),
+        Rule(
+            id="segregation.written_by_owner",
+            question=1,
+            title="Only its owner wrote a segment",
+            verdict=_UNFIT,
+            why="what was written on the wrong side may collide with the owner's writes",
+            source="docs/audit.md",
+            look=_foreign_writes,
+        ),
+    ),
+)
+MOVING = Chapter(
+    question=3,
+    title="What if ownership of data moves?",
+    tells=_tells_move,
+    rules=(
+        Rule(
+            id="move.segments_complete",
+            question=3,
+            title="Each segment has what a move needs",
+            verdict=_ATTENTION,
+            why="without accounts a segment can't be closed, without a route its clients are not led away",
+            source="docs/audit.md",
+            look=_incomplete,
+        ),
+        Rule(
+            id="move.route",
+            question=3,
+            title="A route leads clients to the writer",
+            verdict=_ATTENTION,
+            why="clients that nobody leads stay where they are when the writes move",
+            source="docs/routes.md",
+            look=_no_route,
+        ),
+        Rule(
+            id="move.routes_lead_to_the_writer",
+            question=3,
+            title="Every route leads to the writer, and only there",
+            verdict=_UNFIT,
+            why="clients are sent to a server that refuses them, or to two",
+            source="docs/routes.md",
+            look=_routes_lead,
+        ),
+        Rule(
+            id="move.canary",
+            question=3,
+            title="A fence can be proved",
+            verdict=_ATTENTION,
+            why="Interlock's own account may pass read_only, so it can't try whether clients are refused",
+            source="docs/servers.md",
+            look=_no_canary,
+        ),
+    ),
+)
+SHARED = Chapter(
+    question=5,
+    title="Shared metadata",
+    tells=_tells_shared,
+    rules=(
+        Rule(
+            id="shared.written_by_one",
+            question=5,
+            title="No table is written from both sides",
+            verdict=_UNFIT,
+            why="updates of one row from both sides end otherwise on each: the sides drift apart without an error",
+            source='MySQL manual, "Replication FAQ", on two-way replication',
+            look=_written_by_both,
+        ),
+        Rule(
+            id="shared.accounts",
+            question=5,
+            title="The same accounts and privileges on both",
+            verdict=_ATTENTION,
+            why="clients are refused, or may do more, after a switchover",
+            source='MySQL manual, "Replication and System Functions"',
+            look=_accounts,
+        ),
+    ),
+)

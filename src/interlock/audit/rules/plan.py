@@ -1,0 +1,302 @@
+"""Questions 12, 13, 15, 16: is there a plan, does it work for either side, was it tried, and where?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from interlock.audit.facts import PairSeen, ServerSeen
+from interlock.audit.rule import Chapter, Fault, Rule, command, in_topology, sql
+from interlock.audit.rules.peaks import DAY_S, keep, kept_s
+from interlock.audit.rules.settings import of_question
+from interlock.decisions.replication import is_channel_healthy
+from interlock.model.audit import AuditVerdict
+from interlock.model.verdict import Refuse
+
+_UNFIT, _ATTENTION, _PERSON = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION, AuditVerdict.PERSON
+REHEARSED_WITHIN = timedelta(days=90)
+COMPARED_WITHIN = timedelta(days=30)
+
+
+def _fencing(pair: PairSeen) -> Iterator[Fault]:
+    for name, cluster in pair.topology.clusters.items():
+        if not cluster.fencing:
+            yield Fault(
+                says=f"{name} has no way to be fenced from outside",
+                object=f"{name}.fencing",
+                fix=in_topology(
+                    f"clusters:\n  {name}:\n    fencing:\n    - {{type: service, unit: mariadb}}   # needs ssh; see docs/fencing.md"
+                ),
+            )
+
+
+def _logs(pair: PairSeen) -> Iterator[Fault]:
+    for name, cluster in pair.topology.clusters.items():
+        if cluster.logs is None:
+            basename = cluster_setting(pair, str(name), "log_bin_basename")
+            folder = basename.rpartition("/")[0] or "/var/lib/mysql"
+            yield Fault(
+                says=f"nobody knows where the binary log of {name} is, for the day when its server does not answer",
+                object=f"{name}.logs",
+                seen={str(name): basename},
+                fix=in_topology(f"clusters:\n  {name}:\n    logs: {{dir: {folder}}}"),
+            )
+
+
+def cluster_setting(pair: PairSeen, cluster: str, setting: str) -> str:
+    return next((one.settings.get(setting, "") for one in pair.masters if one.spec.cluster == cluster), "")
+
+
+def _unfinished(pair: PairSeen) -> Iterator[Fault]:
+    for run in pair.runs:
+        if run.outcome is None:
+            yield Fault(
+                says=f"the run {run.run} ({run.playbook}) has not ended",
+                object=run.run,
+                seen={"state": run.state},
+                fix=command(f"interlock resume {run.run}   # or: interlock rollback {run.run}"),
+            )
+
+
+def _documented(pair: PairSeen) -> Iterator[Fault]:
+    yield Fault(
+        says="where is the failover plan, and who carries it out?",
+        object="failover plan",
+        seen={"clusters": ", ".join(map(str, pair.topology.clusters)), "routes": ", ".join(map(str, pair.topology.routes))},
+    )
+
+
+def _channels(pair: PairSeen) -> Iterator[Fault]:
+    for source, server in ((pair.masters[0], pair.masters[1]), (pair.masters[1], pair.masters[0])):
+        if pair.topology.clusters[server.spec.cluster].channel is not None:
+            continue  # it is not the server's own replication
+        verdict = is_channel_healthy(server.name, source.name, server.channels, None)
+        if isinstance(verdict, Refuse):
+            yield Fault(
+                says=verdict.why,
+                server=server.name,
+                object=f"from {source.name}",
+                seen={server.name: "; ".join(f"receiver {one.receiver}, applier {one.applier}" for one in server.channels) or "no channel"},
+                fix=sql(server, _start(server)),
+            )
+
+
+def _start(server: ServerSeen) -> str:
+    return "START REPLICA" if server.setting("replica_parallel_workers") is not None and server.is_mysql else "START SLAVE"
+
+
+def _retention(pair: PairSeen) -> Iterator[Fault]:
+    for server in pair.masters:
+        kept = kept_s(server)
+        if kept is not None and kept < DAY_S:
+            yield Fault(
+                says=f"{server.name} keeps its log for {kept / 3600:g}h: a side that is worked on for a day can't catch up any more",
+                server=server.name,
+                object="retention",
+                seen={server.name: f"{kept:g}s"},
+                fix=keep(server, 7 * DAY_S),
+            )
+
+
+def _compared(pair: PairSeen) -> Iterator[Fault]:
+    last = next(iter(pair.comparisons), None)
+    if last is None:
+        yield Fault(
+            says="when were the two sides' data last compared, by what, with what result? (`interlock diff` keeps one that answers this)",
+            object="comparison",
+        )
+    elif not last.good:
+        yield Fault(
+            says=f"the last comparison, {last.name} of {last.at:%Y-%m-%d}, did not find the sides equal: {last.says}",
+            object=last.name,
+            seen={"result": last.says},
+            fix=command(f"interlock repair --diff {last.name}"),
+            verdict=_UNFIT,
+        )
+    elif pair.at - last.at > COMPARED_WITHIN:
+        yield Fault(
+            says=f"the sides were last compared on {last.at:%Y-%m-%d}, more than {COMPARED_WITHIN.days} days ago",
+            object="comparison",
+            seen={"last": f"{last.at:%Y-%m-%d}"},
+            fix=command("interlock diff"),
+            verdict=_ATTENTION,
+        )
+
+
+def _rehearsed(pair: PairSeen) -> Iterator[Fault]:
+    moves = [run for run in pair.runs if run.outcome is not None and run.playbook in {"switchover", "quiesce"}]
+    last = next((run for run in moves if run.outcome != "refused"), None)
+    if last is None:
+        yield Fault(
+            says="was a switchover rehearsed with the application, when, and with what outage? (a run of the pair answers this)",
+            object="rehearsal",
+        )
+    elif last.outcome != "succeeded":
+        yield Fault(
+            says=f"the last {last.playbook}, {last.run} of {last.started_at:%Y-%m-%d}, ended as {last.outcome}",
+            object=last.run,
+            seen={"outcome": str(last.outcome)},
+            fix=command(f"interlock show {last.run}   # mend what it says, then rehearse again"),
+            verdict=_ATTENTION,
+        )
+    elif pair.at - last.started_at > REHEARSED_WITHIN:
+        yield Fault(
+            says=f"the last rehearsal, {last.run}, was on {last.started_at:%Y-%m-%d}, more than {REHEARSED_WITHIN.days} days ago",
+            object="rehearsal",
+            seen={"last": f"{last.started_at:%Y-%m-%d}"},
+            fix=command(f"interlock switchover --to {pair.standby.spec.cluster}"),
+            verdict=_ATTENTION,
+        )
+
+
+def _test_bed(pair: PairSeen) -> Iterator[Fault]:
+    """It rests on what the test bed must be like."""
+    yield Fault(
+        says="is there a test bed like this pair, with the same releases, settings and schema, and where?",
+        object="test bed",
+        seen={str(one.name): f"{one.facts.flavor} {one.facts.version}" for one in pair.servers},
+    )
+
+
+def _tells_plan(pair: PairSeen) -> Iterator[str]:
+    for name, cluster in pair.topology.clusters.items():
+        kinds = ", ".join(str(one.get("type")) for one in cluster.fencing) or "none"
+        logs = cluster.logs.folder if cluster.logs else "not told"
+        yield f"{name}: fencing from outside: {kinds}; ssh: {'yes' if cluster.ssh else 'no'}; logs: {logs}"
+
+
+def _tells_quiesce(pair: PairSeen) -> Iterator[str]:
+    for server in pair.masters:
+        kept = kept_s(server)
+        lags = ", ".join(f"{one.lag_s}s behind {one.source or one.source_address}" for one in server.channels) or "no channel"
+        yield f"{server.name}: {lags}; its log is kept {'for ever' if kept is None else f'for {kept / DAY_S:g} days'}"
+
+
+def _tells_comparison(pair: PairSeen) -> Iterator[str]:
+    for one in pair.comparisons[:3]:
+        yield f"{one.name} of {one.at:%Y-%m-%d %H:%M} UTC: {one.says}"
+
+
+def _tells_rehearsals(pair: PairSeen) -> Iterator[str]:
+    for run in pair.runs[:5]:
+        yield f"{run.run} ({run.playbook}) of {run.started_at:%Y-%m-%d %H:%M} UTC: {run.outcome or 'unfinished'}"
+
+
+PLAN = Chapter(
+    question=12,
+    title="A documented failover plan",
+    tells=_tells_plan,
+    rules=(
+        Rule(
+            id="plan.fencing",
+            question=12,
+            title="Each side can be fenced from outside",
+            verdict=_ATTENTION,
+            why="a master that hangs can't be told to stop: nobody can prove that it takes no writes when it wakes up",
+            source="docs/fencing.md",
+            look=_fencing,
+        ),
+        Rule(
+            id="plan.logs",
+            question=12,
+            title="Each side's log can be reached without its server",
+            verdict=_ATTENTION,
+            why="what a failover lost can't be listed while the old server is down",
+            source="docs/losses.md",
+            look=_logs,
+        ),
+        Rule(
+            id="plan.no_run_unfinished",
+            question=12,
+            title="No run stands unfinished",
+            verdict=_ATTENTION,
+            why="the pair is as that run left it, and no other may begin",
+            source="docs/switchover.md",
+            look=_unfinished,
+        ),
+        Rule(
+            id="plan.documented",
+            question=12,
+            title="The plan is written down",
+            verdict=_PERSON,
+            why="in an emergency nobody invents one",
+            source="docs/failover.md",
+            look=_documented,
+        ),
+    ),
+)
+QUIESCE = Chapter(
+    question=13,
+    title="Quiesce to one cluster",
+    tells=_tells_quiesce,
+    rules=(
+        Rule(
+            id="quiesce.channels",
+            question=13,
+            title="Replication runs both ways",
+            verdict=_UNFIT,
+            why="the side that is to take all load lacks data, or the other one can't come back",
+            source='MySQL manual, "SHOW REPLICA STATUS"',
+            look=_channels,
+        ),
+        Rule(
+            id="quiesce.retention",
+            question=13,
+            title="The log outlasts a day's work on the other side",
+            verdict=_UNFIT,
+            why="a side that was down for longer than the log is kept must be built anew",
+            source='MySQL manual, "binlog_expire_logs_seconds"',
+            look=_retention,
+        ),
+        *of_question(13),
+    ),
+)
+VALIDATION = Chapter(
+    question=14,
+    title="Validation and consistency",
+    tells=_tells_comparison,
+    rules=(
+        Rule(
+            id="validation.compared",
+            question=14,
+            title="The two sides' data were compared lately",
+            verdict=_PERSON,
+            why="replication that runs does not mean that the data are equal",
+            source='MySQL manual, "Replication and Data Consistency"',
+            look=_compared,
+        ),
+        *of_question(14),
+    ),
+)
+TESTING = Chapter(
+    question=15,
+    title="Application testing before the start",
+    tells=_tells_rehearsals,
+    rules=(
+        Rule(
+            id="testing.rehearsed",
+            question=15,
+            title="A switchover was rehearsed lately",
+            verdict=_PERSON,
+            why="a switchover that was never tried with the application fails at the worst time",
+            source="docs/switchover.md",
+            look=_rehearsed,
+        ),
+    ),
+)
+TEST_BED = Chapter(
+    question=16,
+    title="A test bed like production",
+    tells=lambda pair: (f"{one.name}: {one.facts.flavor} {one.facts.version}" for one in pair.servers),
+    rules=(
+        Rule(
+            id="testbed.there",
+            question=16,
+            title="There is a test bed",
+            verdict=_PERSON,
+            why="what was tried on something else was not tried",
+            source="docs/audit.md",
+            look=_test_bed,
+        ),
+    ),
+)

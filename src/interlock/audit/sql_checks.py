@@ -1,0 +1,81 @@
+"""A team's own checks in SQL: bounded, in a transaction that can't write, and cut off after ROWS_AT_MOST."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from interlock.audit.facts import PairSeen, ServerSeen
+from interlock.audit.reader import BOUND_S, SETTINGS, Reader
+from interlock.audit.rule import Fault, Rule
+from interlock.clock import Clock, Deadline
+from interlock.errors import BoundReached, NotPermitted, StatementFailed
+from interlock.model.audit import AuditVerdict, Fix, FixKind, SqlCheck
+from interlock.model.versions import version_of
+from interlock.servers.server import SqlServer
+from interlock.servers.session import text_of
+
+ROWS_AT_MOST = 100
+Rows = tuple[Mapping[str, str], ...]
+_ERROR = "error"
+"""The column of a row that says why a check could not be carried out."""
+
+
+class Servers(Protocol):
+    def sql_server(self, name: str, /) -> SqlServer: ...
+
+
+def carried_out(pair: PairSeen, world: Servers, clock: Clock) -> Mapping[str, Rows]:
+    """The rows of each check, by its id, each with the server's name in the column `server`."""
+    checks = pair.topology.audit.checks
+    return {
+        check.id: tuple(row for server in _asked(pair, check) for row in _rows(world.sql_server(server.name), check, clock))
+        for check in checks
+    }
+
+
+def rules_of(checks: tuple[SqlCheck, ...]) -> tuple[Rule, ...]:
+    return tuple(_rule(check) for check in checks)
+
+
+def _asked(pair: PairSeen, check: SqlCheck) -> tuple[ServerSeen, ...]:
+    by_word = {"masters": pair.masters, "each": pair.servers, "writer": (pair.writer,), "standby": (pair.standby,)}
+    return by_word.get(check.on) or tuple(one for one in pair.servers if one.name == check.on)
+
+
+def _rows(server: SqlServer, check: SqlCheck, clock: Clock) -> Iterator[Mapping[str, str]]:
+    facts = server.facts()
+    session = server.session(SETTINGS)
+    try:
+        reader = Reader(session=session, flavor=facts.flavor, version=version_of(facts.version), deadline=Deadline.after(clock, BOUND_S))
+        reader.begin()
+        session.run(("START TRANSACTION READ ONLY",), bound_s=BOUND_S)
+        rows = session.rows(check.sql, bound_s=BOUND_S, doing=f"check {check.id}")
+        for row in rows[:ROWS_AT_MOST]:
+            yield {str(key).lower(): text_of(value) for key, value in row.items()} | {"server": server.name}
+    except (NotPermitted, StatementFailed, BoundReached) as error:
+        yield {"server": server.name, _ERROR: error.message}
+    finally:
+        session.close()
+
+
+def _rule(check: SqlCheck) -> Rule:
+    def look(pair: PairSeen) -> Iterator[Fault]:
+        for row in pair.checked.get(check.id, ()):
+            error = row.get(_ERROR)
+            if error is not None:
+                yield Fault(says=f"the check could not be carried out: {error}", server=row["server"], verdict=AuditVerdict.NEEDS_ATTENTION)
+                continue
+            fix = row.get("fix") or check.fix
+            shown = ", ".join(f"{key}={value}" for key, value in row.items() if key not in {"server", "fix", "says", "object"})
+            yield Fault(
+                says=row.get("says") or f"{check.title}: {row.get('object') or shown}",
+                server=row["server"],
+                object=row.get("object") or shown,
+                seen={row["server"]: row.get("says") or shown or row.get("object", "")},
+                fix=Fix(kind=FixKind.SQL, on=row["server"], text=fix) if fix else None,
+            )
+
+    return Rule(
+        id=check.id, question=check.question, title=check.title, verdict=check.verdict, why=check.why, source=check.source, look=look
+    )
