@@ -90,7 +90,7 @@ def test_a_writer_that_is_killed_is_replaced_once_as_soon_as_nobody_holds_the_pa
     assert runs(env) == [("failover", "succeeded")]
     for sample in (
         'interlock_verdict{cluster="east",interlock_verdict="dead",topology="sandbox"} 1.0',
-        'interlock_writer{cluster="west",topology="sandbox"} 1.0',
+        'interlock_takes_writes{cluster="west",topology="sandbox"} 1.0',
         'interlock_automatic_runs_total{outcome="succeeded",topology="sandbox"} 1.0',
     ):
         assert sample in scraped, scraped

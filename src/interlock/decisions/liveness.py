@@ -7,6 +7,7 @@ true a moment ago (a receiver's open connection, a proxy's last good check) neit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
@@ -142,6 +143,11 @@ def are_independent(one: SeenFrom, other: SeenFrom) -> bool:
     if {one.kind, other.kind} & {VantageKind.HOST, VantageKind.POWER}:
         return one.kind is not other.kind
     return one.at != other.at
+
+
+def without_tries(error: str) -> str:
+    """Of a receiver that tries and tries: behind how often it did, the words of the last time."""
+    return re.split("message: ", error, flags=re.IGNORECASE)[-1]
 
 
 def _rule(seen: Sequence[SeenFrom]) -> Rule:

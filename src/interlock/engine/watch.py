@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from interlock.dataclass import dataclass
-from interlock.decisions.liveness import liveness
+from interlock.decisions.liveness import liveness, without_tries
 from interlock.decisions.marks import failed_since, told
 from interlock.decisions.watching import Look
 from interlock.engine.states import State
@@ -77,7 +77,7 @@ def said_of(seen: Observed) -> dict[str, str]:
     }
     for channel in pair.channels:
         said[f"channel {channel.from_ or channel.source_address} to {channel.to}"] = (
-            "runs" if channel.running else f"does not run: {channel.error or 'stopped'}"
+            "runs" if channel.running else f"does not run: {without_tries(channel.error) or 'stopped'}"
         )
     for route in pair.routes:
         said[f"route {route.route}"] = route.error or f"leads to {' and '.join(route.leads_to) or 'nowhere'}"

@@ -46,16 +46,18 @@ class PairMetrics(Collector):
 
     def _of_clusters(self, seen: Observed) -> Iterator[Metric]:
         verdict = StateSetMetricFamily("interlock_verdict", "What all who look make of the master.", labels=["topology", "cluster"])
-        writer = self._gauge("interlock_writer", "Whether it is the only one seen to take writes.", "cluster")
+        writes = self._gauge("interlock_takes_writes", "Whether the master is open for writes.", "cluster")
         answers = self._gauge("interlock_reachable", "Whether the master answers from here.", "cluster")
         views = self._gauge("interlock_vantage_view", "What one place sees of the master: always 1.", "cluster", "vantage", "kind", "view")
         for name, facts in seen.masters.items():
             verdict.add_metric([self._topology, name], {state.value: state is facts.state for state in Liveness})
-            writer.add_metric([self._topology, name], name == seen.writer)
-            answers.add_metric([self._topology, name], seen.pair.clusters[name].reachable)
+            its = seen.pair.clusters[name]
+            answers.add_metric([self._topology, name], its.reachable)
+            if its.read_only is not None:
+                writes.add_metric([self._topology, name], not its.read_only)
             for each in facts.seen:
                 views.add_metric([self._topology, name, each.vantage, each.kind.value, each.view.value], 1)
-        yield from (verdict, writer, answers, views)
+        yield from (verdict, answers, writes, views)
 
     def _of_links(self, seen: Observed) -> Iterator[Metric]:
         runs = self._gauge("interlock_channel_running", "Whether replication receives and applies.", "from", "to")

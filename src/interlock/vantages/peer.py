@@ -8,10 +8,10 @@ SOURCE_RETRY_COUNT tries (10 in 9.7): from then on it may be of any age.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from interlock.clock import Clock, Deadline
+from interlock.decisions.liveness import without_tries
 from interlock.model.facts import ChannelFacts
 from interlock.model.liveness import View
 from interlock.model.topology import ServerName
@@ -55,17 +55,12 @@ def judged(first: ChannelFacts | None, now: ChannelFacts | None, within_s: float
     if word == "yes":
         return Sight(View.STALE, f"it counts as connected, and nothing came within {within_s:g}s")
     if word in _CONNECTS and now.receiver_error in _NO_CONNECTION:
-        return Sight(View.CUT, _reason(now.error))
+        return Sight(View.CUT, without_tries(now.error))
     if word in _CONNECTS:
         return Sight(View.STALE, f"it connects; {now.error or 'to no avail so far'}")
     if word == "no" and now.receiver_error in _NO_CONNECTION:
-        return Sight(View.GAVE_UP, _reason(now.error))
+        return Sight(View.GAVE_UP, without_tries(now.error))
     return Sight(View.UNKNOWN, f"its receiver does not run{f': {now.error}' if now.error else ''}")
-
-
-def _reason(error: str) -> str:
-    """Behind how often it tried, the words of the last time."""
-    return re.split("message: ", error, flags=re.IGNORECASE)[-1]
 
 
 def _of(channels: tuple[ChannelFacts, ...], source: ServerName) -> ChannelFacts | None:

@@ -40,6 +40,20 @@ def test_only_what_changed_is_told_a_line_for_each_subject(capsys: pytest.Captur
     assert "Z west: " not in told
 
 
+def test_a_receiver_that_tries_again_is_no_news(capsys: pytest.CaptureFixture[str]) -> None:
+    pair = simulated_pair(clients=0)
+    watcher = watcher_of(pair, as_json=False)
+    told = []
+    for attempt in (1, 2):
+        pair.to_west.stop(
+            f"Error connecting to source 'repl@east'. This was attempt {attempt}/10. Message: Can't connect to server on 'east'"
+        )
+        watcher.look()
+        told.append(capsys.readouterr().out)
+    assert "channel east to west: does not run: Can't connect to server on 'east'" in told[0]
+    assert told[1] == ""
+
+
 def test_as_json_each_line_is_an_object_with_all_that_was_seen(capsys: pytest.CaptureFixture[str]) -> None:
     pair = simulated_pair(clients=0)
     watcher = watcher_of(pair, as_json=True)

@@ -80,8 +80,8 @@ CASES: dict[str, tuple[Happens, dict[str, float]]] = {
         {
             verdict("east", "alive"): 1,
             verdict("east", "dead"): 0,
-            'interlock_writer{cluster="east",topology="shop"}': 1,
-            'interlock_writer{cluster="west",topology="shop"}': 0,
+            'interlock_takes_writes{cluster="east",topology="shop"}': 1,
+            'interlock_takes_writes{cluster="west",topology="shop"}': 0,
             'interlock_channel_lag_seconds{from="east",to="west",topology="shop"}': 0,
             'interlock_channel_running{from="west",to="east",topology="shop"}': 1,
             'interlock_route_leads_to{cluster="east",route="writes",topology="shop"}': 1,
@@ -96,7 +96,7 @@ CASES: dict[str, tuple[Happens, dict[str, float]]] = {
             verdict("east", "dead"): 1,
             verdict("east", "alive"): 0,
             'interlock_reachable{cluster="east",topology="shop"}': 0,
-            'interlock_writer{cluster="east",topology="shop"}': 0,
+            'interlock_takes_writes{cluster="west",topology="shop"}': 0,
             'interlock_vantage_view{cluster="east",kind="peer",topology="shop",vantage="west\'s receiver",view="cut"}': 1,
         },
     ),
@@ -136,6 +136,7 @@ def test_a_scrape_tells_what_was_seen(happens: Happens, expected: dict[str, floa
 
 def test_what_is_not_known_has_no_sample() -> None:
     assert not any("lag_seconds" in name and 'to="west"' in name for name in scraped(hide_lag))
+    assert not any("takes_writes" in name and "east" in name for name in scraped(kill))
     assert not any("last_automatic" in name for name in scraped())
     assert not any("interlock_verdict" in name for name in scraped(looks=0))
 
