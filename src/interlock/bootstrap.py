@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from interlock.actions.catalogue import catalogue
 from interlock.clock import Clock, SystemClock
+from interlock.decisions.marks import failed_mark
 from interlock.documents.topology import load_topology
 from interlock.engine.events import Asker, Observer
 from interlock.engine.execution import Stop
 from interlock.engine.marks import PairMarks
 from interlock.engine.runs import Engine
-from interlock.errors import DriverError
+from interlock.errors import DriverError, StatementFailed
 from interlock.fencing.registry import make_agents
 from interlock.hosts.local import Here
 from interlock.hosts.secrets import Secrets
 from interlock.model.effects import CopyLogs
 from interlock.model.facts import CommandResult
 from interlock.model.topology import ClusterName, RouteName, ServerName, ServerSpec, SshSpec, Topology
-from interlock.ports import FenceAgent, Marks, Outside, Prober, Route, Server, Store, VantagePoint
+from interlock.ports import FenceAgent, Marks, Outside, Prober, Returning, Route, Server, Store, VantagePoint
 from interlock.routes.client import ClientLogin
 from interlock.routes.parts import RouteParts
 from interlock.routes.prober import RouteProber
@@ -34,6 +36,9 @@ from interlock.servers.trepctl import Replicator
 from interlock.stores.holder import this_author, this_holder
 from interlock.stores.open import open_store, state_folder
 from interlock.vantages.points import Doors, vantage_points
+
+if TYPE_CHECKING:
+    from interlock.returning.driver import ReturningServer
 
 R = TypeVar("R")
 
@@ -66,6 +71,8 @@ class RealWorld:
         self._servers: dict[ServerName, SqlServer] = {}
         self._routes: dict[RouteName, Route] = {}
         self._fencing: dict[ClusterName, tuple[FenceAgent, ...]] = {}
+        self._returning: dict[ClusterName, ReturningServer] = {}
+        self._folder = folder
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="interlock")
 
     def server(self, name: str, /) -> Server:
@@ -134,6 +141,34 @@ class RealWorld:
             self._fencing[spec.name] = make_agents(spec, topology=self.topology, outside=self.outside, clock=self._clock, route=self.route)
         return self._fencing[spec.name]
 
+    def returning(self, cluster: str, /) -> Returning:
+        name = ClusterName(cluster)
+        if name not in self._returning:
+            self._returning[name] = self._make_returning(name)
+        return self._returning[name]
+
+    def _make_returning(self, cluster: ClusterName) -> ReturningServer:
+        """StatementFailed where nothing can be kept."""
+        from interlock.losses.folder import Keep  # noqa: PLC0415 - only a rejoin needs it
+        from interlock.losses.run_facts import failover_of  # noqa: PLC0415 - as above
+        from interlock.returning.driver import ReturningServer  # noqa: PLC0415 - as above
+
+        if self._folder is None:
+            raise StatementFailed("what is lost can't be kept here: there is no folder beside the store")
+        master = self.topology.clusters[cluster].master.name
+        (writer,) = self.topology.other_masters(master)
+        return ReturningServer(
+            cluster=cluster,
+            server=self.sql_server(master),
+            writer=self.sql_server(writer),
+            emergency=lambda: failover_of(self._store, failed_mark(cluster, self.marks.all()), master, writer),
+            run=lambda: self.present_run or f"rejoin-{cluster}",
+            keep=Keep(self._folder),
+            secret=self._secrets.read,
+            clock=self._clock,
+            environ=os.environ,
+        )
+
     @property
     def marks(self) -> Marks:
         return PairMarks(self._store, self.topology.name, self._clock, this_author())
@@ -158,7 +193,7 @@ class RealWorld:
         return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
 
     def close(self) -> None:
-        closables: list[Server | Route] = [*self._servers.values(), *self._routes.values()]
+        closables: list[Server | Route | ReturningServer] = [*self._returning.values(), *self._servers.values(), *self._routes.values()]
         for closable in closables:
             with contextlib.suppress(DriverError):  # it is of no more use, and says so
                 closable.close()

@@ -33,27 +33,11 @@ from interlock.model.fencing import AgentFacts
 from interlock.model.liveness import SeenFrom, VantageKind
 from interlock.model.marks import Mark
 from interlock.model.position import Position
+from interlock.model.returning import CopyFacts, ReturnEffect, ReturnFacts
 from interlock.model.segments import SegmentFacts, SegmentSurroundings
 from interlock.model.topology import ClusterName, RouteName, SegmentSpec, ServerName, ServerSpec, Topology
 
 R = TypeVar("R")
-
-
-class Segments(Protocol):
-    """The segments of an active/active pair at one server. A flavor that has none of it refuses by name: StatementFailed."""
-
-    def facts(self, spec: SegmentSpec, /) -> SegmentFacts:
-        """Its accounts, their rights and sessions, and the owner's note; the position is read last."""
-        ...
-
-    def surroundings(self, spec: SegmentSpec, /) -> SegmentSurroundings:
-        """What else could write its schemas. It reads every account's grants, so it is for a preflight."""
-        ...
-
-    def script(self, effect: SegmentEffect, /) -> tuple[str, ...]: ...
-    def apply(self, effect: SegmentEffect, /, mark: str) -> None:
-        """BoundReached once `within_s` is over and a session that was ended is still there."""
-        ...
 
 
 class Segments(Protocol):
@@ -98,8 +82,6 @@ class Server(Protocol):
         """Who holds table or global read locks, or what shows that somebody does, a sentence each."""
         ...
 
-    @property
-    def segments(self) -> Segments: ...
     @property
     def segments(self) -> Segments: ...
     def prepared_transactions(self) -> tuple[str, ...]:
@@ -242,6 +224,20 @@ class FenceAgent(Protocol):
     def apply(self, effect: FencingEffect, /) -> None: ...
 
 
+class Returning(Protocol):
+    """A cluster's master on its way back to being the standby, seen together with the writer."""
+
+    def facts(self) -> ReturnFacts: ...
+    def copying(self) -> CopyFacts | None:
+        """How far the copy has come that this process began; None if it began none."""
+        ...
+
+    def script(self, effect: ReturnEffect, /) -> tuple[str, ...]: ...
+    def apply(self, effect: ReturnEffect, /, mark: str) -> None:
+        """Carry it out; BeginCopy only begins. Nothing is thrown away unless what the writer lacks of it is kept: StatementFailed."""
+        ...
+
+
 class Marks(Protocol):
     """The notes on this pair in the store. StoreFailed if they can't be had."""
 
@@ -276,6 +272,10 @@ class World(Protocol):
 
     def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]:
         """The ways of fencing it from outside, in the topology's order."""
+        ...
+
+    def returning(self, cluster: str, /) -> Returning:
+        """The cluster's master, which is to follow the other one's again."""
         ...
 
     def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]:

@@ -23,6 +23,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
         "replication.apply_received",
     ),
     "logs_salvage": ("logs.salvage",),
+    "returning": ("data.way_back", "losses.keep", "data.undo", "data.copy"),
     "sessions": ("sessions.drain", "sessions.let_newcomers_end", "sessions.kill"),
     "events_hand_over": ("events.hand_over", "events.left"),
     "replicas": ("replicas.named", "replicas.follow"),

@@ -49,6 +49,7 @@ from interlock.model.effects import (
     target_of,
 )
 from interlock.model.facts import WriteFacts
+from interlock.model.returning import BeginCopy, EndReturn, KeepLosses, ReturnEffect, SetHeld, StopCopy, TakeBack
 from interlock.model.topology import ServerName
 from interlock.ports import FenceAgent, World
 
@@ -91,6 +92,8 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
                 lines += [f"{effect.agent}: {line}" for line in agent_of(world, effect).script(effect)]
             case SetMark() | ClearMark():
                 lines += world.marks.script(effect)
+            case KeepLosses() | TakeBack() | BeginCopy() | StopCopy() | SetHeld() | EndReturn():
+                lines += world.returning(effect.cluster).script(effect)
             case Hold() | Release() | PointTo() | RestoreRoute():
                 lines += [f"{effect.route}: {line}" for line in world.route(effect.route).script(effect)]
             case RunCommand() | CallHttp() | CopyLogs():
@@ -99,7 +102,7 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
 
 
 def touched_servers(effects: Sequence[Effect]) -> set[ServerName]:
-    return {e.server for e in effects if isinstance(e, ServerEffect | SegmentEffect | ChannelEffect)}
+    return {e.server for e in effects if isinstance(e, ServerEffect | SegmentEffect | ChannelEffect | ReturnEffect)}
 
 
 def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadline, watch: Watch = _NOBODY) -> None:
@@ -181,6 +184,10 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
         case SetMark() | ClearMark():
             sending()
             world.marks.apply(effect)
+        case KeepLosses() | TakeBack() | BeginCopy() | StopCopy() | SetHeld() | EndReturn():
+            execution.interlock.forget(effect.server)
+            sending()
+            world.returning(effect.cluster).apply(effect, mark=execution.mark)
         case RunSql():
             execution.interlock.forget(effect.server)
             with _opening_nothing(execution, deadline):

@@ -55,9 +55,12 @@ def find_losses(facts: RunFacts, old: OldWriter, survivor: OpenSurvivor, keep: K
     try:
         rows = Survivor(session)
         its = survivor.facts()
-        found, reasons = _read(facts, old, rows, keep, its_id=its.server_id, program=program)
-        held = survivor.write_facts().position  # after the old log was read: what came from here is no loss
         kept = keep.kept(facts.run)
+        if kept is not None and kept.given_up:
+            found, reasons = None, [f"{facts.old} has given it up"]
+        else:
+            found, reasons = _read(facts, old, rows, keep, its_id=its.server_id, program=program)
+        held = survivor.write_facts().position  # after the old log was read: what came from here is no loss
         missing = _missing(found, kept, held)
         proof, complete = _proof(facts, found, kept, missing=missing, held=held, reasons=reasons)
         if found is not None and (missing or complete) and not (kept is not None and kept.complete and not complete):
@@ -105,12 +108,14 @@ def _read(
 
 def _missing(found: Found | None, kept: Kept | None, held: Position) -> tuple[ReadTransaction, ...]:
     """What was kept comes first: its server's log may have been replaced since. On MariaDB it stays lost whatever the survivor holds: a
-    later transaction of the old writer, once it has rejoined, seems to contain it.
+    later transaction of the old writer, once it has rejoined, seems to contain it. So does what was given up: on MySQL too its numbers are
+    given to others then.
     """
     read = found.transactions if found is not None else ()
     again = {one.position for one in read}
     earlier = kept.transactions if kept is not None else ()
-    stay = {one.position for one in earlier} if isinstance(held, MariaDBPosition) else set[str]()
+    stays = isinstance(held, MariaDBPosition) or (kept is not None and kept.given_up)
+    stay = {one.position for one in earlier} if stays else set[str]()
     together = (*(one for one in earlier if one.position not in again), *read)
     return tuple(one for one in together if one.position in stay or not holds(held, one.position))
 

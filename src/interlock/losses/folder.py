@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,15 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """The transactions of a run that were read once; `complete`: with the proof that there were no others."""
+    """The transactions of a run that were read once; `complete`: with the proof that there were no others. `given_up`: their server has
+    thrown them away, and may give their names to others.
+    """
 
     transactions: tuple[ReadTransaction, ...]
     source: str
     proof: str
     complete: bool
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,13 @@ class Keep:
         try:
             plain: Any = json.loads(place.read_text())
             read = all_unpacked(plain["transactions"])
-            return Kept(transactions=read, source=plain["source"], proof=plain["proof"], complete=bool(plain["complete"]))
+            return Kept(
+                transactions=read,
+                source=plain["source"],
+                proof=plain["proof"],
+                complete=bool(plain["complete"]),
+                given_up=bool(plain.get("given_up")),
+            )
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -89,8 +99,20 @@ class Keep:
 
     def keep(self, run: str, kept: Kept) -> None:
         transactions: Sequence[object] = [packed(one) for one in kept.transactions]
-        plain = {"source": kept.source, "proof": kept.proof, "complete": kept.complete, "transactions": transactions}
+        plain = {
+            "source": kept.source,
+            "proof": kept.proof,
+            "complete": kept.complete,
+            "given_up": kept.given_up,
+            "transactions": transactions,
+        }
         _write(self._report(run), plain)
+
+    def give_up(self, run: str) -> None:
+        """What was kept is all there is from now on."""
+        kept = self.kept(run)
+        if kept is not None and not kept.given_up:
+            self.keep(run, replace(kept, given_up=True))
 
     def _report(self, run: str) -> Path:
         return self.folder / "losses" / f"{run}.json"

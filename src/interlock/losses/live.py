@@ -74,7 +74,7 @@ def read_live(old: OldWriter, since: Position, table_of: TableOf, *, not_by: int
         raise StatementFailed(f"{old.name} logged more than {MOST} transactions since", hint="read its log by hand", server=old.name)
     return Found(
         transactions=tuple(_read(old, logged, facts.flavor, table_of, program)) if logged else (),
-        reaches_back=_reaches_back(old, since),
+        reaches_back=reaches_back(old, since),
         source=f"the binary log of {old.name}, which answers",
         ends=ends.position,
         takes_writes=not ends.read_only,
@@ -111,7 +111,7 @@ def dump(old: Dumped, file: str, offset: int) -> Iterator[RawEvent]:
         session.close()
 
 
-def _reaches_back(old: OldWriter, since: Position) -> bool:
+def reaches_back(old: OldWriter, since: Position) -> bool:
     """Whether its oldest file begins with nothing that `since` does not hold. (By file and offset: `logged_since` has found the file.)"""
     if isinstance(since, FilePosition):
         return since.of_server(old.name) is not None

@@ -92,7 +92,7 @@ class _Open:
 
 class Parser:
     """Reads one log from one place on. `flavor` is `mysql` or `mariadb`; `named` gives a transaction another name than its event tells, and
-    by its first event and name it is `wanted` or passed over.
+    by its first event and name it is `wanted` or passed over. `own`: rows of Interlock's own schema are told like others.
     """
 
     def __init__(
@@ -102,11 +102,13 @@ class Parser:
         *,
         named: Callable[[RawEvent], str | None] = lambda _: None,
         wanted: Callable[[RawEvent, str], bool] = lambda *_: True,
+        own: bool = False,
     ) -> None:
         self._door = _Door(dbms=flavor)
         self._table_of = table_of
         self._named = named
         self._wanted = wanted
+        self._own = own
         self._maps: dict[int, Any] = {}
         self._version: tuple[int, ...] = (8, 0, 0)
         self._open: _Open | None = None
@@ -191,7 +193,7 @@ class Parser:
         if mapped is None:
             into.unreadable.append(f"rows at {event.file}:{event.offset} of a table that the log does not describe")
             return
-        if mapped.schema == OWN_SCHEMA:
+        if mapped.schema == OWN_SCHEMA and not self._own:
             into.canaries += 1
             return
         table = self._table_of(mapped.schema, mapped.table)

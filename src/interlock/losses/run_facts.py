@@ -9,8 +9,9 @@ from interlock.dataclass import dataclass
 from interlock.engine.journal import RecordKind
 from interlock.errors import UsageError
 from interlock.model.losses import Bound
+from interlock.model.marks import Mark
 from interlock.model.position import Position, parse_position
-from interlock.ports import Record, RunHeader
+from interlock.ports import Record, RunHeader, Store
 
 _FROM_OUTSIDE = "fenced from outside by "
 
@@ -25,6 +26,11 @@ class RunFacts:
     position: Position
     was_closed: bool
     bound: Bound
+
+    @classmethod
+    def of_now(cls, *, run: str, old: str, survivor: str, held: Position) -> RunFacts:
+        """Of no failover that is known: whatever `old` has beside what the survivor holds now. `old` is fenced meanwhile."""
+        return cls(run=run, old=old, survivor=survivor, position=held, was_closed=True, bound=Bound(held=str(held)))
 
 
 def run_facts(header: RunHeader, records: Sequence[Record], masters: Sequence[str]) -> RunFacts:
@@ -49,6 +55,17 @@ def run_facts(header: RunHeader, records: Sequence[Record], masters: Sequence[st
         was_closed=_is_proof(closed_by.get(old, "")),
         bound=Bound(held=held, received=_received(before), opened_at=opening.at, heard_at=_heard_at(before)),
     )
+
+
+def failover_of(store: Store, mark: Mark | None, old: str, survivor: str) -> RunFacts | None:
+    """Of the run that marked the old writer as failed. None: there is no such mark, the store knows no such run, or it opened another."""
+    if mark is None or not mark.run:
+        return None
+    try:
+        found = run_facts(store.header(mark.run), store.records(mark.run), (old, survivor))
+    except UsageError:
+        return None
+    return found if (found.old, found.survivor) == (old, survivor) else None
 
 
 def _is_proof(closed_by: str) -> bool:

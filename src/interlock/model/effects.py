@@ -15,6 +15,7 @@ from interlock.model.facts import RouteFacts
 from interlock.model.fencing import AgentFacts
 from interlock.model.marks import Mark
 from interlock.model.position import LogPoint
+from interlock.model.returning import BeginCopy, EndReturn, KeepLosses, ReturnEffect, SetHeld, StopCopy, TakeBack
 from interlock.model.segments import AccountState, SegmentNote
 from interlock.model.topology import ClusterName, RouteName, ServerName
 
@@ -295,7 +296,7 @@ RouteEffect = Hold | Release | PointTo | RestoreRoute
 OutsideEffect = RunCommand | CallHttp | CopyLogs
 FencingEffect = FenceOutside | ReleaseOutside
 MarkEffect = SetMark | ClearMark
-Effect = ServerEffect | ChannelEffect | SegmentEffect | RouteEffect | OutsideEffect | FencingEffect | MarkEffect
+Effect = ServerEffect | ChannelEffect | SegmentEffect | RouteEffect | OutsideEffect | FencingEffect | MarkEffect | ReturnEffect
 
 
 def target_of(effect: Effect) -> str:
@@ -319,6 +320,8 @@ def target_of(effect: Effect) -> str:
             return f"url {effect.url}"
         case CopyLogs():
             return f"logs of {effect.cluster}"
+        case KeepLosses() | TakeBack() | BeginCopy() | StopCopy() | SetHeld() | EndReturn():
+            return f"return of {effect.cluster}"
 
 
 def is_repeatable(effect: Effect) -> bool:

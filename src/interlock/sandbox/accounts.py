@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from interlock.sandbox.kinds import Kind
-from interlock.servers.grants import grants_sql, repair_grant
+from interlock.servers.grants import grants_sql, repair_grant, return_grant
 
 TOOL, CANARY, REPLICATION, CLIENT, ADMIN, WATCH = "interlock", "interlock_canary", "repl", "app", "admin", "watch"
 
@@ -16,13 +16,15 @@ LEDGER = (
     "CREATE TABLE app.ledger (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, k VARCHAR(64) NOT NULL, "
     "server_id INT UNSIGNED NOT NULL, KEY k (k)) ENGINE=InnoDB"
 )
+_NEWEST = (99, 0, 0)
 ACCOUNTS = (TOOL, CANARY, REPLICATION, CLIENT, ADMIN, WATCH)
 
 
 def statements(kind: Kind) -> tuple[str, ...]:
     """What makes the accounts and the schemas, without a password: nobody can log in until `passwords_sql` was run.
 
-    The tool and its canary get what `interlock grants` prints, and nothing else but what puts lost rows of `app` back.
+    The tool and its canary get what `interlock grants` prints, with what only some commands need: to put lost rows of `app` back, and to
+    bring a server back that holds more than the writer.
     """
     return (
         "FLUSH PRIVILEGES",
@@ -31,6 +33,7 @@ def statements(kind: Kind) -> tuple[str, ...]:
         *(f"GRANT {grant} TO {user}@'%'" for user, grant in kind.grants.items()),
         *(line.partition(";")[0] for line in grants_sql(kind.flavor, TOOL, CANARY).splitlines() if not line.startswith("--")),
         repair_grant("app", f"{TOOL}@'%'"),
+        return_grant(kind.flavor, _NEWEST, f"{TOOL}@'%'"),
         *kind.more,
     )
 

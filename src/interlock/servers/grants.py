@@ -14,12 +14,18 @@ from interlock.servers.dialect import Dialect, Flavor, Need
 from interlock.servers.flavors import flavor_named
 from interlock.servers.mysql import MySQL
 from interlock.servers.quoting import name, text
-from interlock.servers.versions import version_of
+from interlock.servers.versions import Version, version_of
 
+_NEWEST = (99, 0, 0)
 CANARY_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "CREATE")
 CANARY_ACCOUNT_PRIVILEGES = ("SELECT", "INSERT", "UPDATE")
 REPAIR_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "TRIGGER")
 """On a schema whose lost rows are put back; TRIGGER to see, before that, whether one would fire again."""
+_RETURN = (
+    *("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES", "LOCK TABLES", "CREATE VIEW", "SHOW VIEW"),
+    *("CREATE ROUTINE", "ALTER ROUTINE", "EVENT", "TRIGGER", "RELOAD", "PROCESS"),
+)
+"""On everything, while `interlock rejoin` takes a server's rows back or replaces its data: the dump reads all, its client writes all."""
 
 # MariaDB answers with the newer of two names, and takes MySQL's for its own
 _ALIASES = {"READ ONLY ADMIN": "READ_ONLY ADMIN", "REPLICA MONITOR": "SLAVE MONITOR", "REPLICATION CLIENT": "BINLOG MONITOR"}
@@ -49,6 +55,9 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
     ]
     if its.channels is not None:
         lines += ["-- only for `interlock repair --losses`, on each schema whose rows it puts back:", f"--   {repair_grant('…', account)};"]
+        newest = version_of(version) if version_of(version) != (0, 0, 0) else _NEWEST
+        lines += ["-- only for `interlock rejoin` of a server that holds more than the writer:"]
+        lines += [f"--   {return_grant(its.name, newest, account)};"]
     if canary_user is not None:
         other = f"{text(canary_user)}@{text(host)}"
         lines += [
@@ -59,6 +68,32 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
 
 def repair_grant(schema: str, account: str) -> str:
     return f"GRANT {', '.join(REPAIR_PRIVILEGES)} ON {name(schema)}.* TO {account}"
+
+
+def return_privileges(flavor: str, version: Version) -> tuple[str, ...]:
+    """What `rejoin` needs for more than attaching, by MySQL's and MariaDB's own words for writing unlogged, and in others' names. (MySQL's
+    release notes: SET_USER_ID is of 8.0, SET_ANY_DEFINER and ALLOW_NONEXISTENT_DEFINER of 8.2.)
+    """
+    if flavor == "mariadb":
+        return (*_RETURN, "BINLOG ADMIN", "REPLICATION SLAVE ADMIN", "SET USER")
+    if version < (8, 0, 0):
+        return (*_RETURN, "SUPER")
+    definers = ("SET_ANY_DEFINER", "ALLOW_NONEXISTENT_DEFINER") if version >= (8, 2, 0) else ("SET_USER_ID",)
+    return (*_RETURN, "SYSTEM_VARIABLES_ADMIN", "REPLICATION_SLAVE_ADMIN", *definers)
+
+
+def return_grant(flavor: str, version: Version, account: str) -> str:
+    return f"GRANT {', '.join(return_privileges(flavor, version))} ON *.* TO {account}"
+
+
+def missing_for_return(grants: Iterable[str], flavor: str, version: str, *, account: str) -> tuple[str, ...]:
+    """What the account lacks for it, as the GRANT that gives it."""
+    has: set[str] = set()
+    for line in grants:
+        privileges, scope = _parsed(line)
+        has |= privileges if scope == "*.*" else set()
+    lacks = [one for one in return_privileges(flavor, version_of(version)) if one not in has]
+    return (f"GRANT {', '.join(lacks)} ON *.* TO {account}",) if lacks and "ALL PRIVILEGES" not in has else ()
 
 
 def missing_for_repair(grants: Iterable[str], schemas: Iterable[str], *, account: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from functools import partial
 
 from interlock.dataclass import dataclass
 from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, SegmentEffect, ServerEffect
+from interlock.model.returning import ReturnEffect
 from interlock.model.topology import (
     Access,
     Account,
@@ -39,7 +40,7 @@ class Sent:
 
     at_s: float
     process: str
-    effect: ServerEffect | SegmentEffect | ChannelEffect | RouteEffect | FencingEffect
+    effect: ServerEffect | SegmentEffect | ChannelEffect | RouteEffect | FencingEffect | ReturnEffect
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +65,8 @@ class SimulatedPair:
     violations: list[str] = field(default_factory=list)
     excused: set[str] = field(default_factory=set)
     fencing: dict[ClusterName, list[Power]] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+    """Keys of what one side lacks and was read and kept (`returning.py`)."""
     replicas: dict[str, Database] = field(default_factory=dict)
     """Servers behind the pair (`replicas.py`): clients never reach them."""
 

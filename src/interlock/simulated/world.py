@@ -9,13 +9,15 @@ from typing import TypeVar
 from interlock.engine.marks import PairMarks
 from interlock.errors import InterlockError
 from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, SegmentEffect, ServerEffect
+from interlock.model.returning import ReturnEffect
 from interlock.model.topology import ClusterName, RouteName, ServerName, Topology
-from interlock.ports import FenceAgent, Marks, Outside, Prober, Route, Server, Store, VantagePoint
+from interlock.ports import FenceAgent, Marks, Outside, Prober, Returning, Route, Server, Store, VantagePoint
 from interlock.simulated.clients import SimulatedProber
 from interlock.simulated.fencing import SimulatedFencing
 from interlock.simulated.outside import SimulatedOutside
 from interlock.simulated.pair import Sent, SimulatedPair
 from interlock.simulated.process import SimulatedProcess
+from interlock.simulated.returning import SimulatedReturning
 from interlock.simulated.route import SimulatedRoute
 from interlock.simulated.server import SimulatedServer
 from interlock.simulated.vantages import simulated_vantages
@@ -34,6 +36,7 @@ class SimulatedWorld:
         self._store = store
         self._servers: dict[ServerName, Server] = {}
         self._routes: dict[RouteName, Route] = {}
+        self._returning: dict[ClusterName, Returning] = {}
 
     def server(self, name: str, /) -> Server:
         spec = self.topology.server(name)
@@ -58,6 +61,12 @@ class SimulatedWorld:
 
     def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]:
         return tuple(SimulatedFencing(power, self._process, self._note) for power in self._pair.fencing[ClusterName(cluster)])
+
+    def returning(self, cluster: str, /) -> Returning:
+        name = ClusterName(cluster)
+        if name not in self._returning:
+            self._returning[name] = SimulatedReturning(name, self._pair, self._process, lambda: self.marks, self._note)
+        return self._returning[name]
 
     @property
     def turn(self) -> AbstractContextManager[object]:
@@ -84,5 +93,5 @@ class SimulatedWorld:
         runs = self._store.runs(self.topology.name)
         return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
 
-    def _note(self, effect: ServerEffect | SegmentEffect | ChannelEffect | RouteEffect | FencingEffect) -> None:
+    def _note(self, effect: ServerEffect | SegmentEffect | ChannelEffect | RouteEffect | FencingEffect | ReturnEffect) -> None:
         self._pair.note(Sent(at_s=self._pair.clock.monotonic_s(), process=self._process.name, effect=effect))

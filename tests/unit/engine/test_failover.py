@@ -171,14 +171,6 @@ def test_status_does_not_advise_a_second_failover_from_what_failed() -> None:
     assert not any("failover" in hint for hint in hints)
 
 
-def test_one_that_holds_what_the_writer_lacks_does_not_rejoin() -> None:
-    played = failed_over(lost=True)
-    report = played.engine("second").start(REJOIN, {"cluster": "east"})
-    assert (report.outcome, marks(played)) == ("refused", ["east"])
-    assert "that west lacks" in report.problems[0].what
-    assert not played.pair.to_west.receiving, "what was lost must not come into the writer by itself"
-
-
 def moves() -> int:
     played = stage()
     played.run(FAILOVER, TO_WEST)

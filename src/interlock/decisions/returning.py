@@ -1,0 +1,88 @@
+"""By which way may a master come back whose writes were taken over? Pure.
+
+Three rules. The cheapest way that is correct: nothing extra, nothing to do; what can be taken back exactly is; else all data are copied.
+Nothing is thrown away that was not read and kept before. And what a half-done copy left is no data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from interlock.dataclass import dataclass
+from interlock.decisions.losses import RowId, fold, keys_of
+from interlock.model.losses import Image, ReadTransaction
+from interlock.model.returning import CopyFacts, ReturnFacts, Way
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Refuse
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    way: Way
+    why: str
+
+
+def choose(seen: ReturnFacts, writer: ServerName, asked: str) -> Chosen | Refuse:
+    """`asked` is a way's word, or `auto`."""
+    chosen = _choose(seen, writer, asked)
+    if isinstance(chosen, Refuse) or chosen.way is Way.ATTACH:
+        return chosen
+    if seen.surplus is not None and seen.surplus.problem:
+        return Refuse(
+            f"{seen.server} holds transactions that {writer} lacks, and they can't all be read: {seen.surplus.problem}",
+            f"nothing of {seen.server} is thrown away before that: `interlock losses {seen.surplus.run}` tells what can be read",
+        )
+    if seen.grants:
+        return Refuse(f"the account may not {chosen.way} on {seen.server}", "; ".join(seen.grants))
+    if chosen.way is Way.COPY and not seen.means:
+        return Refuse(f"{chosen.why}; and its data can't be copied from here: {'; '.join(seen.lacking)}", "see docs/rejoin.md")
+    return chosen
+
+
+def _choose(seen: ReturnFacts, writer: ServerName, asked: str) -> Chosen | Refuse:
+    server, surplus = seen.server, seen.surplus
+    if seen.incomplete:
+        return Chosen(way=Way.COPY, why=f"an earlier copy of the data to {server} was not ended")
+    if asked == Way.COPY:
+        return Chosen(way=Way.COPY, why=f"it was asked to copy the data from {writer}")
+    if surplus is None:
+        return Chosen(way=Way.ATTACH, why=f"{server} holds nothing that {writer} lacks")
+    if asked == Way.ATTACH:
+        return Refuse(f"{server} holds {surplus.lost} transactions that {writer} lacks", f"`interlock rejoin {server}` again")
+    extra = f"{server} holds {surplus.lost} transactions that {writer} lacks"
+    if surplus.taken_back:
+        return Chosen(way=Way.UNDO, why=f"{extra}, and their rows were taken back already")
+    if not surplus.inexact:
+        others = f" (and {surplus.undone - surplus.lost} since, which come again)" if surplus.undone > surplus.lost else ""
+        return Chosen(way=Way.UNDO, why=f"{extra}, and each can be taken back exactly{others}")
+    if asked == Way.UNDO:
+        return Refuse(f"{extra}, and they can't be taken back exactly: {surplus.inexact}", "copy the data: -i data=copy")
+    return Chosen(way=Way.COPY, why=f"{extra}, and they can't be taken back exactly: {surplus.inexact}")
+
+
+def why_inexact(undone: Sequence[ReadTransaction], now: Mapping[RowId, Image], unfit: Mapping[tuple[str, str], str]) -> str:
+    """Why taking back all of `undone` would not lead exactly to where the server was; empty if it would.
+
+    `now` are the rows that the changes left, as the server has them. `unfit` says of a table why its changes can't be taken back.
+    """
+    for one in undone:
+        if one.statements:
+            return f"{one.position} is a statement: {one.statements[0].text[:100]}"
+        if one.unreadable:
+            return f"{one.position}: {one.unreadable}"
+        for row in one.rows:
+            why = row.problem or unfit.get((row.schema, row.table), "") or ("" if keys_of(row) else "the table has no key")
+            if why:
+                return f"{one.position} changed {row.schema}.{row.table}: {why}"
+    for place, chain in fold(change for one in undone for change in one.rows).items():
+        if chain.problem or now.get(place) != chain.last:
+            return f"{place[0]}.{place[1]}: {chain.problem or 'a row is not as the log says that it was left'}"
+    return ""
+
+
+def progress(seen: CopyFacts) -> str:
+    """`by dump: 3 of 12 tables, 41 of about 160 MB`."""
+    size = f"{seen.sent_bytes / 1e6:.0f} of about {seen.of_bytes / 1e6:.0f} MB"
+    return f"by {seen.means}: {seen.tables} of {seen.of_tables} tables, {size}" if seen.of_tables else f"by {seen.means}: {size}"

@@ -1,0 +1,364 @@
+"""`ports.Returning` for real: what the server and its log say, and the effects of the way back, each on a session of its own.
+
+Two rules. Nothing of the server is thrown away before what it holds more than the writer has been read and kept: each effect looks for
+itself. And what is half done is said by the server (`note.py`), so that nobody takes it for whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import field
+
+from interlock.clock import Clock, Deadline
+from interlock.dataclass import dataclass
+from interlock.errors import DriverError, StatementFailed
+from interlock.losses.find import find_losses
+from interlock.losses.folder import Keep
+from interlock.losses.live import PLAIN_SETTINGS
+from interlock.losses.payload import mysqlbinlog
+from interlock.losses.run_facts import RunFacts
+from interlock.model.facts import ServerFacts
+from interlock.model.losses import LossState
+from interlock.model.position import MariaDBPosition, MySQLPosition, Position, parse_position
+from interlock.model.returning import (
+    BeginCopy,
+    CopyFacts,
+    EndReturn,
+    KeepLosses,
+    ReturnEffect,
+    ReturnFacts,
+    SetHeld,
+    StopCopy,
+    Surplus,
+    TakeBack,
+)
+from interlock.model.topology import ClusterName, SecretRef
+from interlock.returning import dump, note
+from interlock.returning.held_words import BEHIND, held_words, writer_words
+from interlock.returning.programs import Programs, find_programs
+from interlock.returning.rewind import UNLOGGED, Rewind, carry_out, plan_rewind
+from interlock.servers.grants import missing_for_return
+from interlock.servers.orphans import kill_and_prove_gone
+from interlock.servers.quoting import marked, name, text
+from interlock.servers.server import SqlServer
+from interlock.servers.session import Session, text_of
+from interlock.servers.versions import version_of
+
+_DATA_BOUND_S = 60.0
+_WORDS_BOUND_S = 30.0
+_MOST_LOST = 1 << 20
+_NOT_COPIED = "'information_schema', 'performance_schema', 'mysql', 'sys', 'ndbinfo'"
+
+
+@dataclass(slots=True, kw_only=True)
+class ReturningServer:
+    """`server` comes back, `writer` took the writes over by the run of `emergency` (None if none is known: then what the writer holds now
+    is the common point). The one copy that this process may have under way is kept here.
+    """
+
+    cluster: ClusterName
+    server: SqlServer
+    writer: SqlServer
+    emergency: Callable[[], RunFacts | None]
+    run: Callable[[], str]
+    keep: Keep
+    secret: Callable[[SecretRef], str]
+    clock: Clock
+    environ: Mapping[str, str]
+    _copy: dump.DumpCopy | None = field(default=None)
+
+    # -- facts
+
+    def facts(self) -> ReturnFacts:
+        """The server's position first: what it holds by now, the writer must hold at any later moment."""
+        position, of_writer = self.server.write_facts().position, self.writer.write_facts().position
+        notes = self._notes()
+        taken = next((one for one in notes if one.kind == note.TAKEN_BACK and one.held == str(position)), None)
+        incomplete = any(one.kind == note.COPYING for one in notes)
+        known = isinstance(position, MariaDBPosition | MySQLPosition) and position.can_be_compared_with(of_writer)
+        surplus = self._surplus(position, of_writer, taken) if known and not of_writer.contains(position) else None
+        means = self._means() if known else "positions of this kind"
+        size_bytes, _ = self._size()
+        return ReturnFacts(
+            server=self.server.name,
+            position=position,
+            of_writer=of_writer,
+            incomplete=incomplete,
+            noted=bool(notes),
+            surplus=surplus,
+            size_bytes=size_bytes,
+            means=(dump.MEANS,) if isinstance(means, Programs) else (),
+            lacking=() if isinstance(means, Programs) else (means,),
+            grants=self._lacks(),
+        )
+
+    def copying(self) -> CopyFacts | None:
+        return self._copy.facts() if self._copy is not None else None
+
+    # -- effects
+
+    def script(self, effect: ReturnEffect, /) -> tuple[str, ...]:
+        """What is sent; of what is sent by the thousand, how much of it."""
+        match effect:
+            case KeepLosses(writer=writer, run=run):
+                return (f"read what {self.server.name} logged and {writer} lacks, and keep it: losses/{run}.json beside the store",)
+            case TakeBack(transactions=transactions, to=to):
+                return (
+                    f"{self.server.name}: {UNLOGGED}",
+                    f"{self.server.name}: START TRANSACTION",
+                    f"{self.server.name}: the inverse of {transactions} transactions, the last one first, each row guarded, back to {to}",
+                    f"{self.server.name}: COMMIT",
+                )
+            case BeginCopy(writer=writer, bytes_per_s=rate):
+                at_most = f", at most {rate / 1e6:g} MB/s" if rate else ""
+                return (
+                    f"{self.server.name}: SET sql_log_bin=0; DROP DATABASE … (all but the server's own)",
+                    f"dump {writer} {' '.join(dump.dump_words(self._flavor(), ('…',)))} into a client of {self.server.name}{at_most}",
+                )
+            case StopCopy():
+                return ("end the dump and its client",)
+            case SetHeld(position=position):
+                on_server = (f"{self.server.name}: {line}" for line in self._held(position))
+                return (*on_server, *(f"{self.writer.name}: {line}" for line in self._told_to_writer()))
+            case EndReturn():
+                return (f"{self.server.name}: {note.REMOVE}",)
+
+    def apply(self, effect: ReturnEffect, /, mark: str) -> None:
+        match effect:
+            case KeepLosses(run=run):
+                self._keep(run)
+            case TakeBack():
+                self._take_back(effect, mark)
+            case BeginCopy():
+                self._begin_copy(effect, mark)
+            case StopCopy():
+                self.close()
+            case SetHeld(position=position):
+                self._set_held(position, mark)
+            case EndReturn():
+                with self._acting() as session:
+                    self._send(session, [note.REMOVE], mark)
+                if self._copy is not None and self._copy.facts().position is not None:
+                    self._copy.adopted()
+
+    def close(self) -> None:
+        """StatementFailed if a copy that was under way is not seen to end."""
+        if self._copy is not None and not self._copy.facts().is_over:
+            self._copy.stop()
+
+    # -- what it holds more
+
+    def _point(self, of_writer: Position) -> RunFacts:
+        """Where both sides were: by the failover's journal, or by what the writer holds now."""
+        known = self.emergency()
+        if known is not None:
+            return known
+        return RunFacts.of_now(run=self.run(), old=self.server.name, survivor=self.writer.name, held=of_writer)
+
+    def _surplus(self, position: Position, of_writer: Position, taken: note.Note | None) -> Surplus:
+        point = self._point(of_writer)
+        kept = self.keep.kept(point.run)
+        try:
+            lost = [one.gtid for one in self.server.logged_since(of_writer, _MOST_LOST)]
+            rewind = self._rewind(of_writer, position)
+        except DriverError as error:
+            whole = kept is not None and kept.complete
+            return Surplus(run=point.run, lost=len(kept.transactions) if whole and kept else 0, problem="" if whole else error.message,
+                           inexact=error.message, kept=whole)  # fmt: skip
+        told = {one.position for one in kept.transactions} if kept is not None and kept.complete else set[str]()
+        return Surplus(
+            run=point.run,
+            lost=len(lost),
+            undone=len(rewind.undone),
+            to=rewind.to if taken is None else parse_position(taken.holds),
+            inexact=rewind.inexact if taken is None else "",
+            kept=told.issuperset(lost),
+            taken_back=taken is not None,
+        )
+
+    def _rewind(self, of_writer: Position, position: Position) -> Rewind:
+        return plan_rewind(self.server, of_writer, position, program=mysqlbinlog(self.environ))
+
+    def _keep(self, run: str) -> None:
+        """StatementFailed if it is not known whether that was all."""
+        point = self._point(self.writer.write_facts().position)
+        program = mysqlbinlog(self.environ)
+        report = find_losses(point, self.server, self.writer, self.keep, clock=self.clock, program=program).report
+        if report.state is not LossState.KNOWN:
+            raise StatementFailed(
+                f"what {self.server.name} holds and {self.writer.name} lacks can't be told: {report.proof}",
+                hint=f"`interlock losses {run}`",
+                server=self.server.name,
+            )
+
+    def _must_be_kept(self, of_writer: Position) -> None:
+        """StatementFailed: the last word before anything is thrown away."""
+        position = self.server.write_facts().position
+        if of_writer.contains(position):
+            return
+        surplus = self._surplus(position, of_writer, None)
+        if not surplus.kept:
+            raise StatementFailed(
+                f"{self.server.name} holds {surplus.lost} transactions that {self.writer.name} lacks, and they were not kept",
+                hint=f"`interlock losses {surplus.run}`",
+                server=self.server.name,
+            )
+
+    def _must_be_still(self) -> None:
+        """StatementFailed: nothing may move on the server, nor go from it to the writer."""
+        into = [one for one in self.server.channels() if one.source == self.writer.name and (one.applier or one.receiver != "No")]
+        out = [one for one in self.writer.channels() if one.source == self.server.name and one.receiver != "No"]
+        if into or out:
+            between = f"from {self.writer.name} to {self.server.name}" if into else f"from {self.server.name} to {self.writer.name}"
+            raise StatementFailed(f"replication {between} still runs", hint="stop it first", server=self.server.name)
+
+    def _take_back(self, effect: TakeBack, mark: str) -> None:
+        self._must_be_still()
+        of_writer = self.writer.write_facts().position
+        self._must_be_kept(of_writer)
+        position, point = self.server.write_facts().position, self._point(of_writer)
+        rewind = self._rewind(of_writer, position)
+        if rewind.inexact or rewind.to != effect.to:
+            raise StatementFailed(
+                f"{self.server.name} can't be taken back to {effect.to}: {rewind.inexact or f'its log leads to {rewind.to}'}",
+                hint="copy the data: -i data=copy",
+                server=self.server.name,
+            )
+        self.keep.give_up(point.run)
+        with self._acting() as session:
+            self._send(session, note.MAKE, mark)
+            its_note = note.Note(kind=note.TAKEN_BACK, held=str(position), holds=str(effect.to))
+            carry_out(session, rewind, note.written(its_note), mark)
+
+    # -- the copy
+
+    def _begin_copy(self, effect: BeginCopy, mark: str) -> None:
+        self._must_be_still()
+        of_writer = self.writer.write_facts().position
+        programs = self._means()
+        if not isinstance(programs, Programs):
+            raise StatementFailed(f"{self.server.name}: its data can't be copied: {programs}", server=self.server.name)
+        if not any(one.kind == note.COPYING for one in self._notes()):
+            self._must_be_kept(of_writer)
+        self.close()
+        self.keep.give_up(self._point(of_writer).run)
+        with self._acting() as session:
+            self._end_late_loader(session, mark)
+            self._send(session, (*note.MAKE, note.written(note.Note(kind=note.COPYING))), mark)
+            for schema in self._schemas(session, besides=note.SCHEMA):
+                self._send(session, [f"DROP DATABASE {name(schema)}"], mark)
+        size_bytes, tables = self._size()
+        with self._looking(self.writer) as session:
+            schemas = self._schemas(session)
+        what = dump.Copied(
+            flavor=self._flavor(),
+            source=self.writer.spec,
+            target=self.server.spec,
+            schemas=schemas,
+            tables=tables,
+            size_bytes=size_bytes,
+            bytes_per_s=effect.bytes_per_s,
+        )
+        self._copy = dump.DumpCopy(what, programs, secret=self.secret, clock=self.clock)
+        self._copy.start()
+
+    def _end_late_loader(self, session: Session, mark: str) -> None:
+        """Of a process that was killed: its client may still be at its last statement."""
+        (row,) = session.rows(f"SELECT IS_USED_LOCK({text(dump.LOCK)}) AS id", bound_s=_WORDS_BOUND_S)
+        if row["id"] is not None and kill_and_prove_gone(session, [int(text_of(row["id"]))], clock=self.clock, mark=mark):
+            raise StatementFailed(f"{self.server.name}: session {row['id']} of an earlier copy is still there", server=self.server.name)
+
+    def _schemas(self, session: Session, besides: str = "") -> list[str]:
+        out = f"{_NOT_COPIED}, {text(besides)}" if besides else _NOT_COPIED
+        asked = f"SELECT SCHEMA_NAME AS n FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN ({out}) ORDER BY 1"
+        return [text_of(row["n"]) for row in session.rows(asked, bound_s=_DATA_BOUND_S)]
+
+    def _size(self) -> tuple[int, int]:
+        """Of the writer's data: bytes, about, and tables."""
+        asked = (
+            "SELECT COALESCE(SUM(DATA_LENGTH), 0) AS bytes, COUNT(*) AS tables FROM information_schema.TABLES "
+            f"WHERE TABLE_TYPE='BASE TABLE' AND TABLE_SCHEMA NOT IN ({_NOT_COPIED})"
+        )
+        with self._looking(self.writer) as session:
+            (row,) = session.rows(asked, bound_s=_DATA_BOUND_S)
+        return int(text_of(row["bytes"])), int(text_of(row["tables"]))
+
+    def _means(self) -> Programs | str:
+        return find_programs(self._flavor(), self.environ)
+
+    # -- the log
+
+    def _held(self, position: Position) -> tuple[str, ...]:
+        channels = [one.name for one in self.server.channels() if one.source == self.writer.name]
+        return held_words(self._flavor(), version_of(self._facts().version), str(position), channels)
+
+    def _told_to_writer(self) -> tuple[str, ...]:
+        return writer_words(self._flavor(), [one.name for one in self.writer.channels() if one.source == self.server.name])
+
+    def _set_held(self, position: Position, mark: str) -> None:
+        """StatementFailed if it does not hold exactly that afterwards."""
+        words, told = self._held(position), self._told_to_writer()
+        with self._acting() as session:
+            self._send(session, words, mark)
+        held = self.server.write_facts().position
+        if held != position:
+            raise StatementFailed(f"{self.server.name} holds {held}, and was told to hold {position}", server=self.server.name)
+        session = self.writer.session(PLAIN_SETTINGS)
+        try:
+            for statement in told:
+                deadline = Deadline.after(self.clock, _WORDS_BOUND_S)
+                while not session.run((marked(statement, mark),), bound_s=_WORDS_BOUND_S, effect=True, harmless={BEHIND}):
+                    if deadline.is_over():
+                        raise StatementFailed(f"{self.writer.name} wrote each time between reading and setting its own position")
+        finally:
+            session.close()
+
+    # -- parts
+
+    def _facts(self) -> ServerFacts:
+        return self.server.facts()
+
+    def _flavor(self) -> str:
+        return self._facts().flavor
+
+    def _lacks(self) -> tuple[str, ...]:
+        found: list[str] = []
+        for server in (self.server, self.writer):
+            with self._looking(server) as session:
+                rows = session.rows("SHOW GRANTS")
+                account = text_of(session.rows("SELECT CURRENT_USER() AS u")[0]["u"])
+            told = (str(next(iter(row.values()))) for row in rows)
+            user, _, host = account.rpartition("@")
+            lacks = missing_for_return(told, self._flavor(), self._facts().version, account=f"{text(user)}@{text(host)}")
+            found += [line for line in lacks if line not in found]
+        return tuple(found)
+
+    def _notes(self) -> tuple[note.Note, ...]:
+        with self._looking(self.server) as session:
+            return note.read_notes(session)
+
+    @contextmanager
+    def _looking(self, server: SqlServer) -> Iterator[Session]:
+        session = server.session(PLAIN_SETTINGS)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    @contextmanager
+    def _acting(self) -> Iterator[Session]:
+        """Nothing of it is logged. MySQL's closest fence refuses us too: clients stay out by `read_only`, and the step behind fences it as
+        closely as before.
+        """
+        session = self.server.session(UNLOGGED)
+        try:
+            if self._flavor() == "mysql":
+                session.run(("SET GLOBAL super_read_only=0",), bound_s=_WORDS_BOUND_S, effect=True, doing="write past the fence")
+            yield session
+        finally:
+            session.close()
+
+    def _send(self, session: Session, statements: Sequence[str], mark: str) -> None:
+        for statement in statements:
+            session.run((marked(statement, mark),), bound_s=_DATA_BOUND_S, effect=True, doing=statement[:60])
