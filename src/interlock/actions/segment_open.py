@@ -39,9 +39,8 @@ class OpenOneSegment:
         return (OpenSegment(server=self.server, segment=self.segment, accounts=wanted(self.accounts), within_s=self.within_s),)
 
     def undo(self, before: SegmentFacts, now: SegmentFacts | None, /) -> tuple[Effect, ...]:
-        """Closed again, whatever it was: the way back opens the old owner next."""
-        del before
-        if now is not None and now.is_closed:
+        """Closed again, unless it was open like this before: the way back opens the old owner next."""
+        if before.accounts == wanted(self.accounts) or (now is not None and now.is_closed):
             return ()
         accounts = wanted(self.accounts) if now is None else now.accounts
         return (CloseSegment(server=self.server, segment=self.segment, accounts=accounts, within_s=self.within_s),)

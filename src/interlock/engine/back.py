@@ -234,12 +234,14 @@ def halt(execution: Execution) -> list[str]:
     execution.spare_the_store()
     deadline = Deadline.after(execution.clock, _HALT_WITHIN_S)
     masters = [master.name for master in world.topology.masters()]
-    problems = [
-        _close(execution, name, deadline, _closing_segment(execution, name, segment, deadline)) for segment in segments for name in masters
-    ]
-    if whole:
-        problems += [_close(execution, name, deadline, _fencing(execution, name, deadline)) for name in masters]
-    return [problem for problem in problems if problem]
+    problems: list[str] = []
+    for name in masters:
+        closings = {f"closed for segment {each}": _closing_segment(execution, name, each, deadline) for each in segments}
+        if whole:
+            closings["fenced"] = _fencing(execution, name, deadline)
+        found = (_close(execution, name, deadline, close) for close in closings.values())
+        problems += [f"{name} is not proved {what}: {why}" for what, why in zip(closings, found, strict=True) if why]
+    return problems
 
 
 def _fencing(execution: Execution, name: ServerName, deadline: Deadline) -> Callable[[], None]:
@@ -266,13 +268,14 @@ def _closing_segment(execution: Execution, name: ServerName, segment: str, deadl
 
 
 def _close(execution: Execution, name: ServerName, deadline: Deadline, close: Callable[[], None]) -> str:
+    """Empty once it is closed, or why it is not proved to be."""
     server = execution.world.server(name)
     while True:
         try:
             close()
         except (DriverError, StepFailed) as error:
             if deadline.is_over():
-                return f"{name} is not proved closed: {error.message}"
+                return error.message
             execution.clock.sleep(_PAUSE_S)
             try:
                 server.settle()

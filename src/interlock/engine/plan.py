@@ -19,7 +19,7 @@ from interlock.engine.steps import BoundStep, bind, plain_args
 from interlock.errors import DriverError, InterlockError, Refused
 from interlock.model.codec import to_plain
 from interlock.model.verdict import Act, Done, Refuse, Wait
-from interlock.playbook.against import check_against
+from interlock.playbook.against import check_against, see_segments_left_alone
 from interlock.playbook.catalogue import Verb
 from interlock.playbook.inputs import resolve_inputs, scope_of
 from interlock.playbook.tree import OnFailure, Playbook, Step
@@ -80,6 +80,7 @@ def plan(playbook: Playbook, given: Mapping[str, str], world: World, past_outage
     check_against(playbook, world.topology)
     roles = pair_roles(world)
     try:
+        see_segments_left_alone(playbook, world.topology)
         inputs = resolve_inputs(playbook, given, world.topology, writer=roles.writer, standby=roles.standby, unseen=roles.unseen)
     except Refused as refused:
         return PlanReport(

@@ -26,7 +26,7 @@ from interlock.engine.states import EXIT_CODES, FINAL, Event, Lifecycle, State
 from interlock.errors import DriverError, InterlockError, Refused, StepFailed, StoreFailed, UsageError
 from interlock.model.facts import WriteFacts
 from interlock.model.topology import ClusterName, ServerName
-from interlock.playbook.against import check_against
+from interlock.playbook.against import check_against, see_segments_left_alone
 from interlock.playbook.catalogue import Catalogue
 from interlock.playbook.inputs import resolve_inputs, scope_of
 from interlock.playbook.load import parse_playbook
@@ -265,6 +265,7 @@ class Engine:
                 f"run {unfinished[0]} of this pair is unfinished",
                 hint=f"`interlock resume {unfinished[0]}` or `interlock rollback {unfinished[0]}`",
             )
+        see_segments_left_alone(execution.playbook, topology)
         tolerant = needs_no_answer(execution.playbook)
         try:
             execution.guard.take_locks(again=False, tolerant=tolerant)

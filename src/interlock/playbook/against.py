@@ -8,8 +8,9 @@ from functools import cache, partial
 from interlock.documents.fields import Field, Kind
 from interlock.documents.problems import At, Place, Problems, shown
 from interlock.documents.yaml import ListNode, MapNode, Node, read_tree
+from interlock.errors import Refused
 from interlock.model.topology import Topology
-from interlock.playbook.catalogue import Verb
+from interlock.playbook.catalogue import Role, Verb
 from interlock.playbook.safety import in_turn
 from interlock.playbook.tree import Playbook, Step
 
@@ -35,6 +36,15 @@ def check_against(playbook: Playbook, topology: Topology) -> None:
                 (its.default,), its.kind, f"the default of {name}", known=known, at=partial(_input_place, root, name), problems=problems
             )
     problems.raise_any()
+
+
+def see_segments_left_alone(playbook: Playbook, topology: Topology) -> None:
+    """Refused if it moves the writes of whole servers, on a pair of which each side owns segments, and not the segments."""
+    roles = {placed.step.spec.role for placed in in_turn(playbook)}
+    if not topology.segments or Role.OPENS_SEGMENT in roles or roles.isdisjoint({Role.FENCES, Role.FENCES_OUTSIDE, Role.OPENS}):
+        return
+    moves = "; ".join(f"`interlock segment move {name} --to CLUSTER`" for name in topology.segments)
+    raise Refused(f"both masters of {topology.name} take writes, each of its own segments: {playbook.name} moves whole servers", hint=moves)
 
 
 def known_names(topology: Topology) -> dict[Kind, tuple[str, ...]]:

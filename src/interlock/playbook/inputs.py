@@ -13,8 +13,6 @@ from interlock.documents.values import duration_s
 from interlock.errors import InterlockError, Refused, UsageError
 from interlock.model.topology import ClusterName, Topology
 from interlock.playbook.against import known_names
-from interlock.playbook.catalogue import Role
-from interlock.playbook.safety import in_turn
 from interlock.playbook.tree import Input, Playbook
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
@@ -64,7 +62,6 @@ def resolve_inputs(
     UsageError with every problem at once; Refused for what the pair as it is does not allow: its writer must be known and is not, or an
     input names a cluster that it must differ from.
     """
-    _see_moved_by_segments(playbook, topology)
     giving = _Giving(known=known_names(topology), roles={"writer": writer, "standby": standby}, unseen=unseen)
     for name in given:
         if name not in playbook.inputs:
@@ -86,15 +83,6 @@ def resolve_inputs(
         raise UsageError("\n".join(giving.problems), hint="; ".join(giving.hints))
     _see_apart(playbook, values, giving)
     return values
-
-
-def _see_moved_by_segments(playbook: Playbook, topology: Topology) -> None:
-    """Refused if it moves the writes of whole servers, on a pair of which each side owns segments, and not the segments."""
-    roles = {placed.step.spec.role for placed in in_turn(playbook)}
-    if not topology.segments or Role.OPENS_SEGMENT in roles or roles.isdisjoint({Role.FENCES, Role.FENCES_OUTSIDE, Role.OPENS}):
-        return
-    moves = "; ".join(f"`interlock segment move {name} --to CLUSTER`" for name in topology.segments)
-    raise Refused(f"both masters of {topology.name} take writes, each of its own segments: {playbook.name} moves whole servers", hint=moves)
 
 
 def _others(playbook: Playbook, values: Mapping[str, object], giving: _Giving) -> dict[str, object]:

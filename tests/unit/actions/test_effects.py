@@ -28,9 +28,11 @@ from interlock.model.effects import (
     WriteNote,
 )
 from interlock.model.marks import Mark, MarkKind
+from interlock.model.segments import AccountState
 from interlock.model.topology import ClusterName, RouteName, ServerName
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.catalogue import Verb
+from interlock.simulated.active_active import RIGHTS, with_segments
 from interlock.simulated.pair import SimulatedPair, simulated_pair
 from interlock.simulated.process import SimulatedProcess
 from interlock.simulated.replicas import with_replica
@@ -81,8 +83,9 @@ class Table:
     def shape(self) -> object:
         pair = self.pair
         databases = [(d.read_only, d.scheduler, dict(d.settings)) for d in (pair.east, pair.west)]
+        segments = [(s.accounts, s.note) for d in (pair.east, pair.west) for s in d.segments.values()]
         channels = [(c.source.name, c.running, c.receiving) for c in (pair.to_west, pair.to_east, *self.replicas)]
-        return databases, pair.proxy.leads_to, pair.proxy.holding, dict(pair.proxy.weights), self.flag, channels, self.world.marks.all()
+        return databases, segments, pair.proxy.leads_to, pair.proxy.holding, dict(pair.proxy.weights), self.flag, channels, self.world.marks.all()
 
     def _flag(self, argv: Sequence[str]) -> tuple[int, str]:
         self.flag = {"set": "1", "unset": "0"}.get(argv[0], self.flag)
@@ -109,6 +112,11 @@ def events_on(table: Table) -> None:
 
 def holding(table: Table) -> None:
     table.pair.proxy.holding = True
+
+
+def active_active(table: Table) -> None:
+    with_segments(table.pair)
+    table.world = SimulatedWorld(table.pair, SimulatedProcess("test"), MemoryStore(table.pair.clock))
 
 
 def a_replica(table: Table) -> None:
@@ -150,6 +158,7 @@ def nothing(table: Table) -> None:
 SQL = {"server": WEST, "statements": ("SET x=1",), "undo": ("SET x=",), "show": "SELECT x", "done": "1"}
 COMMAND = {"run": ("flag", "set"), "undo": ("flag", "unset"), "show": ("flag", "show"), "done": "1"}
 HTTP = {"url": "http://flag/set", "undo_url": "http://flag/unset", "show": "http://flag", "done": "1"}
+EU_OPEN = (AccountState(account="app_eu@%", locked=False, rights=RIGHTS),)
 LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] = {
     "fence": ("server.fence", {"server": EAST}, nothing),
     "mark as failed": ("cluster.mark_failed", {"cluster": EAST}, nothing),
@@ -165,6 +174,9 @@ LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] =
     "events": ("events.hand_over", {"server": WEST, "was": "ON"}, nothing),
     "receiver, started": ("replication.start_receiving", {"server": WEST, "source": EAST}, not_receiving),
     "receiver": ("replication.stop_receiving", {"server": WEST, "source": EAST}, nothing),
+    "segment": ("segment.fence", {"segment": "eu", "server": EAST}, active_active),
+    "segment, opened": ("segment.open", {"segment": "eu", "server": WEST, "accounts": EU_OPEN}, active_active),
+    "segment, handed over": ("segment.hand_over", {"segment": "eu", "to": ClusterName("west")}, active_active),
     "applier": ("applier.pause", {"server": WEST, "source": EAST}, nothing),
     "acknowledge": ("semisync.acknowledge", {"server": EAST, "source": WEST}, semi_sync(acknowledged=False)),
     "semi-sync": ("semisync.hand_over", {"from": EAST, "to": WEST}, semi_sync(acknowledged=True)),
