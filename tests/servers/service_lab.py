@@ -61,7 +61,7 @@ kill)
   p=$(pid); [ "$p" = 0 ] || { kill -9 "$p"; ended; : > "$home/killed"; } ;;
 stop)
   known || fail "Unit $unit not loaded." 5
-  [ ! -e "$home/sticks" ] || sleep 60
+  [ ! -e "$home/sticks" ] || { sleep 60; exit 1; }
   p=$(pid); [ "$p" = 0 ] || { kill -15 "$p"; ended; } ;;
 *) fail "Unknown command verb $verb." ;;
 esac

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from interlock.clock import SystemClock
+from interlock.clock import Clock, SystemClock
 from interlock.errors import BoundReached, DriverError, NotPermitted, StatementFailed
 from interlock.losses.folder import MANIFEST, Keep
 from interlock.losses.raw import from_file
@@ -19,6 +20,16 @@ from interlock.model.topology import ClusterName, SshSpec
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from servers.sshd_lab import Sshd, sshd
+
+
+class Hasty(SystemClock):
+    """Whose seconds pass between one look and the next: there is time to log in, however busy the machine, and none to copy."""
+
+    def __init__(self) -> None:
+        self._looks = count()
+
+    def monotonic_s(self) -> float:
+        return 10.0 * next(self._looks)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +46,8 @@ def logs(pair: Sandbox) -> Path:
     return Path(pair.members["east"].data)
 
 
-def effect(folder: Path | str, *, first: str = "", base: str = "", within_s: float = 20.0) -> CopyLogs:
-    return CopyLogs(run="r1", cluster=ClusterName("east"), folder=str(folder), base=base, first=first, within_s=within_s)
+def effect(folder: Path | str, *, first: str = "", base: str = "") -> CopyLogs:
+    return CopyLogs(run="r1", cluster=ClusterName("east"), folder=str(folder), base=base, first=first, within_s=20.0)
 
 
 @pytest.mark.parametrize("by_ssh", [True, False], ids=["by SFTP", "from this machine"])
@@ -59,20 +70,20 @@ def test_files_are_copied_from_the_first_that_was_not_read_and_kept_with_their_s
 
 
 FAILS = {
-    "no such folder": (effect("/nowhere"), "can't be copied"),
-    "no such log": (effect("LOGS", base="other-bin."), "has no file other-bin.NNNNNN from the first on"),
-    "no time": (effect("LOGS", base="binlog.", within_s=0.0), "not all of it"),
+    "no such folder": (effect("/nowhere"), SystemClock(), "can't be copied"),
+    "no such log": (effect("LOGS", base="other-bin."), SystemClock(), "has no file other-bin.NNNNNN from the first on"),
+    "no time": (effect("LOGS", base="binlog."), Hasty(), "not all of it"),
 }
 
 
 @pytest.mark.parametrize("by_ssh", [True, False], ids=["by SFTP", "from this machine"])
-@pytest.mark.parametrize(("wanted", "said"), FAILS.values(), ids=FAILS)
+@pytest.mark.parametrize(("wanted", "clock", "said"), FAILS.values(), ids=FAILS)
 def test_what_cannot_be_copied_is_said_and_leaves_no_manifest(
-    *, wanted: CopyLogs, said: str, by_ssh: bool, host: Sshd, logs: Path, tmp_path: Path
+    *, wanted: CopyLogs, clock: Clock, said: str, by_ssh: bool, host: Sshd, logs: Path, tmp_path: Path
 ) -> None:
     wanted = replace(wanted, folder=wanted.folder.replace("LOGS", str(logs)))
     with pytest.raises(DriverError, match=said) as error:
-        copy_logs(wanted, host.spec if by_ssh else None, Keep(tmp_path), SystemClock())
+        copy_logs(wanted, host.spec if by_ssh else None, Keep(tmp_path), clock)
     assert isinstance(error.value, StatementFailed | BoundReached)
     assert not (tmp_path / "salvage" / "r1" / MANIFEST).exists()
 
