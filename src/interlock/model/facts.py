@@ -89,8 +89,8 @@ class ChannelFacts:
     if it is not known; `applied` is how far it is in the source's log. `received` is all that came from the source so far, applied or not,
     in the kind of position that the channel uses; None if the server does not tell. `idle`: the applier has read all of it, but for the
     beginning of a transaction whose end never came. `heard` changes whenever anything comes from the source, a heartbeat too; empty if the
-    server does not tell; `silent_s` is for how long nothing has, None if it does not tell that. `receiver_error` is the number of the
-    receiver's last error, 0 if it has none.
+    server does not tell; `silent_s` is for how long nothing has, None if it does not tell that. `receiver_error` and `applier_error`
+    are the numbers of the receiver's and the applier's last error, 0 if there is none.
     """
 
     server: ServerName
@@ -108,6 +108,7 @@ class ChannelFacts:
     idle: bool = False
     heard: str = ""
     receiver_error: int = 0
+    applier_error: int = 0
     silent_s: float | None = None
 
 

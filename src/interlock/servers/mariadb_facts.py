@@ -124,4 +124,5 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> Chan
         idle=file_positions.is_idle(row.get("Slave_SQL_Running_State")),
         heard=_heard(row),
         receiver_error=int(text_of(row.get("Last_IO_Errno")) or 0),
+        applier_error=int(text_of(row.get("Last_SQL_Errno")) or 0),
     )

@@ -153,7 +153,9 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers
     source = next((one.name for one in pair if address in one.addresses), None)
     lag = row["Seconds_Behind_Source"]
     errors = [text_of(row[key]) for key in ("Last_IO_Error", "Last_SQL_Error") if row.get(key)]
-    said = [text_of(worker["message"]) for worker in workers if text_of(worker["channel"]) == name]
+    its = [worker for worker in workers if text_of(worker["channel"]) == name]
+    said = [text_of(worker["message"]) for worker in its]
+    number = its[0]["number"] if its else row.get("Last_SQL_Errno")
     return ChannelFacts(
         server=server,
         name=name,
@@ -170,5 +172,6 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers
         idle=file_positions.is_idle(row.get("Replica_SQL_Running_State")),
         heard=" ".join(filter(None, (text_of(row.get("Source_Log_File")), text_of(row.get("Read_Source_Log_Pos")), counted))),
         receiver_error=int(text_of(row.get("Last_IO_Errno")) or 0),
+        applier_error=int(text_of(number) or 0),
         silent_s=None if beats is None or beats["silent_s"] is None else float(text_of(beats["silent_s"])),
     )
