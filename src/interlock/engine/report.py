@@ -124,6 +124,7 @@ def _take(report: RunReport, record: Record) -> None:
                 openings.append(
                     {"server": body.get("server"), "position": body.get("position"), "others": body.get("others"), "at": record.at}
                     | _of_segment(body)
+                    | ({"given_up": said} if (said := body.get("given_up")) else {})
                 )
         case RecordKind.UNDONE:
             report.rollback.append(

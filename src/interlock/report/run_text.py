@@ -131,6 +131,8 @@ def _proofs(report: RunReport) -> Iterator[tuple[str, str]]:
         others = opening.get("others")
         beside = ", ".join(f"{name} at {position}" for name, position in others.items()) if isinstance(others, Mapping) else ""
         opened = f"{opening['segment']} opened on {opening.get('server')}" if "segment" in opening else f"{opening.get('server')} opened"
+        if opening.get("given_up"):
+            yield "given up", str(opening["given_up"])
         yield opened, f"holding {opening.get('position')}; fenced: {beside or 'none'} ({_at(opening)})"
 
 

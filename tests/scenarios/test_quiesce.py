@@ -1,0 +1,153 @@
+"""`interlock quiesce` as a person uses it before one side of the pair is compared and mended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interlock.sandbox import sql
+from interlock.sandbox.ledger import acknowledged
+from interlock.sandbox.load import load
+from interlock.sandbox.places import Sandbox
+from interlock.sandbox.sql import query
+from scenarios.command_line import Ended, environment, interlock
+from scenarios.pair_state import CLOCK, eventually, open_sides
+
+FLAVORS = ["fresh_pair", "fresh_mysql_pair"]
+EAST_QUIET = ("quiesce", "--onto", "west", "--for", "4h", "--reason", "its disk", "--json")
+
+
+@pytest.fixture(params=FLAVORS, ids=["mariadb", "mysql"])
+def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    found: Sandbox = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def env(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+    return environment(sandbox, tmp_path)
+
+
+def keys_on(sandbox: Sandbox, server: str) -> set[str]:
+    return {row["k"] for row in query(sandbox, server, "SELECT k FROM app.ledger")}
+
+
+def problems_of(ended: Ended) -> str:
+    return " ".join(f"{problem['what']} {problem['hint']}" for problem in ended.document["problems"])
+
+
+def test_all_load_goes_onto_one_cluster_and_comes_back_with_nothing_lost(sandbox: Sandbox, env: Mapping[str, str], tmp_path: Path) -> None:
+    with load(sandbox, pooled=4, fresh=4) as writing:
+        CLOCK.sleep(0.3)
+        quiet = interlock(*EAST_QUIET, env=env)
+        assert quiet.code == 0, quiet.outcome
+        still = keys_on(sandbox, "east")
+        CLOCK.sleep(0.5)
+        assert keys_on(sandbox, "east") == still, "a stopped applier applies nothing"
+        assert "east refuses writes" in quiet.document["certificate"]
+        assert "its applier is stopped" in quiet.document["certificate"]
+        _nothing_moves_the_writes_meanwhile(env, tmp_path)
+        back = interlock("rejoin", "east", "--json", env=env)
+        assert back.code == 0, back.outcome
+        returned = interlock("switchover", "--to", "east", "--json", env=env)
+        assert returned.code == 0, returned.outcome
+        CLOCK.sleep(0.3)
+        entries = writing.stop()
+    assert open_sides(sandbox) == ["east"]
+    wrote = {entry.key for entry in acknowledged(entries)}
+    assert len(wrote) > 100
+    assert wrote <= keys_on(sandbox, "east")
+    assert interlock("status", "--json", env=env).document["problems"] == []
+
+
+def _nothing_moves_the_writes_meanwhile(env: Mapping[str, str], tmp_path: Path) -> None:
+    others = {**env, "INTERLOCK_STORE": f"sqlite://{tmp_path}/another.db"}
+    for environ, by in ((env, "pair.not_held"), (others, "by a note on west")):
+        refused = interlock("switchover", "--to", "east", "--json", env=environ)
+        assert (refused.code, by in problems_of(refused), "its disk" in problems_of(refused)) == (3, True, True), problems_of(refused)
+    (mark,) = (problem for problem in interlock("status", "--json", env=env).document["problems"] if "quiesced" in problem["what"])
+    assert mark["hint"] == "`interlock rejoin east`"
+
+
+def test_a_cluster_that_is_the_standby_already_is_quiesced_without_an_outage(sandbox: Sandbox, env: Mapping[str, str]) -> None:
+    quiet = interlock("quiesce", "--onto", "east", "--for", "1h", "--reason", "look", "--applier", "running", "--json", env=env)
+    assert quiet.code == 0, quiet.outcome
+    assert open_sides(sandbox) == ["east"]
+    assert "it goes on applying what east writes" in quiet.document["certificate"]
+    query(sandbox, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('later', @@server_id)")
+    assert eventually(lambda: "later" in keys_on(sandbox, "west"))
+
+
+def _behind_the_log(sandbox: Sandbox, server: str, statement: str) -> None:
+    """Past the fence, and in no log."""
+    with closing(sql.connect(sandbox, server)) as admin:
+        closes = bool(sql.rows(admin, "SHOW GLOBAL VARIABLES LIKE 'super_read_only'"))
+        for each in (*(["SET GLOBAL super_read_only=0"] if closes else []), "SET SESSION sql_log_bin=0", statement):
+            sql.rows(admin, each)
+        if closes:
+            sql.rows(admin, "SET GLOBAL super_read_only=1")
+
+
+def _duplicate(sandbox: Sandbox) -> None:
+    """1062 on west: what east inserts is there already."""
+    _behind_the_log(sandbox, "west", "INSERT INTO app.ledger (id, k, server_id) VALUES (7777, 'both', 9)")
+    query(sandbox, "east", "INSERT INTO app.ledger (id, k, server_id) VALUES (7777, 'both', @@server_id)")
+
+
+def _missing(sandbox: Sandbox) -> None:
+    """1032 on west: what east deletes is gone already."""
+    query(sandbox, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('gone', @@server_id)")
+    assert eventually(lambda: "gone" in keys_on(sandbox, "west"))
+    _behind_the_log(sandbox, "west", "DELETE FROM app.ledger WHERE k='gone'")
+    query(sandbox, "east", "DELETE FROM app.ledger WHERE k='gone'")
+
+
+BREAKS: Mapping[str, Any] = {"1062": _duplicate, "1032": _missing}
+
+
+@pytest.fixture(params=BREAKS)
+def broken(request: pytest.FixtureRequest, sandbox: Sandbox, env: Mapping[str, str]) -> Sandbox:
+    """West does not apply any more what east goes on writing."""
+    BREAKS[request.param](sandbox)
+    query(sandbox, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('beyond', @@server_id)")
+
+    def has_stopped() -> bool:
+        channels = interlock("status", "--json", env=env).document["channels"]
+        return any(request.param in (channel["error"] or "") for channel in channels)
+
+    assert eventually(has_stopped)
+    return sandbox
+
+
+def test_what_a_broken_channel_keeps_back_is_given_up_by_name_or_nothing_is_done(broken: Sandbox, env: Mapping[str, str]) -> None:
+    refused = interlock(*EAST_QUIET, env=env)
+    assert (refused.code, open_sides(broken)) == (3, ["east"])
+    (sentence,) = re.findall(r'--accept "(.*?)"', problems_of(refused))
+    assert interlock(*EAST_QUIET, "--accept", f"{sentence} too", env=env).code == 3
+    quiet = interlock(*EAST_QUIET, "--accept", sentence, env=env)
+    assert quiet.code == 0, quiet.outcome
+    assert (open_sides(broken), quiet.document["evidence"]["openings"][0]["given_up"]) == (["west"], sentence)
+    assert any("given up: " in warning for warning in quiet.document["warnings"])
+    assert ("beyond" in keys_on(broken, "east"), "beyond" in keys_on(broken, "west")) == (True, False)
+
+
+def test_a_broken_channel_into_the_quiet_cluster_keeps_nobody(broken: Sandbox, env: Mapping[str, str]) -> None:
+    quiet = interlock("quiesce", "--onto", "east", "--for", "1h", "--reason", "its data", "--json", env=env)
+    assert quiet.code == 0, quiet.outcome
+    assert open_sides(broken) == ["east"]
+    assert "its applier stopped at" in quiet.document["certificate"]
+    assert "with an error" in quiet.document["certificate"]
+
+
+def test_a_log_that_would_be_purged_before_the_end_refuses_and_the_hint_mends_it(sandbox: Sandbox, env: Mapping[str, str]) -> None:
+    query(sandbox, "west", "SET GLOBAL binlog_expire_logs_seconds=3600")
+    refused = interlock(*EAST_QUIET, env=env)
+    assert refused.code == 3
+    (mend,) = re.findall(r"on west: (SET GLOBAL \S+);", problems_of(refused))
+    query(sandbox, "west", mend)
+    assert interlock("plan", "quiesce", "-i", "onto=west", "-i", "for=4h", "-i", "reason=x", "--json", env=env).code == 0
