@@ -55,6 +55,8 @@ def from_plain(value: object, kind: type[T]) -> T:
 
 
 def _decode(kind: type, value: object) -> object:
+    if kind is object:  # settings of a topology: whatever JSON can hold
+        return value
     if issubclass(kind, Position) and isinstance(value, str):
         return parse_position(value)
     raise NotImplementedError(f"no way to read {kind.__name__} from JSON")

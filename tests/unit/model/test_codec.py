@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -90,3 +91,15 @@ def test_what_has_no_json_form_is_refused() -> None:
 
     with pytest.raises(TypeError, match="no JSON form for set"):
         to_plain(Odd(what={1}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """As those of a way of fencing, which stand in what was seen before it."""
+
+    settings: tuple[Mapping[str, object], ...]
+
+
+def test_settings_of_a_topology_come_back_whatever_they_hold() -> None:
+    plain = {"settings": [{"type": "command", "fence": ["./off", "{cluster}"], "within": 5.0, "whole": True, "name": None}]}
+    assert to_plain(from_plain(plain, Settings)) == plain
