@@ -71,7 +71,7 @@ bench-routes: setup ## twenty switchovers there and back through each type of ro
 endurance: setup ## hours of a bad night on real servers: the store in etcd under kills and lost majorities
 	PYTHONPATH=tests $(BIN)/python tests/endurance/etcd.py
 
-drill-crashes: setup ## kill -9 of a run at every record of its journal, and each taken up by resume and by rollback (some ten minutes)
+drill-crashes: setup ## kill -9 of a switchover and of a failover at every record of their journals, each taken up by resume and by rollback (half an hour)
 	PYTHONPATH=tests $(BIN)/python tests/endurance/crashes.py
 
 endurance-watch: setup ## twenty days of watch --act failover in memory, and two hundred deaths (one core, some ten minutes)

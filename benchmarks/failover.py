@@ -133,8 +133,8 @@ def measure(kind: str, count: int) -> Mapping[str, Sequence[Measured]]:
         for way, kept in measured.items():
             one = failed_over(way, kind)
             print(
-                f"{kind} {number} of {count}: {way:9}  first write after {one.first_ms:6.0f} ms, command ended after {one.ended_ms:6.0f} ms, "
-                f"{one.lost} acknowledged writes lost",
+                f"{kind} {number} of {count}: {way:9}  first write after {one.first_ms:6.0f} ms, command ended after {one.ended_ms:6.0f} ms"
+                f", {one.lost} acknowledged writes lost",
                 flush=True,
             )
             if number:
