@@ -25,8 +25,10 @@ _WRITES_EVERYWHERE = frozenset(
     }
 )  # fmt: skip
 """On everything: what writes a row of any schema, or lets its holder give itself such a right."""
-_LINE = re.compile(r"GRANT (?P<rights>.+?) ON (?P<kind>(?:TABLE |FUNCTION |PROCEDURE |PACKAGE |PACKAGE BODY )?)(?P<on>[`*].*)", re.DOTALL)
 _NAME = r"`(?:[^`]|``)*`"
+_LINE = re.compile(
+    rf"GRANT (?P<rights>(?:{_NAME}|[^`])+?) ON (?P<kind>(?:TABLE |FUNCTION |PROCEDURE |PACKAGE |PACKAGE BODY )?)(?P<on>[`*].*)", re.DOTALL
+)
 _ON = re.compile(rf"(?P<schema>{_NAME}|\*)\.(?P<object>{_NAME}|\*) TO (?P<rest>.*)", re.DOTALL)
 _ROLE = re.compile(rf"GRANT (?P<roles>{_NAME}(?:@{_NAME})?(?:, ?{_NAME}(?:@{_NAME})?)*) TO ", re.DOTALL)
 _ROLE_NAME = re.compile(rf"(?P<user>{_NAME})(?:@(?P<host>{_NAME}))?")

@@ -82,10 +82,10 @@ class Table:
 
     def shape(self) -> object:
         pair = self.pair
-        databases = [(d.read_only, d.scheduler, dict(d.settings)) for d in (pair.east, pair.west)]
-        segments = [(s.accounts, s.note) for d in (pair.east, pair.west) for s in d.segments.values()]
+        segments = [[(s.accounts, s.note) for s in d.segments.values()] for d in (pair.east, pair.west)]
+        databases = [(d.read_only, d.scheduler, dict(d.settings), s) for d, s in zip((pair.east, pair.west), segments, strict=True)]
         channels = [(c.source.name, c.running, c.receiving) for c in (pair.to_west, pair.to_east, *self.replicas)]
-        return databases, segments, pair.proxy.leads_to, pair.proxy.holding, dict(pair.proxy.weights), self.flag, channels, self.world.marks.all()
+        return databases, pair.proxy.leads_to, pair.proxy.holding, dict(pair.proxy.weights), self.flag, channels, self.world.marks.all()
 
     def _flag(self, argv: Sequence[str]) -> tuple[int, str]:
         self.flag = {"set": "1", "unset": "0"}.get(argv[0], self.flag)

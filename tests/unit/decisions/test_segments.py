@@ -1,0 +1,104 @@
+"""May this segment be opened here? Each reason against it, by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from interlock.decisions.segments import OtherSide, has_segments, may_open_segment, owner_of
+from interlock.model.position import parse_position
+from interlock.model.segments import AccountState, SegmentFacts, SegmentNote
+from interlock.model.topology import ClusterName, SegmentSpec, ServerName
+from interlock.model.verdict import Done, Refuse, Verdict, Wait
+
+EAST, WEST = ClusterName("east"), ClusterName("west")
+SPEC = SegmentSpec(name="eu", schemas=("shop_eu",), accounts=("app@%",), owner=EAST, route=None)
+
+
+def closed(server: str, position: str = "1-1-10,2-2-5", *, owner: ClusterName | None = WEST, epoch: int = 2) -> SegmentFacts:
+    return SegmentFacts(
+        server=ServerName(server),
+        segment="eu",
+        position=parse_position(position),
+        accounts=(AccountState(account="app@%", locked=True),),
+        note=SegmentNote(owner=owner, epoch=epoch) if owner is not None else None,
+    )
+
+
+HERE = closed("west")
+CASES: dict[str, tuple[SegmentFacts, OtherSide, Verdict]] = {
+    "closed there, all is here, and it is the owner": (
+        HERE,
+        OtherSide(name=ServerName("east"), closed=closed("east")),
+        Done("west holds all that was written of eu, and nobody else can write it"),
+    ),
+    "not proved closed there": (
+        HERE,
+        OtherSide(name=ServerName("east"), closed=None, why="app@% is not locked"),
+        Refuse("segment eu is not opened on west: it is not proved closed on east (app@% is not locked)", "close it on east, then resume"),
+    ),
+    "something is missing here": (
+        HERE,
+        OtherSide(name=ServerName("east"), closed=closed("east", "1-1-12,2-2-5")),
+        Wait("west is 2 transactions behind east (1-1-10,2-2-5 has not reached 1-1-12,2-2-5)"),
+    ),
+    "the other one knows of a newer epoch": (
+        HERE,
+        OtherSide(name=ServerName("east"), closed=closed("east", epoch=3)),
+        Refuse(
+            "segment eu is not opened on west: it is in epoch 2 there, and east knows of epoch 3",
+            "hand it over on both servers first: segment.hand_over",
+        ),
+    ),
+    "another one owns it": (
+        closed("west", owner=EAST),
+        OtherSide(name=ServerName("east"), closed=closed("east", owner=EAST)),
+        Refuse("segment eu is not opened on west: east owns it, by west's own table", "hand it over first: segment.hand_over"),
+    ),
+    "nobody has noted an owner, and the topology names another": (
+        closed("west", owner=None),
+        OtherSide(name=ServerName("east"), closed=closed("east", owner=None)),
+        Refuse("segment eu is not opened on west: east owns it, by west's own table", "hand it over first: segment.hand_over"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("here", "other", "expected"), CASES.values(), ids=CASES.keys())
+def test_a_segment_is_opened_only_by_its_owner_and_only_when_it_is_closed_elsewhere(
+    here: SegmentFacts, other: OtherSide, expected: Verdict
+) -> None:
+    found = may_open_segment(WEST, SPEC, here, (other,))
+    assert (type(found), found.why) == (type(expected), expected.why)
+    if isinstance(found, Refuse) and isinstance(expected, Refuse):
+        assert found.hint == expected.hint
+    if isinstance(found, Wait):
+        assert found.until is not None
+        assert (found.until.server, str(found.until.position)) == ("west", "1-1-12,2-2-5")
+
+
+def test_positions_of_two_kinds_tell_nothing() -> None:
+    found = may_open_segment(WEST, SPEC, HERE, (OtherSide(name=ServerName("east"), closed=closed("east", "east=a.000001:4")),))
+    assert isinstance(found, Refuse)
+    assert "two kinds of position" in found.why
+
+
+OPEN_BY = {
+    "an account can log in": (replace(HERE, accounts=(AccountState(account="app@%", locked=False),)), "app@% is not locked"),
+    "a session is left": (replace(HERE, sessions=(7, 9)), "2 sessions of its accounts"),
+    "nothing": (HERE, ""),
+}
+
+
+@pytest.mark.parametrize(("seen", "expected"), OPEN_BY.values(), ids=OPEN_BY.keys())
+def test_what_lets_a_client_write_is_named(seen: SegmentFacts, expected: str) -> None:
+    assert (seen.open_by, seen.is_closed) == (expected, not expected)
+
+
+def test_the_newest_note_names_the_owner_and_the_topology_while_there_is_none() -> None:
+    assert owner_of(SPEC, (closed("east", owner=EAST, epoch=1), closed("west", owner=WEST, epoch=2))) == WEST
+    assert owner_of(SPEC, (closed("east", owner=None), closed("west", owner=None))) == EAST
+
+
+def test_a_pair_without_segments_may_have_one_writer() -> None:
+    assert has_segments(()) is None
