@@ -83,6 +83,18 @@ def test_a_cluster_that_is_the_standby_already_is_quiesced_without_an_outage(san
     assert eventually(lambda: "later" in keys_on(sandbox, "west"))
 
 
+def test_a_release_ends_the_hold_in_the_store_and_on_the_servers(fresh_pair: Sandbox, tmp_path: Path) -> None:
+    """For the day that the survivor dies: then nobody can rejoin anything."""
+    env = environment(fresh_pair, tmp_path)
+    assert interlock("quiesce", "--onto", "east", "--for", "1h", "--reason", "look", "--json", env=env).code == 0
+    released = interlock("release", "west", "--json", env={**env, "INTERLOCK_STORE": f"sqlite://{tmp_path}/another.db"})
+    assert [(mark["kind"], mark["subject"]) for mark in released.document["released"]] == [("quiesced", "west")]
+    assert query(fresh_pair, "east", "SELECT * FROM interlock.note") == []
+    assert interlock("release", "west", "--json", env=env).code == 0
+    left = interlock("status", "--json", env=env).document["problems"]
+    assert [problem["what"] for problem in left] == ["the channel from east to west does not run: stopped"], "what was stopped stays so"
+
+
 def _behind_the_log(sandbox: Sandbox, server: str, statement: str) -> None:
     """Past the fence, and in no log."""
     with closing(sql.connect(sandbox, server)) as admin:

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, wired
-from interlock.decisions.marks import may_hold, may_release, subject, told
+from interlock.decisions.marks import held_how, mark_of, may_hold, may_release, subject, told
 from interlock.documents.problems import shown
 from interlock.documents.values import duration_s
+from interlock.engine.marks import erase_notes, notes_on_servers
 from interlock.errors import Refused, UsageError
 from interlock.model.codec import to_plain
 from interlock.model.marks import Mark, MarkKind
@@ -55,15 +56,17 @@ def hold(context: Context) -> Answer:
 def release(context: Context) -> Answer:
     """`interlock release [CLUSTER] [--of OWNER]`. Nothing to release is no error."""
     with wired(context) as wiring:
-        marks = wiring.world.marks
+        marks, notes = wiring.world.marks, notes_on_servers(wiring.world)
         cluster = _cluster(context.options.cluster, wiring.topology)
 
         def decide(seen: Sequence[Mark]) -> Change:
-            verdict = may_release(cluster, marks.author, context.options.of, seen, marks.now())
+            by_note_alone = [note for note in notes if mark_of(note.kind, note.subject, seen) is None]
+            verdict = may_release(cluster, marks.author, context.options.of, (*seen, *by_note_alone), marks.now())
             return verdict if isinstance(verdict, Refuse) else ((), verdict)
 
         found = change(wiring.store, wiring.topology.name, decide)
-    lines = [f"{subject(mark)} is released; it was held by {mark.by}: {mark.reason}" for mark in found]
+        erase_notes(wiring.world, [mark for mark in found if mark_of(mark.kind, mark.subject, notes) is not None])
+    lines = [f"{subject(mark)} is released; it was {held_how(mark)} by {mark.by}: {mark.reason}" for mark in found]
     text = "\n".join(lines) or "nobody holds the pair"
     return Answer(plain={"released": to_plain(found), "exit_code": 0}, text=lambda _: text)
 

@@ -78,8 +78,11 @@ def told(hold: Mark, now: datetime) -> str:
         ends = f", which has expired at {utc(hold.until)} and holds until {last}"
     else:
         ends = f", until {utc(hold.until)}"
-    how = "quiesced" if hold.kind is MarkKind.QUIESCED else "held"
-    return f"{subject(hold)} is {how} by {hold.by} since {utc(hold.at)}{ends}: {hold.reason}"
+    return f"{subject(hold)} is {held_how(hold)} by {hold.by} since {utc(hold.at)}{ends}: {hold.reason}"
+
+
+def held_how(hold: Mark) -> str:
+    return "quiesced" if hold.kind is MarkKind.QUIESCED else "held"
 
 
 def failed_since(mark: Mark) -> str:

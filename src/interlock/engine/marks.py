@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from interlock.clock import Clock
 from interlock.decisions.marks import subject
-from interlock.model.effects import ClearMark, MarkEffect, SetMark
+from interlock.errors import DriverError, StatementFailed, Unreachable
+from interlock.model.effects import ClearMark, EraseNote, MarkEffect, SetMark
 from interlock.model.marks import Mark, MarkKind
-from interlock.ports import Store
+from interlock.ports import Store, World
 
 
 class PairMarks:
@@ -49,3 +52,29 @@ class PairMarks:
                 self._store.set_mark(mark)
             case ClearMark(mark=mark):
                 self._store.clear_mark(mark)
+
+
+def notes_on_servers(world: World) -> tuple[Mark, ...]:
+    """What is noted on the masters that answer, each once: somebody may have noted it who has another store."""
+    found: dict[tuple[MarkKind, str], Mark] = {}
+    for master in world.topology.masters():
+        with suppress(DriverError):
+            found |= {(mark.kind, mark.subject): mark for mark in world.server(master.name).noted(world.topology.name)}
+    return tuple(found.values())
+
+
+def erase_notes(world: World, marks: Sequence[Mark]) -> None:
+    """On the server that takes the writes; the other one has it by replication. StatementFailed if none does."""
+    if not marks:
+        return
+    for master in world.topology.masters():
+        server = world.server(master.name)
+        with suppress(Unreachable):
+            if not server.write_facts().read_only:
+                for mark in marks:
+                    server.apply(EraseNote(server=server.name, mark=mark), mark="release")
+                return
+    raise StatementFailed(
+        "the note on the servers can't be erased: none of them takes writes",
+        hint="DELETE FROM interlock.note on the one that is to take them, once it is open",
+    )
