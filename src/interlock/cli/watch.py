@@ -19,6 +19,7 @@ from interlock.documents.values import duration_s
 from interlock.engine.watcher import Begin, Told, Watcher
 from interlock.errors import UsageError
 from interlock.model.codec import to_plain
+from interlock.playbook.against import see_segments_left_alone
 from interlock.report.durations import moment
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def _metrics(watcher: Watcher, topology: str, where: str | None) -> contextlib.A
 def _failover(context: Context, wiring: Wiring, ended: threading.Event) -> Begin:
     """The playbook is read now: an invalid one is met before there is an emergency. A signal that stops the run ends the watch too."""
     playbook = playbook_of("failover", wiring)
+    see_segments_left_alone(playbook, wiring.topology)
 
     def begin(to: str, run: str) -> str | None:
         with watching(context) as sitting:

@@ -79,6 +79,11 @@ def said_of(seen: Observed) -> dict[str, str]:
         said[f"channel {channel.from_ or channel.source_address} to {channel.to}"] = (
             "runs" if channel.running else f"does not run: {without_tries(channel.error) or 'stopped'}"
         )
+    if pair.segments:
+        said["writer"] = "each side takes the writes of its own segments"
+    for segment in pair.segments:
+        wrong = "; ".join(problem["what"] for problem in segment.problems)
+        said[f"segment {segment.segment}"] = f"owned by {segment.owner}, epoch {segment.epoch}{f': {wrong}' if wrong else ''}"
     for route in pair.routes:
         said[f"route {route.route}"] = route.error or f"leads to {' and '.join(route.leads_to) or 'nowhere'}"
     said["runs"] = ", ".join(f"{run} is unfinished" for run in pair.unfinished_runs) or "none is unfinished"

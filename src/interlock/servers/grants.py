@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from interlock.errors import StatementFailed, UsageError
-from interlock.servers import canary
+from interlock.servers import canary, segment_words
 from interlock.servers.dialect import Dialect, Flavor, Need
 from interlock.servers.flavors import flavor_named
 from interlock.servers.mysql import MySQL
@@ -58,6 +58,10 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
         newest = version_of(version) if version_of(version) != (0, 0, 0) else _NEWEST
         lines += ["-- only for `interlock rejoin` of a server that holds more than the writer:"]
         lines += [f"--   {return_grant(its.name, newest, account)};"]
+    if its.name in segment_words.NEEDS:
+        lines += ["-- only for the segments of a pair of which both sides take writes, on each of their schemas:"]
+        lines += [f"--   GRANT {', '.join(segment_words.NEEDS[its.name])} ON *.* TO {account};"]
+        lines += [f"--   {segment_words.schema_need('…', account)};"]
     if canary_user is not None:
         other = f"{text(canary_user)}@{text(host)}"
         lines += [

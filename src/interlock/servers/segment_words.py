@@ -9,9 +9,13 @@ from __future__ import annotations
 from interlock.model.effects import CloseSegment, NoteOwner, OpenSegment, SegmentEffect
 from interlock.model.segments import AccountState, Right
 from interlock.servers.canary import SCHEMA
-from interlock.servers.quoting import text
+from interlock.servers.quoting import name, text
 
 UNLOGGED = "sql_log_bin=0"
+NEEDS = {"mariadb": ("CREATE USER", "BINLOG ADMIN"), "mysql": ("CREATE USER",)}
+"""What Interlock's account needs on everything: to lock accounts, and to keep that out of the binary log (SYSTEM_VARIABLES_ADMIN on MySQL,
+which it needs anyway). By flavor, of those whose segments can be closed.
+"""
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS `interlock`.`segment_owner` (`segment` VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL "
     "PRIMARY KEY, `owner` VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, `epoch` BIGINT UNSIGNED NOT NULL) ENGINE=InnoDB"
@@ -46,6 +50,11 @@ def script(effect: SegmentEffect) -> tuple[str, ...]:
         return lines
     users = ", ".join(sorted({text(account_of(each.account)[0]) for each in effect.accounts}))
     return (*lines, f"KILL of each session of {users}, until none is left")
+
+
+def schema_need(schema: str, account: str) -> str:
+    """Who gives a right must have it himself, with GRANT OPTION."""
+    return f"GRANT ALL PRIVILEGES ON {name(schema)}.* TO {account} WITH GRANT OPTION"
 
 
 def note_of(segment: str) -> str:

@@ -191,17 +191,13 @@ class SqlSegments:
         account = text_of(self._pool.rows("SELECT CURRENT_USER() AS account")[0]["account"])
         own = segment_rights.parse(text_of(next(iter(row.values()))) for row in self._pool.rows("SHOW GRANTS"))
         everywhere = {given.upper() for pattern, right in own.rights if pattern == "*" for given in right.privileges}
-        needed = SEGMENT_NEEDS[self._dialect().flavor]
+        needed = segment_words.NEEDS[self._dialect().flavor]
         lacks = [f"GRANT {need} ON *.* TO {segment_words.sql_of(account)}" for need in needed if not everywhere & {need, "ALL PRIVILEGES"}]
         for schema in spec.schemas:
             rights = [right for right in segment_rights.rights_on(own, [schema]) if right.grant_option]
             if not any("ALL PRIVILEGES" in right.privileges for right in rights):
-                lacks.append(f"GRANT ALL PRIVILEGES ON {name(schema)}.* TO {segment_words.sql_of(account)} WITH GRANT OPTION")
+                lacks.append(segment_words.schema_need(schema, segment_words.sql_of(account)))
         return tuple(lacks)
-
-
-SEGMENT_NEEDS = {"mariadb": ("CREATE USER", "BINLOG ADMIN"), "mysql": ("CREATE USER",)}
-"""To lock accounts, and to keep that out of the binary log (SYSTEM_VARIABLES_ADMIN on MySQL, which is needed anyway)."""
 
 
 def _sessions(session: Session, users: Collection[str]) -> list[int]:
