@@ -53,10 +53,7 @@ class Lab:
 
     def as_admin(self, side: str, *statements: str) -> None:
         """As anybody writes: logged."""
-        with closing(sql.connect(self.sandbox, side)) as connection:
-            sql.rows(connection, PLANTING.replace("sql_log_bin=0", "sql_log_bin=1"))
-            for statement in statements:
-                sql.rows(connection, statement)
+        self._write(side, PLANTING.replace("sql_log_bin=0", "sql_log_bin=1"), statements)
 
     def logged(self, *statements: str) -> None:
         """On the writer, and applied on the other side."""
@@ -65,7 +62,12 @@ class Lab:
 
     def plant(self, side: str, *statements: str) -> None:
         """Not in any log; on a fenced server, too."""
-        with closing(self.on(side)) as connection:
+        self._write(side, PLANTING, statements)
+
+    def _write(self, side: str, settings: str, statements: Sequence[str]) -> None:
+        """Through the fence, if there is one."""
+        with closing(sql.connect(self.sandbox, side)) as connection:
+            sql.rows(connection, settings)
             fenced = self.is_mysql and bool(sql.value(connection, "SELECT @@GLOBAL.super_read_only"))
             if fenced:
                 sql.rows(connection, "SET GLOBAL super_read_only=0")
@@ -78,10 +80,12 @@ class Lab:
         with closing(self.on(side)) as connection:
             return sql.rows(connection, f"SELECT {columns} FROM app.{table} ORDER BY {order}")
 
-    def caught_up(self) -> None:
+    def caught_up(self, source: str = "east") -> None:
+        """The other side holds all that `source` wrote."""
         servers = drivers(self.sandbox)
-        caught_up = servers["west"].wait_applied(servers["east"].write_facts().position, 20)
-        assert caught_up, [one.error for one in servers["west"].channels()]
+        other = servers["west" if source == "east" else "east"]
+        caught_up = other.wait_applied(servers[source].write_facts().position, 20)
+        assert caught_up, [one.error for one in other.channels()]
         for server in servers.values():
             server.close()
 

@@ -9,32 +9,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, note, width
-from interlock.cli.held_pair import Held, ask, held_pair, see_allowed
+from interlock.cli.held_pair import ask, see_allowed
 from interlock.cli.losses import write_private
 from interlock.cli.mend_request import Request, chosen_by, comparison_of, request_of
-from interlock.cli.repair import PLAYBOOK
-from interlock.cli.repair_run import beginning, end, going_on, left_ajar, letting_ajar, shut_again
-from interlock.dataclass import dataclass
+from interlock.cli.repair_run import Job, repair_job, unfinished_repair
 from interlock.decisions.pace import Limits
-from interlock.diff.ajar import ajar, lesser_fence, shut
 from interlock.diff.ends import End
 from interlock.diff.mend_pace import Pace
 from interlock.diff.mend_plan import MendPlan, plan_mends
 from interlock.diff.mending import UNLOGGED, Mended, Sides, differing, mend, noted_mends, notes_name, portions, take_back
 from interlock.diff.pacing import Governor
 from interlock.diff.references import parents_of
-from interlock.engine.journal import Entry, Journal
 from interlock.engine.report import ProblemReport
 from interlock.engine.states import EXIT_CODES, State
-from interlock.errors import Refused, UsageError
+from interlock.errors import Refused
 from interlock.losses.applied import applied_rows
 from interlock.losses.now import Survivor
 from interlock.losses.putting_back import Block, LeftOut, sql_script
 from interlock.losses.sql import SETTINGS
 from interlock.model.codec import from_plain
 from interlock.model.differences import Comparison
-from interlock.model.effects import Fence
-from interlock.model.marks import MarkKind
 from interlock.model.topology import ClusterName, Topology
 from interlock.ports import RunHeader
 from interlock.report.repair_text import mend_text, mended_text, plan_counts
@@ -51,7 +45,7 @@ def repair_differences(context: Context, wiring: Wiring) -> Answer:
     comparison = comparison_of(wiring, options.diff)
     request = request_of(options, comparison)
     if options.apply or options.undo:
-        own = _unfinished(wiring, request)
+        own = unfinished_repair(wiring, {"diff": request.diff, "onto": request.onto})
         return _carry_out(context, wiring, request, comparison=comparison, own=own, sure=bool(options.onto))
     with _sides(wiring, request, comparison, SETTINGS, lambda: None) as sides:
         plan = _plan(sides, comparison, request)
@@ -63,36 +57,12 @@ def repair_differences(context: Context, wiring: Wiring) -> Answer:
     return Answer(plain=plain, text=lambda width: f"{mend_text(plan, heads, width)}\n\n{said}")
 
 
-def go_on_with(context: Context, wiring: Wiring, header: RunHeader, *, back: bool) -> Answer:
-    """With a repair that was left in its middle. UsageError if it has ended."""
-    if header.outcome is not None:
-        raise UsageError(
-            f"run {header.run} has ended", hint=f"`interlock show {header.run}` says how; `interlock repair --undo` takes it back"
-        )
-    request = from_plain(wiring.store.records(header.run)[0].body["inputs"], Request)
+def go_on_with(context: Context, wiring: Wiring, header: RunHeader, inputs: Mapping[str, object], *, back: bool) -> Answer:
+    """With a repair that was left in its middle."""
+    request = from_plain(inputs, Request)
     comparison = comparison_of(wiring, request.diff)
     request = replace(request, undo=back or request.undo)
     return _carry_out(context, wiring, request, comparison=comparison, own=header, sure=True, rolled_back=back)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    """A repair that has the pair. `own` is the run that it goes on with, if it does; `rolled_back`: it is to end as taken back."""
-
-    wiring: Wiring
-    request: Request
-    comparison: Comparison
-    held: Held
-    journal: Journal
-    own: RunHeader | None
-    rolled_back: bool
-
-    @property
-    def mark(self) -> str:
-        return f"{self.held.run}/{PLAYBOOK}"
-
-    def check(self) -> None:
-        self.held.guard.check({one.name for one in self.wiring.topology.masters()})
 
 
 def _carry_out(
@@ -105,64 +75,37 @@ def _carry_out(
     sure: bool,
     rolled_back: bool = False,
 ) -> Answer:
-    """`sure`: the side was named by a person."""
-    quiesced = next((mark.subject for mark in wiring.store.marks(comparison.topology) if mark.kind is MarkKind.QUIESCED), "")
-    with held_pair(wiring, but_quiesced=quiesced, again=own.run if own else "") as held:
-        journal = Journal(
-            wiring.store, held.run, wiring.clock, wiring.secrets.redact, wiring.store.records(held.run) if own is not None else ()
-        )
-        job = _Job(wiring=wiring, request=request, comparison=comparison, held=held, journal=journal, own=own, rolled_back=rolled_back)
-        if own is not None:
-            _take_over(job)
-        with _sides(wiring, request, comparison, UNLOGGED, job.check) as sides:
-            if not sure:
-                _see_direction(sides)
-            plan = _plan(sides, comparison, request)
-            _write_files(context, plan, request)
-            see_allowed(sides.session, {one.table.schema for one in plan.mends})
-            if plan.mends:
-                context.tell(mend_text(plan, _heads(wiring.topology, request, comparison), width(), back=request.undo))
-                rows = sum(one.rows for one in plan.mends)
-                ask(context, f"{'take back' if request.undo else 'mend'} {rows} rows on {request.onto}?")
-            elif own is None:
-                said = "nothing was mended, so there is nothing to take back" if request.undo else "there is nothing to mend"
-                return Answer(plain={**_plain(request, comparison, plan), "dry_run": False, "exit_code": 0}, text=lambda _: said)
-            return _change(job, plan, sides)
+    """`sure`: the side was named by a person. `rolled_back`: it is to end as taken back."""
+    with repair_job(wiring, own) as job, _sides(wiring, request, comparison, UNLOGGED, job.check) as sides:
+        if not sure:
+            _see_direction(sides)
+        plan = _plan(sides, comparison, request)
+        _write_files(context, plan, request)
+        see_allowed(sides.session, {one.table.schema for one in plan.mends})
+        if plan.mends:
+            context.tell(mend_text(plan, _heads(wiring.topology, request, comparison), width(), back=request.undo))
+            rows = sum(one.rows for one in plan.mends)
+            ask(context, f"{'take back' if request.undo else 'mend'} {rows} rows on {request.onto}?")
+        elif own is None:
+            said = "nothing was mended, so there is nothing to take back" if request.undo else "there is nothing to mend"
+            return Answer(plain={**_plain(request, comparison, plan), "dry_run": False, "exit_code": 0}, text=lambda _: said)
+        job.begin(request.inputs)
+        with job.writable(sides.mended.server):
+            results, differ = _change(job, request, comparison, plan, sides)
+        return _ended(job, request, results, differ, plain=_plain(request, comparison, plan), rolled_back=rolled_back)
 
 
-def _take_over(job: _Job) -> None:
-    """A fence that the killed one had let ajar is put back before anything else."""
-    job.journal.write_all(going_on(job.held), durable=True)
-    left = left_ajar(job.journal.records)
-    if left is not None:
-        server, fence = left
-        shut(job.wiring.world.server(server), fence=fence, mark=job.mark)
-        job.journal.write_all(shut_again(f"{server} is fenced by {fence} again, after the repair was killed"), durable=True)
-
-
-def _change(job: _Job, plan: MendPlan, sides: Sides) -> Answer:
-    server, request = sides.mended.server, job.request
-    seen = server.write_facts()
-    wanted = lesser_fence(server, seen)
-    entries = beginning(job.wiring, job.held, request.inputs) if job.own is None else []
-    if wanted is not None:
-        scripts = [server.script(Fence(server=server.name, within_s=5.0, as_was=one)) for one in (wanted, seen.fence)]
-        entries += letting_ajar(server.name, seen.fence, *scripts)
-    job.journal.write_all(entries, durable=True)
+def _change(job: Job, request: Request, comparison: Comparison, plan: MendPlan, sides: Sides) -> tuple[Sequence[Mended], Sequence[LeftOut]]:
+    """What became of each row, and those in which the sides differ after all."""
     results: list[Mended] = []
-    again: dict[int, str] = {}
-    with ajar(server, fence=seen.fence, lesser_one=wanted, mark=job.mark), _pace(job, sides) as pace:
+    with _pace(job, request, comparison, sides) as pace:
         for result in _results(sides, plan, pace, back=request.undo):
             results.append(result)
             if len(results) % _TELL_EVERY == 0:
                 note(f"{len(results)} of {len(plan.mends)} differences")
-        if not request.undo:
-            done = {one.index for one in results if one.rows}
-            again = differing(sides, [one for one in plan.mends if one.index in done])
-    names = {one.index: one.what for one in results}
-    differ = [LeftOut(what=names[index], why=why) for index, why in again.items()]
-    shut_words = shut_again(f"{server.name} is fenced by {seen.fence} again") if wanted is not None else []
-    return _ended(job, plan, results, differ, before=shut_words)
+    done = {one.index: one.what for one in results if one.rows and not request.undo}
+    again = differing(sides, [one for one in plan.mends if one.index in done])
+    return results, [LeftOut(what=done[index], why=why) for index, why in again.items()]
 
 
 def _results(sides: Sides, plan: MendPlan, pace: Pace, *, back: bool) -> Iterator[Mended]:
@@ -171,22 +114,20 @@ def _results(sides: Sides, plan: MendPlan, pace: Pace, *, back: bool) -> Iterato
     return mend(sides, plan.mends, pace=pace)
 
 
-def _ended(job: _Job, plan: MendPlan, results: Sequence[Mended], differ: Sequence[LeftOut], *, before: Sequence[Entry]) -> Answer:
-    request, rows = job.request, sum(one.rows for one in results)
-    outcome = State.REFUSED if results and not rows else State.ROLLED_BACK if job.rolled_back else State.SUCCEEDED
-    end(
-        job.wiring,
-        job.journal,
-        job.held,
+def _ended(
+    job: Job, request: Request, results: Sequence[Mended], differ: Sequence[LeftOut], *, plain: Mapping[str, object], rolled_back: bool
+) -> Answer:
+    rows = sum(one.rows for one in results)
+    outcome = State.REFUSED if results and not rows else State.ROLLED_BACK if rolled_back else State.SUCCEEDED
+    job.end(
         action="diff.repair",
         why=f"{'took back' if request.undo else 'mended'} {rows} rows of {request.onto}, by the comparison {request.diff}",
         outcome=outcome,
         outputs={"rows": rows, "left": sum(1 for one in results if not one.rows), "differ": len(differ)},
         left=[ProblemReport(what=f"{one.what} was left as it was: {one.why}") for one in results if not one.rows],
-        before=before,
     )
     plain = {
-        **_plain(request, job.comparison, plan),
+        **plain,
         "dry_run": False,
         "run": job.held.run,
         "outcome": outcome.value,
@@ -245,24 +186,14 @@ def _see_direction(sides: Sides) -> None:
 
 
 @contextmanager
-def _pace(job: _Job, sides: Sides) -> Iterator[Pace]:
+def _pace(job: Job, request: Request, comparison: Comparison, sides: Sides) -> Iterator[Pace]:
     both = {one.cluster: one for one in (sides.mended, sides.other)}
-    governor = Governor(both[job.comparison.writer], both[job.comparison.other], Limits(), clock=job.wiring.clock)
+    clock = job.wiring.clock
+    governor = Governor(both[comparison.writer], both[comparison.other], Limits(), clock=clock)
     try:
-        yield Pace(job.request.rate, governor.look, clock=job.wiring.clock, tell=note)
+        yield Pace(request.rate, governor.look, clock=clock, tell=note)
     finally:
         governor.close()
-
-
-def _unfinished(wiring: Wiring, request: Request) -> RunHeader | None:
-    """A repair of the same comparison on the same side that was left in its middle."""
-    for header in wiring.store.runs(wiring.topology.name):
-        if header.playbook == PLAYBOOK and header.outcome is None:
-            records = wiring.store.records(header.run)
-            inputs = records[0].body.get("inputs") if records else None
-            if isinstance(inputs, Mapping) and (inputs.get("diff"), inputs.get("onto")) == (request.diff, request.onto):
-                return header
-    return None
 
 
 def _write_files(context: Context, plan: MendPlan, request: Request) -> None:

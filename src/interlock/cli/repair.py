@@ -51,9 +51,21 @@ def is_repair(store: Store, run: str) -> bool:
 
 def take_up(context: Context, wiring: Wiring, run: str, *, back: bool) -> Answer:
     """`interlock resume RUN` and `interlock rollback RUN` of a repair that did not come to its end."""
-    from interlock.cli.mending import go_on_with  # noqa: PLC0415 - only here
+    from interlock.cli import mending, unblocking  # noqa: PLC0415 - only here
+    from interlock.cli.repair_run import inputs_of  # noqa: PLC0415 - as above
 
-    return go_on_with(context, wiring, wiring.store.header(run), back=back)
+    header = wiring.store.header(run)
+    if header.outcome is not None:
+        raise UsageError(f"run {header.run} has ended", hint=f"`interlock show {header.run}` says how")
+    inputs = inputs_of(wiring.store.records(header.run))
+    if "channel" not in inputs:
+        return mending.go_on_with(context, wiring, header, inputs, back=back)
+    if back:
+        raise UsageError(
+            f"run {header.run} lets a channel go on, and does not go back",
+            hint=f"interlock resume {header.run}; `interlock show {header.run}` has what it sent",
+        )
+    return unblocking.go_on_with(context, wiring, header, inputs)
 
 
 def _losses(context: Context) -> Answer:

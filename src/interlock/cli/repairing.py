@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from interlock.cli.context import Answer, Context, width
 from interlock.cli.held_pair import Held, ask, held_pair, see_allowed
 from interlock.cli.losses import find
-from interlock.cli.repair_run import beginning, end
+from interlock.cli.repair_run import beginning, ending
 from interlock.engine.journal import Journal
 from interlock.engine.report import ProblemReport
 from interlock.engine.states import State
@@ -69,18 +69,18 @@ def _record(wiring: Wiring, facts: RunFacts, held: Held, results: Sequence[Appli
     """For `runs` and `show`, when all is done: what a repair has to know to go on stands on the survivor, with its rows."""
     done = [one for one in results if one.rows]
     verb = "taken back" if back else "put back"
-    journal = Journal(wiring.store, held.run, wiring.clock, wiring.secrets.redact)
-    end(
+    entries = ending(
         wiring,
-        journal,
         held,
         action="losses.repair",
         why=f"{verb}: {sum(one.rows for one in done)} rows in {len(done)} transactions that run {facts.run} had lost",
         outcome=State.SUCCEEDED,
         outputs={"transactions": [one.position for one in done]},
         left=[ProblemReport(what=f"{one.position} was left as it was: {one.why}") for one in results if not one.rows],
-        before=beginning(wiring, held, {"losses": facts.run, "undo": back}),
     )
+    journal = Journal(wiring.store, held.run, wiring.clock, wiring.secrets.redact)
+    journal.write_all([*beginning(wiring, held, {"losses": facts.run, "undo": back}), *entries], durable=True)
+    journal.set_state(State.SUCCEEDED, State.SUCCEEDED)
 
 
 def _nothing_to_do(found: Losses, *, back: bool) -> str:

@@ -1,17 +1,197 @@
-"""`interlock repair --channel CLUSTER`: the one change that lets a stopped applier go on."""
+"""`interlock repair --channel CLUSTER`: the one change that lets a stopped applier go on, and whether it does."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context
-from interlock.errors import UsageError
+from interlock.cli.held_pair import ask, see_allowed
+from interlock.cli.repair_run import Job, repair_job, unfinished_repair
+from interlock.clock import Clock, Deadline
+from interlock.dataclass import dataclass
+from interlock.diff.mending import UNLOGGED, prove_unlogged
+from interlock.diff.stuck import Stuck, change_row, find_stuck
+from interlock.engine.states import State
+from interlock.errors import Refused, StatementFailed, UsageError
+from interlock.losses.codec import shown_image
+from interlock.losses.files import holds
+from interlock.losses.now import Survivor
+from interlock.losses.payload import mysqlbinlog
+from interlock.losses.sql import SETTINGS
+from interlock.model.effects import StartApplier
+from interlock.model.facts import ChannelFacts
+from interlock.model.topology import ClusterName
+from interlock.ports import RunHeader
+from interlock.report.repair_text import stuck_text
+from interlock.servers.server import SqlServer
 
 if TYPE_CHECKING:
     from interlock.bootstrap import Wiring
 
+_ACTION = "channel.repair"
+_GOES_PAST_S = 30.0
+_LOOK_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Channel:
+    """From `source` into `server`, the masters of the two clusters; `cluster` is the latter's. `program` takes compressed logs apart."""
+
+    cluster: str
+    server: SqlServer
+    source: SqlServer
+    program: str | None
+    clock: Clock
+
+    def facts(self) -> ChannelFacts:
+        """Refused if there is none."""
+        found = next((one for one in self.server.channels() if one.source == self.source.name), None)
+        if found is None:
+            raise Refused(f"{self.server.name} does not replicate from {self.source.name}", hint="`interlock status`")
+        return found
+
+    def stuck(self, rows: Survivor) -> Stuck:
+        """Refused if the applier runs, or one row does not let it go on."""
+        held = self.server.write_facts().position
+        return find_stuck(self.facts(), self.source, held, rows, flavor=self.source.facts().flavor, program=self.program)
+
+    def go_past(self, stuck: Stuck, mark: str) -> ChannelFacts:
+        """Start the applier, and see that it applied what it had stopped at, or stopped at something else. StatementFailed if neither."""
+        self.server.apply(StartApplier(server=self.server.name, channel=stuck.channel.name), mark)
+        deadline = Deadline.after(self.clock, _GOES_PAST_S)
+        while True:
+            now = self.facts()
+            is_past = holds(self.server.write_facts().position, stuck.position) or now.applied != stuck.channel.applied
+            if is_past or deadline.is_over():
+                break
+            self.clock.sleep(_LOOK_EVERY_S)
+        if not is_past:
+            said = now.error or "it says no error"
+            raise StatementFailed(
+                f"the applier of {self.server.name} did not get past {stuck.position} in {_GOES_PAST_S:g}s: {said}",
+                hint="`interlock status`, then try again",
+                server=self.server.name,
+            )
+        self.clock.sleep(_LOOK_EVERY_S)  # the next error, if there is one at once
+        return self.facts()
+
 
 def unblock(context: Context, wiring: Wiring, cluster: str) -> Answer:
-    """UsageError: not yet."""
-    del context, wiring
-    raise UsageError(f"the channel of {cluster} can't be repaired yet")
+    """Without `--apply` it tells what the applier stopped at, and what lets it go on. Refused if one row does not."""
+    channel = _channel(context, wiring, cluster)
+    if context.options.apply:
+        own = unfinished_repair(wiring, {"channel": cluster})
+        return _carry_out(context, wiring, channel, times=context.options.times, own=own)
+    session = channel.server.session(SETTINGS)
+    try:
+        stuck = channel.stuck(Survivor(session))
+    finally:
+        session.close()
+    said = f"nothing was changed; to do it: interlock repair --channel {cluster} --apply"
+    plain = {"channel": cluster, "dry_run": True, "stopped_at": _plain(stuck), "exit_code": 0}
+    return Answer(plain=plain, text=lambda width: f"{stuck_text(stuck, width)}\n\n{said}")
+
+
+def go_on_with(context: Context, wiring: Wiring, header: RunHeader, inputs: Mapping[str, object]) -> Answer:
+    """With one that was left in its middle."""
+    return _carry_out(context, wiring, _channel(context, wiring, str(inputs["channel"])), times=int(str(inputs["times"])), own=header)
+
+
+def _channel(context: Context, wiring: Wiring, cluster: str) -> _Channel:
+    clusters = wiring.topology.clusters
+    if cluster not in clusters:
+        raise UsageError(f"there is no cluster {cluster!r}", hint=f"known: {', '.join(clusters)}")
+    (other,) = (name for name in clusters if name != cluster)
+    server, source = (wiring.world.sql_server(clusters[ClusterName(one)].master.name) for one in (cluster, other))
+    return _Channel(cluster=cluster, server=server, source=source, program=mysqlbinlog(context.environ), clock=wiring.clock)
+
+
+def _carry_out(context: Context, wiring: Wiring, channel: _Channel, *, times: int, own: RunHeader | None) -> Answer:
+    with repair_job(wiring, own) as job:
+        session = channel.server.session(UNLOGGED)
+        try:
+            prove_unlogged(session)
+            rows = Survivor(session)
+            stuck = _first(channel, rows, job)
+            changed: list[Stuck] = []
+            if stuck is not None:
+                context.tell(stuck_text(stuck, 100))
+                ask(context, f"let the applier of {channel.cluster} go on, up to {times} time{'s' * (times != 1)}?")
+                job.begin({"channel": channel.cluster, "times": times})
+            while stuck is not None and len(changed) < times:
+                job.check()
+                if stuck.change is not None:
+                    see_allowed(session, {stuck.change.schema})
+                _let_go_on(job, channel, rows, stuck, number=len(changed) + 1)
+                changed.append(stuck)
+                stuck = _next(context, channel, rows)
+        finally:
+            session.close()
+        return _ended(job, channel, changed, channel.facts())
+
+
+def _first(channel: _Channel, rows: Survivor, job: Job) -> Stuck | None:
+    """None if a killed repair, which goes on, had done it all."""
+    if job.own is not None and channel.facts().applier:
+        return None
+    return channel.stuck(rows)
+
+
+def _let_go_on(job: Job, channel: _Channel, rows: Survivor, stuck: Stuck, *, number: int) -> None:
+    if stuck.sql:
+        with job.writable(channel.server):
+            before = {"position": stuck.position, "row": shown_image(stuck.row)}
+            job.acting(f"row {number}", _ACTION, before=before, script=(stuck.sql,), undo=(stuck.inverse,))
+            change_row(rows.session, stuck, mark=job.mark)
+            job.done(f"row {number}", _ACTION, f"{stuck.what} of {stuck.position}; back: {stuck.inverse}")
+    channel.go_past(stuck, job.mark)
+
+
+def _next(context: Context, channel: _Channel, rows: Survivor) -> Stuck | None:
+    """What it stopped at next; None if it runs, or stopped at what one row can't mend, which is told in the end."""
+    facts = channel.facts()
+    if facts.applier:
+        return None
+    try:
+        stuck = channel.stuck(rows)
+    except Refused as other:
+        context.tell(f"it stopped again: {other.message}")
+        return None
+    context.tell(f"it stopped again:\n{stuck_text(stuck, 100)}")
+    return stuck
+
+
+def _ended(job: Job, channel: _Channel, changed: list[Stuck], now: ChannelFacts) -> Answer:
+    runs = f"the applier of {channel.cluster} {'runs' if now.applier else f'stopped again: {now.error}'}"
+    rows = sum(1 for one in changed if one.sql)
+    job.end(
+        action=_ACTION,
+        why=f"{rows} row{'s' * (rows != 1)} changed; {runs}",
+        outcome=State.SUCCEEDED,
+        outputs={"rows": rows, "runs": now.applier},
+    )
+    plain = {
+        "channel": channel.cluster,
+        "dry_run": False,
+        "run": job.held.run,
+        "changed": [_plain(one) for one in changed],
+        "runs": now.applier,
+        "error": now.error,
+        "exit_code": 0,
+    }
+    more = "" if now.applier else f"\nto let it go on once more: interlock repair --channel {channel.cluster} --apply"
+    return Answer(plain=plain, text=lambda _: f"{rows} row{'s' * (rows != 1)} changed, not in the binary log; {runs}{more}")
+
+
+def _plain(stuck: Stuck) -> dict[str, object]:
+    return {
+        "error": stuck.channel.applier_error,
+        "position": stuck.position,
+        "event": stuck.what,
+        "before": shown_image(stuck.change.before) if stuck.change else None,
+        "after": shown_image(stuck.change.after) if stuck.change else None,
+        "in_the_way": None if stuck.is_missing else shown_image(stuck.row),
+        "sql": stuck.sql,
+        "inverse": stuck.inverse,
+    }

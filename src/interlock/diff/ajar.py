@@ -14,7 +14,7 @@ from interlock.model.facts import WriteFacts
 from interlock.ports import Server
 from interlock.servers.lesser_fence import lesser
 
-_WITHIN_S = 5.0
+WITHIN_S = 5.0
 
 
 def lesser_fence(server: Server, seen: WriteFacts) -> str | None:
@@ -40,13 +40,10 @@ def lesser_fence(server: Server, seen: WriteFacts) -> str | None:
 
 
 @contextmanager
-def ajar(server: Server, *, fence: str, lesser_one: str | None, mark: str) -> Iterator[None]:
-    """Proved to keep clients out before and after. `fence` goes back whatever happens within. Without a `lesser_one` nothing is done."""
-    if lesser_one is None:
-        yield
-        return
+def ajar(server: Server, *, fence: str, lesser_one: str, mark: str) -> Iterator[None]:
+    """Proved to keep clients out before and after; `fence` goes back whatever happens within."""
     try:
-        server.apply(Fence(server=server.name, within_s=_WITHIN_S, as_was=lesser_one), mark)
+        server.apply(Fence(server=server.name, within_s=WITHIN_S, as_was=lesser_one), mark)
         server.proof_of_fence()
         yield
     finally:
@@ -55,7 +52,7 @@ def ajar(server: Server, *, fence: str, lesser_one: str | None, mark: str) -> It
 
 def shut(server: Server, *, fence: str, mark: str) -> None:
     """Put the fence back that was seen, and prove it. StatementFailed if it is another one then."""
-    server.apply(Fence(server=server.name, within_s=_WITHIN_S, as_was=fence), mark)
+    server.apply(Fence(server=server.name, within_s=WITHIN_S, as_was=fence), mark)
     server.proof_of_fence()
     now = server.write_facts().fence
     if now != fence:

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from interlock.diff.mend_plan import Mend, MendPlan
 from interlock.diff.mending import Mended
+from interlock.diff.stuck import Stuck
+from interlock.losses.codec import shown_image
 from interlock.losses.putting_back import LeftOut
-from interlock.model.losses import Change
+from interlock.model.losses import Change, Image
 from interlock.report.losses_text import ROWS_AT_MOST, SAMPLES
 from interlock.report.tables import Column, pairs, printable, table
 
@@ -68,3 +70,28 @@ def mended_text(results: Sequence[Mended], again: Sequence[LeftOut], width: int,
 
 def _rows(number: int) -> str:
     return f"{number} row{'s' * (number != 1)}"
+
+
+def stuck_text(stuck: Stuck, width: int) -> str:
+    """What an applier stopped at, and what lets it go on."""
+    channel = stuck.channel
+    heads = [
+        ("applier", f"of {channel.server}, from {channel.source}, at {channel.applied}"),
+        ("error", f"{channel.applier_error}: {channel.error}"),
+        ("stopped at", f"{stuck.position}{f': {stuck.what}' if stuck.what else ''}"),
+    ]
+    if stuck.change is None:
+        return pairs([*heads, ("what now", "no row is in its way any more: it has only to be started")], width)
+    heads += [
+        (word, _image(image)) for word, image in (("before", stuck.change.before), ("after", stuck.change.after)) if image is not None
+    ]
+    lacks = f"{channel.server} lacks the row as it was before"
+    heads += [
+        ("on this side", lacks if stuck.is_missing else _image(stuck.row)),
+        ("what now", "put it in" if stuck.is_missing else "take it away, and the event applies"),
+    ]
+    return f"{pairs(heads, width)}\n\n  {printable(stuck.sql)};\nand back:\n  {printable(stuck.inverse)};"
+
+
+def _image(image: Image | None) -> str:
+    return ", ".join(f"{name}={cell}" for name, cell in (shown_image(image) or {}).items())

@@ -1,0 +1,101 @@
+"""An applier that stopped on a row is let go on, on real servers: by one change, unlogged, behind the fence."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from interlock.clock import Deadline, SystemClock
+from interlock.sandbox import sql
+from interlock.sandbox.places import Sandbox
+from servers.repair_lab import Lab
+
+PAIRS = {"mariadb": "pair", "mysql": "mysql_pair"}
+OTHER = {"east": "west", "west": "east"}
+TABLE = "CREATE TABLE app.goods (id INT PRIMARY KEY, v VARCHAR(40), tag INT UNIQUE)"
+
+
+@pytest.fixture(params=["mariadb", "mysql"])
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
+    sandbox: Sandbox = request.getfixturevalue(PAIRS[request.param])
+    lab = Lab(sandbox=sandbox, folder=tmp_path)
+    lab.drop("goods")
+    lab.logged(TABLE, "INSERT INTO app.goods VALUES " + ",".join(f"({n}, 'v{n}', {n})" for n in range(1, 11)))
+    return lab
+
+
+def stopped(lab: Lab, side: str) -> str:
+    """The applier's error, once it has stopped."""
+    word = "REPLICA" if lab.is_mysql else "SLAVE"
+    deadline = Deadline.after(SystemClock(), 20)
+    with closing(sql.connect(lab.sandbox, side)) as connection:
+        while not deadline.is_over():
+            row = sql.rows(connection, f"SHOW {word} STATUS")[0]
+            if row["Replica_SQL_Running" if lab.is_mysql else "Slave_SQL_Running"] == "No":
+                return str(row["Last_SQL_Errno"])
+            SystemClock().sleep(0.05)
+    return ""
+
+
+def break_it(lab: Lab, side: str, number: int) -> None:
+    if number == 1062:
+        lab.plant(side, "INSERT INTO app.goods VALUES (50, 'in the way', 500)")
+        lab.as_admin(OTHER[side], "INSERT INTO app.goods VALUES (50, 'new', 50)", "UPDATE app.goods SET v='later' WHERE id=9")
+    else:
+        lab.plant(side, "DELETE FROM app.goods WHERE id=5")
+        lab.as_admin(OTHER[side], "UPDATE app.goods SET v='new' WHERE id IN (4, 5, 6)", "UPDATE app.goods SET v='later' WHERE id=9")
+    assert stopped(lab, side) == str(number)
+
+
+@pytest.mark.parametrize("side", ["west", "east"])
+@pytest.mark.parametrize("number", [1062, 1032])
+def test_an_applier_that_stopped_on_a_row_goes_on(lab: Lab, side: str, number: int) -> None:
+    break_it(lab, side, number)
+    with closing(sql.connect(lab.sandbox, side)) as connection:
+        fence = sql.value(connection, f"SELECT @@GLOBAL.{'super_' if lab.is_mysql else ''}read_only")
+    told = lab.repair("--channel", side, "--json")
+    assert told.code == 0, told.err
+    at = told.document["stopped_at"]
+    if number == 1062:
+        assert (at["event"], at["in_the_way"]) == ("insert app.goods id=50", {"id": 50, "v": "in the way", "tag": 500})
+    else:
+        assert (at["event"], at["before"]) == ("update app.goods id=5", {"id": 5, "v": "v5", "tag": 5})
+    assert stopped(lab, side) == str(number)
+
+    done = lab.repair("--channel", side, "--apply", "--yes", "--json")
+    assert done.code == 0, done.err
+    assert (done.document["runs"], len(done.document["changed"])) == (True, 1)
+    lab.caught_up("east" if side == "west" else "west")
+    assert lab.rows(side, "goods") == lab.rows(OTHER[side], "goods")
+    with closing(sql.connect(lab.sandbox, side)) as connection:
+        assert sql.value(connection, f"SELECT @@GLOBAL.{'super_' if lab.is_mysql else ''}read_only") == fence
+    again = lab.repair("--channel", side)
+    assert (again.code, "runs" in again.err) == (3, True)
+
+
+def test_the_next_error_is_told_and_mended_as_often_as_asked(lab: Lab) -> None:
+    """One row missing in one transaction, one in the way by its unique value in the next."""
+    lab.plant("west", "DELETE FROM app.goods WHERE id=3", "INSERT INTO app.goods VALUES (60, 'other', 70)")
+    lab.as_admin("east", "DELETE FROM app.goods WHERE id=3", "INSERT INTO app.goods VALUES (70, 'new', 70)")
+    assert stopped(lab, "west") == "1032"
+    once = lab.repair("--channel", "west", "--apply", "--yes", "--json")
+    assert once.code == 0, once.err
+    assert (once.document["runs"], "1062" in once.document["error"] or "Duplicate" in once.document["error"]) == (False, True)
+    twice = lab.repair("--channel", "west", "--times", "5", "--apply", "--yes", "--json")
+    assert twice.code == 0, twice.err
+    assert [one["in_the_way"] for one in twice.document["changed"]] == [{"id": 60, "v": "other", "tag": 70}]
+    lab.caught_up()
+    assert lab.rows("west", "goods") == lab.rows("east", "goods")
+
+
+def test_what_is_no_row_event_is_refused(lab: Lab) -> None:
+    lab.plant("west", "ALTER TABLE app.goods ADD COLUMN w INT")
+    lab.as_admin("east", "ALTER TABLE app.goods ADD COLUMN w INT")
+    assert stopped(lab, "west") == "1060"
+    refused = lab.repair("--channel", "west", "--apply", "--yes")
+    assert (refused.code, "stopped with error 1060" in refused.err) == (3, True)
+    lab.plant("west", "ALTER TABLE app.goods DROP COLUMN w")
+    lab.as_admin("west", f"START {'REPLICA' if lab.is_mysql else 'SLAVE'}")
+    lab.caught_up()
