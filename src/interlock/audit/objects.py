@@ -22,6 +22,7 @@ _COUNTED_AT_MOST = 3000
 _COUNTED_AT_ONCE = 50
 _FILE_NAME = re.compile(r"@([0-9a-fA-F]{4})")
 _PARTITION = re.compile(r"#[pP]#.*")
+_IDENTIFIED = re.compile(r" IDENTIFIED (?:BY|VIA) .*?(?= WITH GRANT OPTION|$)")
 _NARROW = ("tinyint", "smallint", "mediumint", "int")
 _UNIQUE = 2
 """INNODB_SYS_INDEXES.TYPE of a unique index that is not the clustered one: bit 1 is clustered, bit 2 unique."""
@@ -140,11 +141,20 @@ def sequences(reader: Reader) -> tuple[SequenceSeen, ...]:
 
 
 def definition(reader: Reader, kind: str, what: str) -> str:
-    """SHOW CREATE of one object; empty if it is gone or may not be seen."""
+    """SHOW CREATE of one object, SHOW GRANTS of an account; empty if it is gone or may not be seen."""
+    if kind == "account":
+        return grants(reader, what)
     schema, _, own = what.partition(".")
     rows = reader.rows(f"the definition of {kind} {what}", f"SHOW CREATE {kind.upper()} {name(schema, own)}")
     wanted = ("sql original statement", f"create {kind}")
     return next((text_of(value) for row in rows for key, value in row.items() if key.lower() in wanted), "")
+
+
+def grants(reader: Reader, account: str) -> str:
+    """A line for each, without the password's hash that MariaDB shows there; empty if there is no such account."""
+    rows = reader.rows(f"the grants of {account}", f"SHOW GRANTS FOR {account}")
+    lines = (text_of(next(iter(row.values()))) for row in rows)
+    return "\n".join(_IDENTIFIED.sub("", line) for line in lines)
 
 
 def _nexts(reader: Reader, rows: list[Row]) -> dict[str, int]:

@@ -54,6 +54,9 @@ def _to_define(east: ServerSeen, west: ServerSeen) -> Iterator[tuple[str, str]]:
     found += [("table", name) for name in differing(east.tables, west.tables, alike=True)]
     found += [("table", name) for name, its in east.tables.items() if not its.has_key]
     found += [(kind, name) for kind, name, _ in sorted(_stored(east) ^ _stored(west))]
+    found += [("table", key.table) for one in (east, west) for key in one.foreign_keys if key.acts]
+    privileges = [{one.name: one.digest for one in server.accounts} for server in (east, west)]
+    found += [("account", name) for name in privileges[0] if privileges[0][name] != privileges[1].get(name, privileges[0][name])]
     yield from dict.fromkeys(found[:DEFINED_AT_MOST])
 
 

@@ -8,6 +8,7 @@ from dataclasses import field
 from interlock.audit.facts import PairSeen, ServerSeen
 from interlock.dataclass import dataclass
 from interlock.model.audit import AuditVerdict, Fix, FixKind
+from interlock.model.versions import version_of
 from interlock.servers.quoting import name, text
 
 
@@ -45,6 +46,9 @@ class Chapter:
     rules: tuple[Rule, ...]
     tells: Callable[[PairSeen], Iterable[str]]
 
+
+_BY_THE_APPLIER = frozenset({"binlog_format"})
+"""MySQL refuses to change these while an applier runs (error 3747, tried on 9.7)."""
 
 Names = tuple[str, ...]
 """A setting by its names over the flavors and versions."""
@@ -96,9 +100,19 @@ def set_global(server: ServerSeen, setting: str, value: str) -> Fix:
     """MySQL from 8.0 on keeps it over a restart (MySQL manual, "SET Syntax for Variable Assignment"); else the option file must have it."""
     said = value if value.isdigit() else text(value)
     if server.is_mysql and persists(server):
-        return Fix(kind=FixKind.SQL, on=server.name, text=f"SET PERSIST {setting} = {said}")
+        kept = f"SET PERSIST {setting} = {said}"
+        return with_applier_stopped(server, kept) if setting in _BY_THE_APPLIER else sql(server, kept)
     option = f"-- and under [mysqld] in the option file of {server.name}: {setting} = {value}"
     return Fix(kind=FixKind.SQL, on=server.name, text=f"SET GLOBAL {setting} = {said};\n{option}")
+
+
+def with_applier_stopped(server: ServerSeen, *statements: str) -> Fix:
+    return sql(server, f"STOP {replica(server)} SQL_THREAD", *statements, f"START {replica(server)} SQL_THREAD")
+
+
+def replica(server: ServerSeen) -> str:
+    """The noun in START and STOP (MySQL manual, "START REPLICA", of 8.0.22)."""
+    return "REPLICA" if server.is_mysql and version_of(server.facts.version) >= (8, 0, 22) else "SLAVE"
 
 
 def persists(server: ServerSeen) -> bool:
@@ -115,8 +129,13 @@ def sql(server: ServerSeen, *statements: str) -> Fix:
 
 
 def here_only(server: ServerSeen, *statements: str) -> Fix:
-    """Statements that must not reach the other side by replication."""
-    return sql(server, "SET SESSION sql_log_bin = 0", *statements)
+    """Statements that must not reach the other side by replication. A fence that stops administrators too is loosened for them, and made
+    whole again; `read_only` itself stays.
+    """
+    unlogged = ("SET SESSION sql_log_bin = 0", *statements)
+    if server.is_mysql and server.settings.get("super_read_only") == "ON":
+        return sql(server, "SET GLOBAL super_read_only = 0", *unlogged, "SET GLOBAL super_read_only = 1")
+    return sql(server, *unlogged)
 
 
 def command(said: str) -> Fix:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from interlock.audit.facts import PairSeen
-from interlock.audit.rule import Chapter, Fault, Rule, sql
+from interlock.audit.rule import Chapter, Fault, Rule, replica, sql
 from interlock.audit.rules.settings import of_question
 from interlock.model.audit import AuditVerdict
 
@@ -25,13 +25,12 @@ def _errors(pair: PairSeen) -> Iterator[Fault]:
     for server in pair.masters:
         for one in server.channels:
             if one.error and one.source is not None:
-                what = "REPLICA" if server.is_mysql else "SLAVE"
                 yield Fault(
                     says=f"replication into {server.name} has stopped: {one.error[:300]}",
                     server=server.name,
                     object=one.name or "the channel",
                     seen={server.name: one.error[:300]},
-                    fix=sql(server, f"-- mend what the error names (interlock diff tells which rows), then\nSTART {what}"),
+                    fix=sql(server, f"-- mend what the error names (interlock diff tells which rows), then\nSTART {replica(server)}"),
                 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from interlock.audit.facts import PairSeen, ServerSeen
 from interlock.audit.objects import differing
-from interlock.audit.rule import Chapter, Fault, Rule, command, here_only, quoted, sql
+from interlock.audit.rule import Chapter, Fault, Rule, command, here_only, quoted, replica, sql
 from interlock.audit.rules.settings import of_question
 from interlock.model.audit import AuditVerdict, Fix
 from interlock.model.versions import version_of
@@ -20,6 +20,8 @@ _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 def _tables(pair: PairSeen) -> Iterator[Fault]:
     writer, standby = pair.writer, pair.standby
     for table in sorted(writer.tables.keys() - standby.tables.keys()):
+        if ("table", table) in standby.definitions:
+            continue  # it came between the two looks
         told = _COUNTER.sub("", writer.definitions.get(("table", table), ""))
         schema = table.partition(".")[0]
         made = told.replace("CREATE TABLE ", f"CREATE TABLE {quoted(table).partition('.')[0]}.", 1)
@@ -30,6 +32,8 @@ def _tables(pair: PairSeen) -> Iterator[Fault]:
             fix=here_only(standby, f"CREATE DATABASE IF NOT EXISTS {_name(schema)}", made) if told else None,
         )
     for table in sorted(standby.tables.keys() - writer.tables.keys()):
+        if ("table", table) in writer.definitions:
+            continue
         yield Fault(
             says=f"{table} is on {standby.name} and not on {writer.name}",
             object=table,
@@ -41,7 +45,9 @@ def _tables(pair: PairSeen) -> Iterator[Fault]:
 def _shapes(pair: PairSeen) -> Iterator[Fault]:
     writer, standby = pair.writer, pair.standby
     for table in differing(writer.tables, standby.tables, alike=_alike(pair)):
-        ours, theirs = (one.definitions.get(("table", table), "") for one in (writer, standby))
+        ours, theirs = (_COUNTER.sub("", one.definitions.get(("table", table), "")) for one in (writer, standby))
+        if ours and ours == theirs:
+            continue  # it was changed between the two looks
         changes = alterations(ours, theirs)
         yield Fault(
             says=f"{table} is not declared alike on {writer.name} and {standby.name}",
@@ -147,9 +153,8 @@ def _filters(pair: PairSeen) -> Iterator[Fault]:
 def _without_filter(server: ServerSeen, setting: str) -> Fix | None:
     if setting.startswith("binlog"):
         return None
-    if server.is_mysql:
-        return sql(server, "STOP REPLICA SQL_THREAD", f"CHANGE REPLICATION FILTER {setting.upper()} = ()", "START REPLICA SQL_THREAD")
-    return sql(server, "STOP SLAVE", f"SET GLOBAL {setting} = ''", "START SLAVE")
+    change = f"CHANGE REPLICATION FILTER {setting.upper()} = ()" if server.is_mysql else f"SET GLOBAL {setting} = ''"
+    return sql(server, f"STOP {replica(server)}", change, f"START {replica(server)}")
 
 
 def _owner(pair: PairSeen) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from interlock.audit.facts import PairSeen, ServerSeen
-from interlock.audit.rule import Fault, Rule, here_only, in_topology, is_local, option, quoted, set_global, sql
+from interlock.audit.rule import Fault, Rule, here_only, in_topology, is_local, option, quoted, replica, set_global, sql
 from interlock.model.audit import BESIDE, AuditVerdict, Fix
 from interlock.model.versions import version_of
 from interlock.servers.quoting import name
@@ -198,7 +198,7 @@ def _tls(pair: PairSeen) -> Iterator[Fault]:
 
 
 def _tls_on(server: ServerSeen, channel: str) -> Fix:
-    if server.is_mysql and version_of(server.facts.version) >= (8, 0, 23):
+    if replica(server) == "REPLICA":
         of = f" FOR CHANNEL '{channel}'" if channel else ""
         return sql(server, f"STOP REPLICA{of}", f"CHANGE REPLICATION SOURCE TO SOURCE_SSL=1{of}", f"START REPLICA{of}")
     of = f" '{channel}'" if channel else ""
@@ -226,8 +226,8 @@ def _not_seen(pair: PairSeen) -> Iterator[Fault]:
     for server in pair.servers:
         for what in server.missing:
             yield Fault(says=f"on {server.name} was not looked at: {what}", server=server.name, object=what.partition(":")[0])
-    for replica, error in pair.unreached.items():
-        yield Fault(says=f"the replica {replica} could not be looked at: {error}", server=replica, object="replica")
+    for follower, error in pair.unreached.items():
+        yield Fault(says=f"the replica {follower} could not be looked at: {error}", server=follower, object="replica")
 
 
 RULES = (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from interlock.audit.facts import PairSeen, StoredObject
-from interlock.audit.rule import Chapter, Fault, Rule, quoted, sql
+from interlock.audit.rule import Chapter, Fault, Rule, here_only, quoted, replica, sql
 from interlock.audit.rules.ownership import owner_of
 from interlock.audit.rules.settings import of_question
 from interlock.model.audit import AuditVerdict, Fix
@@ -73,11 +73,7 @@ def _events_on_both(pair: PairSeen) -> Iterator[Fault]:
             says=f"the event {one.name} is enabled on both masters",
             object=one.name,
             seen={each.name: f"ENABLED, event_scheduler={each.writes.event_scheduler}" for each in pair.masters},
-            fix=sql(
-                pair.standby,
-                "SET SESSION sql_log_bin = 0",
-                f"ALTER EVENT {quoted(one.name)} DISABLE ON {'REPLICA' if pair.standby.is_mysql else 'SLAVE'}",
-            ),
+            fix=here_only(pair.standby, f"ALTER EVENT {quoted(one.name)} DISABLE ON {replica(pair.standby)}"),
         )
 
 

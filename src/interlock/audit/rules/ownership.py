@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from interlock.audit.facts import PairSeen
-from interlock.audit.rule import Chapter, Fault, Rule, command, here_only, in_topology
+from interlock.audit.rule import Chapter, Fault, Rule, command, here_only, in_topology, sql
 from interlock.model.audit import AuditVerdict
 
 _UNFIT, _ATTENTION = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION
@@ -38,7 +38,7 @@ def _two_writers(pair: PairSeen) -> Iterator[Fault]:
             says=f"{open_[0].name} and {open_[1].name} both take writes, and no segments say which data is whose",
             object="read_only",
             seen={one.name: "read_only=OFF" for one in open_},
-            fix=here_only(pair.standby, f"SET GLOBAL {'super_read_only' if pair.standby.is_mysql else 'read_only'} = 1"),
+            fix=sql(pair.standby, f"SET GLOBAL {'super_read_only' if pair.standby.is_mysql else 'read_only'} = 1"),
         )
 
 
@@ -81,17 +81,20 @@ def _foreign_writes(pair: PairSeen) -> Iterator[Fault]:
 
 
 def _incomplete(pair: PairSeen) -> Iterator[Fault]:
+    own = {one.spec.access.account.user for one in pair.masters} | {link.user for one in pair.masters for link in one.links}
+    users = sorted(one.name for one in pair.writer.accounts if one.user not in own and not one.passes and not one.super and one.host == "%")
+    account = (users[0] if users else "'app'@'%'").replace("'", "")
     for name, one in pair.topology.segments.items():
         for what, there, example in (
-            ("accounts", bool(one.accounts), "accounts: ['app@%']"),
-            ("a route", one.route is not None, "route: writes"),
+            ("accounts", bool(one.accounts), f"accounts: ['{account}']"),
+            ("route", one.route is not None, f"route: {next(iter(pair.topology.routes), 'writes')}"),
             ("schemas", bool(one.schemas), f"schemas: [{name}]"),
         ):
             if not there:
                 yield Fault(
-                    says=f"the segment {name} names no {what.removeprefix('a ')}",
-                    object=f"{name}.{what.removeprefix('a ')}",
-                    fix=in_topology(f"segments:\n  {name}: {{{example}, …}}"),
+                    says=f"the segment {name} names no {what}",
+                    object=f"{name}.{what}",
+                    fix=in_topology(f"segments:\n  {name}: {{{example}}}"),
                 )
 
 
@@ -100,7 +103,10 @@ def _no_route(pair: PairSeen) -> Iterator[Fault]:
         yield Fault(
             says="the topology names no route: clients are not led to another server when the writes move",
             object="routes",
-            fix=in_topology("routes:\n  writes: {type: haproxy, socket: 'unix:/run/haproxy/admin.sock', backend: mysql, servers: {…}}"),
+            fix=in_topology(
+                "routes:\n  writes: {type: haproxy, socket: 'unix:/run/haproxy/admin.sock', backend: mysql, servers: {"
+                f"{', '.join(f'{one}: {one}' for one in pair.topology.clusters)}}}"
+            ),
         )
 
 
@@ -111,7 +117,7 @@ def _no_canary(pair: PairSeen) -> Iterator[Fault]:
                 says=f"the topology names no canary account for {server.name}: a fence can't be proved by a refused write",
                 server=server.name,
                 object="access.canary",
-                fix=in_topology("access:\n  canary: {user: interlock_canary, password: {file: …}}"),
+                fix=in_topology("access:\n  canary: {user: interlock_canary, password: {file: /etc/interlock/canary}}"),
             )
 
 
@@ -169,8 +175,19 @@ def _accounts(pair: PairSeen) -> Iterator[Fault]:
                 says=f"the account {name} may do other things on {standby.name} than on {writer.name}",
                 object=name,
                 seen={writer.name: ours[name].digest, standby.name: theirs[name].digest},
-                fix=command(f"SHOW GRANTS FOR {name};   -- on both, then GRANT or REVOKE what differs"),
+                fix=here_only(standby, *_regranted(*(one.definitions.get(("account", name), "") for one in (writer, standby)))),
             )
+
+
+def _regranted(wanted: str, there: str) -> list[str]:
+    """By the lines of SHOW GRANTS; what is too much goes first, for it may be a part of what is granted."""
+    ours, theirs = (dict.fromkeys(said.splitlines()) for said in (wanted, there))
+    taken = [
+        f"REVOKE {line.removeprefix('GRANT ').removesuffix(' WITH GRANT OPTION').replace(' TO ', ' FROM ')}"
+        for line in theirs
+        if line not in ours and not line.startswith("GRANT USAGE ")
+    ]
+    return [*taken, *(line for line in ours if line not in theirs)]
 
 
 def _tells_segregation(pair: PairSeen) -> Iterator[str]:

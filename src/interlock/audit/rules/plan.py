@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from interlock.audit.facts import PairSeen, ServerSeen
-from interlock.audit.rule import Chapter, Fault, Rule, command, in_topology, sql
+from interlock.audit.facts import PairSeen
+from interlock.audit.rule import Chapter, Fault, Rule, command, in_topology, replica, sql
 from interlock.audit.rules.peaks import DAY_S, keep, kept_s
 from interlock.audit.rules.settings import of_question
 from interlock.decisions.replication import is_channel_healthy
 from interlock.model.audit import AuditVerdict
+from interlock.model.topology import ClusterSpec
 from interlock.model.verdict import Refuse
 
 _UNFIT, _ATTENTION, _PERSON = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION, AuditVerdict.PERSON
@@ -24,10 +25,14 @@ def _fencing(pair: PairSeen) -> Iterator[Fault]:
             yield Fault(
                 says=f"{name} has no way to be fenced from outside",
                 object=f"{name}.fencing",
-                fix=in_topology(
-                    f"clusters:\n  {name}:\n    fencing:\n    - {{type: service, unit: mariadb}}   # needs ssh; see docs/fencing.md"
-                ),
+                fix=in_topology(f"clusters:\n  {name}:\n    fencing:\n    - {_way(cluster, str(name))}"),
             )
+
+
+def _way(cluster: ClusterSpec, name: str) -> str:
+    if cluster.ssh is not None:
+        return "{type: service, unit: mariadb}"
+    return f"{{type: command, fence: [./power, 'off', {name}], show: [./power, show, {name}], fenced: 'off'}}   # your own program"
 
 
 def _logs(pair: PairSeen) -> Iterator[Fault]:
@@ -77,12 +82,8 @@ def _channels(pair: PairSeen) -> Iterator[Fault]:
                 server=server.name,
                 object=f"from {source.name}",
                 seen={server.name: "; ".join(f"receiver {one.receiver}, applier {one.applier}" for one in server.channels) or "no channel"},
-                fix=sql(server, _start(server)),
+                fix=sql(server, f"START {replica(server)}"),
             )
-
-
-def _start(server: ServerSeen) -> str:
-    return "START REPLICA" if server.setting("replica_parallel_workers") is not None and server.is_mysql else "START SLAVE"
 
 
 def _retention(pair: PairSeen) -> Iterator[Fault]:
