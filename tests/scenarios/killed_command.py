@@ -1,8 +1,9 @@
 """A run that ends by SIGKILL at a chosen write of its journal: `killed_command.py TOPOLOGY STORE KIND NUMBER`, then what it does.
 
 That is `run PLAYBOOK TO`, `resume RUN` or `rollback RUN`. KIND `before` and `after` count the appends to the journal, `state` the updates
-of the run's header, from 1. With number 0 it runs to its end and prints how many of each there were. It is the engine that the command
-uses, wired as the command wires it; the store alone is ours.
+of the run's header, from 1; `before done fence/server.fence_outside` only the appends of a record of that kind and step. With number 0 it
+runs to its end and prints how many of each there were. It is the engine that the command uses, wired as the command wires it; the store
+alone is ours.
 """
 
 from __future__ import annotations
@@ -45,9 +46,14 @@ class DoomedStore(SqliteStore):
     fate: Fate
 
     def append(self, run: str, records: Sequence[Record], /, *, durable: bool) -> None:
-        self.fate.reach("before")
+        self._reach("before", records)
         super().append(run, records, durable=durable)
-        self.fate.reach("after")
+        self._reach("after", records)
+
+    def _reach(self, when: str, records: Sequence[Record]) -> None:
+        self.fate.reach(when)
+        for record in records:
+            self.fate.reach(f"{when} {record.kind} {record.body.get('step', '')}".rstrip())
 
     def set_state(self, run: str, state: str, outcome: str | None, /) -> None:
         super().set_state(run, state, outcome)

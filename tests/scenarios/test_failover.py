@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import pymysql
 import pytest
 
 from interlock.playbook.find import shipped_folder
-from interlock.sandbox import members, processes, sql
+from interlock.sandbox import processes, sql
 from interlock.sandbox.barred import hook, is_barred
 from interlock.sandbox.drill import drill
 from interlock.sandbox.ledger import Entry, acknowledged
@@ -24,14 +23,11 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import Samples, poller
 from interlock.sandbox.sql import query
 from scenarios.command_line import Ended, environment, interlock
+from scenarios.killed_failover import assert_survives, is_fenced, keys_on, kill_writer, lost_keys
 from scenarios.pair_state import CLOCK, eventually, open_sides, pid_of, state_of
 
 _FILLS_THE_LINK_MB = 24
 """More than the kernel keeps for a reader that does not read (tcp(7): `tcp_wmem` and `tcp_rmem`, 4 and 6 MB at the most by default)."""
-
-
-def kill_writer(sandbox: Sandbox) -> None:
-    members.stop(Path(sandbox.directory), "east", kill=True)
 
 
 def kill_writer_with_much_under_way(sandbox: Sandbox) -> None:
@@ -75,27 +71,26 @@ class Emergency:
 _DEATHS: Mapping[str, Callable[[Sandbox], None]] = {"dead": kill_writer, "dead with much under way": kill_writer_with_much_under_way}
 
 
-@pytest.fixture(params=_DEATHS.values(), ids=list(_DEATHS))
-def emergency(request: pytest.FixtureRequest, fresh_pair: Sandbox, tmp_path: Path) -> Emergency:
-    env = environment(fresh_pair, tmp_path)
-    query(fresh_pair, "east", "CREATE TABLE app.large (id INT PRIMARY KEY, body LONGBLOB)")
-    assert eventually(lambda: bool(query(fresh_pair, "west", "SHOW TABLES FROM app LIKE 'large'")))
-    with poller(fresh_pair) as watching, load(fresh_pair, pooled=8, fresh=8) as writing:
+_EMERGENCIES = {
+    **{f"mariadb, {name}": ("fresh_pair", death) for name, death in _DEATHS.items()},
+    "mysql, dead": ("fresh_mysql_pair", kill_writer),
+}
+
+
+@pytest.fixture(params=_EMERGENCIES.values(), ids=list(_EMERGENCIES))
+def emergency(request: pytest.FixtureRequest, tmp_path: Path) -> Emergency:
+    fixture, die = request.param
+    sandbox: Sandbox = request.getfixturevalue(fixture)
+    env = environment(sandbox, tmp_path)
+    query(sandbox, "east", "CREATE TABLE app.large (id INT PRIMARY KEY, body LONGBLOB)")
+    assert eventually(lambda: bool(query(sandbox, "west", "SHOW TABLES FROM app LIKE 'large'")))
+    with poller(sandbox) as watching, load(sandbox, pooled=8, fresh=8) as writing:
         CLOCK.sleep(0.3)
-        request.param(fresh_pair)
+        die(sandbox)
         ended = interlock("failover", "--to", "west", "--json", env=env)
         CLOCK.sleep(0.3)
         entries, samples = writing.stop(), watching.stop()
-    return Emergency(sandbox=fresh_pair, env=env, ended=ended, entries=entries, samples=samples)
-
-
-def keys_on(sandbox: Sandbox, server: str) -> Counter[str]:
-    return Counter(row["k"] for row in query(sandbox, server, "SELECT k FROM app.ledger"))
-
-
-def lost_keys(losses: Any) -> set[str]:
-    rows = [row for one in losses["transactions"] for row in one["rows"]]
-    return {row["after"]["k"] for row in rows if row["table"] == "app.ledger"}
+    return Emergency(sandbox=sandbox, env=env, ended=ended, entries=entries, samples=samples)
 
 
 def test_a_dead_writer_is_replaced_and_exactly_what_it_did_not_send_is_told(emergency: Emergency, request: pytest.FixtureRequest) -> None:
@@ -123,19 +118,66 @@ def test_the_writers_go_on_at_the_new_one_and_no_sample_sees_two(emergency: Emer
     assert {entry.key for entry in new} <= set(keys_on(emergency.sandbox, "west"))
 
 
-def test_a_writer_that_hangs_is_left_alone_and_goes_on_when_it_comes_back(fresh_pair: Sandbox, tmp_path: Path) -> None:
-    env = environment(fresh_pair, tmp_path)
-    before = state_of(fresh_pair)
-    with _stopped(pid_of(fresh_pair, "east")):
-        refused = interlock("failover", "--to", "west", "--json", env=env)
-        west_open = query(fresh_pair, "west", "SELECT @@read_only AS fenced") != [{"fenced": 1}]
-    assert (refused.code, refused.document["outcome"], west_open) == (3, "refused", False)
-    assert "cluster.is_dead: east hangs" in " ".join(problem["what"] for problem in refused.document["problems"])
-    assert not is_barred(fresh_pair.members["east"])
-    assert eventually(lambda: state_of(fresh_pair) == before), (before, state_of(fresh_pair))
-    with closing(sql.connect_as_client(fresh_pair)) as client:
-        sql.rows(client, "INSERT INTO app.ledger (k, server_id) VALUES ('after', @@server_id)")
-        assert sql.value(client, "SELECT server_id FROM app.ledger WHERE k='after'") == fresh_pair.members["east"].server_id
+@contextmanager
+def hangs(sandbox: Sandbox) -> Iterator[None]:
+    with _stopped(pid_of(sandbox, "east")):
+        yield
+
+
+@contextmanager
+def full(sandbox: Sandbox) -> Iterator[None]:
+    """Every connection is taken, that of administrators too."""
+    before = query(sandbox, "east", "SELECT @@GLOBAL.max_connections AS n")[0]["n"]
+    with ExitStack() as stack:
+        first = stack.enter_context(closing(sql.connect(sandbox, "east")))
+        sql.rows(first, "SET GLOBAL max_connections=10")
+        for account in ("app", "admin"):
+            with suppress(pymysql.err.OperationalError):
+                while True:
+                    stack.enter_context(closing(sql.connect(sandbox, "east", account)))
+        yield
+        sql.rows(first, f"SET GLOBAL max_connections={before}")
+
+
+@contextmanager
+def another_password(sandbox: Sandbox) -> Iterator[None]:
+    """On east only."""
+    with closing(sql.connect(sandbox, "east")) as east:
+        sql.rows(east, "SET SESSION sql_log_bin=0")
+        sql.rows(east, "ALTER USER interlock@'%%' IDENTIFIED BY %s", "another")
+        yield
+        sql.rows(east, "ALTER USER interlock@'%%' IDENTIFIED BY %s", sandbox.password("interlock"))
+
+
+_LIVES: Mapping[str, tuple[Callable[[Sandbox], AbstractContextManager[None]], str]] = {
+    "hangs": (hangs, "east hangs"),
+    "max_connections reached": (full, "east is alive, and lets nobody in"),
+    "another password": (another_password, "east is alive, and lets nobody in"),
+}
+
+
+@pytest.mark.parametrize(("strike", "verdict"), _LIVES.values(), ids=_LIVES)
+@pytest.mark.parametrize("fixture", ["pair", "mysql_pair"])
+def test_a_writer_that_is_not_dead_is_left_alone_and_goes_on_afterwards(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    fixture: str,
+    strike: Callable[[Sandbox], AbstractContextManager[None]],
+    verdict: str,
+) -> None:
+    sandbox: Sandbox = request.getfixturevalue(fixture)
+    before = state_of(sandbox)
+    with strike(sandbox):
+        refused = interlock("failover", "--to", "west", "--json", env=environment(sandbox, tmp_path))
+        west_is_fenced = is_fenced(sandbox, "west")
+    assert (refused.code, refused.document["outcome"], west_is_fenced) == (3, "refused", True), refused
+    assert f"cluster.is_dead: {verdict}" in " ".join(problem["what"] for problem in refused.document["problems"])
+    assert not is_barred(sandbox.members["east"])
+    assert eventually(lambda: state_of(sandbox) == before), (before, state_of(sandbox))
+    with closing(sql.connect_as_client(sandbox)) as client:
+        sql.rows(client, "INSERT INTO app.ledger (k, server_id) VALUES (%s, @@server_id)", verdict)
+        assert sql.value(client, "SELECT server_id FROM app.ledger WHERE k=%s", verdict) == sandbox.members["east"].server_id
+        sql.rows(client, "DELETE FROM app.ledger")
 
 
 def test_a_writer_that_lives_is_switched_over_and_loses_nothing(fresh_pair: Sandbox, tmp_path: Path) -> None:
@@ -231,3 +273,15 @@ def test_a_failover_that_is_killed_is_resumed_to_its_end_with_one_writer(fresh_p
     assert query(fresh_pair, "west", "SELECT @@read_only AS fenced") == [{"fenced": 0}]
     assert {process.name for process in processes.running(Path(fresh_pair.directory))} == {"west", "haproxy"}
     assert is_barred(fresh_pair.members["east"])
+
+
+_KILLED = {
+    "fenced from outside, and not yet recorded": "before done fence/server.fence_outside",
+    "let through by the interlock": "after opening",
+    "opened, and not yet recorded": "before done flip/server.open",
+}
+
+
+@pytest.mark.parametrize("moment", _KILLED.values(), ids=_KILLED)
+def test_a_failover_that_is_killed_is_taken_back_and_nobody_takes_writes(fresh_pair: Sandbox, tmp_path: Path, moment: str) -> None:
+    assert assert_survives(fresh_pair, tmp_path, moment, 1, "rollback") == 4
