@@ -72,7 +72,7 @@ def compared_in_ranges_of(rows: int, sandbox: Sandbox, schema: str = "app", tabl
         parts: dict[str, Any] = {"asked": plan.asked, "both": pair, "proof": proof, "writer": east, "other": west, "at_rest": plan.at_rest}
         while (taken := ranges.next()) is not None:
             whole = not plan.asked.index
-            ranges.done(work, WholeTable(**parts).compare() if whole else Finder(**parts, most=10_000).compare(taken[1]), 1.0)
+            ranges.done(work, WholeTable(**parts).compare() if whole else Finder(**parts, rows=rows, most=10_000).compare(taken[1]), 1.0)
             work.size = rows
         assert [one.after for one in chunks[1:]] == [one.upto for one in chunks[:-1]]
         return replace(

@@ -126,9 +126,10 @@ class Comparing:
         asked, at_rest = work.asked, work.planned.at_rest
         if asked.index:
             most = max(1, DIFFERENCES_AT_MOST - work.found)
-            return Finder(asked=asked, both=pair, proof=proof, writer=self.writer, other=self.other, at_rest=at_rest, most=most).compare(
-                range_
+            finder = Finder(
+                asked=asked, both=pair, proof=proof, writer=self.writer, other=self.other, at_rest=at_rest, rows=work.size, most=most
             )
+            return finder.compare(range_)
         with both(self.writer, self.other, bound_s=WHOLE_S) as patient:
             return WholeTable(asked=asked, both=patient, proof=proof, writer=self.writer, other=self.other, at_rest=at_rest).compare()
 

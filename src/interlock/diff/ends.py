@@ -13,7 +13,7 @@ from interlock.errors import Refused
 from interlock.losses.sql import SETTINGS
 from interlock.model.position import MySQLPosition, Position
 from interlock.servers.server import SqlServer
-from interlock.servers.session import Row, Session, text_of
+from interlock.servers.session import Result, Row, Session, text_of
 
 T = TypeVar("T")
 
@@ -69,9 +69,14 @@ class Both:
 
     def rows(self, statement: str, *, doing: str) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
         """The same question on both, at the same time; the writer's answer first."""
-        answer = self.helper.submit(self.other.rows, statement, bound_s=self.bound_s, doing=doing)
+        (ours,), (theirs,) = self.run((statement,), doing=doing)
+        return ours.rows, theirs.rows
+
+    def run(self, statements: Sequence[str], *, doing: str) -> tuple[tuple[Result, ...], tuple[Result, ...]]:
+        """Several, in one round trip."""
+        answer = self.helper.submit(self.other.run, statements, bound_s=self.bound_s, doing=doing)
         try:
-            return self.writer.rows(statement, bound_s=self.bound_s, doing=doing), answer.result()
+            return self.writer.run(statements, bound_s=self.bound_s, doing=doing), answer.result()
         finally:
             answer.exception()  # nothing is left under way, whatever the writer said
 

@@ -9,15 +9,18 @@ from itertools import islice
 from interlock.diff.ends import STATEMENT_S, Both, End
 from interlock.diff.kept import Chunk
 from interlock.diff.proof import Proof, Settled, Unsettled
-from interlock.diff.sql import Asked, Range, chunk_sql, end_sql, hashes_sql, image_of, key_of, keys_sql, rows_sql
+from interlock.diff.sql import Asked, Range, chunk_sql, end_sql, hashes_sql, image_of, key_of, keys_sql, parts_by_number, rows_sql
 from interlock.losses.codec import shown
 from interlock.losses.sql import NotWritable
 from interlock.model.differences import DifferenceKind, NotCompared, RowDifference
 from interlock.model.losses import Image
 from interlock.servers.session import Row, Session, text_of
 
-PIECE_ROWS = 2_000
-"""How many rows are told one by one at once."""
+_PART_ROWS = 1_000
+"""A range is hashed in parts of so many rows: on its way is always something, and then not the whole range is looked at again."""
+_PARTS = 32
+LISTED_ROWS = 200
+"""How many rows are told one by one."""
 TOO_MANY = "so many rows differ that the rest was not looked at"
 _AT_ONCE = 50
 _TRIES = 4
@@ -31,6 +34,15 @@ Found = Mapping[int, tuple[str, Image]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A range that was hashed on both sides: how many rows the writer and the other one have."""
+
+    range: Range
+    counts: tuple[int, int]
+    same: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finder:
     """Finds the rows of one table that differ, on one thread's connections."""
 
@@ -41,27 +53,46 @@ class Finder:
     other: End
     at_rest: bool
     """The table's engine locks no rows."""
+    rows: int
+    """About how many are in the range."""
     most: int
     """No more pieces are looked at once so many rows differ."""
 
     def compare(self, range_: Range) -> Chunk:
-        """Hashes of the whole range; if they are not the same, the rows."""
-        (ours,), (theirs,) = self.both.rows(chunk_sql(self.asked, range_), doing=f"hash {self.asked.table.written}")
-        rows = int(text_of(ours["n"]))
-        if _hash(ours) == _hash(theirs):
+        """Hashes of the range, in parts where that costs nothing; of the parts that are not the same, the rows."""
+        parts = parts_by_number(self.asked, range_, self.rows // _PART_ROWS) or [range_]
+        hashed = self._hashed(parts)
+        rows = sum(part.counts[0] for part in hashed)
+        unlike = [part for part in hashed if not part.same]
+        if not unlike:
             return Chunk(after=range_[0], upto=range_[1], rows=rows)
-        differences, unsettled = self._narrowed(range_)
+        differences, unsettled = self._narrowed(unlike)
         return Chunk(after=range_[0], upto=range_[1], rows=rows, differences=differences, not_compared=unsettled)
 
-    def _narrowed(self, range_: Range) -> tuple[tuple[RowDifference, ...], tuple[NotCompared, ...]]:
+    def _hashed(self, parts: Sequence[Range]) -> list[_Part]:
+        """In one round trip to each side."""
+        answers = self.both.run([chunk_sql(self.asked, part) for part in parts], doing=f"hash {self.asked.table.written}")
+        hashed = []
+        for part, ours, theirs in zip(parts, *answers, strict=True):
+            here, there = ours.rows[0], theirs.rows[0]
+            counts = int(text_of(here["n"])), int(text_of(there["n"]))
+            hashed.append(_Part(range=part, counts=counts, same=counts[0] == counts[1] and text_of(here["x"]) == text_of(there["x"])))
+        return hashed
+
+    def _narrowed(self, unlike: Sequence[_Part]) -> tuple[tuple[RowDifference, ...], tuple[NotCompared, ...]]:
         self.other.server.wait_applied(self.writer.logged(self.both.writer), _CATCH_UP_S)
         found: dict[tuple[str, str], RowDifference] = {}
         unsettled: list[NotCompared] = []
-        for piece in self._pieces(range_):
+        left = list(reversed(unlike))
+        while left:
+            part = left.pop()
             if len(found) >= self.most:
-                unsettled.append(NotCompared(what=f"rows after {_key_words(piece[0] or {})}", why=TOO_MANY))
+                unsettled.append(NotCompared(what=f"rows after {_key_words(part.range[0] or {})}", why=TOO_MANY))
                 break
-            suspects = iter(self._suspects(piece))
+            if max(part.counts) > LISTED_ROWS and (smaller := self._smaller(part)):
+                left += reversed([each for each in self._hashed(smaller) if not each.same])
+                continue
+            suspects = iter(self._suspects(part.range))
             while some := list(islice(suspects, _AT_ONCE)):
                 for one in self._judged(some):
                     if isinstance(one, NotCompared):
@@ -70,28 +101,23 @@ class Finder:
                         found[repr(one.writer), repr(one.other)] = one
         return tuple(found.values()), tuple(unsettled)
 
-    def _pieces(self, range_: Range) -> Iterator[Range]:
-        """The parts of the range that differ, each small enough on both sides to tell its rows one by one."""
-        after, upto = range_
-        while True:
-            (ours,), (theirs,) = self.both.rows(chunk_sql(self.asked, (after, upto)), doing=f"hash {self.asked.table.written}")
-            if _hash(ours) == _hash(theirs):
-                return
-            counts = [int(text_of(one["n"])) for one in (ours, theirs)]
-            end = self._end((after, upto), counts) if max(counts) > PIECE_ROWS else None
-            if end is None:
-                yield after, upto
-                return
-            (ours,), (theirs,) = self.both.rows(chunk_sql(self.asked, (after, end)), doing=f"hash {self.asked.table.written}")
-            if _hash(ours) != _hash(theirs):
-                yield after, end
-            after = end
-
-    def _end(self, range_: Range, counts: Sequence[int]) -> Image | None:
-        """Where the first piece ends, by the side that has more rows."""
-        side = self.both.each()[counts.index(max(counts))]
-        rows = side.rows(end_sql(self.asked, range_, PIECE_ROWS), bound_s=STATEMENT_S, doing=f"divide {self.asked.table.written}")
-        return key_of(rows[0], self.asked, self.asked.ranged) if rows else None
+    def _smaller(self, part: _Part) -> list[Range]:
+        """The part in parts, by the side that has more rows there; none if it can't be divided."""
+        by_number = parts_by_number(self.asked, part.range, _PARTS)
+        if by_number:
+            return by_number
+        side = self.both.each()[part.counts.index(max(part.counts))]
+        rows = max(max(part.counts) // _PARTS, LISTED_ROWS)
+        ranges: list[Range] = []
+        (after, upto), ends = part.range, 0
+        while ends < 2 * _PARTS:
+            found = side.rows(end_sql(self.asked, (after, upto), rows), bound_s=STATEMENT_S, doing=f"divide {self.asked.table.written}")
+            if not found:
+                break
+            end = key_of(found[0], self.asked, self.asked.ranged)
+            ranges.append((after, end))
+            after, ends = end, ends + 1
+        return [*ranges, (after, upto)] if ranges else []
 
     def _suspects(self, piece: Range) -> Iterable[Image]:
         """The keys whose rows are not the same, or only on one side."""
@@ -202,10 +228,6 @@ def _by_number(rows: Iterable[Row], asked: Asked) -> Found:
 
 def _of(states: set[tuple[int, str]], number: int) -> set[tuple[int, str]]:
     return {state for state in states if state[0] == number}
-
-
-def _hash(row: Row) -> tuple[str, str]:
-    return text_of(row["n"]), text_of(row["x"])
 
 
 def _key_words(key: Image) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from interlock.losses.sql import literal, looks, seen, where_key
 from interlock.losses.tables import Table, TableColumn
@@ -21,7 +22,8 @@ Range = tuple[Image | None, Image | None]
 
 _FLOATS = frozenset({"float", "double"})
 _NUMBERED = frozenset({"bit", "enum", "set"})
-_PLAIN = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year", "date", "time", "datetime", "timestamp"})
+_INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
+_PLAIN = _INTEGERS | frozenset({"decimal", "year", "date", "time", "datetime", "timestamp"})
 _LONG = frozenset({"mediumtext", "longtext", "mediumblob", "longblob", "json", "vector"})
 _MIDDLING = frozenset({"text", "blob"})
 _TEXTS_AT_MOST = 8
@@ -122,6 +124,16 @@ def end_sql(asked: Asked, range_: Range, rows: int) -> str:
     )
 
 
+def last_sql(asked: Asked) -> str:
+    """The greatest `k` of a key that is one number, NULL of an empty table."""
+    return f"SELECT MAX({name(number_key(asked))}) AS k FROM {asked.table.written}"
+
+
+def estimate_sql(asked: Asked, range_: Range) -> str:
+    """How many `rows` the optimizer thinks are in the range: it looks at the index in a few places."""
+    return f"EXPLAIN SELECT 1 FROM {asked.source} WHERE {where_range(asked, range_)}"
+
+
 def keys_sql(asked: Asked, range_: Range) -> str:
     """Each row's key and hash (`#h`)."""
     return f"SELECT {looks(_columns(asked, asked.key))}, {row_hash(asked)} AS `#h` FROM {asked.source} WHERE {where_range(asked, range_)}"
@@ -165,6 +177,25 @@ def where_range(asked: Asked, range_: Range) -> str:
     """Rows whose key is after the first and up to the second one, in words that the optimizer takes as a range of the index."""
     after, upto = range_
     return _between(list(asked.ranged), after, upto, asked.table)
+
+
+def number_key(asked: Asked) -> str:
+    """The column of a key that is one integer: its ranges can be reckoned. Empty for any other key."""
+    (column, *more) = asked.ranged or ("",)
+    return column if column and not more and asked.table.column(column).kind in _INTEGERS else ""
+
+
+def parts_by_number(asked: Asked, range_: Range, parts: int) -> list[Range]:
+    """The range in parts of about the same width, without asking: if its ends are known and its key is one integer; otherwise none."""
+    after, upto = range_
+    column = number_key(asked)
+    if not column or after is None or upto is None or parts < 2:
+        return []
+    low, high = after[column], upto[column]
+    if not isinstance(low, int) or not isinstance(high, int) or high - low < parts:
+        return []
+    cuts = [low + (high - low) * number // parts for number in range(parts + 1)]
+    return [({column: one}, {column: other}) for one, other in pairwise(cuts)]
 
 
 def _between(columns: Sequence[str], after: Image | None, upto: Image | None, table: Table) -> str:
