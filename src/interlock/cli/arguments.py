@@ -330,6 +330,15 @@ def _add_watch(commands: Any) -> None:
 
 
 def _add_segments(commands: Any) -> None:
+    conflicts = _command(
+        commands,
+        "conflicts",
+        "conflicts:conflicts",
+        "tell what a cluster wrote that it does not own, and what both wrote at the same time",
+        "Read both binary logs and tell the writes to a segment by a cluster that does not own it, and the keys that both sides changed\n"
+        "while neither had seen the other's change: decided by the order of both logs, not by clocks. Changes nothing.",
+    )
+    conflicts.add_argument("--since", metavar="TIME", help="how far to look back, such as 24h, to whole files (default: all there is)")
     segment = _command(commands, "segment", "", "list and move the segments of a pair of which both sides take writes")
     inner = segment.add_subparsers(metavar="COMMAND", title="commands", required=True, dest="inner_name")
     _command(inner, "list", "segments:list_", "say who owns each segment, in which epoch, and who can write it where")
