@@ -151,6 +151,22 @@ def test_a_writer_that_a_firewall_hides_from_here_alone_is_left_alone(apart: tup
         assert (runs(env), open_sides(sandbox)) == ([], ["east"])
 
 
+def test_a_writer_whose_host_is_off_is_replaced_though_each_look_waits_for_it(apart: tuple[Sandbox, Cables], tmp_path: Path) -> None:
+    sandbox, network = apart
+    env = environment(sandbox, tmp_path)
+    for word in ("SET GLOBAL slave_net_timeout=2", "STOP SLAVE", "START SLAVE"):
+        query(sandbox, "west", word)
+    with watching(env, tmp_path, inside=network.inside("tool")) as watch:
+        for place in ("tool", "west", "proxy"):
+            network.cut(place, "east")
+        assert watch.says("has ended: succeeded", 50.0), watch.printed.read_text()
+        assert watch.end() == 0
+    with network.inside("tool"):
+        assert runs(env) == [("failover", "succeeded")]
+    assert query(sandbox, "west", "SELECT @@read_only AS fenced") == [{"fenced": 0}]
+    assert is_barred(sandbox.members["east"])
+
+
 def test_the_first_line_of_a_watch_that_can_t_act_says_why(fresh_pair: Sandbox, tmp_path: Path) -> None:
     """Its playbook is read before there is an emergency."""
     (tmp_path / "playbooks").mkdir()

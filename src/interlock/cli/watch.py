@@ -16,9 +16,11 @@ from interlock.cli.watching import watching
 from interlock.decisions.watching import Policy
 from interlock.documents.problems import shown
 from interlock.documents.values import duration_s
+from interlock.engine.emergency import knock
 from interlock.engine.watcher import Begin, Told, Watcher
 from interlock.errors import UsageError
 from interlock.model.codec import to_plain
+from interlock.model.topology import ClusterName
 from interlock.playbook.against import see_segments_left_alone
 from interlock.report.durations import moment
 
@@ -62,9 +64,11 @@ def _failover(context: Context, wiring: Wiring, ended: threading.Event) -> Begin
     playbook = playbook_of("failover", wiring)
     see_segments_left_alone(playbook, wiring.topology)
 
-    def begin(to: str, run: str) -> str | None:
+    def begin(dead: ClusterName, to: ClusterName, run: str) -> str | None:
+        knocked = knock(wiring.world, dead, wiring.clock)
         with watching(context) as sitting:
-            outcome = wiring.engine(sitting.observe, sitting.ask, sitting.stop).start(playbook, {"to": to}, run).outcome
+            engine = wiring.engine(sitting.observe, sitting.ask, sitting.stop)
+            outcome = engine.start(playbook, {"to": to, "from": dead}, run, knock=knocked).outcome
         if sitting.stop.requested:
             ended.set()
         return outcome

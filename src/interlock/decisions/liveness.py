@@ -121,6 +121,11 @@ def remedy(facts: LivenessFacts, other: str) -> str:
     return _rule(facts.seen).hint.format(other=other)
 
 
+def answers_here(facts: LivenessFacts) -> bool:
+    """Whether it let us in and answered."""
+    return any(each.kind is VantageKind.HERE and each.view is View.ANSWERS for each in facts.seen)
+
+
 def may_settle(facts: LivenessFacts) -> bool:
     """Whether a look a moment later may say that it is dead after all: somebody has not noticed yet, or still reads what came before."""
     views = _views(facts.seen)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from interlock.actions.liveness import look_at
 from interlock.dataclass import dataclass
 from interlock.decisions.following import channel_of, is_broken
-from interlock.decisions.liveness import remedy
+from interlock.decisions.liveness import answers_here, remedy
 from interlock.decisions.marks import end_of, failed_since, told
 from interlock.engine.segment_status import SegmentStatus, segments_now
 from interlock.errors import DriverError
@@ -113,15 +113,17 @@ class _Looked:
 
 
 def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) -> StatusReport:
-    """Everything at the same time, each look bounded by its driver. `verdicts` on the clusters' masters, if they were asked for already."""
+    """Everything at the same time, each look bounded by its driver. `verdicts` on the clusters' masters, if they were asked for already:
+    one that did not answer a moment ago is not waited for again.
+    """
     topology = world.topology
     problems: list[Mapping[str, str]] = []
     masters = [master.name for master in topology.masters()]
-    looked = dict(zip(masters, world.gather([_looker(world, name) for name in masters]), strict=True))
+    told = {name: verdicts[topology.server(name).cluster] if verdicts is not None else None for name in masters}
+    looked = dict(zip(masters, world.gather([_looker(world, name, told[name]) for name in masters]), strict=True))
     for name, seen in looked.items():
         if seen.writes is None:
-            cluster = topology.server(name).cluster
-            seen.liveness = verdicts[cluster] if verdicts is not None else look_at(world, cluster, _VERDICT_S)
+            seen.liveness = told[name] or look_at(world, topology.server(name).cluster, _VERDICT_S)
     replicas = world.gather([_replica_looker(world, spec) for spec in topology.replicas()])
     routes = world.gather([_route_looker(world, name) for name in topology.routes])
     for seen in looked.values():
@@ -211,10 +213,12 @@ def _channel_problems(
     return found
 
 
-def _looker(world: World, name: ServerName) -> Callable[[], _Looked]:
+def _looker(world: World, name: ServerName, verdict: LivenessFacts | None) -> Callable[[], _Looked]:
     def look() -> _Looked:
-        server = world.server(name)
         seen = _Looked()
+        if verdict is not None and not answers_here(verdict):
+            return seen
+        server = world.server(name)
         seen.writes = _try(seen, server.write_facts)
         if seen.writes is None:
             return seen  # it does not answer: three more time-outs would tell nothing more

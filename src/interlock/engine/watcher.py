@@ -12,11 +12,14 @@ from interlock.decisions.watching import watch as judge
 from interlock.engine.states import State
 from interlock.engine.watch import AUTOMATIC, Observed, look_of, observe, said_of
 from interlock.errors import InterlockError, PairBusy, Refused, UsageError
+from interlock.model.topology import ClusterName
 from interlock.model.verdict import Act
 from interlock.ports import Store, World
 
-Begin = Callable[[str, str], str | None]
-"""Begins the failover to a cluster, as a run of this name, and gives its outcome, None if it has none. An InterlockError if it can't."""
+Begin = Callable[[ClusterName, ClusterName, str], str | None]
+"""Begins the failover from a cluster to another, as a run of this name, and gives its outcome, None if it has none. An InterlockError if it
+can't.
+"""
 
 _NOTHING_BEGAN = (PairBusy, Refused, UsageError)
 
@@ -68,15 +71,15 @@ class Watcher:
             said["watch"] = verdict.why
         self._tell(said, seen)
         if self._begin is not None and look.writer is not None and isinstance(verdict, Act):
-            self._act(self._begin, look.writer, verdict.why)
+            self._act(self._begin, ClusterName(look.writer), verdict.why)
 
-    def _act(self, begin: Begin, dead: str, why: str) -> None:
+    def _act(self, begin: Begin, dead: ClusterName, why: str) -> None:
         to = next(name for name in self._world.topology.clusters if name != dead)
         run = f"{AUTOMATIC}{self._clock.wall():%Y%m%d-%H%M%S}"
         self._tell({"watch": f"acts: {why}; run {run} moves the writes to {to}"})
         after = acted
         try:
-            outcome = begin(to, run)
+            outcome = begin(dead, to, run)
         except InterlockError as error:
             if isinstance(error, _NOTHING_BEGAN):
                 after = refused

@@ -14,6 +14,7 @@ from functools import cache, partial
 from random import Random
 
 from interlock.decisions.watching import Policy
+from interlock.engine.emergency import knock
 from interlock.engine.execution import Stop
 from interlock.engine.runs import Engine
 from interlock.engine.states import State
@@ -197,7 +198,11 @@ def _begin(pair: SimulatedPair, store: MemoryStore, world: SimulatedWorld, name:
         holder=lambda run: Holder(user="ops", host=name, pid=1, process_started=name, run=run),
         redact=str,
     )
-    return lambda to, run: engine.start(_failover(), {"to": to}, run).outcome
+
+    def begin(dead: ClusterName, to: ClusterName, run: str) -> str | None:
+        return engine.start(_failover(), {"to": to, "from": dead}, run, knock=knock(world, dead, pair.clock)).outcome
+
+    return begin
 
 
 @cache
