@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from interlock.decisions.watching import Look, Policy, Row, acted, watch
+from interlock.decisions.watching import Look, Policy, Row, acted, refused, watch
 from interlock.model.liveness import Liveness
 from interlock.model.verdict import Act, Wait
 
@@ -51,6 +51,10 @@ def every(seconds: float, look: Look, *, until: float, start: float = 0.0) -> li
         pytest.param(every(1, replace(DEAD, since_act_s=60.0), until=9), [], "act was 60s ago", id="another watcher acted"),
         pytest.param(every(1, replace(DEAD, since_act_s=-5.0), until=9), [], "act was 0s ago", id="the wall clock was set back"),
         pytest.param(every(1, replace(DEAD, since_act_s=3600.0), until=5), [5.0], "is dead for", id="the block is over"),
+        pytest.param(
+            every(1, replace(DEAD, since_refusal_s=10.0), until=9), [], "was refused 10s ago, the next try comes after 60s", id="refused"
+        ),
+        pytest.param(every(1, replace(DEAD, since_refusal_s=60.0), until=5), [5.0], "is dead for", id="refused long enough ago"),
         pytest.param(every(1, replace(DEAD, writer=None), until=9), [], "not known which cluster", id="no writer known"),
         pytest.param([*every(1, DEAD, until=4), (5, replace(DEAD, writer="west"))], [], "west is dead for 0.0s", id="another is dead"),
         pytest.param(every(1, DEAD, until=3000), [5.0], "ago, the block is 3600s", id="once in a block"),
@@ -66,6 +70,32 @@ def test_it_acts_when_dead_long_enough_at_enough_looks_with_nothing_in_the_way(l
 @pytest.mark.parametrize("state", [each for each in Liveness if each is not Liveness.DEAD])
 def test_no_other_verdict_ever_leads_to_an_act(state: Liveness) -> None:
     assert played(every(1, replace(DEAD, state=state), until=100))[0] == []
+
+
+def test_a_look_that_waits_long_for_an_answer_is_no_pause() -> None:
+    """The host says nothing: each look takes six seconds, and one follows the other after one."""
+    row, verdicts = Row(), []
+    for began_s in (0.0, 7.0, 14.0):
+        row, verdict = watch(row, DEAD, began_s, began_s + 6.0, POLICY)
+        verdicts.append(verdict)
+    assert [type(verdict) for verdict in verdicts] == [Wait, Wait, Act]
+    assert verdicts[-1].why == "east is dead for 14.0s at 3 looks"
+
+
+def test_a_pause_in_which_nobody_looked_begins_anew_however_long_the_looks_are() -> None:
+    row, _ = watch(Row(), DEAD, 0.0, 6.0, POLICY)
+    row, _ = watch(row, DEAD, 11.1, 17.1, POLICY)
+    assert (row.looks, row.since_s) == (1, 17.1)
+
+
+def test_what_was_refused_is_tried_again_after_a_while_and_what_was_done_after_the_block() -> None:
+    """By this watcher's own clock: the store may know of neither."""
+    for after, pause_s in ((refused, POLICY.again_s), (acted, POLICY.block_s)):
+        row = after(Row(writer="east", looks=9), 100.0)
+        for at_s in range(100, 100 + int(pause_s)):
+            row, verdict = watch(row, DEAD, at_s, at_s, POLICY)
+            assert isinstance(verdict, Wait)
+        assert isinstance(watch(row, DEAD, 100 + pause_s, 100 + pause_s, POLICY)[1], Act)
 
 
 LOOKS = some.builds(
@@ -95,5 +125,7 @@ def test_whatever_is_seen_every_act_has_its_row_of_dead_looks_and_its_block(step
 
 
 def test_an_act_is_never_forgotten_by_looks_that_see_something_else() -> None:
-    _, verdict = watch(watch(acted(Row(), 100.0), ALIVE, 101.0, 101.0, POLICY)[0], DEAD, 102.0, 102.0, replace(POLICY, after_s=0.0, looks=1))
+    _, verdict = watch(
+        watch(acted(Row(), 100.0), ALIVE, 101.0, 101.0, POLICY)[0], DEAD, 102.0, 102.0, replace(POLICY, after_s=0.0, looks=1)
+    )
     assert isinstance(verdict, Wait)
