@@ -16,10 +16,13 @@ from interlock.audit.pair import collect
 from interlock.bootstrap import Wiring, read_topology
 from interlock.model.audit import AuditNotes, AuditReport, Finding, Fix, FixKind
 from interlock.sandbox import sql
+from interlock.sandbox.accounts import write_private
 from interlock.sandbox.kinds import kind_named
 from interlock.sandbox.places import Sandbox
+from interlock.servers.grants import audit_grants_sql
 
 Statements = tuple[str, ...]
+AUDITOR = "auditor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +46,25 @@ class Planted:
 
 @dataclass(slots=True)
 class Lab:
-    """One pair, audited with the sandbox's own accounts. `topology` is the sandbox's file as plain YAML."""
+    """One pair, audited with an account that has what `interlock grants --audit` prints and nothing else. `own` is the sandbox's topology
+    as plain YAML, `topology` the same with that account.
+    """
 
     sandbox: Sandbox
     folder: Path
+    own: dict[str, Any] = field(init=False)
     topology: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.topology = yaml.safe_load(Path(self.sandbox.topology).read_text())
-        self.topology["access"]["tls"] = "off"  # which YAML 1.1 reads as a flag
+        self.own = yaml.safe_load(Path(self.sandbox.topology).read_text())
+        self.own["access"]["tls"] = "off"  # which YAML 1.1 reads as a flag
+        grants = audit_grants_sql(self.sandbox.kind, AUDITOR).splitlines()
+        password = self.folder / "password"
+        write_private(password, "secret")
+        self.run("east", (f"CREATE USER {AUDITOR}@'%' IDENTIFIED BY 'secret'", *(line.partition(";")[0] for line in grants)))
+        self.caught_up()
+        access = {**self.own["access"], "user": AUDITOR, "password": {"file": str(password)}}
+        self.topology = {**self.own, "access": access}
 
     @property
     def is_mysql(self) -> bool:

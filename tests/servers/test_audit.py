@@ -2,431 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+import pymysql
 import pytest
+import yaml
 
-from interlock.model.audit import AuditVerdict
+from interlock.model.audit import AuditVerdict, FixKind
+from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
-from servers.audit_lab import Lab, Planted, found, planted
+from servers.audit_faults import of_flavor
+from servers.audit_lab import AUDITOR, Lab, Planted, found, merged, planted
 
-ATTENTION = AuditVerdict.NEEDS_ATTENTION
-_PARENTS = (
-    "CREATE TABLE app.parent (id INT PRIMARY KEY)",
-    "CREATE TABLE app.child (id INT PRIMARY KEY, p INT, CONSTRAINT goes FOREIGN KEY (p) REFERENCES app.parent (id) ON DELETE CASCADE)",
-)
-_T = "CREATE TABLE app.t (id INT PRIMARY KEY, a INT, b VARCHAR(20), KEY a (a))"
-_DROP_T = ("DROP TABLE IF EXISTS app.t",)
-
-SETTINGS = [
-    Planted(
-        id=f"{name}-{server}",
-        rule=rule,
-        question=question,
-        object=name,
-        fix=fix,
-        only=only,
-        east=(f"SET GLOBAL {name}={value}",) if server == "east" else (),
-        west=(f"SET GLOBAL {name}={value}",) if server == "west" else (),
-    )
-    for name, server, value, rule, question, fix, only in (
-        ("binlog_row_image", "east", "'MINIMAL'", "log.row_image", 0, "'FULL'", ""),
-        ("binlog_row_value_options", "west", "'PARTIAL_JSON'", "log.partial_json", 0, "''", "mysql"),
-        ("binlog_row_metadata", "west", "'MINIMAL'", "log.row_metadata", 9, "'FULL'", ""),
-        ("binlog_checksum", "west", "'NONE'", "log.checksums", 14, "'CRC32'", ""),
-        ("sync_binlog", "east", "100", "durable.log", 0, "= 1", ""),
-        ("innodb_flush_log_at_trx_commit", "west", "0", "durable.commits", 0, "= 1", ""),
-        ("sql_mode", "west", "'ANSI_QUOTES'", "settings.sql_mode", 0, "sql_mode = ", ""),
-        ("character_set_server", "west", "'latin2'", "settings.charset", 0, "character_set_server", ""),
-        ("collation_server", "west", "'utf8mb4_bin'", "settings.collation", 0, "collation_server", ""),
-        ("max_allowed_packet", "west", "2097152", "settings.packet", 0, "max_allowed_packet", ""),
-        ("max_connections", "west", "120", "settings.connections", 13, "= 200", ""),
-        ("slave_exec_mode", "west", "'IDEMPOTENT'", "conflicts.are_not_hidden", 7, "'STRICT'", "mariadb"),
-        ("replica_exec_mode", "west", "'IDEMPOTENT'", "conflicts.are_not_hidden", 7, "'STRICT'", "mysql"),
-        ("gtid_strict_mode", "east", "0", "conflicts.gtid_strict", 7, "= 1", "mariadb"),
-        ("replica_transaction_retries", "west", "0", "conflicts.applier_retries", 7, "= 10", "mysql"),
-        ("transaction_isolation", "west", "'READ-COMMITTED'", "conflicts.isolation", 7, "REPEATABLE-READ", "mysql"),
-        ("foreign_key_checks", "east", "0", "integrity.foreign_keys_checked", 4, "'ON'", ""),
-        ("unique_checks", "west", "0", "integrity.unique_checked", 4, "'ON'", ""),
-        ("time_zone", "west", "'+02:00'", "time.zone", 10, "'SYSTEM'", ""),
-        ("lc_time_names", "west", "'de_DE'", "time.names", 10, "'en_US'", ""),
-        ("default_week_format", "east", "3", "time.week", 10, "= 3", ""),
-        ("slave_type_conversions", "east", "'ALL_LOSSY'", "upgrade.lossy_conversions", 9, "''", "mariadb"),
-        ("replica_type_conversions", "east", "'ALL_LOSSY'", "upgrade.lossy_conversions", 9, "''", "mysql"),
-        ("gtid_domain_id", "west", "1", "identity.gtid_domains", 0, "gtid_domain_id", "mariadb"),
-    )
-]
-FAULTS = [
-    *(
-        Planted(
-            id=f"logs-{value}",
-            rule="log.row_format",
-            question=0,
-            object="binlog_format",
-            east=(f"STOP {noun} SQL_THREAD", f"SET GLOBAL binlog_format={value}", f"START {noun} SQL_THREAD"),
-            fix="'ROW'",
-            only=only,
-        )
-        for value in ("STATEMENT", "MIXED")
-        for noun, only in (("SLAVE", "mariadb"), ("REPLICA", "mysql"))
-    ),
-    Planted(id="two-writers", rule="segregation.one_writer", question=1, west=("SET GLOBAL read_only=0",), fix="read_only = 1"),
-    Planted(
-        id="log-kept-for-an-hour",
-        rule="quiesce.retention",
-        question=13,
-        object="retention",
-        east=("SET GLOBAL binlog_expire_logs_seconds=3600",),
-        fix="604800",
-        after=("SET GLOBAL binlog_expire_logs_seconds=2592000",),
-        after_west=("SET GLOBAL binlog_expire_logs_seconds=2592000",),
-    ),
-    Planted(
-        id="log-kept-for-three-days",
-        rule="peaks.logs_kept",
-        question=2,
-        object="retention",
-        west=("SET GLOBAL binlog_expire_logs_seconds=259200",),
-        fix="604800",
-        after=("SET GLOBAL binlog_expire_logs_seconds=2592000",),
-        after_west=("SET GLOBAL binlog_expire_logs_seconds=2592000",),
-    ),
-    Planted(
-        id="logs-kept-differently",
-        rule="peaks.logs_alike",
-        question=2,
-        west=("SET GLOBAL binlog_expire_logs_seconds=1209600",),
-        east=("SET GLOBAL binlog_expire_logs_seconds=2592000",),
-        fix="2592000",
-        after_west=("SET GLOBAL binlog_expire_logs_seconds=2592000",),
-    ),
-    Planted(
-        id="cascade",
-        rule="integrity.cascades",
-        question=4,
-        object="app.child.goes",
-        east=_PARENTS,
-        fix="DROP FOREIGN KEY `goes`, ADD FOREIGN KEY",
-        after=("DROP TABLE app.child, app.parent",),
-    ),
-    Planted(
-        id="event-on-both",
-        rule="integrity.events_once",
-        question=4,
-        object="app.e",
-        apart=True,
-        fix="DISABLE ON",
-        east=("CREATE EVENT app.e ON SCHEDULE EVERY 1 YEAR DO SELECT 1",),
-        west=("CREATE EVENT app.e ON SCHEDULE EVERY 1 YEAR DO SELECT 1",),
-        after=("SET SESSION sql_log_bin=0", "DROP EVENT app.e"),
-        after_west=("DROP EVENT app.e",),
-    ),
-    Planted(
-        id="triggers-twice",
-        rule="integrity.triggers_once",
-        question=4,
-        west=("STOP SLAVE SQL_THREAD", "SET GLOBAL slave_run_triggers_for_rbr='YES'", "START SLAVE SQL_THREAD"),
-        fix="'NO'",
-        only="mariadb",
-    ),
-    Planted(
-        id="account-on-west-only",
-        rule="shared.accounts",
-        question=5,
-        object="'late'@'%'",
-        apart=True,
-        west=("CREATE USER late@'%'",),
-        fix="DROP USER",
-        after_west=("DROP USER IF EXISTS late@'%'",),
-    ),
-    Planted(
-        id="privilege-on-west-only",
-        rule="shared.accounts",
-        question=5,
-        object="'watch'@'%'",
-        apart=True,
-        west=("GRANT SELECT ON app.* TO watch@'%'",),
-        fix="REVOKE SELECT",
-    ),
-    Planted(
-        id="privilege-on-east-only",
-        rule="shared.accounts",
-        question=5,
-        object="'watch'@'%'",
-        apart=True,
-        east=("GRANT DELETE ON app.* TO watch@'%'",),
-        fix="GRANT DELETE",
-        after=("SET SESSION sql_log_bin=0", "REVOKE DELETE ON app.* FROM watch@'%'"),
-        after_west=("REVOKE DELETE ON app.* FROM watch@'%'",),
-    ),
-    Planted(
-        id="keys-that-meet", rule="keys.apart", question=6, west=("SET GLOBAL auto_increment_offset=1",), fix="auto_increment_offset = 2"
-    ),
-    Planted(
-        id="steps-of-one",
-        rule="keys.apart",
-        question=6,
-        east=("SET GLOBAL auto_increment_increment=1",),
-        west=("SET GLOBAL auto_increment_increment=1",),
-        fix="auto_increment_increment = 2",
-    ),
-    Planted(
-        id="full-column",
-        rule="keys.room",
-        question=6,
-        object="app.t.id",
-        fix="BIGINT UNSIGNED",
-        east=("CREATE TABLE app.t (id TINYINT UNSIGNED AUTO_INCREMENT PRIMARY KEY)", "INSERT INTO app.t VALUES (230)"),
-        after=_DROP_T,
-    ),
-    Planted(
-        id="sequence",
-        rule="keys.sequences",
-        question=6,
-        object="app.s",
-        east=("CREATE SEQUENCE app.s",),
-        fix="INCREMENT BY 0",
-        only="mariadb",
-        after=("DROP SEQUENCE app.s",),
-    ),
-    Planted(
-        id="short-uuids",
-        rule="keys.short_uuids",
-        question=6,
-        object="app.p",
-        fix="server_id",
-        east=("CREATE PROCEDURE app.p() SELECT UUID_SHORT()",),
-        west=("SET GLOBAL server_id=257",),
-        after=("DROP PROCEDURE app.p",),
-        after_west=("SET GLOBAL server_id=2",),
-    ),
-    Planted(
-        id="table-missing-on-west",
-        rule="ddl.tables_on_both",
-        question=8,
-        object="app.t",
-        apart=True,
-        east=(_T,),
-        fix="CREATE TABLE `app`.`t`",
-        after=("SET SESSION sql_log_bin=0", *_DROP_T),
-        after_west=_DROP_T,
-    ),
-    Planted(
-        id="table-on-west-only",
-        rule="ddl.tables_on_both",
-        question=8,
-        object="app.t",
-        apart=True,
-        west=(_T,),
-        fix="DROP TABLE `app`.`t`",
-        after_west=_DROP_T,
-    ),
-    Planted(
-        id="stored-otherwise",
-        rule="upgrade.row_formats",
-        question=9,
-        object="app.t",
-        apart=True,
-        east=(_T,),
-        fix="ROW_FORMAT=DYNAMIC",
-        west=(f"{_T} ROW_FORMAT=COMPACT",),
-        after=("SET SESSION sql_log_bin=0", *_DROP_T),
-        after_west=_DROP_T,
-    ),
-    Planted(
-        id="view-missing",
-        rule="ddl.stored_code_alike",
-        question=8,
-        object="view app.v",
-        apart=True,
-        east=("CREATE VIEW app.v AS SELECT 1 AS one",),
-        fix="VIEW `app`.`v`",
-        after=("SET SESSION sql_log_bin=0", "DROP VIEW app.v"),
-        after_west=("DROP VIEW app.v",),
-    ),
-    Planted(
-        id="procedure-otherwise",
-        rule="ddl.stored_code_alike",
-        question=8,
-        object="procedure app.p",
-        apart=True,
-        fix="DROP PROCEDURE",
-        east=("CREATE PROCEDURE app.p() SELECT 1",),
-        west=("CREATE PROCEDURE app.p() SELECT 2",),
-        after=("SET SESSION sql_log_bin=0", "DROP PROCEDURE app.p"),
-        after_west=("DROP PROCEDURE app.p",),
-    ),
-    Planted(
-        id="trigger-missing",
-        rule="ddl.stored_code_alike",
-        question=8,
-        object="trigger app.g",
-        apart=True,
-        fix="CREATE",
-        east=(_T, "CREATE TRIGGER app.g BEFORE INSERT ON app.t FOR EACH ROW SET NEW.a=1"),
-        west=(_T,),
-        after=("SET SESSION sql_log_bin=0", *_DROP_T),
-        after_west=_DROP_T,
-    ),
-    Planted(
-        id="filter",
-        rule="ddl.no_filters",
-        question=8,
-        object="replicate_ignore_table",
-        only="mariadb",
-        fix="replicate_ignore_table = ''",
-        west=("STOP SLAVE", "SET GLOBAL replicate_ignore_table='app.nothing'", "START SLAVE"),
-    ),
-    Planted(
-        id="filter",
-        rule="ddl.no_filters",
-        question=8,
-        object="replicate_ignore_table",
-        only="mysql",
-        fix="CHANGE REPLICATION FILTER",
-        west=("STOP REPLICA SQL_THREAD", "CHANGE REPLICATION FILTER REPLICATE_IGNORE_TABLE=(app.nothing)", "START REPLICA SQL_THREAD"),
-    ),
-    *(
-        Planted(
-            id=f"table-{what}",
-            rule="ddl.tables_alike",
-            question=8,
-            object="app.t",
-            apart=True,
-            east=(_T,),
-            west=(_T, f"ALTER TABLE app.t {change}"),
-            fix=fix,
-            after=("SET SESSION sql_log_bin=0", *_DROP_T),
-            after_west=_DROP_T,
-        )
-        for what, change, fix in (
-            ("lacks-a-column", "DROP COLUMN b", "ADD COLUMN `b`"),
-            ("has-a-column-more", "ADD COLUMN c INT", "DROP COLUMN `c`"),
-            ("has-another-type", "MODIFY b VARCHAR(10)", "MODIFY COLUMN `b`"),
-            ("has-another-collation", "MODIFY b VARCHAR(20) CHARACTER SET ascii", "MODIFY COLUMN `b`"),
-            ("lacks-an-index", "DROP KEY a", "ADD KEY `a`"),
-            ("has-an-index-more", "ADD UNIQUE KEY u (b)", "DROP KEY `u`"),
-            ("is-of-another-engine", "ENGINE=MyISAM", "ENGINE=InnoDB"),
-        )
-    ),
-    Planted(
-        id="manager-account",
-        rule="managers.accounts",
-        question=11,
-        object="'orchestrator'@'%'",
-        east=("CREATE USER orchestrator@'%'",),
-        fix="ACCOUNT LOCK",
-        after=("DROP USER orchestrator@'%'",),
-    ),
-    Planted(
-        id="event-that-fences",
-        rule="managers.events",
-        question=11,
-        object="app.e",
-        fix="DISABLE",
-        east=("CREATE EVENT app.e ON SCHEDULE EVERY 1 YEAR DO SET GLOBAL read_only=1",),
-        after=("DROP EVENT app.e",),
-    ),
-    Planted(
-        id="channel-stopped",
-        rule="quiesce.channels",
-        question=13,
-        object="from east",
-        west=("STOP SLAVE",),
-        fix="START SLAVE",
-        only="mariadb",
-    ),
-    Planted(
-        id="receiver-stopped",
-        rule="quiesce.channels",
-        question=13,
-        object="from east",
-        west=("STOP REPLICA IO_THREAD",),
-        fix="START REPLICA",
-        only="mysql",
-    ),
-    Planted(
-        id="unverified-checksums",
-        rule="log.checksums_are_verified",
-        question=14,
-        fix="'ON'",
-        only="mariadb",
-        west=("STOP SLAVE SQL_THREAD", "SET GLOBAL slave_sql_verify_checksum=0", "START SLAVE SQL_THREAD"),
-    ),
-    Planted(
-        id="unverified-checksums",
-        rule="log.checksums_are_verified",
-        question=14,
-        west=("SET GLOBAL replica_sql_verify_checksum=0",),
-        fix="'ON'",
-        only="mysql",
-    ),
-    Planted(
-        id="one-server-id",
-        rule="identity.server_ids",
-        question=0,
-        object="server_id",
-        west=("SET GLOBAL server_id=1",),
-        fix="server_id = 2",
-        after_west=("SET GLOBAL server_id=2",),
-    ),
-    Planted(
-        id="no-key",
-        rule="tables.have_a_key",
-        question=0,
-        object="app.t",
-        east=("CREATE TABLE app.t (a INT)",),
-        fix="PRIMARY KEY",
-        after=_DROP_T,
-    ),
-    Planted(
-        id="no-primary-but-counting",
-        rule="tables.have_a_key",
-        question=0,
-        object="app.t",
-        fix="ADD PRIMARY KEY (`n`)",
-        east=("CREATE TABLE app.t (a INT, n INT NOT NULL AUTO_INCREMENT, KEY n (n))",),
-        after=_DROP_T,
-    ),
-    Planted(
-        id="not-transactional",
-        rule="tables.are_transactional",
-        question=0,
-        object="app.t",
-        fix="ENGINE=InnoDB",
-        east=("CREATE TABLE app.t (id INT PRIMARY KEY) ENGINE=MyISAM",),
-        after=_DROP_T,
-    ),
-    Planted(
-        id="passes-read-only",
-        rule="accounts.pass_read_only",
-        question=0,
-        object="'watch'@'%'",
-        east=("GRANT READ ONLY ADMIN ON *.* TO watch@'%'",),
-        fix="REVOKE READ ONLY ADMIN",
-        only="mariadb",
-    ),
-    Planted(
-        id="loose-fence",
-        rule="fence.stops_administrators",
-        question=0,
-        west=("SET GLOBAL super_read_only=0",),
-        fix="super_read_only",
-        only="mysql",
-    ),
-    Planted(
-        id="replication-may-all",
-        rule="accounts.replication",
-        question=0,
-        object="'repl'@'%'",
-        east=("GRANT SUPER ON *.* TO repl@'%'",),
-        fix="REVOKE SUPER",
-    ),
-]
-
-
-def _of(flavor: str) -> list[object]:
-    return [pytest.param(one, id=one.id) for one in (*SETTINGS, *FAULTS) if one.only in {"", flavor}]
+PERSON, UNFIT = AuditVerdict.PERSON, AuditVerdict.UNFIT
+SEGMENTS = {
+    "eu": {"schemas": ["eu"], "accounts": ["app@%"], "owner": "east", "route": "writes"},
+    "us": {"schemas": ["us"], "accounts": ["watch@%"], "owner": "west", "route": "writes"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -439,26 +35,39 @@ def mysql(mysql_pair: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     return _lab(mysql_pair, tmp_path_factory.mktemp("mysql"))
 
 
+@pytest.fixture(params=["mariadb", "mysql"])
+def lab(request: pytest.FixtureRequest) -> Lab:
+    made = request.getfixturevalue(request.param)
+    assert isinstance(made, Lab)
+    return made
+
+
 def _lab(pair: Sandbox, folder: Path) -> Lab:
-    """With what every sandbox accepts put right, so that a clean pair has nothing."""
-    lab = Lab(pair, folder)
+    """Its commits are durable, which a sandbox's are not."""
+    made = Lab(pair, folder)
     for server in ("east", "west"):
-        lab.run(server, ("SET GLOBAL sync_binlog=1", "SET GLOBAL innodb_flush_log_at_trx_commit=1"))
-    return lab
+        made.run(server, ("SET GLOBAL sync_binlog=1", "SET GLOBAL innodb_flush_log_at_trx_commit=1"))
+    return made
 
 
-@pytest.mark.parametrize("flavor", ["mariadb", "mysql"])
-def test_a_clean_pair_has_no_finding_but_what_a_person_must_say(flavor: str, request: pytest.FixtureRequest) -> None:
-    report = request.getfixturevalue(flavor).audit(accepted=True)
-    assert [one.says for one in report.findings if one.verdict is not AuditVerdict.PERSON] == []
+def test_a_clean_pair_has_no_finding_but_what_a_person_must_say(lab: Lab) -> None:
+    report = lab.audit(changed=lab.own, accepted=True)
+    assert [one.says for one in report.findings if one.verdict is not PERSON] == []
+    assert len(report.questions) == 17
 
 
-@pytest.mark.parametrize("fault", _of("mariadb"))
+def test_what_grants_audit_prints_is_all_that_it_needs(lab: Lab) -> None:
+    report = lab.audit()
+    assert found(report, "audit.sees_all") == []
+    assert len(sql.query(lab.sandbox, "west", f"SHOW GRANTS FOR {AUDITOR}@'%'")) >= 1
+
+
+@pytest.mark.parametrize("fault", [pytest.param(one, id=one.id) for one in of_flavor("mariadb")])
 def test_mariadb(mariadb: Lab, fault: Planted) -> None:
     _found_and_mended(mariadb, fault)
 
 
-@pytest.mark.parametrize("fault", _of("mysql"))
+@pytest.mark.parametrize("fault", [pytest.param(one, id=one.id) for one in of_flavor("mysql")])
 def test_mysql(mysql: Lab, fault: Planted) -> None:
     _found_and_mended(mysql, fault)
 
@@ -474,3 +83,167 @@ def _found_and_mended(lab: Lab, fault: Planted) -> None:
             lab.apply(one.fix)
         lab.caught_up()
         assert found(lab.audit(), fault.rule, fault.object) == []
+
+
+def _without(topology: Mapping[str, Any], *path: str) -> dict[str, Any]:
+    key, *rest = path
+    if not rest:
+        return {name: value for name, value in topology.items() if name != key}
+    return {**topology, key: _without(topology[key], *rest)}
+
+
+@pytest.mark.parametrize(
+    ("left_out", "rule", "question"),
+    [
+        pytest.param(("access", "canary"), "move.canary", 3, id="canary"),
+        pytest.param(("clusters", "west", "fencing"), "plan.fencing", 12, id="fencing"),
+        pytest.param(("clusters", "east", "logs"), "plan.logs", 12, id="logs"),
+        pytest.param(("segments", "eu", "route"), "move.segments_complete", 3, id="route-of-a-segment"),
+        pytest.param(("segments", "eu", "accounts"), "move.segments_complete", 3, id="accounts-of-a-segment"),
+        pytest.param(("segments", "eu"), "segregation.every_schema_owned", 1, id="segment"),
+    ],
+)
+def test_what_the_topology_lacks_is_printed_for_it(mariadb: Lab, left_out: tuple[str, ...], rule: str, question: int) -> None:
+    whole = {**mariadb.topology, "segments": SEGMENTS} if left_out[0] == "segments" else mariadb.topology
+    lacking = _without(whole, *left_out)
+    mariadb.run("east", ("CREATE DATABASE eu", "CREATE TABLE eu.t (id INT PRIMARY KEY)"))
+    mariadb.caught_up()
+    try:
+        findings = found(mariadb.audit(changed=lacking), rule)
+        for one in findings:
+            assert one.question == question
+            assert one.fix is not None
+            assert one.fix.kind is FixKind.TOPOLOGY
+            printed = one.fix.text.replace("/etc/interlock/canary", str(mariadb.sandbox.password_file("interlock_canary")))
+            lacking = merged(lacking, yaml.safe_load(printed))
+        assert findings
+        assert found(mariadb.audit(changed=lacking), rule) == []
+    finally:
+        mariadb.run("east", ("DROP DATABASE eu",))
+        mariadb.caught_up()
+
+
+def test_what_crosses_segments_is_found(lab: Lab) -> None:
+    lab.run(
+        "east",
+        (
+            "CREATE DATABASE eu",
+            "CREATE DATABASE us",
+            "CREATE TABLE us.parent (id INT PRIMARY KEY)",
+            "CREATE TABLE eu.child (id INT PRIMARY KEY, p INT, CONSTRAINT up FOREIGN KEY (p) REFERENCES us.parent (id))",
+            "CREATE TRIGGER eu.copies AFTER INSERT ON eu.child FOR EACH ROW INSERT INTO us.parent VALUES (NEW.id + 1)",
+            "INSERT INTO us.parent VALUES (1)",
+        ),
+    )
+    lab.caught_up()
+    try:
+        changed = {**lab.topology, "segments": SEGMENTS}
+        report = lab.audit(changed=changed)
+        keys, triggers = found(report, "integrity.within_segments"), found(report, "integrity.stored_code_within_segments")
+        assert [(one.question, one.object) for one in (*keys, *triggers)] == [(4, "eu.child.up"), (4, "eu.copies")]
+        assert [one.object for one in found(report, "segregation.written_by_owner")] == ["us.parent"]
+        for one in (*keys, *triggers):
+            assert one.fix is not None
+            lab.apply(one.fix)
+        lab.caught_up()
+        after = lab.audit(changed=changed)
+        assert found(after, "integrity.within_segments") == found(after, "integrity.stored_code_within_segments") == []
+    finally:
+        lab.run("east", ("DROP DATABASE eu", "DROP DATABASE us"))
+        lab.caught_up()
+
+
+def test_a_manager_that_is_connected_is_named_and_the_printed_statement_ends_it(lab: Lab) -> None:
+    lab.run("east", ("CREATE USER maxscale@'%' IDENTIFIED BY 'secret'",))
+    try:
+        with closing(
+            pymysql.connect(unix_socket=lab.sandbox.members["east"].socket, user="maxscale", password="secret", ssl_disabled=True)
+        ):
+            (one,) = found(lab.audit(), "managers.sessions")
+            assert (one.question, one.server, one.verdict) == (11, "east", UNFIT)
+            assert one.fix is not None
+            lab.apply(one.fix)
+            assert found(lab.audit(), "managers.sessions") == []
+    finally:
+        lab.run("east", ("DROP USER maxscale@'%'",))
+        lab.caught_up()
+
+
+def test_a_plugin_on_one_side_is_installed_on_the_other_by_the_printed_statement(lab: Lab) -> None:
+    plugin, library = ("validate_password", "validate_password.so") if lab.is_mysql else ("METADATA_LOCK_INFO", "metadata_lock_info.so")
+    lab.run("east", (f"INSTALL PLUGIN {plugin} SONAME '{library}'",), apart=True)
+    try:
+        (one,) = found(lab.audit(), "identity.plugins", plugin)
+        assert one.fix is not None
+        lab.apply(one.fix)
+        assert found(lab.audit(), "identity.plugins", plugin) == []
+    finally:
+        for server in ("east", "west"):
+            lab.run(server, (f"UNINSTALL PLUGIN {plugin}",), apart=True)
+
+
+def test_a_conflict_that_stopped_replication_is_named(mariadb: Lab) -> None:
+    mariadb.run("east", ("CREATE TABLE app.t (id INT PRIMARY KEY)",))
+    mariadb.caught_up()
+    mariadb.run("west", ("INSERT INTO app.t VALUES (1)",), apart=True)
+    mariadb.run("east", ("INSERT INTO app.t VALUES (1)",))
+    try:
+        with closing(sql.connect(mariadb.sandbox, "west")) as west:
+            while not sql.rows(west, "SHOW SLAVE STATUS")[0]["Last_SQL_Errno"]:
+                pass
+        report = mariadb.audit()
+        (one,) = found(report, "conflicts.none_stands")
+        assert (one.question, one.verdict, one.server) == (7, UNFIT, "west")
+        assert "1062" in one.says or "Duplicate entry" in one.says
+    finally:
+        mariadb.run("west", ("DELETE FROM app.t",), apart=True)
+        mariadb.run("west", ("START SLAVE",))
+        mariadb.run("east", ("DROP TABLE app.t",))
+        mariadb.caught_up()
+
+
+def test_a_persons_answer_stands_until_what_it_rests_on_changes(mariadb: Lab) -> None:
+    asked = next(one for one in mariadb.audit().questions if one.question == 16)
+    assert asked.verdict is PERSON
+    today = f"{date.today():%Y-%m-%d}"  # noqa: DTZ011 - as a person would write it
+    given = {"answer": "yes, in the lab", "by": "ann", "on": today, "rests_on": asked.rests_on}
+    answered = mariadb.audit(changed={**mariadb.topology, "answers": {"16": given}})
+    assert next(one for one in answered.questions if one.question == 16).verdict is AuditVerdict.FITS
+    old = mariadb.audit(changed={**mariadb.topology, "answers": {"16": {**given, "rests_on": "of-another-release"}}})
+    (again,) = next(one for one in old.questions if one.question == 16).findings
+    assert "what it rested on has changed" in again.says
+    assert again.fix is not None
+    assert asked.rests_on in again.fix.text
+
+
+def test_what_is_accepted_is_set_aside_until_its_day(mariadb: Lab) -> None:
+    tomorrow, yesterday = (date.today() + timedelta(days=days) for days in (1, -1))  # noqa: DTZ011 - as above
+    mariadb.run("east", ("CREATE TABLE app.t (a INT)",))
+    mariadb.caught_up()
+    try:
+
+        def audited(until: date, **more: object) -> tuple[list[str], list[str]]:
+            said = {"tables.have_a_key": {"reason": "it is a log", "until": f"{until:%Y-%m-%d}", **more}}
+            report = mariadb.audit(changed={**mariadb.topology, "accepted": said}, accepted=True)
+            return [one.object for one in found(report, "tables.have_a_key")], [one.finding.object for one in report.accepted]
+
+        assert audited(tomorrow) == ([], ["app.t"])
+        assert audited(tomorrow, objects="app.t") == ([], ["app.t"])
+        assert audited(tomorrow, objects="app.other") == (["app.t"], [])
+        assert audited(yesterday) == (["app.t", "accepted"], [])
+    finally:
+        mariadb.run("east", ("DROP TABLE app.t",))
+        mariadb.caught_up()
+
+
+CHECK = {"id": "shop.no_orphans", "question": 6, "title": "No row without a k", "why": "billing counts them"}
+
+
+def test_a_teams_own_check_in_sql_finds_and_can_not_write(lab: Lab) -> None:
+    query = "SELECT 'app.ledger' AS object, 'it is there' AS says, 'DO 0' AS fix FROM app.ledger RIGHT JOIN (SELECT 1 AS one) o ON 1"
+    (one, other) = found(lab.audit(changed={**lab.topology, "audit": [{**CHECK, "sql": query}]}), CHECK["id"])  # type: ignore[arg-type]
+    assert (one.server, other.server, one.says, one.question, one.why) == ("east", "west", "it is there", 6, "billing counts them")
+    assert one.fix is not None
+    assert one.fix.text == "DO 0"
+    slow = lab.audit(changed={**lab.topology, "audit": [{**CHECK, "on": "writer", "sql": "SELECT app.nothing()"}]})
+    assert "could not be carried out" in found(slow, "shop.no_orphans")[0].says

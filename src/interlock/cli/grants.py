@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from interlock.cli.context import Answer, Context
 from interlock.model.topology import Topology
 from interlock.servers.flavors import dialect_of, flavor_named
-from interlock.servers.grants import grants_sql
+from interlock.servers.grants import audit_grants_sql, grants_sql
 from interlock.servers.greeting import greeted_version
 
 _USER, _CANARY = "interlock", "interlock_canary"
@@ -29,7 +29,7 @@ def grants(context: Context) -> Answer:
         accounts = [(own, other or _CANARY) for own, other in dict.fromkeys(named)]
     found = _kinds_of(pair) if pair is not None else ((_USUAL, ""),)
     kinds = [kind for kind in found if options.flavor in {None, kind[0]}] or [(options.flavor, "")]
-    return _answer([(flavor, options.for_version or version) for flavor, version in kinds], accounts, options.host)
+    return _answer([(flavor, options.for_version or version) for flavor, version in kinds], accounts, options.host, audit=options.audit)
 
 
 def _kinds_of(pair: Topology) -> tuple[Kind, ...]:
@@ -45,12 +45,16 @@ def _kinds_of(pair: Topology) -> tuple[Kind, ...]:
     return tuple(found) or ((_USUAL, ""),)
 
 
-def _answer(kinds: Iterable[Kind], accounts: list[tuple[str, str]], host: str) -> Answer:
+def _answer(kinds: Iterable[Kind], accounts: list[tuple[str, str]], host: str, *, audit: bool) -> Answer:
     blocks: dict[str, Kind] = {}
     for flavor, version in kinds:  # versions with the same words are printed once
-        sql = "\n".join(grants_sql(flavor, own, other, host=host, version=version) for own, other in accounts)
+        sql = "\n".join(
+            audit_grants_sql(flavor, own, host=host) if audit else grants_sql(flavor, own, other, host=host, version=version)
+            for own, other in accounts
+        )
         blocks.setdefault(sql, (flavor, version))
-    names = ", ".join(f"'{name}'@'{host}'" for name in dict.fromkeys(name for pair in accounts for name in pair))
+    named = dict.fromkeys(name for pair in accounts for name in (pair[:1] if audit else pair))
+    names = ", ".join(f"'{name}'@'{host}'" for name in named)
     head = (
         f"-- Make the accounts first, each with a password of its own: {names}\n"
         "--   CREATE USER … IDENTIFIED BY …\n"
@@ -59,7 +63,7 @@ def _answer(kinds: Iterable[Kind], accounts: list[tuple[str, str]], host: str) -
     texts = [f"-- for {flavor}{f' {version}' if version else ', the newest'}\n{sql}" for sql, (flavor, version) in blocks.items()]
     plain = {
         "flavor": next(iter(blocks.values()))[0],
-        "accounts": [{"user": own, "canary": other} for own, other in accounts],
+        "accounts": [{"user": own, "canary": None if audit else other} for own, other in accounts],
         "sql": "\n".join(blocks),
         "flavors": [{"flavor": flavor, "version": version or None, "sql": sql} for sql, (flavor, version) in blocks.items()],
     }

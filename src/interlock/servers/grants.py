@@ -6,7 +6,7 @@ accounts that pass read_only (mysql.event, mysql.global_priv), and how the two s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from interlock.errors import StatementFailed, UsageError
 from interlock.servers import canary, segment_words
@@ -27,6 +27,22 @@ _RETURN = (
 )
 """On everything, while `interlock rejoin` takes a server's rows back or replaces its data: the dump reads all, its client writes all."""
 
+_AUDIT = (
+    Need(privilege="PROCESS", what_for="to see sessions, and InnoDB's tables and counters"),
+    Need(privilege="REPLICATION SLAVE", what_for="to see who wrote what, in a binary log"),
+    Need(privilege="SELECT", what_for="to see tables, columns, accounts and settings"),
+    Need(privilege="TRIGGER", what_for="to see triggers"),
+    Need(privilege="EVENT", what_for="to see events"),
+    Need(privilege="SHOW VIEW", what_for="to see views"),
+)
+AUDIT_NEEDS: Mapping[str, Sequence[Need]] = {
+    "mariadb": (
+        *_AUDIT,
+        Need(privilege="SLAVE MONITOR", what_for="to see the channels"),
+        Need(privilege="BINLOG MONITOR", what_for="to see positions and the binary log"),
+    ),
+    "mysql": (*_AUDIT, Need(privilege="REPLICATION CLIENT", what_for="to see the channels, positions and binary logs")),
+}
 # MariaDB answers with the newer of two names, and takes MySQL's for its own
 _ALIASES = {"READ ONLY ADMIN": "READ_ONLY ADMIN", "REPLICA MONITOR": "SLAVE MONITOR", "REPLICATION CLIENT": "BINLOG MONITOR"}
 
@@ -55,6 +71,7 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
     ]
     if its.channels is not None:
         lines += ["-- only for `interlock repair --losses`, on each schema whose rows it puts back:", f"--   {repair_grant('…', account)};"]
+        lines += ["-- only for `interlock diff`, to compare triggers and views too:", f"--   GRANT TRIGGER, SHOW VIEW ON *.* TO {account};"]
         newest = version_of(version) if version_of(version) != (0, 0, 0) else _NEWEST
         lines += ["-- only for `interlock rejoin` of a server that holds more than the writer:"]
         lines += [f"--   {return_grant(its.name, newest, account)};"]
@@ -62,12 +79,24 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
         lines += ["-- only for the segments of a pair of which both sides take writes, on each of their schemas:"]
         lines += [f"--   GRANT {', '.join(segment_words.NEEDS[its.name])} ON *.* TO {account};"]
         lines += [f"--   {segment_words.schema_need('…', account)};"]
+    if its.name in AUDIT_NEEDS:
+        more = ", ".join(need.privilege for need in AUDIT_NEEDS[its.name] if need.privilege not in {one.privilege for one in needs})
+        lines += ["-- only for `interlock audit`:", f"--   GRANT {more} ON *.* TO {account};"]
     if canary_user is not None:
         other = f"{text(canary_user)}@{text(host)}"
         lines += [
             f"GRANT {', '.join(CANARY_ACCOUNT_PRIVILEGES)} ON `interlock`.`canary` TO {other};",
         ]
     return "\n".join(lines) + "\n"
+
+
+def audit_grants_sql(flavor: str, user: str, *, host: str = "%") -> str:
+    """All that `interlock audit` needs: an account with these and nothing else can look, and change nothing. UsageError as above."""
+    its = flavor_named(_BUILDS.get(flavor.lower(), flavor))
+    if its.name not in AUDIT_NEEDS:
+        raise UsageError(f"{its.name} is not audited", hint=f"audited are {', '.join(AUDIT_NEEDS)}")
+    account = f"{text(user)}@{text(host)}"
+    return "".join(f"GRANT {need.privilege} ON *.* TO {account}; -- {need.what_for}\n" for need in AUDIT_NEEDS[its.name])
 
 
 def repair_grant(schema: str, account: str) -> str:
