@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 
+from interlock.clock import Deadline, SystemClock
+from interlock.model.marks import Mark, MarkKind
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
+from interlock.stores.open import open_store
+from scenarios.command_line import interlock, start
 from servers.repair_lab import Lab
+from servers.test_losses import COLUMNS, EVERY_TYPE, INSERT, ROWS
 
 BOTH = pytest.mark.parametrize("kind", ["mariadb", "mysql"])
 ALL = pytest.mark.parametrize("kind", ["mariadb", "mariadb-11.8", "mysql"])
@@ -129,3 +134,209 @@ def test_chosen_rows_are_taken_over_by_the_writer(items: Lab) -> None:
     theirs = {row["id"]: row for row in items_of(items, "west")}
     assert {key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key)} == {2, 3, 4, 5, 6, 7, 11, 12, 101}
     assert items.log_ends() == log
+
+
+@pytest.fixture
+def many(lab: Lab) -> Lab:
+    """Of 300 rows, 250 differ: three transactions' worth."""
+    lab.drop("items")
+    lab.logged(ITEMS, "INSERT INTO app.items VALUES " + ",".join(f"({n}, 'n{n}', {n}, {n}.5, x'00ff')" for n in range(1, 301)))
+    lab.plant("west", "UPDATE app.items SET name='other' WHERE id <= 200", "DELETE FROM app.items WHERE id BETWEEN 201 AND 250")
+    lab.compare("items")
+    return lab
+
+
+def kill_in_the_middle(lab: Lab) -> None:
+    """With the first transaction committed and the second one waiting for a row that a client has locked."""
+    with closing(sql.connect(lab.sandbox, "west", "app")) as client:
+        client.begin()
+        sql.rows(client, "SELECT * FROM app.items WHERE id=150 LOCK IN SHARE MODE")
+        process = start("repair", "--apply", "--yes", "--rate", "10000", env=lab.env)
+        deadline = Deadline.after(SystemClock(), 20)
+        while not deadline.is_over() and others(lab) != 100:
+            assert process.poll() is None, process.communicate()
+        process.kill()
+        process.communicate()
+        client.rollback()
+    while not deadline.is_over() and lab.rows("west", "items", "COUNT(*) AS n") != [{"n": 250}]:
+        SystemClock().sleep(0.05)
+    assert others(lab) == 100
+
+
+def others(lab: Lab) -> int:
+    with closing(sql.connect(lab.sandbox, "west", "app")) as client:
+        return int(sql.value(client, "SELECT COUNT(*) FROM app.items WHERE name='other'"))
+
+
+@BOTH
+@pytest.mark.parametrize("how", ["again", "resume", "rollback"])
+def test_a_repair_that_was_killed_goes_on_or_back_and_shuts_the_fence(many: Lab, how: str) -> None:
+    before, log, fence = items_of(many, "west"), many.log_ends(), fence_of(many, "west")
+    kill_in_the_middle(many)
+    assert fence_of(many, "west") == ((1, 0) if many.is_mysql else fence)  # clients are kept out all the same
+    (run,) = [one["run"] for one in interlock("runs", "--json", env=many.env).document if one["outcome"] is None]
+    other = interlock("switchover", "--to", "west", "--yes", env=many.env)
+    assert (other.code, f"run {run} of this pair is unfinished" in other.out + other.err) == (3, True)
+    words = ("repair", "--apply") if how == "again" else (how, run)
+    done = interlock(*words, "--yes", "--json", env=many.env)
+    assert done.code == (4 if how == "rollback" else 0), done.err
+    assert done.document["run"] == run
+    assert items_of(many, "west") == (before if how == "rollback" else items_of(many, "east"))
+    assert sum(one["rows"] for one in done.document["mended"]) == (100 if how == "rollback" else 150)
+    assert (many.log_ends(), fence_of(many, "west")) == (log, fence)
+    told = interlock("show", run, "--json", env=many.env).document
+    assert told["outcome"] == ("rolled_back" if how == "rollback" else "succeeded")
+
+
+@BOTH
+def test_what_was_written_since_it_was_mended_is_not_taken_back(items: Lab) -> None:
+    items.compare("items")
+    items.repair("--apply", "--yes")
+    items.plant("west", "UPDATE app.items SET name='since' WHERE id IN (1, 10)")
+    undone = items.repair("--undo", "--yes", "--json")
+    assert undone.code == 0, undone.err
+    left = {one["what"] for one in undone.document["mended"] if not one["rows"]}
+    assert left == {"app.items id=1", "app.items id=10"}
+    theirs = {row["id"]: bytes.fromhex(row["name"]).decode() for row in items_of(items, "west") if row["name"] is not None}
+    assert (theirs[1], theirs[2], theirs[10], 11 in theirs) == ("since", "other", "since", False)
+    items.plant("west", "UPDATE app.items SET name='n1' WHERE id=1")
+    again = items.repair("--undo", "--yes", "--json").document["mended"]
+    assert [(one["what"], one["rows"]) for one in again] == [("app.items id=10", 0), ("app.items id=1", 1)]
+
+
+@ALL
+def test_every_type_is_mended_exactly(lab: Lab) -> None:
+    """Rows of every type: one side lacks each of them in turn, or has each one's values in another one's place."""
+    lab.drop("types")
+    lab.logged(EVERY_TYPE, *(INSERT + row for row in ROWS))
+    columns = [name for name in COLUMNS.split(",") if name not in {"id", "k2"}]
+    lab.plant(
+        "west",
+        "DELETE FROM app.types WHERE id=0",
+        f"UPDATE app.types SET {', '.join(f'{name}=NULL' for name in columns)} WHERE id=1",
+        f"INSERT INTO app.types (id,k2,{','.join(columns)}) SELECT 9,'nine',{','.join(columns)} FROM app.types WHERE id=4",
+        "UPDATE app.types SET f=f*1.0000002, d=-0.0, c='X', en='a', j='[1]', da='0000-00-00' WHERE id=4",
+    )
+    shown = ", ".join(f"HEX({name}) AS {name}" for name in COLUMNS.split(","))
+    lab.compare("types")
+    before = lab.rows("west", "types", shown)
+    done = lab.repair("--apply", "--yes", "--json")
+    assert (done.code, [one["rows"] for one in done.document["mended"]]) == (0, [1] * 4), done.out + done.err
+    assert lab.rows("west", "types", shown) == lab.rows("east", "types", shown)
+    assert lab.repair("--undo", "--yes").code == 0
+    assert lab.rows("west", "types", shown) == before
+
+
+@BOTH
+def test_copies_of_rows_are_mended_in_a_table_without_a_key(lab: Lab) -> None:
+    lab.drop("bag")
+    lab.logged("CREATE TABLE app.bag (a INT, b VARCHAR(9))", "INSERT INTO app.bag VALUES (1,'x'),(1,'x'),(1,'x'),(2,NULL),(3,'z')")
+    lab.plant(
+        "west",
+        "DELETE FROM app.bag WHERE a=1 LIMIT 2",
+        "INSERT INTO app.bag VALUES (2,NULL),(2,NULL),(4,'')",
+        "DELETE FROM app.bag WHERE a=3",
+    )
+    lab.compare("bag")
+    lab.plant("west", "INSERT INTO app.bag VALUES (4,'')")  # one more than was compared
+    before = lab.rows("west", "bag", order="a, b")
+    done = lab.repair("--apply", "--yes", "--json")
+    assert done.code == 0, done.err
+    assert {one["why"] for one in done.document["mended"] if not one["rows"]} == {"east has it otherwise now"}
+    lab.plant("west", "DELETE FROM app.bag WHERE a=4")
+    assert lab.rows("west", "bag", order="a, b") == lab.rows("east", "bag", order="a, b")
+    lab.plant("west", "INSERT INTO app.bag VALUES (4,''),(4,'')")
+    assert lab.repair("--undo", "--yes").code == 0
+    assert lab.rows("west", "bag", order="a, b") == before
+
+
+@BOTH
+def test_parents_come_before_children_and_unique_values_make_way(lab: Lab) -> None:
+    lab.drop("child", "parent")
+    lab.logged(
+        "CREATE TABLE app.parent (id INT PRIMARY KEY, tag INT UNIQUE)",
+        "CREATE TABLE app.child (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES parent (id))",
+        "INSERT INTO app.parent VALUES (1, 1), (2, 2), (3, 3)",
+        "INSERT INTO app.child VALUES (1, 1), (2, 2)",
+    )
+    lab.plant(
+        "west",
+        "DELETE FROM app.child WHERE id=1",
+        "DELETE FROM app.parent WHERE id=1",
+        "INSERT INTO app.parent VALUES (9, 1)",
+        "INSERT INTO app.child VALUES (9, 9)",
+        "UPDATE app.parent SET tag=tag+1 WHERE id=3",
+        "UPDATE app.parent SET tag=3 WHERE id=2",  # 2 → 3 → 4: the first one that is mended finds its value taken
+    )
+    lab.compare("child", "parent")
+    done = lab.repair("--apply", "--yes", "--json")
+    assert done.code == 0, done.err
+    assert [one for one in done.document["mended"] if not one["rows"]] == []
+    for table in ("parent", "child"):
+        assert lab.rows("west", table) == lab.rows("east", table)
+    lab.drop("child", "parent")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("CREATE TRIGGER app.watch AFTER UPDATE ON app.items FOR EACH ROW SET @seen=1", "a trigger of west would fire"),
+        ("ALTER TABLE app.items DROP COLUMN b", "the table is declared otherwise: it has no column b"),
+        ("ALTER TABLE app.items ENGINE=MyISAM", "its engine MyISAM can't take a change back"),
+        ("DROP TABLE app.items", "west has no such table"),
+    ],
+    ids=["trigger", "column", "engine", "gone"],
+)
+def test_what_cannot_be_mended_is_named(items: Lab, statement: str, why: str) -> None:
+    items.compare("items")
+    items.plant("west", statement)
+    told = items.repair("--json")
+    assert told.code == 0, told.err
+    assert why in {one["why"] for one in told.document["left_out"] if one["what"] == "app.items id=1"}
+
+
+def test_who_would_write_through_the_lesser_fence_keeps_the_repair_away(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """MySQL's administrators could, while rows are mended: one who is connected, or an event."""
+    lab = Lab(sandbox=request.getfixturevalue("mysql_pair"), folder=tmp_path)
+    lab.drop("items")
+    lab.logged(ITEMS, "INSERT INTO app.items VALUES (1, 'n1', 1, 1, '')")
+    lab.plant("west", "DELETE FROM app.items")
+    lab.compare("items")
+    with closing(sql.connect(lab.sandbox, "west")):
+        refused = lab.repair("--apply", "--yes")
+    assert (refused.code, "administrators are connected" in refused.err) == (3, True)
+    lab.plant("west", "CREATE EVENT app.often ON SCHEDULE EVERY 1 DAY DO DELETE FROM app.items", "SET GLOBAL event_scheduler=ON")
+    refused = lab.repair("--apply", "--yes")
+    lab.plant("west", "SET GLOBAL event_scheduler=OFF", "DROP EVENT app.often")
+    assert (refused.code, "app.often" in refused.err) == (3, True)
+    assert fence_of(lab, "west") == (1, 1)
+    assert lab.rows("west", "items") == []
+
+
+@BOTH
+def test_a_hold_keeps_it_away_and_a_quiesce_does_not(items: Lab) -> None:
+    items.compare("items")
+    clock = SystemClock()
+    store = open_store(items.env["INTERLOCK_STORE"], clock)
+    try:
+        for kind, subject, code in ((MarkKind.HOLD, "", 3), (MarkKind.QUIESCED, "west", 0)):
+            mark = Mark(topology="sandbox", kind=kind, subject=subject, by="anna@ops1", at=clock.wall(), reason="disk is replaced")
+            store.set_mark(mark)
+            done = items.repair("--apply", "--yes")
+            store.clear_mark(mark)
+            assert (done.code, "anna@ops1" in done.err) == (code, code == 3), done.err
+    finally:
+        store.close()
+
+
+@BOTH
+def test_the_files_hold_what_is_sent_and_what_takes_it_back(items: Lab, tmp_path: Path) -> None:
+    items.compare("items")
+    before = items_of(items, "west")
+    assert items.repair("--sql", str(tmp_path / "do.sql"), "--inverse", str(tmp_path / "undo.sql")).code == 0
+    for name, wanted in (("do", items_of(items, "east")), ("undo", before)):
+        path = tmp_path / f"{name}.sql"
+        assert path.stat().st_mode & 0o077 == 0
+        items.plant("west", *(line.rstrip(";") for line in path.read_text().splitlines() if line and not line.startswith("--")))
+        assert items_of(items, "west") == wanted

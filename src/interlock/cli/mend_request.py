@@ -104,5 +104,5 @@ def _see_known(option: str, words: Sequence[str], each: Sequence[Chosen], compar
     for word, chosen in zip(words, each, strict=True):
         if not any(chosen.has(one) for one in differences):
             raise UsageError(
-                f"{option} {word}: {comparison.name} found no such row to differ", hint=f"`interlock diff --show {comparison.name}`"
+                f"{option} {word}: {comparison.name} found no such row to differ", hint=f"`interlock repair {comparison.name}` lists them"
             )

@@ -207,7 +207,8 @@ def _write_files(context: Context, plan: MendPlan, request: Request) -> None:
     ]
     if plan.left_out:
         blocks.append(Block(heading="left to a person", statements=(), left_out=plan.left_out))
-    for place, back in ((context.options.sql, False), (context.options.inverse, True)):
+    options = vars(context.options)  # `resume` has none of them
+    for place, back in ((options.get("sql"), False), (options.get("inverse"), True)):
         if place is not None:
             write_private(Path(place), sql_script(blocks, head, settings=UNLOGGED, back=back))
 

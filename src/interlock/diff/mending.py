@@ -4,6 +4,8 @@ Three things hold for a row when its change is committed, and the server keeps o
 compared; the other side has it still as it is wanted, or the mended one holds no more of the other's writes than when it was compared; and
 if the mended side takes writes of its own, the other one has applied them. Otherwise the row is left as it is, and told.
 
+Of a table without a key there is no telling how many copies there were: both sides must have equally many once it is done.
+
 A note of what was mended is committed with the rows. So a repair that is killed does nothing twice, and `--undo` knows what to take back.
 """
 
@@ -259,7 +261,8 @@ def _unfit(sides: Sides, mends: Sequence[Mend]) -> dict[int, str]:
     now = _keyed(sides.rows, mends)
     moved = [mend for mend in mends if not _is_wanted(sides, mend, now.get(mend.index))]
     why = f"{sides.other.cluster} has it otherwise now"
-    return {mend.index: why for mend in moved if not parse_position(mend.difference.position).contains(held)}
+    stands = {mend.index for mend in moved if mend.difference.key and parse_position(mend.difference.position).contains(held)}
+    return {mend.index: why for mend in moved if mend.index not in stands}
 
 
 def _is_wanted(sides: Sides, mend: Mend, now: Image | None) -> bool:
