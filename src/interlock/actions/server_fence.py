@@ -25,6 +25,7 @@ class FenceServer:
 
     server: ServerName = param(Kind.SERVER, "the server to fence")
     within_s: float = param(Kind.DURATION, "the server gives up by itself after this time", default=2.0)
+    closely: bool = param(Kind.FLAG, "whether it is fenced anew if it only keeps clients out, and a closer fence is possible", default=True)
 
     def look(self, world: World, /) -> WriteFacts:
         return world.server(self.server).write_facts()
@@ -32,9 +33,9 @@ class FenceServer:
     def decide(self, seen: WriteFacts, /) -> Verdict:
         if not seen.read_only:
             return Act(f"{self.server} takes writes")
-        if seen.loose:
+        if seen.loose and self.closely:
             return Act(f"{self.server} is read-only, and administrators may still write")
-        if seen.fleeting:
+        if seen.fleeting and self.closely:
             return Act(f"{self.server} is fenced, and a restart may open it")
         if seen.lacks:
             return Act(f"{self.server} is fenced, and not as the topology wants it: {seen.lacks}")

@@ -112,9 +112,10 @@ class ReturningServer:
                 )
             case BeginCopy(writer=writer, bytes_per_s=rate):
                 at_most = f", at most {rate / 1e6:g} MB/s" if rate else ""
+                words = " ".join(dump.dump_words(self._flavor(), ("…",), bounds=True))
                 return (
                     f"{self.server.name}: SET sql_log_bin=0; DROP DATABASE … (all but the server's own)",
-                    f"dump {writer} {' '.join(dump.dump_words(self._flavor(), ('…',)))} into a client of {self.server.name}{at_most}",
+                    f"dump {writer} {words} into a client of {self.server.name}{at_most}",
                 )
             case StopCopy():
                 return ("end the dump and its client",)

@@ -48,7 +48,9 @@ _POSITION = {
     "mariadb": re.compile(r"^-- SET GLOBAL gtid_slave_pos='([^']*)'", re.MULTILINE | re.IGNORECASE),
     "mysql": re.compile(r"GTID_PURGED\s*=\s*(?:/\*!\d+ '\+'\*/\s*)?'\+?([^']*)'", re.IGNORECASE),
 }
-_OF_FLAVOR = {"mariadb": ("--master-data=2", "--gtid"), "mysql": ("--set-gtid-purged=COMMENTED", "--source-data=2")}
+_OF_FLAVOR = {"mariadb": ("--master-data=2", "--gtid"), "mysql": ("--set-gtid-purged=COMMENTED",)}
+_LOCKS_S = 5
+"""MySQL's dump takes the global read lock for a moment, to know its position. Who waits for it stops the writer: no longer than this."""
 _CLIENT = ("--batch", "--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--binary-mode")
 _FIRST = f"SET SESSION sql_log_bin=0;\nSELECT GET_LOCK('{LOCK}', 10);\n".encode()
 _GONE_S = 10.0
@@ -69,9 +71,19 @@ class Copied:
     bytes_per_s: int
 
 
-def dump_words(flavor: str, schemas: Sequence[str]) -> tuple[str, ...]:
+def dump_words(flavor: str, schemas: Sequence[str], *, bounds: bool) -> tuple[str, ...]:
     """The options of the dump program, behind those that log in."""
-    return (*_COMMON, *_OF_FLAVOR[flavor], "--databases", *schemas)
+    bound = (f"--init-command=SET SESSION lock_wait_timeout={_LOCKS_S:d}",) if bounds and flavor == "mysql" else ()
+    return (*_COMMON, *bound, *_OF_FLAVOR[flavor], "--databases", *schemas)
+
+
+def position_in(flavor: str, head: bytes, tail: bytes) -> Position | None:
+    """At which the dump was made, by its own words: MySQL's are before all data, MariaDB's behind all (tried on 10.11 and 9.7). Data can't
+    say it: in them no line begins so; a routine's text can, so the first or the last word counts.
+    """
+    said = head if flavor == "mysql" else tail
+    found = _POSITION[flavor].findall(said.decode("utf-8", "replace"))
+    return parse_position((found[0] if flavor == "mysql" else found[-1]).replace("\n", "")) if found else None
 
 
 class DumpCopy:
@@ -124,7 +136,7 @@ class DumpCopy:
             with dump, client:
                 assert dump.stdout is not None and client.stdin is not None  # noqa: S101, PT018 - for the type checker: both are pipes
                 try:
-                    head = self._pump(dump.stdout, client.stdin)
+                    head, tail = self._pump(dump.stdout, client.stdin)
                     ended = dump.wait()
                 finally:
                     dump.stdout.close()
@@ -136,13 +148,13 @@ class DumpCopy:
                 raise StatementFailed(f"{what.target.name}: the client ended with {loaded}: {_said(said_by_client)}")
             if ended:
                 raise StatementFailed(f"{what.source.name}: the dump ended with {ended}: {_said(said_by_dump)}")
-        found = _POSITION[what.flavor].search(head.decode("utf-8", "replace"))
-        if found is None:
+        position = position_in(what.flavor, head, tail)
+        if position is None:
             raise StatementFailed(f"{what.source.name}: the dump does not say at which position it was made", hint="are GTIDs in use?")
-        return parse_position(found[1].replace("\\n", "").replace("\n", ""))
+        return position
 
-    def _pump(self, source: IO[bytes], target: IO[bytes]) -> bytes:
-        """Until the end of the dump, or of the client; the beginning of what passed."""
+    def _pump(self, source: IO[bytes], target: IO[bytes]) -> tuple[bytes, bytes]:
+        """Until the end of the dump, or of the client; the beginning and the end of what passed."""
         began_s, sent, tables, head, tail = self._clock.monotonic_s(), 0, 0, b"", b""
         try:
             target.write(_FIRST)
@@ -150,21 +162,21 @@ class DumpCopy:
                 target.write(part)
                 sent += len(part)
                 head = head + part if len(head) < _HEAD_BYTES else head
-                tables += (tail + part).count(_TABLE)
-                tail = part[-len(_TABLE) + 1 :]
+                tables += (tail[-len(_TABLE) + 1 :] + part).count(_TABLE)
+                tail = (tail + part)[-_PART_BYTES:]
                 self._facts = replace(self._facts, tables=max(0, tables - 1), sent_bytes=sent)
                 if self._what.bytes_per_s:
                     ahead_s = sent / self._what.bytes_per_s - (self._clock.monotonic_s() - began_s)
                     self._stopped.wait(max(0.0, ahead_s))
             target.flush()
         except BrokenPipeError:
-            return head  # the client has ended: it says why
+            return head, tail  # the client has ended: it says why
         self._facts = replace(self._facts, tables=tables)
-        return head
+        return head, tail
 
     def _dump(self, said: IO[bytes]) -> subprocess.Popen[bytes]:
         what = self._what
-        words = (self._programs.dump, *dump_words(what.flavor, what.schemas))
+        words = (self._programs.dump, *dump_words(what.flavor, what.schemas, bounds=self._programs.bounds))
         return self._start(what.source, words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, said=said)
 
     def _client(self, said: IO[bytes]) -> subprocess.Popen[bytes]:

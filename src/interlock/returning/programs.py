@@ -25,8 +25,11 @@ _WITHIN_S = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programs:
+    """`bounds`: the dump takes `--init-command`, so that what it locks for a moment can be bounded (MySQL's of 9.x does)."""
+
     dump: str
     client: str
+    bounds: bool = False
 
 
 def find_programs(flavor: str, environ: Mapping[str, str]) -> Programs | str:
@@ -36,7 +39,7 @@ def find_programs(flavor: str, environ: Mapping[str, str]) -> Programs | str:
     if dump is None or client is None:
         missing = (_DUMPS if dump is None else _CLIENTS).get(flavor, ("a dump program",))
         return f"no {' or '.join(missing)} of {flavor} is here ({FOLDER} may name its folder)"
-    return Programs(dump=dump, client=client)
+    return Programs(dump=dump, client=client, bounds=b"--init-command" in _told(dump, "--help"))
 
 
 def _of_flavor(flavor: str, names: tuple[str, ...], path: str) -> str | None:
@@ -44,11 +47,17 @@ def _of_flavor(flavor: str, names: tuple[str, ...], path: str) -> str | None:
 
 
 def _flavor_of(program: str) -> str:
+    told = _told(program, "--version").lower()
+    return "mariadb" if b"mariadb" in told else "mysql" if told else ""
+
+
+def _told(program: str, word: str) -> bytes:
+    """Empty if it does not run."""
     try:
-        told = subprocess.run([program, "--version"], capture_output=True, timeout=_WITHIN_S, check=False)  # noqa: S603 - the operator's own
+        done = subprocess.run([program, word], capture_output=True, timeout=_WITHIN_S, check=False)  # noqa: S603 - the operator's own
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return "" if told.returncode else "mariadb" if b"mariadb" in told.stdout.lower() else "mysql"
+        return b""
+    return b"" if done.returncode else done.stdout
 
 
 @contextmanager

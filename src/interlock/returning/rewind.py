@@ -29,7 +29,7 @@ from interlock.servers.session import Result, Session, text_of
 MOST = 100_000
 """Transactions that are taken back. What is more is copied."""
 
-UNLOGGED = f"{SETTINGS}, sql_log_bin=0"
+UNLOGGED = f"{SETTINGS}, sql_log_bin=0, lock_wait_timeout=10, innodb_lock_wait_timeout=10"
 _AT_ONCE = 200
 _BATCH_S = 30.0
 

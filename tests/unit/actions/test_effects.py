@@ -28,6 +28,7 @@ from interlock.model.effects import (
     WriteNote,
 )
 from interlock.model.marks import Mark, MarkKind
+from interlock.model.returning import BeginCopy, EndReturn, KeepLosses, SetHeld, StopCopy, TakeBack
 from interlock.model.segments import AccountState
 from interlock.model.topology import ClusterName, RouteName, ServerName
 from interlock.model.verdict import Act, Done, Refuse, Wait
@@ -77,6 +78,8 @@ class Table:
                     agent_of(self.world, effect).apply(effect)
                 case CloseSegment() | OpenSegment() | NoteOwner():
                     self.world.server(effect.server).segments.apply(effect, mark="test")
+                case KeepLosses() | TakeBack() | BeginCopy() | StopCopy() | SetHeld() | EndReturn():
+                    self.world.returning(effect.cluster).apply(effect, mark="test")
                 case _:
                     self.world.server(effect.server).apply(effect, mark="test")
 
@@ -298,6 +301,10 @@ WAITS = {"sessions.drain", "sessions.let_newcomers_end", "replication.wait", "re
 """These have no effect; they take a moment, and their step ends with it."""
 
 
+RETURNS = {"losses.keep", "data.undo", "data.copy"}
+"""They have no way back, and are played with their run: tests/unit/engine/test_rejoin.py."""
+
+
 def test_newcomers_are_waited_for_and_known_sessions_are_not(table: Table) -> None:
     pooled = table.pair.east.connect()
     wait = build("sessions.let_newcomers_end", {"server": EAST, "known": (pooled.id,)})
@@ -312,4 +319,4 @@ def test_newcomers_are_waited_for_and_known_sessions_are_not(table: Table) -> No
 
 def test_every_action_that_changes_something_is_in_these_tables() -> None:
     tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.kill", "ssh", "applier.continue", "server.fence_outside", "logs.salvage"}
-    assert {name for verb, name in SPECS if verb is Verb.DO} == tested | WAITS
+    assert {name for verb, name in SPECS if verb is Verb.DO} == tested | WAITS | RETURNS
