@@ -146,6 +146,16 @@ def test_what_a_broken_channel_keeps_back_is_given_up_by_name_or_nothing_is_done
     assert (open_sides(broken), quiet.document["evidence"]["openings"][0]["given_up"]) == (["west"], sentence)
     assert any("given up: " in warning for warning in quiet.document["warnings"])
     assert ("beyond" in keys_on(broken, "east"), "beyond" in keys_on(broken, "west")) == (True, False)
+    back = interlock("rejoin", "east", "--json", env=env)
+    assert back.code == 0, back.outcome
+    assert "beyond" not in keys_on(broken, "east"), "what was given up was kept, and taken back"
+    assert interlock("status", "--json", env=env).document["problems"] == []
+    found = interlock("diff", "--json", env=env)
+    assert (found.code, found.document["differences"]) == (3, 1), "the row that broke the channel is all that is left"
+    mended = interlock("repair", "--apply", "--yes", "--json", env=env)
+    assert mended.code == 0, mended.err
+    assert interlock("diff", "--json", env=env).code == 0
+    assert keys_on(broken, "east") == keys_on(broken, "west")
 
 
 def test_a_broken_channel_into_the_quiet_cluster_keeps_nobody(broken: Sandbox, env: Mapping[str, str]) -> None:

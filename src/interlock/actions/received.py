@@ -1,4 +1,4 @@
-"""`replication.can_take_over`, `stop_receiving`, `apply_received`: what came from a dead server is kept, all of it."""
+"""`replication.can_take_over`, `stop_receiving`, `apply_received`…: what came from a dead server is kept, all of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
 from interlock.decisions.received import can_take_over, is_all_applied
 from interlock.documents.fields import Kind
-from interlock.model.effects import Effect, StartReceiver, StopReceiver
+from interlock.model.effects import Effect, Repoint, StartReceiver, StopReceiver
 from interlock.model.facts import ChannelFacts, WriteFacts
 from interlock.model.position import Position
 from interlock.model.topology import ServerName
@@ -78,6 +78,46 @@ class StartReceiving(NoOutputs):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BeginAnew(NoOutputs):
+    """Let a server receive from another one again, from what it holds: what it had received and did not apply is thrown away.
+
+    For a source whose log was set back to what this server holds: what is still in the relay log is not the source's any more.
+    """
+
+    server: ServerName = param(Kind.SERVER, "the server that receives")
+    source: ServerName = param(Kind.SERVER, "the one that it receives from")
+
+    def look(self, world: World, /) -> SeenReceiver:
+        return SeenReceiver(channel=next((one for one in world.server(self.server).channels() if one.source == self.source), None))
+
+    def decide(self, seen: SeenReceiver, /) -> Verdict:
+        channel = seen.channel
+        if channel is None:
+            return Refuse(f"{self.server} does not replicate from {self.source}", f"point {self.server} at {self.source}")
+        if channel.using == "position":
+            return Refuse(
+                f"{self.server} finds its place at {self.source} by file and offset", "point it at the place by hand, then resume"
+            )
+        if channel.receiver != "No" and channel.applier and not channel.error:
+            return Done(f"{self.server} receives from {self.source}, and applies it")
+        return Act(f"{self.server} stands at an earlier log of {self.source} ({channel.error or 'it is stopped'})")
+
+    def effects(self, seen: SeenReceiver, /) -> tuple[Effect, ...]:
+        if seen.channel is None:
+            return ()
+        host, _, port = seen.channel.source_address.rpartition(":")
+        return (
+            Repoint(server=self.server, channel=seen.channel.name, source=self.source, host=host, port=int(port), using=seen.channel.using),
+        )
+
+    def undo(self, before: SeenReceiver, now: SeenReceiver | None, /) -> tuple[Effect, ...]:
+        """It stands still again; what was thrown away is the source's no more."""
+        if before.channel is None or (now is not None and (now.channel is None or now.channel.receiver == "No")):
+            return ()
+        return (StopReceiver(server=self.server, channel=before.channel.name),) if before.channel.receiver == "No" else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedFacts:
     position: Position
     channels: tuple[ChannelFacts, ...]
@@ -137,6 +177,7 @@ SPECS = (
     describe(CanTakeOver, "replication.can_take_over", Verb.CHECK),
     describe(StopReceiving, "replication.stop_receiving", Verb.DO),
     describe(StartReceiving, "replication.start_receiving", Verb.DO),
+    describe(BeginAnew, "replication.begin_anew", Verb.DO),
     describe(
         ApplyReceived,
         "replication.apply_received",

@@ -65,6 +65,8 @@ class Channel:
                 self.pump()
             case Repoint(source=source) if self.neighbour is not None:
                 self._lead_from(self.neighbour(source))
+            case Repoint(source=source) if source == self.source.name:
+                self._lead_from(self.source)
             case Repoint():
                 raise StatementFailed(f"{self.target.name} is led from {self.source.name} and nowhere else", server=self.target.name)
             case SetSemiSync(waits=waits, acknowledges=acknowledges):
