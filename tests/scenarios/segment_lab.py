@@ -25,7 +25,7 @@ segments:
   eu: {{schemas: [shop_eu], accounts: ["app_eu@%"], owner: east, route: writes, trusted: {_TRUSTED}}}
   us: {{schemas: [shop_us], accounts: ["app_us@%"], owner: west, trusted: {_TRUSTED}}}
 """
-_NOBODY_S = 0.002
+_PAUSE_S = 0.002
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,8 +40,9 @@ class Writer:
 
     def write_until(self, ended: threading.Event) -> None:
         clock, last_s, connection = SystemClock(), None, None
+        name = f"{self.segment}-{clock.monotonic_s():.6f}"
         while not ended.is_set():
-            key = f"{self.segment}-{len(self.acknowledged)}-{sum(self.errors.values())}"
+            key = f"{name}-{len(self.acknowledged)}-{sum(self.errors.values())}"
             try:
                 connection = connection or self.connect()
                 rows(connection, f"INSERT INTO shop_{self.segment}.writes (k, server_id) VALUES (%s, @@server_id)", key)
@@ -51,14 +52,14 @@ class Writer:
                     if connection is not None:
                         connection.close()
                 connection = None
-                clock.sleep(_NOBODY_S)
+                clock.sleep(_PAUSE_S)
                 continue
             self.acknowledged.append(key)
             now_s = clock.monotonic_s()
             if last_s is not None:
                 self.gaps_ms.append((now_s - last_s) * 1000)
             last_s = now_s
-            clock.sleep(_NOBODY_S)
+            clock.sleep(_PAUSE_S)
         if connection is not None:
             connection.close()
 
@@ -112,8 +113,6 @@ class Shop:
             "eu": Writer(segment="eu", connect=lambda: self.client("eu")),
             "us": Writer(segment="us", connect=lambda: self.client("us", "west")),
         }
-        query(self.pair, "east", "DELETE FROM shop_eu.writes")
-        query(self.pair, "west", "DELETE FROM shop_us.writes")
         ended = threading.Event()
         threads = [threading.Thread(target=each.write_until, args=(ended,)) for each in made.values()]
         for thread in threads:

@@ -166,3 +166,17 @@ def test_status_tells_of_both_sides(shop: Shop) -> None:
     seen = shop.run("status")
     assert (seen["writer"], seen["problems"]) == (None, [])
     assert {each["segment"]: each["owner"] for each in seen["segments"]} == {"eu": shop.status("eu")["owner"], "us": "west"}
+
+
+def test_who_wrote_what_it_did_not_own_is_found_however_often_the_segment_moved(shop: Shop) -> None:
+    owner = shop.status("eu")["owner"]
+    for to in (other_than(owner), owner):
+        with shop.writers():
+            assert shop.move(to)["outcome"] == "succeeded"
+    seen = shop.run("conflicts")
+    assert (seen["violations"], seen["conflicts"]) == ([], [])
+    query(shop.pair, other_than(owner), "INSERT INTO shop_eu.writes VALUES ('planted', 0)")
+    found = shop.run("conflicts")["violations"]
+    assert [(each["segment"], each["written"]["cluster"], each["key"], each["change"]) for each in found] == [
+        ("eu", other_than(owner), {"k": "planted"}, "insert")
+    ]
