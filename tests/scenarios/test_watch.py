@@ -16,6 +16,7 @@ from urllib.request import urlopen
 import pytest
 
 from faults.network import Cables, cables
+from interlock.playbook.find import shipped_folder
 from interlock.sandbox import members
 from interlock.sandbox import pair as pairs
 from interlock.sandbox.barred import is_barred
@@ -45,13 +46,14 @@ class Watching:
 
 
 @contextmanager
-def watching(env: Mapping[str, str], folder: Path, *options: str, inside: AbstractContextManager[None] | None = None) -> Iterator[Watching]:
+def watching(
+    env: Mapping[str, str], folder: Path, *options: str, inside: AbstractContextManager[None] | None = None, cwd: Path | None = None
+) -> Iterator[Watching]:
     """It has looked once. `inside` is the network that it looks from."""
     printed = folder / "watch.out"
     with printed.open("w") as out, inside or nullcontext():
-        process = subprocess.Popen(
-            [*PROGRAM, "watch", *_OPTIONS, *options], env=dict(env), stdout=out, stderr=out, stdin=subprocess.DEVNULL, text=True
-        )
+        words = [*PROGRAM, "watch", *_OPTIONS, *options]
+        process = subprocess.Popen(words, env=dict(env), cwd=cwd, stdout=out, stderr=out, stdin=subprocess.DEVNULL, text=True)
     try:
         watch = Watching(process=process, printed=printed)
         assert watch.says("watch: looks"), printed.read_text()
@@ -117,6 +119,23 @@ def test_a_writer_that_hangs_is_told_of_and_left_alone(fresh_pair: Sandbox, tmp_
         assert watch.end() == 0
     assert (runs(env), open_sides(fresh_pair)) == ([], ["east"])
     assert "acts: " not in watch.printed.read_text()
+
+
+def test_a_signal_while_it_acts_takes_the_run_back_and_ends_the_watch(fresh_pair: Sandbox, tmp_path: Path) -> None:
+    """Its own failover is slow before anything is touched."""
+    slow = tmp_path / "playbooks" / "failover.yaml"
+    slow.parent.mkdir()
+    mark, step = "  - check: runs.none_unfinished\n", "  - check: command\n    with: {run: [sleep, '3'], within: 10s}\n"
+    slow.write_text((shipped_folder() / "failover.yaml").read_text().replace(mark, mark + step))
+    env = environment(fresh_pair, tmp_path)
+    with watching(env, tmp_path, cwd=tmp_path) as watch:
+        members.stop(Path(fresh_pair.directory), "east", kill=True)
+        assert watch.says("✓ runs.none_unfinished"), watch.printed.read_text()
+        assert watch.end() == 0
+    assert "has ended: refused" in watch.printed.read_text()
+    assert runs(env) == [("failover", "refused")]
+    assert query(fresh_pair, "west", "SELECT @@read_only AS fenced") == [{"fenced": 1}]
+    assert not is_barred(fresh_pair.members["east"])
 
 
 @pytest.fixture
