@@ -9,7 +9,7 @@ from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
 from interlock.decisions.received import can_take_over, is_all_applied
 from interlock.documents.fields import Kind
-from interlock.model.effects import Effect, Repoint, StartReceiver, StopReceiver
+from interlock.model.effects import Effect, Repoint, StartReceiver, StopApplier, StopReceiver
 from interlock.model.facts import ChannelFacts, WriteFacts
 from interlock.model.position import Position
 from interlock.model.topology import ServerName
@@ -112,9 +112,13 @@ class BeginAnew(NoOutputs):
 
     def undo(self, before: SeenReceiver, now: SeenReceiver | None, /) -> tuple[Effect, ...]:
         """It stands still again; what was thrown away is the source's no more."""
-        if before.channel is None or (now is not None and (now.channel is None or now.channel.receiver == "No")):
+        if before.channel is None or (now is not None and now.channel is None):
             return ()
-        return (StopReceiver(server=self.server, channel=before.channel.name),) if before.channel.receiver == "No" else ()
+        name, then = before.channel.name, now.channel if now is not None else None
+        receives, applies = (then is None or then.receiver != "No"), (then is None or then.applier)
+        receiver = (StopReceiver(server=self.server, channel=name),) if before.channel.receiver == "No" and receives else ()
+        applier = (StopApplier(server=self.server, channel=name),) if not before.channel.applier and applies else ()
+        return (*receiver, *applier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
