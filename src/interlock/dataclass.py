@@ -2,7 +2,7 @@
 
 The library writes and compiles up to six functions for each class: 0.45 ms in CPython 3.11. A failover needs two hundred classes, and
 clients wait for them. Here the same methods are closures over the fields. For `fields`, `replace`, mypy and whoever inherits it is the
-library's. There are always slots, and no `order`.
+library's. There are always slots, no `order`, and no ClassVar or InitVar.
 """
 
 from __future__ import annotations
@@ -25,8 +25,14 @@ else:
                 return dataclasses.dataclass(kind, slots=slots, frozen=frozen, kw_only=kw_only, eq=eq)
             written = kind.__dict__
             kind.__doc__ = kind.__doc__ or kind.__name__  # the library would work out its signature
+            annotations = kind.__annotations__
+            kind.__annotations__ = dict.fromkeys(annotations, object)  # the library would search the real ones for ClassVar and InitVar
             kind = dataclasses.dataclass(kind, init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)
-            for name, method in _methods(kind, frozen=frozen, eq=eq).items():
+            kind.__annotations__ = annotations
+            fields = dataclasses.fields(kind)
+            for each in fields:
+                each.type = annotations[each.name]
+            for name, method in _methods(kind, fields, frozen=frozen, eq=eq).items():
                 if name not in written:
                     setattr(kind, name, method)
             kind.__dataclass_params__.frozen = frozen  # a class that inherits is asked whether it is the same
@@ -37,20 +43,21 @@ else:
 
 __all__ = ["dataclass"]
 
+Fields = tuple[dataclasses.Field[Any], ...]
 
-def _methods(kind: type, *, frozen: bool, eq: bool) -> dict[str, object]:
-    methods: dict[str, object] = {"__init__": _init(kind), "__repr__": _repr(kind)}
+
+def _methods(kind: type, fields: Fields, *, frozen: bool, eq: bool) -> dict[str, object]:
+    methods: dict[str, object] = {"__init__": _init(kind, fields), "__repr__": _repr(fields)}
     if eq:
-        values = _values(kind)
+        values = _values(fields)
         methods |= {"__eq__": _eq(values), "__hash__": _hash(values) if frozen else None}
     if frozen:
         methods |= {"__setattr__": _set, "__delattr__": _delete, "__setstate__": _restore}
     return methods
 
 
-def _init(kind: Any) -> Callable[..., None]:
+def _init(kind: Any, fields: Fields) -> Callable[..., None]:
     """As the library's: TypeError for a field that is missing, unknown or given twice."""
-    fields = dataclasses.fields(kind)
     # a slot's own setter does not ask `__setattr__`, so it works for frozen ones too
     places = [(each.name, getattr(kind, each.name).__set__) for each in fields]
     usual = {each.name: each.default for each in fields if each.default is not MISSING}
@@ -78,9 +85,9 @@ def _init(kind: Any) -> Callable[..., None]:
     return __init__
 
 
-def _values(kind: Any) -> Callable[[Any], object]:
+def _values(fields: Fields) -> Callable[[Any], object]:
     """What two of the same class are compared by."""
-    names = [each.name for each in dataclasses.fields(kind) if each.compare]
+    names = [each.name for each in fields if each.compare]
     return attrgetter(*names) if names else lambda _: ()
 
 
@@ -98,8 +105,8 @@ def _hash(values: Callable[[Any], object]) -> Callable[[Any], int]:
     return __hash__
 
 
-def _repr(kind: Any) -> Callable[[Any], str]:
-    names = [each.name for each in dataclasses.fields(kind) if each.repr]
+def _repr(fields: Fields) -> Callable[[Any], str]:
+    names = [each.name for each in fields if each.repr]
 
     def __repr__(self: Any) -> str:  # noqa: N807 - it becomes one
         return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
