@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from interlock.clock import SystemClock
 from interlock.decisions.pace import Limits
 from interlock.diff.compare import Before, Comparing
 from interlock.diff.ends import End, both
-from interlock.diff.kept import Chunk, DiffLog, Kept, read_kept
+from interlock.diff.kept import Chunk, DiffLog, Kept, read_kept, unpacked_difference
 from interlock.diff.keyless import WholeTable
 from interlock.diff.planning import planned
 from interlock.diff.proof import Proof
@@ -46,6 +48,16 @@ def compared(sandbox: Sandbox, *tables: str, parallel: int = 2) -> Comparison:
     """East, the writer, against west."""
     with ends(sandbox) as (east, west):
         return compare(sandbox, east, west, *tables, parallel=parallel).comparison
+
+
+def compared_after(sandbox: Sandbox, before: Before) -> list[RowDifference]:
+    """What is found in all that was not compared before."""
+    file = StringIO()
+    with ends(sandbox) as (east, west):
+        comparing = Comparing(writer=east, other=west, log=DiffLog(file, Path()), limits=PATIENT, clock=CLOCK, show=lambda _: None)
+        comparing.run(Selection(), before, parallel=1)
+    lines = [json.loads(line) for line in file.getvalue().splitlines()]
+    return [unpacked_difference(one) for line in lines if "chunk" in line for one in line["chunk"]["differences"]]
 
 
 def compare(sandbox: Sandbox, east: End, west: End, *tables: str, parallel: int = 2) -> Kept:

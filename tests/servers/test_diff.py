@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from interlock.diff.compare import Before
 from interlock.model.differences import Comparison, DifferenceKind
 from interlock.model.losses import Cell
 from interlock.sandbox.places import Sandbox
-from servers.diff_lab import compared, compared_in_ranges_of, plant, write
+from servers.diff_lab import compared, compared_after, compared_in_ranges_of, plant, write
 from servers.test_losses import EVERY_TYPE, INSERT, PAIRS, ROWS
 
 ALL = pytest.mark.parametrize("kind", ["mariadb", "mariadb-11.8", "mysql"])
@@ -153,3 +154,91 @@ def test_ranges_of_any_key_are_cut_without_a_gap(sandbox: Sandbox, what: str) ->
         ]
     finally:
         write(sandbox, "DROP TABLE app.t")
+
+
+DECLARED = {
+    "table": ("CREATE TABLE app.extra (i INT PRIMARY KEY)", ("extra_table", "app", "extra", "table", "east")),
+    "column": ("ALTER TABLE app.t ADD COLUMN more INT", ("schema", "app", "t", "column more", "east")),
+    "type": ("ALTER TABLE app.t MODIFY v VARCHAR(30)", ("schema", "app", "t", "column v", "west")),
+    "null": ("ALTER TABLE app.t MODIFY v VARCHAR(20) NOT NULL", ("schema", "app", "t", "column v", "west")),
+    "default": ("ALTER TABLE app.t ALTER v SET DEFAULT 'x'", ("schema", "app", "t", "column v", "west")),
+    "collation": ("ALTER TABLE app.t MODIFY v VARCHAR(20) COLLATE utf8mb4_bin", ("schema", "app", "t", "column v", "west")),
+    "key": ("ALTER TABLE app.t ADD KEY more (v)", ("schema", "app", "t", "key more", "east")),
+    "unique": ("ALTER TABLE app.t DROP KEY v, ADD UNIQUE KEY v (v)", ("schema", "app", "t", "key v", "west")),
+    "trigger": (
+        "CREATE TRIGGER app.more BEFORE INSERT ON app.t FOR EACH ROW SET NEW.v='x'",
+        ("schema", "app", "t", "trigger more", "east"),
+    ),
+    "view": ("CREATE OR REPLACE VIEW app.w AS SELECT 2 AS a", ("schema", "app", "", "view w", "west")),
+    "routine": ("DROP PROCEDURE app.p", ("schema", "app", "", "routine p", "west")),
+    "engine": ("ALTER TABLE app.t ENGINE=MyISAM", ("schema", "app", "t", "table", "west")),
+}
+_BACK = ("DROP VIEW IF EXISTS app.w", "DROP PROCEDURE IF EXISTS app.p", "DROP TABLE IF EXISTS app.t", "DROP TABLE IF EXISTS app.extra")
+
+
+@BOTH
+def test_what_is_declared_differently_is_named(sandbox: Sandbox) -> None:
+    made = (
+        "CREATE TABLE app.t (id INT PRIMARY KEY, v VARCHAR(20), KEY v (v)) COLLATE utf8mb4_general_ci",
+        "CREATE VIEW app.w AS SELECT 1 AS a",
+        "CREATE PROCEDURE app.p() SELECT 1",
+    )
+    for what, (planted, expected) in DECLARED.items():
+        write(sandbox, *made, "INSERT INTO app.t VALUES (1, 'a'), (2, 'b')")
+        try:
+            plant(sandbox, "west", planted)
+            found = compared(sandbox)
+            assert [(one.kind.value, one.schema, one.table, one.what, one.cluster) for one in found.shapes] == [expected], what
+            assert found.unseen == ()
+            rows = [table for table in found.tables if table.name == "t"]
+            assert [len(table.differences) for table in rows] == [0], what
+        finally:
+            plant(sandbox, "west", *_BACK)
+            plant(sandbox, "east", *_BACK)
+
+
+@BOTH
+def test_columns_that_one_side_declares_otherwise_are_left_out_and_named(sandbox: Sandbox) -> None:
+    write(sandbox, "CREATE TABLE app.t (id INT PRIMARY KEY, v INT, w INT)", "INSERT INTO app.t VALUES (1,1,1),(2,2,2)")
+    try:
+        plant(sandbox, "west", "ALTER TABLE app.t MODIFY v BIGINT, ADD COLUMN x INT FIRST", "UPDATE app.t SET v=9, w=9 WHERE id=2")
+        (table,) = compared(sandbox, "app.t").tables
+        assert [(one.key, one.columns) for one in table.differences] == [({"id": 2}, ("w",))]
+        assert [one.what for one in table.not_compared] == ["column v", "column x"]
+    finally:
+        write(sandbox, "DROP TABLE app.t")
+
+
+@BOTH
+def test_tables_whose_engine_locks_no_rows_are_compared_while_nothing_is_written(sandbox: Sandbox) -> None:
+    write(sandbox, "CREATE TABLE app.t (id INT PRIMARY KEY, v INT) ENGINE=MyISAM", "INSERT INTO app.t VALUES (1,1),(2,2)")
+    try:
+        plant(sandbox, "west", "UPDATE app.t SET v=3 WHERE id=2")
+        assert told(compared(sandbox, "app.t")) == [("changed", "[2]", "west", ("v",))]
+    finally:
+        write(sandbox, "DROP TABLE app.t")
+
+
+@BOTH
+def test_partitions_and_invisible_columns_are_compared_too(sandbox: Sandbox) -> None:
+    write(
+        sandbox,
+        "CREATE TABLE app.t (id INT PRIMARY KEY, v INT INVISIBLE DEFAULT 1) PARTITION BY HASH (id) PARTITIONS 4",
+        f"INSERT INTO app.t (id, v) {NUMBERS} SELECT i, i FROM s",
+    )
+    try:
+        plant(sandbox, "west", "UPDATE app.t SET v=0 WHERE id IN (1, 500, 900)")
+        assert [one.key["id"] for one in compared_in_ranges_of(100, sandbox).differences] == [1, 500, 900]
+    finally:
+        write(sandbox, "DROP TABLE app.t")
+
+
+def test_what_was_compared_before_is_not_read_again(pair: Sandbox) -> None:
+    """So a difference that comes about in a range already read is no error of the other side, nor of this comparison."""
+    write(pair, "CREATE TABLE app.t (id INT PRIMARY KEY, v INT)", f"INSERT INTO app.t {NUMBERS} SELECT i, i FROM s")
+    try:
+        plant(pair, "west", "UPDATE app.t SET v=0 WHERE id IN (100, 700)")
+        before = Before(reached={("app", "t"): {"id": 500}}, done=frozenset({("app", "ledger")}))
+        assert [one.key for one in compared_after(pair, before)] == [{"id": 700}]
+    finally:
+        write(pair, "DROP TABLE app.t")

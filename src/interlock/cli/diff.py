@@ -14,7 +14,7 @@ from interlock.cli.losses import write_private
 from interlock.clock import Clock
 from interlock.decisions.pace import Limits
 from interlock.documents.values import duration_s
-from interlock.errors import ExitCode, UsageError
+from interlock.errors import ExitCode, NotPermitted, UsageError
 from interlock.report.durations import span
 from interlock.report.tables import printable
 
@@ -121,6 +121,10 @@ def _ends(wiring: Wiring, writer: str | None) -> tuple[End, End]:
         for name, one in wiring.topology.clusters.items()
     }
     (other,) = (name for name in ends if name != named)
+    for end in ends.values():
+        lacks = [grant for grant in end.server.missing_privileges() if grant.startswith("GRANT SELECT ")]
+        if lacks:
+            raise NotPermitted(f"{end.server.name}: the account may not read all data", hint="; ".join(lacks), server=end.server.name)
     return ends[named], ends[other]
 
 

@@ -22,7 +22,7 @@ from interlock.diff.planning import planned
 from interlock.diff.proof import Proof
 from interlock.diff.ranges import DIFFERENCES_AT_MOST, Ranges, Work, given_up
 from interlock.diff.rows import Finder
-from interlock.diff.shapes import Selection, declared
+from interlock.diff.shapes import Selection, declared, unseen
 from interlock.diff.sql import Range
 from interlock.errors import BoundReached, StatementFailed
 from interlock.model.losses import Image
@@ -87,7 +87,8 @@ class Comparing:
         """The tables that both sides have, the largest first; what is declared differently is told at once."""
         alike = planner.writer.version == planner.other.version
         shapes = [declared(session, selection, alike=alike) for session in planner.each()]
-        self.log.shapes(shape_differences(shapes[0].shape, shapes[1].shape, clusters=(self.writer.cluster, self.other.cluster)))
+        hidden = [one for session in planner.each() for one in unseen(session)]
+        self.log.shapes(shape_differences(shapes[0].shape, shapes[1].shape, clusters=(self.writer.cluster, self.other.cluster)), hidden)
         works = []
         for place in common_tables(shapes[0].shape, shapes[1].shape):
             if place in before.done:

@@ -114,9 +114,9 @@ class DiffLog:
         except OSError as error:
             raise _unwritable(place, error) from error
 
-    def shapes(self, shapes: Sequence[ShapeDifference]) -> None:
+    def shapes(self, shapes: Sequence[ShapeDifference], unseen: Sequence[NotCompared] = ()) -> None:
         """All of them, in place of those that were told before."""
-        self._write({"shapes": [to_plain(one) for one in shapes]})
+        self._write({"shapes": to_plain(shapes), "unseen": to_plain(unseen)})
 
     def table(self, table: ComparedTable) -> None:
         """That it is to be compared, and how; or why it can't be."""
@@ -224,8 +224,9 @@ def _folded(lines: Sequence[Mapping[str, Any]]) -> Kept:
     seconds = 0.0
     for line in lines[1:]:
         match line:
-            case {"shapes": shapes}:
-                comparison = replace(comparison, shapes=tuple(from_plain(one, ShapeDifference) for one in shapes))
+            case {"shapes": shapes, "unseen": unseen}:
+                told_shapes = tuple(from_plain(one, ShapeDifference) for one in shapes)
+                comparison = replace(comparison, shapes=told_shapes, unseen=tuple(from_plain(one, NotCompared) for one in unseen))
             case {"table": plain}:
                 table = _table(plain)
                 told.setdefault((table.schema, table.name), _Told(table))

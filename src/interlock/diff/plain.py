@@ -29,6 +29,7 @@ def plain_comparison(comparison: Comparison) -> dict[str, object]:
         "rows_per_s": round(comparison.rows / comparison.seconds) if comparison.seconds else None,
         "differences": comparison.differences,
         "not_compared": comparison.not_compared,
+        "unseen": to_plain(comparison.unseen),
         "tables": [tables[place] for place in sorted(tables)],
     }
 

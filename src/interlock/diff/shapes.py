@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from interlock.decisions.shapes import TABLE, Place
+from interlock.model.differences import NotCompared
 from interlock.servers.quoting import text
 from interlock.servers.session import Row, Session, text_of
 
@@ -37,6 +38,7 @@ _QUERIES: Mapping[str, str] = {
 }
 Table = tuple[str, str]
 """Schema and name."""
+_SHOWN_BY = {"TRIGGER": "triggers", "SHOW VIEW": "definitions of views"}
 _SCHEMA_COLUMN = {"triggers": "TRIGGER_SCHEMA", "routines": "ROUTINE_SCHEMA"}
 
 
@@ -125,6 +127,15 @@ def _uniques(rows: Sequence[Row]) -> dict[Table, dict[tuple[str, ...], str]]:
 
 def _table(row: Row) -> Table:
     return text_of(row["s"]), text_of(row.get("t"))
+
+
+def unseen(session: Session) -> tuple[NotCompared, ...]:
+    """What the account may not see: servers show no triggers, and no view's definition, without a privilege of their own."""
+    mine = "GRANTEE=CONCAT('\\'', REPLACE(CURRENT_USER(), '@', '\\'@\\''), '\\'')"
+    asked = f"SELECT PRIVILEGE_TYPE AS p FROM information_schema.USER_PRIVILEGES WHERE {mine}"
+    has = {text_of(row["p"]).upper() for row in session.rows(asked, bound_s=LOOK_S)}
+    lacks = {what: privilege for privilege, what in _SHOWN_BY.items() if privilege not in has}
+    return tuple(NotCompared(what=what, why=f"the account lacks {privilege} on {session.server}") for what, privilege in lacks.items())
 
 
 def _declare(rows: Collection[Row] | Iterator[Row], word: str, its: str, words: Callable[[Row], str]) -> Iterator[tuple[Place, str]]:

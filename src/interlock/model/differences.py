@@ -88,7 +88,7 @@ class ComparedTable:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """One run of `diff`. `writer` and `other` are clusters; `position` is the writer's at the beginning, which the other side had reached
-    before anything was compared. `ended_at` is None while it is unfinished.
+    before anything was compared. `ended_at` is None while it is unfinished. `unseen` is what the account may not see of what is declared.
     """
 
     name: str
@@ -100,6 +100,7 @@ class Comparison:
     ended_at: datetime | None = None
     seconds: float = 0.0
     shapes: tuple[ShapeDifference, ...] = ()
+    unseen: tuple[NotCompared, ...] = ()
     tables: tuple[ComparedTable, ...] = ()
 
     @property

@@ -45,6 +45,8 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
     generated = [f"{one.schema}.{one.name} ({', '.join(one.generated)})" for one in comparison.tables if one.generated]
     if generated:
         heads.append(("generated", f"not compared, as they follow from other columns: {'; '.join(generated)}"))
+    if comparison.unseen:
+        heads.append(("not seen", "; ".join(f"{one.what}: {one.why}" for one in comparison.unseen)))
     return heads
 
 
