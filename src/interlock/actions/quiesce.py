@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.actions.marks import mark_by_this_run
+from interlock.dataclass import dataclass
 from interlock.decisions.giving_up import can_catch_up
 from interlock.decisions.marks import mark_of
 from interlock.decisions.quiet import certificate, is_quiet, keeps_log_for

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, note, wired, write
 from interlock.cli.losses import write_private
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.decisions.pace import Limits
 from interlock.documents.values import duration_s
 from interlock.errors import ExitCode, NotPermitted, UsageError

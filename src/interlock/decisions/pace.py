@@ -6,7 +6,7 @@ slowed down a little.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from interlock.dataclass import dataclass
 
 FIRST_ROWS = 1_000
 LEAST_ROWS, MOST_ROWS = 100, 500_000

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Event
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.decisions.pace import Limits
 from interlock.decisions.shapes import common_tables, shape_differences
 from interlock.diff.ends import Both, End, both

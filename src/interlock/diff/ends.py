@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
+from interlock.dataclass import dataclass
 from interlock.errors import Refused
 from interlock.losses.sql import SETTINGS
 from interlock.model.position import MySQLPosition, Position

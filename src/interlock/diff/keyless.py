@@ -8,8 +8,8 @@ locked on the other side meanwhile: a table that is written all the while is not
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.diff.ends import Both, End
 from interlock.diff.kept import Chunk
 from interlock.diff.proof import Proof, Unsettled

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from interlock.dataclass import dataclass
 from interlock.diff.shapes import Declared
 from interlock.diff.sql import Asked
 from interlock.losses.tables import Table, table_of

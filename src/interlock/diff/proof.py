@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
 
 from interlock.clock import Clock, Deadline
+from interlock.dataclass import dataclass
 from interlock.diff.ends import End, is_mariadb
 from interlock.errors import BoundReached, DriverError, Unreachable
 from interlock.model.position import FilePosition, LogPoint, Position

@@ -7,9 +7,10 @@ integer, the end is reckoned from how many rows the range before had, if the opt
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Lock
 
+from interlock.dataclass import dataclass
 from interlock.decisions.pace import FIRST_ROWS, LEAST_ROWS, next_rows
 from interlock.diff.ends import STATEMENT_S
 from interlock.diff.kept import Chunk, Table

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
+from interlock.dataclass import dataclass
 from interlock.diff.ends import STATEMENT_S, Both, End
 from interlock.diff.kept import Chunk
 from interlock.diff.proof import Proof, Settled, Unsettled

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from interlock.dataclass import dataclass
 from interlock.decisions.shapes import TABLE, Place
 from interlock.model.differences import NotCompared
 from interlock.servers.quoting import text

@@ -8,9 +8,10 @@ bits are kept: sums of CRC32 under XOR miss the same change made in two rows, fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
+from interlock.dataclass import dataclass
 from interlock.losses.sql import literal, looks, seen, where_key
 from interlock.losses.tables import Table, TableColumn
 from interlock.model.losses import Cell, Image

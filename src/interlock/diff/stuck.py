@@ -7,9 +7,9 @@ source's own log, from where the applier stands; the rows that are in its way, f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
+from interlock.dataclass import dataclass
 from interlock.decisions.losses import Chain, RowId, keys_of
 from interlock.errors import Refused, StatementFailed
 from interlock.losses.codec import shown

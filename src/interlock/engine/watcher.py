@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from interlock.clock import Clock
+from interlock.dataclass import dataclass
 from interlock.decisions.watching import Policy, Row, acted, refused
 from interlock.decisions.watching import watch as judge
 from interlock.engine.states import State

@@ -9,10 +9,11 @@ and nobody may act. `beside` is all the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, partial
 from random import Random
 
+from interlock.dataclass import dataclass
 from interlock.decisions.watching import Policy
 from interlock.engine.emergency import knock
 from interlock.engine.execution import Stop
