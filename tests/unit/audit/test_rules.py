@@ -1,0 +1,377 @@
+"""Each rule on facts in memory: silent on a pair in which nothing is amiss, and the only one that speaks of its own fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from interlock.audit.catalogue import chapters
+from interlock.audit.facts import (
+    AccountSeen,
+    ForeignKey,
+    LoggedDdl,
+    LogSeen,
+    Origin,
+    PairSeen,
+    PastComparison,
+    RouteSeen,
+    SequenceSeen,
+    SessionSeen,
+    StoredObject,
+    TableWrites,
+)
+from interlock.audit.judge import judge
+from interlock.model.audit import AuditVerdict, FixKind
+from interlock.model.topology import ClusterName, RouteName, SegmentSpec
+from interlock.ports import RunHeader
+from unit.audit.small_pair import AT, SETTINGS, TABLE, pair
+
+FITS, ATTENTION, UNFIT, PERSON = AuditVerdict.FITS, AuditVerdict.NEEDS_ATTENTION, AuditVerdict.UNFIT, AuditVerdict.PERSON
+Change = Callable[[PairSeen], PairSeen]
+ALWAYS_ASKED = {
+    "conflicts.application_retries",
+    "upgrade.rolled_out",
+    "plan.documented",
+    "validation.compared",
+    "testing.rehearsed",
+    "testbed.there",
+}
+
+
+def on(server: str, **changes: Any) -> Change:
+    def change(seen: PairSeen) -> PairSeen:
+        first, second = (replace(one, **changes) if one.name == server else one for one in seen.masters)
+        return replace(seen, masters=(first, second))
+
+    return change
+
+
+def setting(server: str, **values: str) -> Change:
+    return on(server, settings={**SETTINGS, **values})
+
+
+def facts(server: str, **values: Any) -> Change:
+    def change(seen: PairSeen) -> PairSeen:
+        return on(server, facts=replace(seen.server(server).facts, **values))(seen)
+
+    return change
+
+
+def writes(server: str, **values: Any) -> Change:
+    def change(seen: PairSeen) -> PairSeen:
+        return on(server, writes=replace(seen.server(server).writes, **values))(seen)
+
+    return change
+
+
+def both(*changes: Change) -> Change:
+    def change(seen: PairSeen) -> PairSeen:
+        for one in changes:
+            seen = one(seen)
+        return seen
+
+    return change
+
+
+def on_both(**changes: Any) -> Change:
+    return both(on("east", **changes), on("west", **changes))
+
+
+def topology(**changes: Any) -> Change:
+    return lambda seen: replace(seen, topology=replace(seen.topology, **changes))
+
+
+def cluster(name: str, **changes: Any) -> Change:
+    def change(seen: PairSeen) -> PairSeen:
+        clusters = {**seen.topology.clusters, ClusterName(name): replace(seen.topology.clusters[ClusterName(name)], **changes)}
+        return replace(seen, topology=replace(seen.topology, clusters=clusters))
+
+    return change
+
+
+def access(server: str, **changes: Any) -> Change:
+    def change(seen: PairSeen) -> PairSeen:
+        spec = seen.server(server).spec
+        return on(server, spec=replace(spec, access=replace(spec.access, **changes)))(seen)
+
+    return change
+
+
+def channel(server: str, **changes: Any) -> Change:
+    def change(seen: PairSeen) -> PairSeen:
+        return on(server, channels=(replace(seen.server(server).channels[0], **changes),))(seen)
+
+    return change
+
+
+def wrote(**minutes: tuple[int, ...]) -> Change:
+    """Each server wrote shop.orders in these minutes."""
+
+    def change(seen: PairSeen) -> PairSeen:
+        for name, its in minutes.items():
+            log = replace(seen.server(name).log, writes={"shop.orders": TableWrites(events=len(its), minutes=frozenset(its))})
+            seen = on(name, log=log)(seen)
+        return seen
+
+    return change
+
+
+def segment(name: str, owner: str, *schemas: str, **more: Any) -> SegmentSpec:
+    given = {"accounts": ("app@%",), "route": RouteName("writes"), **more}
+    return SegmentSpec(name=name, schemas=schemas, owner=ClusterName(owner), **given)
+
+
+SEGMENTS = topology(segments={"shop": segment("shop", "east", "shop"), "crm": segment("crm", "west", "crm")})
+
+
+def run(outcome: str | None, days_ago: int = 1, playbook: str = "switchover") -> Change:
+    header = RunHeader(
+        run="r1", playbook=playbook, topology="shop", started_at=AT - timedelta(days=days_ago), state=outcome or "opened", outcome=outcome
+    )
+    return lambda seen: replace(seen, runs=(header,))
+
+
+def compared(days_ago: int, *, good: bool) -> Change:
+    past = PastComparison(name="d1", at=AT - timedelta(days=days_ago), good=good, says="7 differences")
+    return lambda seen: replace(seen, comparisons=(past,))
+
+
+def stored(kind: str, name: str, body: str = "", **more: Any) -> StoredObject:
+    return StoredObject(kind=kind, name=name, digest="1", body=body, **more)
+
+
+CASES: list[tuple[str, int, AuditVerdict, Change]] = [
+    ("log.row_format", 0, UNFIT, setting("west", binlog_format="MIXED")),
+    ("log.row_image", 0, ATTENTION, setting("east", binlog_row_image="NOBLOB")),
+    ("log.partial_json", 0, ATTENTION, setting("east", binlog_row_value_options="PARTIAL_JSON")),
+    ("log.row_metadata", 9, ATTENTION, setting("east", binlog_row_metadata="MINIMAL")),
+    ("log.checksums", 14, ATTENTION, setting("east", binlog_checksum="NONE")),
+    ("log.checksums_are_verified", 14, ATTENTION, setting("west", slave_sql_verify_checksum="OFF")),
+    ("log.updates", 0, UNFIT, facts("west", log_slave_updates=False)),
+    ("durable.log", 0, ATTENTION, setting("east", sync_binlog="0")),
+    ("durable.commits", 0, ATTENTION, setting("east", innodb_flush_log_at_trx_commit="2")),
+    ("settings.sql_mode", 0, ATTENTION, setting("west", sql_mode="")),
+    ("settings.charset", 0, ATTENTION, setting("west", character_set_server="latin1")),
+    ("settings.collation", 0, ATTENTION, setting("west", collation_server="utf8mb4_bin")),
+    ("settings.packet", 0, ATTENTION, setting("west", max_allowed_packet="1048576")),
+    ("settings.memory", 0, ATTENTION, setting("west", innodb_buffer_pool_size="8388608")),
+    ("settings.connections", 13, ATTENTION, setting("west", max_connections="151")),
+    ("settings.lower_case_table_names", 0, UNFIT, setting("west", lower_case_table_names="1")),
+    ("conflicts.are_not_hidden", 7, UNFIT, setting("west", slave_exec_mode="IDEMPOTENT")),
+    ("conflicts.gtid_strict", 7, ATTENTION, setting("west", gtid_strict_mode="OFF")),
+    ("conflicts.applier_retries", 7, ATTENTION, setting("west", slave_transaction_retries="0")),
+    ("conflicts.isolation", 7, ATTENTION, setting("west", transaction_isolation="READ-COMMITTED")),
+    ("integrity.foreign_keys_checked", 4, UNFIT, setting("west", foreign_key_checks="OFF")),
+    ("integrity.unique_checked", 4, UNFIT, setting("west", unique_checks="OFF")),
+    ("integrity.triggers_once", 4, UNFIT, setting("west", slave_run_triggers_for_rbr="YES")),
+    ("time.zone", 10, UNFIT, setting("west", time_zone="+01:00")),
+    ("time.names", 10, ATTENTION, setting("west", lc_time_names="de_DE")),
+    ("time.week", 10, ATTENTION, setting("west", default_week_format="1")),
+    ("time.system_zone", 10, UNFIT, setting("west", system_time_zone="CET")),
+    ("time.clocks", 10, ATTENTION, facts("west", clock_offset_s=3.0)),
+    ("time.named_zones", 10, ATTENTION, on("west", zones=0)),
+    ("upgrade.lossy_conversions", 9, ATTENTION, setting("west", slave_type_conversions="ALL_LOSSY,ALL_NON_LOSSY")),
+    ("upgrade.row_formats", 9, ATTENTION, on("west", tables={"shop.orders": replace(TABLE, row_format="Compact")})),
+    ("identity.server_ids", 0, UNFIT, facts("west", server_id=1)),
+    ("identity.gtid_domains", 0, UNFIT, facts("west", gtid_domain_id=1)),
+    ("identity.plugins", 0, ATTENTION, on("east", plugins={"ed25519": "auth_ed25519.so"})),
+    ("identity.engines", 0, UNFIT, on("west", engines=frozenset({"MyISAM"}))),
+    ("identity.versions", 0, ATTENTION, facts("west", version="11.8.1-MariaDB")),
+    (
+        "fence.starts_fenced",
+        0,
+        UNFIT,
+        both(setting("east", read_only="OFF"), on("east", origins={"read_only": Origin(word="COMPILE-TIME")})),
+    ),
+    ("fence.stops_administrators", 0, ATTENTION, writes("west", loose=True)),
+    ("accounts.tls", 0, ATTENTION, access("west", tls=None)),
+    ("audit.sees_all", 0, ATTENTION, on("west", missing=("triggers: denied",))),
+    ("tables.have_a_key", 0, ATTENTION, on_both(tables={"shop.orders": replace(TABLE, has_key=False)})),
+    ("tables.are_transactional", 0, ATTENTION, on_both(tables={"shop.orders": replace(TABLE, engine="MyISAM")})),
+    ("segregation.one_writer", 1, UNFIT, both(writes("west", read_only=False), lambda seen: replace(seen, routes=()))),
+    ("segregation.every_schema_owned", 1, ATTENTION, topology(segments={"crm": segment("crm", "east", "crm")})),
+    ("segregation.written_by_owner", 1, UNFIT, both(SEGMENTS, wrote(west=(1,)))),
+    ("peaks.logs_kept", 2, ATTENTION, on_both(settings={**SETTINGS, "binlog_expire_logs_seconds": "172800"})),
+    ("peaks.logs_alike", 2, ATTENTION, setting("west", binlog_expire_logs_seconds="1209600")),
+    ("peaks.known", 2, PERSON, on_both(log=LogSeen(begins=((AT - timedelta(hours=5), 9),)))),
+    ("move.segments_complete", 3, ATTENTION, topology(segments={"shop": segment("shop", "east", "shop", accounts=())})),
+    ("move.route", 3, ATTENTION, topology(routes={})),
+    ("move.routes_lead_to_the_writer", 3, ATTENTION, lambda seen: replace(seen, routes=(RouteSeen(name="writes", error="silent"),))),
+    ("move.canary", 3, ATTENTION, access("east", canary=None)),
+    (
+        "integrity.cascades",
+        4,
+        ATTENTION,
+        on_both(foreign_keys=(ForeignKey(name="f", table="shop.a", refers_to="shop.b", acts=("DELETE CASCADE",)),)),
+    ),
+    (
+        "integrity.within_segments",
+        4,
+        UNFIT,
+        both(SEGMENTS, on_both(foreign_keys=(ForeignKey(name="f", table="shop.a", refers_to="crm.b"),))),
+    ),
+    (
+        "integrity.stored_code_within_segments",
+        4,
+        UNFIT,
+        both(SEGMENTS, on_both(stored=(stored("trigger", "shop.g", "INSERT INTO crm.log VALUES (1)", on="shop.orders"),))),
+    ),
+    ("integrity.events_once", 4, UNFIT, on_both(stored=(stored("event", "shop.e"),))),
+    ("shared.written_by_one", 5, UNFIT, wrote(east=(1, 3, 5), west=(2, 4))),
+    ("shared.accounts", 5, ATTENTION, on("east", accounts=())),
+    ("keys.apart", 6, UNFIT, facts("west", auto_increment_offset=1)),
+    ("keys.sequences", 6, ATTENTION, on_both(sequences=(SequenceSeen(name="shop.s", increment=1),))),
+    ("conflicts.none_stands", 7, UNFIT, channel("west", error="Duplicate entry")),
+    ("ddl.tables_on_both", 8, UNFIT, on("west", tables={})),
+    ("ddl.tables_alike", 8, UNFIT, on("west", tables={"shop.orders": replace(TABLE, digest="2")})),
+    ("ddl.stored_code_alike", 8, ATTENTION, on("east", stored=(stored("view", "shop.v"),))),
+    ("ddl.no_filters", 8, ATTENTION, facts("west", filters={"replicate_ignore_db": "crm"})),
+    (
+        "ddl.one_owner",
+        8,
+        PERSON,
+        on_both(log=LogSeen(begins=((AT - timedelta(days=9), 9),), ddl=(LoggedDdl(at=AT, schema="", text="ALTER"),))),
+    ),
+    ("managers.accounts", 11, ATTENTION, on_both(accounts=(AccountSeen(name="'maxscale'@'%'", user="maxscale", host="%", digest="3"),))),
+    ("managers.sessions", 11, UNFIT, on("east", sessions=(SessionSeen(id=7, user="x", host="h", program="orchestrator"),))),
+    ("managers.schemas", 11, ATTENTION, on_both(schemas={"tungsten_east": ""})),
+    ("managers.events", 11, UNFIT, on("east", stored=(stored("event", "shop.e", "SET GLOBAL read_only=0"),))),
+    ("managers.synchronous", 11, UNFIT, setting("west", wsrep_on="ON")),
+    ("plan.fencing", 12, ATTENTION, cluster("west", fencing=())),
+    ("plan.logs", 12, ATTENTION, cluster("west", logs=None)),
+    ("plan.no_run_unfinished", 12, ATTENTION, run(None)),
+    ("quiesce.channels", 13, UNFIT, channel("west", applier=False)),
+    ("quiesce.retention", 13, UNFIT, on_both(settings={**SETTINGS, "binlog_expire_logs_seconds": "3600"})),
+    ("validation.compared", 14, UNFIT, compared(1, good=False)),
+    ("validation.compared", 14, ATTENTION, compared(40, good=True)),
+    ("validation.compared", 14, FITS, compared(3, good=True)),
+    ("testing.rehearsed", 15, ATTENTION, run("rolled_back")),
+    ("testing.rehearsed", 15, ATTENTION, run("succeeded", days_ago=100)),
+    ("testing.rehearsed", 15, FITS, run("succeeded")),
+]
+"""Rule, question, verdict (FITS: it does not speak), and what is amiss. What else may speak of the same fault is in BESIDE_IT."""
+BESIDE_IT = {
+    "identity.engines": {"tables.are_transactional"},
+    "segregation.one_writer": {"move.routes_lead_to_the_writer"},
+    "segregation.every_schema_owned": set[str](),
+    "conflicts.none_stands": {"quiesce.channels"},
+    "quiesce.retention": {"peaks.logs_kept"},
+    "managers.events": {"ddl.stored_code_alike"},
+    "move.route": set[str](),
+}
+NOT_HERE = {
+    "segregation.a_writer",
+    "accounts.pass_read_only",
+    "accounts.replication",
+    "keys.room",
+    "keys.more_uniques",
+    "keys.short_uuids",
+    "time.sysdate",
+    "time.moving_columns",
+}
+"""Tried below, or by the tests on real servers, with more than one change."""
+
+
+def spoken(seen: PairSeen) -> dict[str, tuple[int, AuditVerdict]]:
+    report = judge(seen, chapters())
+    return {one.rule: (one.question, one.verdict) for one in report.findings}
+
+
+def test_nothing_is_amiss_but_what_a_person_must_say() -> None:
+    said = spoken(pair())
+    assert set(said) == ALWAYS_ASKED
+    assert {verdict for _, verdict in said.values()} == {PERSON}
+
+
+@pytest.mark.parametrize(
+    ("rule", "question", "verdict", "change"), [pytest.param(*case, id=f"{case[0]}-{case[2].value}") for case in CASES]
+)
+def test_a_rule_speaks_of_its_own_fault_and_no_other_does(rule: str, question: int, verdict: AuditVerdict, change: Change) -> None:
+    said = spoken(change(pair()))
+    if verdict is FITS:
+        assert rule not in said
+        return
+    assert said.pop(rule) == (question, verdict)
+    assert set(said) - ALWAYS_ASKED - BESIDE_IT.get(rule, set()) == set()
+
+
+def test_every_rule_has_a_row() -> None:
+    rules = {rule.id for chapter in chapters() for rule in chapter.rules}
+    assert {case[0] for case in CASES} | NOT_HERE | ALWAYS_ASKED == rules
+
+
+def test_each_rule_says_why_and_where_it_is_written() -> None:
+    for chapter in chapters():
+        for rule in chapter.rules:
+            assert rule.question == chapter.question
+            assert rule.why
+            assert rule.source
+            assert not rule.why.endswith(".")
+
+
+ROOM = [
+    pytest.param("tinyint(4)", 126, UNFIT, id="full"),
+    pytest.param("int(10) unsigned", 2**32 * 85 // 100, ATTENTION, id="nearly-full"),
+    pytest.param("int(11)", 2**31 // 2, None, id="half-full"),
+    pytest.param("bigint(20)", None, None, id="not-asked"),
+]
+
+
+@pytest.mark.parametrize(("kind", "following", "verdict"), ROOM)
+def test_a_column_that_is_nearly_full_is_told_by_its_type(kind: str, following: int | None, verdict: AuditVerdict | None) -> None:
+    seen = pair()
+    column = replace(seen.writer.auto_columns[0], type=kind, next=following)
+    said = spoken(on_both(auto_columns=(column,))(seen))
+    assert said.get("keys.room") == ((6, verdict) if verdict else None)
+
+
+def passing(**more: Any) -> AccountSeen:
+    return AccountSeen(name="'ops'@'%'", user="ops", host="%", digest="4", passes=True, **more)
+
+
+@pytest.mark.parametrize(
+    ("account", "speaks"),
+    [
+        pytest.param(passing(), True, id="passes"),
+        pytest.param(passing(locked=True), False, id="locked"),
+        pytest.param(replace(passing(), host="localhost"), False, id="of-the-machine"),
+        pytest.param(replace(passing(), user="interlock"), False, id="interlocks-own"),
+    ],
+)
+def test_only_an_account_that_can_come_in_and_is_not_ours_passes_a_fence(account: AccountSeen, *, speaks: bool) -> None:
+    said = spoken(on_both(accounts=(account,))(pair()))
+    assert ("accounts.pass_read_only" in said) is speaks
+
+
+def test_what_needs_two_changes() -> None:
+    repl = AccountSeen(name="'repl'@'%'", user="repl", host="%", digest="2", super=True)
+    assert "accounts.replication" in spoken(on_both(accounts=(repl,))(pair()))
+    short = both(facts("west", server_id=257), on_both(stored=(stored("procedure", "shop.p", "SELECT UUID_SHORT()"),)))
+    assert "keys.short_uuids" in spoken(short(pair()))
+    sysdate = both(setting("east", binlog_format="MIXED"), on_both(stored=(stored("procedure", "shop.p", "SELECT SYSDATE()"),)))
+    assert "time.sysdate" in spoken(sysdate(pair()))
+    together = both(
+        SEGMENTS,
+        wrote(east=(1,), west=(2,)),
+        on_both(moving_columns=("shop.orders.at",), tables={"shop.orders": replace(TABLE, uniques=1)}),
+    )
+    assert {"time.moving_columns", "keys.more_uniques"} <= set(spoken(together(pair())))
+    nobody = both(writes("east", read_only=True), lambda seen: replace(seen, routes=()))
+    assert "segregation.a_writer" in spoken(nobody(pair()))
+
+
+def test_switchovers_that_the_store_knows_explain_writes_on_both_sides() -> None:
+    turns = wrote(east=(1, 2, 5), west=(3, 4))
+    assert "shared.written_by_one" in spoken(turns(pair()))
+    assert "shared.written_by_one" not in spoken(both(turns, run("succeeded"))(pair()))
+
+
+def test_fixes_name_a_server_exactly_where_it_takes_them() -> None:
+    for _, _, _, change in CASES:
+        for one in judge(change(pair()), chapters()).findings:
+            if one.fix is not None:
+                assert bool(one.fix.on) is (one.fix.kind in {FixKind.SQL, FixKind.OPTION_FILE}), one.rule
