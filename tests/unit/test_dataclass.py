@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+import re
 from collections.abc import Callable
 from dataclasses import field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import interlock
 from interlock.dataclass import dataclass
 
 
@@ -123,3 +126,9 @@ def test_one_that_inherits_has_all_the_fields(decorator: Callable[..., Callable[
     assert repr(made(name="a", more=1)).endswith("ids=[], told=0, kind='fixed', more=1)")
     with pytest.raises(dataclasses.FrozenInstanceError):
         made(name="a", more=1).name = "b"
+
+
+def test_every_dataclass_of_the_package_is_made_by_it() -> None:
+    taken = re.compile(r"^from dataclasses import (.*, )?dataclass(,|$)", re.MULTILINE)
+    files = [file for folder in interlock.__path__ for file in Path(folder).rglob("*.py")]
+    assert [str(file) for file in files if taken.search(file.read_text())] == []
