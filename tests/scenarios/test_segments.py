@@ -180,3 +180,14 @@ def test_who_wrote_what_it_did_not_own_is_found_however_often_the_segment_moved(
     assert [(each["segment"], each["written"]["cluster"], each["key"], each["change"]) for each in found] == [
         ("eu", other_than(owner), {"k": "planted"}, "insert")
     ]
+
+
+def test_all_segments_can_be_moved_to_one_side_and_back(shop: Shop) -> None:
+    """A switchover of such a pair, so that the other side can be worked on."""
+    before = {each["segment"]: each["owner"] for each in shop.run("segment", "list")}
+    moved = shop.run("segment", "move", "all", "--to", "east")
+    assert [run["outcome"] for run in moved["runs"]] == ["succeeded"] * sum(owner != "east" for owner in before.values())
+    assert {each["owner"] for each in shop.run("segment", "list")} == {"east"}
+    assert shop.run("segment", "move", "all", "--to", "east") == {"runs": [], "exit_code": 0}
+    assert shop.run("segment", "return", "us")["outcome"] == "succeeded"
+    shop.move(before["eu"])

@@ -344,9 +344,10 @@ def _add_segments(commands: Any) -> None:
     _command(inner, "list", "segments:list_", "say who owns each segment, in which epoch, and who can write it where")
     move = _command(inner, "move", "segments:move", "let the other cluster own a segment, with nothing lost (= run move-segment)")
     move.add_argument("--to", required=True, metavar="CLUSTER", help="the cluster that owns it from then on")
+    move.add_argument("segment", metavar="NAME", help="a segment of the topology, or `all` that the cluster does not own, one by one")
     back = _command(inner, "return", "segments:return_", "move a segment back to the owner that the topology names")
+    back.add_argument("segment", metavar="NAME", help="a segment of the topology")
     for each in (move, back):
-        each.add_argument("segment", metavar="NAME", help="a segment of the topology")
         _add_inputs(each)
 
 

@@ -43,7 +43,7 @@ def see_segments_left_alone(playbook: Playbook, topology: Topology) -> None:
     roles = {placed.step.spec.role for placed in in_turn(playbook)}
     if not topology.segments or Role.OPENS_SEGMENT in roles or roles.isdisjoint({Role.FENCES, Role.FENCES_OUTSIDE, Role.OPENS}):
         return
-    moves = "; ".join(f"`interlock segment move {name} --to CLUSTER`" for name in topology.segments)
+    moves = "; ".join(f"`interlock segment move {name} --to CLUSTER`" for name in (*topology.segments, "all"))
     raise Refused(f"both masters of {topology.name} take writes, each of its own segments: {playbook.name} moves whole servers", hint=moves)
 
 

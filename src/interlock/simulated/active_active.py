@@ -95,7 +95,7 @@ US = SegmentSpec(name="us", schemas=("shop_us",), accounts=("app_us@%",), owner=
 RIGHTS = (Right(privileges=("ALL PRIVILEGES",), on="`shop`.*"),)
 
 
-def with_segments(pair: SimulatedPair) -> Segments:
+def with_segments(pair: SimulatedPair, *, clients: bool = True) -> Segments:
     """Make a pair without clients active/active: east owns `eu`, and its clients come by the route; west `us`, and they come straight."""
     pair.topology = replace(pair.topology, segments={each.name: each for each in (EU, US)})
     pair.west.read_only = False
@@ -108,7 +108,7 @@ def with_segments(pair: SimulatedPair) -> Segments:
     for database in made.databases:
         database.on_turn.append(made.watch)
     places = {EU.name: pair.proxy.target, US.name: lambda: pair.west if not pair.west.faults.down else None}
-    for spec in (EU, US):
+    for spec in (EU, US) if clients else ():
         user = spec.accounts[0].partition("@")[0]
         client = SegmentClient(user=user, segment=spec.name, place=places[spec.name], ledger=made.ledgers[spec.name])
         pair.clock.every(_PAUSE_S, client.write)
