@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
@@ -151,6 +153,12 @@ def test_a_look_that_could_not_be_made_is_counted_and_none_is_dated() -> None:
     samples = samples_of(pair, _Forgetful(pair.clock), looks=2)
     assert samples['interlock_failed_looks_total{topology="shop"}'] == 2
     assert not any("last_look" in name for name in samples)
+
+
+def test_the_page_names_what_there_is() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "watch.md").read_text()
+    told = {name for sample in (*scraped(hold), *scraped(act_before), *scraped()) for name in re.findall(r"^interlock_\w+", sample)}
+    assert set(re.findall(r"\binterlock_\w+", page)) == told
 
 
 def test_nothing_that_people_wrote_leaves_by_a_scrape() -> None:
