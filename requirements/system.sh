@@ -19,6 +19,7 @@ need named bind9 # the tests of DNS routes
 need nsupdate bind9-dnsutils # what an operator would do by hand
 need knotd knot # the same, another make
 need arping iputils-arping # the tests of virtual addresses
+need pt-table-checksum percona-toolkit # what `make bench-diff` measures against
 need sudo sudo # the same, where `ip` is run by it
 if ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then missing+=(python3-venv); fi
 [ ${#missing[@]} -gt 0 ] || exit 0
