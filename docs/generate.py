@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from interlock.actions.catalogue import catalogue
+from interlock.audit.catalogue import OWN as AUDIT_CHAPTERS
 from interlock.cli.arguments import commands_of, parser
 from interlock.documents.fields import Field
 from interlock.documents.schema import topology_schema
 from interlock.engine.states import FINAL, MOVES, State
+from interlock.model.audit import BESIDE
 from interlock.playbook.catalogue import ActionSpec, Verb
 from interlock.playbook.schema import playbook_schema
 from interlock.routes.registry import route_fields
@@ -48,6 +50,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "states.md", states()
     yield "actions.md", actions()
     yield "commands.md", commands()
+    yield "audit-rules.md", audit_rules()
     yield "schemas/playbook.schema.json", json.dumps(playbook_schema(catalogue()), indent=2) + "\n"
     yield "schemas/topology.schema.json", json.dumps(topology_schema(route_fields()), indent=2) + "\n"
 
@@ -108,6 +111,24 @@ def _default(param: Field) -> str:
 def _doc(param: Field) -> str:
     choices = f" ({', '.join(param.choices)})" if param.choices else ""
     return f"{param.doc}{choices}".replace("|", "\\|")
+
+
+def audit_rules() -> str:
+    """Every rule of the audit, by question."""
+    lines = [
+        "# Audit rules",
+        "",
+        _MADE,
+        "",
+        "What `interlock audit` looks at ([audit.md](audit.md)). A rule is accepted, and asked for, by its id.",
+    ]
+    for chapter in AUDIT_CHAPTERS:
+        title = chapter.title if chapter.question == BESIDE else f"{chapter.question}. {chapter.title}"
+        lines += ["", f"## {title}", "", "| id | what must hold | if not | why | source |", "|---|---|---|---|---|"]
+        for rule in chapter.rules:
+            cells = (f"`{rule.id}`", rule.title, rule.verdict.value.replace("_", " "), rule.why, rule.source)
+            lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join([*lines, ""])
 
 
 def commands() -> str:

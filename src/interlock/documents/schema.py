@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from interlock.documents.audit_fields import ACCEPTED_FIELDS, ANSWER_FIELDS, CHECK_FIELDS
 from interlock.documents.fencing_fields import FENCING_FIELDS, FENCING_TYPES
 from interlock.documents.fields import Field, Kind
 from interlock.documents.topology_fields import (
@@ -92,6 +93,9 @@ def topology_schema(route_types: RouteTypes) -> Schema:
             "clusters": {**_by_name(cluster), "minProperties": 2, "maxProperties": 2},
             "routes": _by_name(_one_of_types(route_types, ROUTE_FIELDS)),
             "segments": _by_name(mapping_schema(SEGMENT_FIELDS)),
+            "answers": {"type": "object", "additionalProperties": mapping_schema(ANSWER_FIELDS)},
+            "accepted": _by_name(mapping_schema(ACCEPTED_FIELDS)),
+            "audit": {"type": "array", "items": mapping_schema(CHECK_FIELDS)},
         },
     )
     return {"$schema": DIALECT, "title": "Interlock topology", **whole}

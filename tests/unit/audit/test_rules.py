@@ -257,11 +257,9 @@ CASES: list[tuple[str, int, AuditVerdict, Change]] = [
 BESIDE_IT = {
     "identity.engines": {"tables.are_transactional"},
     "segregation.one_writer": {"move.routes_lead_to_the_writer"},
-    "segregation.every_schema_owned": set[str](),
     "conflicts.none_stands": {"quiesce.channels"},
     "quiesce.retention": {"peaks.logs_kept"},
     "managers.events": {"ddl.stored_code_alike"},
-    "move.route": set[str](),
 }
 NOT_HERE = {
     "segregation.a_writer",

@@ -227,7 +227,7 @@ SEGREGATION = Chapter(
             title="One master takes the writes of each table",
             verdict=_UNFIT,
             why="two servers that take the same writes collide, and replication stops or one side's write is gone",
-            source="DESIGN: the interlock",
+            source="docs/switchover.md",
             look=_two_writers,
         ),
         Rule(
