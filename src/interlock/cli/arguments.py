@@ -71,7 +71,7 @@ class _Only:
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """UsageError for what makes no sense."""
-    made = parser(words[0]) if words else parser()
+    made = parser(words[0]) if words and not words[0].startswith("-") else parser()
     return (made if any(commands_of(made)) else parser()).parse_args(words)
 
 

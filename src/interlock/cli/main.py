@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import io
 import json
@@ -20,20 +21,24 @@ from interlock.extras import part
 _MOST_WORDS = 10_000
 
 _NEW_OBJECTS = 100_000
-"""How many there may be more before garbage is looked for. Of what a start-up makes nearly all is kept, and to look through it again and
-again took 40 ms of it.
-"""
+"""How many there may be more before garbage is looked for."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command; returns the exit code."""
-    gc.set_threshold(_NEW_OBJECTS)
+    _seldom_look_for_garbage()
     words = list(sys.argv[1:] if argv is None else argv)
     _escape_what_cannot_be_shown()
     with signals_to(_as_interrupt):
         context, answer = _answer(words)
     _print(answer, as_json=context.json if context else "--json" in words)
     return int(answer.exit_code)
+
+
+def _seldom_look_for_garbage() -> None:
+    """Of what a start-up makes nearly all is kept: to look through it again and again took 40 ms of it, and once more at the end 100 ms."""
+    gc.set_threshold(_NEW_OBJECTS)
+    atexit.register(gc.freeze)
 
 
 def _answer(words: list[str]) -> tuple[Context | None, Answer]:
