@@ -182,6 +182,18 @@ def test_a_plugin_on_one_side_is_installed_on_the_other_by_the_printed_statement
             lab.run(server, (f"UNINSTALL PLUGIN {plugin}",), apart=True)
 
 
+def test_ids_that_clients_bring_are_seen_in_the_log(lab: Lab) -> None:
+    lab.run("east", ("CREATE TABLE app.own (id INT AUTO_INCREMENT PRIMARY KEY, a INT)", "INSERT INTO app.own (a) VALUES (1), (2)"))
+    try:
+        assert found(lab.audit(), "keys.explicit_ids") == []
+        lab.run("east", ("INSERT INTO app.own VALUES (4, 3)",))
+        (one,) = found(lab.audit(), "keys.explicit_ids")
+        assert (one.question, one.object, "1 of 3 inserts" in one.says, "such as 4" in one.says) == (6, "app.own", True, True)
+    finally:
+        lab.run("east", ("DROP TABLE app.own",))
+        lab.caught_up()
+
+
 def test_a_conflict_that_stopped_replication_is_named(mariadb: Lab) -> None:
     mariadb.run("east", ("CREATE TABLE app.t (id INT PRIMARY KEY)",))
     mariadb.caught_up()

@@ -127,6 +127,15 @@ class LoggedDdl:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExplicitIds:
+    """Of a server's own inserts into a table, those whose id is not of its series; `example` is the last of them."""
+
+    inserts: int
+    explicit: int
+    example: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSeen:
     """A server's own binary log. `begins` holds, for each file from the oldest on, when it began and its bytes. What the server itself
     wrote (not what it applied) was read from `since` to `until`; None if nothing was.
@@ -138,6 +147,7 @@ class LogSeen:
     writes: Mapping[str, TableWrites] = field(default_factory=dict)
     ddl: tuple[LoggedDdl, ...] = ()
     statements: int = 0
+    explicit: Mapping[str, ExplicitIds] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import field
 from datetime import UTC, datetime
 
-from interlock.audit.facts import SYSTEM_SCHEMAS, LoggedDdl, LogSeen, TableWrites
+from interlock.audit.explicit import explicit_ids
+from interlock.audit.facts import SYSTEM_SCHEMAS, AutoColumn, ExplicitIds, LoggedDdl, LogSeen, TableWrites
 from interlock.audit.reader import Reader
 from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
@@ -21,6 +22,7 @@ from interlock.errors import DriverError
 from interlock.losses import raw
 from interlock.losses.live import Dumped, dump
 from interlock.losses.raw import RawEvent
+from interlock.model.facts import ServerFacts
 from interlock.servers.client_sessions import is_ddl
 from interlock.servers.session import text_of
 
@@ -73,7 +75,7 @@ class _Tally:
         elif len(self.ddl) < _DDL_AT_MOST and "`interlock`" not in said:
             self.ddl.append(LoggedDdl(at=datetime.fromtimestamp(event.at_s, UTC), schema=schema, text=" ".join(said.split())[:160]))
 
-    def seen(self, begins: Sequence[tuple[datetime, int]]) -> LogSeen:
+    def seen(self, begins: Sequence[tuple[datetime, int]], explicit: Mapping[str, ExplicitIds]) -> LogSeen:
         return LogSeen(
             begins=tuple(begins),
             since=datetime.fromtimestamp(self.first_s, UTC) if self.first_s else None,
@@ -81,15 +83,16 @@ class _Tally:
             writes={table: TableWrites(events=count, minutes=frozenset(self.minutes[table])) for table, count in self.events.items()},
             ddl=tuple(self.ddl),
             statements=self.statements,
+            explicit=explicit,
         )
 
 
-def read_log(server: Dumped, reader: Reader, own_id: int, clock: Clock) -> LogSeen:
+def read_log(server: Dumped, reader: Reader, facts: ServerFacts, columns: Sequence[AutoColumn], clock: Clock) -> LogSeen:
     """Empty where the server writes no log, or lets us not read it: then that is noted."""
     files = [(text_of(row["Log_name"]), int(text_of(row["File_size"]))) for row in reader.rows("binary logs", "SHOW BINARY LOGS")]
     try:
         begins = [(_begin(server, name), size) for name, size in files[-FILES_AT_MOST:]]
-        tally = _Tally(own_id)
+        tally = _Tally(facts.server_id)
         deadline = Deadline.after(clock, READ_S)
         for name in _newest(files):
             _count(dump(server, name, 4), tally, deadline)
@@ -98,7 +101,7 @@ def read_log(server: Dumped, reader: Reader, own_id: int, clock: Clock) -> LogSe
         return LogSeen()
     if tally.packed:
         reader.missing.append(f"{tally.packed} transactions of the binary log are compressed: which tables they wrote was not looked at")
-    return tally.seen(begins)
+    return tally.seen(begins, explicit_ids(server, reader, facts, file=files[-1][0], columns=columns, clock=clock) if files else {})
 
 
 def _begin(server: Dumped, name: str) -> datetime:

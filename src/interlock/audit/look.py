@@ -54,7 +54,7 @@ def look(server: SqlServer, clock: Clock) -> ServerSeen:
                 for row in reader.rows("engines", "SELECT ENGINE FROM information_schema.ENGINES WHERE SUPPORT IN ('YES', 'DEFAULT')")
             ),
             counters=_counters(reader),
-            log=logs.read_log(server, reader, facts.server_id, clock) if server.spec.is_master and facts.log_bin else LogSeen(),
+            log=logs.read_log(server, reader, facts, counting, clock) if server.spec.is_master and facts.log_bin else LogSeen(),
             zones=sum(int(text_of(row["n"])) for row in reader.rows("time zones", "SELECT COUNT(*) AS n FROM mysql.time_zone_name")),
             missing=tuple(dict.fromkeys(reader.missing)),
         )

@@ -12,6 +12,7 @@ import pytest
 from interlock.audit.catalogue import chapters
 from interlock.audit.facts import (
     AccountSeen,
+    ExplicitIds,
     ForeignKey,
     LoggedDdl,
     LogSeen,
@@ -125,6 +126,7 @@ def segment(name: str, owner: str, *schemas: str, **more: Any) -> SegmentSpec:
     return SegmentSpec(name=name, schemas=schemas, owner=ClusterName(owner), **given)
 
 
+DAYS_AGO = ((AT - timedelta(days=9), 9),)
 SEGMENTS = topology(segments={"shop": segment("shop", "east", "shop"), "crm": segment("crm", "west", "crm")})
 
 
@@ -224,6 +226,12 @@ CASES: list[tuple[str, int, AuditVerdict, Change]] = [
     ("shared.written_by_one", 5, UNFIT, wrote(east=(1, 3, 5), west=(2, 4))),
     ("shared.accounts", 5, ATTENTION, on("east", accounts=())),
     ("keys.apart", 6, UNFIT, facts("west", auto_increment_offset=1)),
+    (
+        "keys.explicit_ids",
+        6,
+        ATTENTION,
+        on("east", log=LogSeen(begins=DAYS_AGO, explicit={"shop.orders": ExplicitIds(inserts=9, explicit=1, example=4)})),
+    ),
     ("keys.sequences", 6, ATTENTION, on_both(sequences=(SequenceSeen(name="shop.s", increment=1),))),
     ("conflicts.none_stands", 7, UNFIT, channel("west", error="Duplicate entry")),
     ("ddl.tables_on_both", 8, UNFIT, on("west", tables={})),

@@ -66,6 +66,18 @@ def _room(pair: PairSeen) -> Iterator[Fault]:
         )
 
 
+def _explicit(pair: PairSeen) -> Iterator[Fault]:
+    for server in pair.masters:
+        for table, its in sorted(server.log.explicit.items()):
+            if its.explicit:
+                yield Fault(
+                    says=f"{its.explicit} of {its.inserts} inserts into {table} on {server.name} brought an id, such as {its.example}",
+                    server=server.name,
+                    object=table,
+                    seen={server.name: f"{its.explicit} of {its.inserts} in its newest log file"},
+                )
+
+
 def _sequences(pair: PairSeen) -> Iterator[Fault]:
     """INCREMENT 0 goes by auto_increment_increment and _offset of the server (MariaDB KB, "CREATE SEQUENCE")."""
     for one in pair.writer.sequences:
@@ -136,6 +148,15 @@ CHAPTER = Chapter(
             why="at the doubled step a column is full in half the time, and then every insert fails",
             source='MySQL manual, "Integer Types"; "auto_increment_increment"',
             look=_room,
+        ),
+        Rule(
+            id="keys.explicit_ids",
+            question=6,
+            title="Clients leave counting to the server",
+            verdict=_ATTENTION,
+            why="increment and offset keep apart what the servers count, not what clients bring with them",
+            source='MySQL manual, "Using AUTO_INCREMENT"',
+            look=_explicit,
         ),
         Rule(
             id="keys.sequences",
