@@ -340,3 +340,13 @@ def test_the_files_hold_what_is_sent_and_what_takes_it_back(items: Lab, tmp_path
         assert path.stat().st_mode & 0o077 == 0
         items.plant("west", *(line.rstrip(";") for line in path.read_text().splitlines() if line and not line.startswith("--")))
         assert items_of(items, "west") == wanted
+
+
+@BOTH
+def test_what_diff_finds_is_mended_and_found_no_more(items: Lab) -> None:
+    found = interlock("diff", "--table", "app.items", "--json", env=items.env)
+    assert (found.code, found.document["differences"]) == (3, 12), found.err
+    done = items.repair("--apply", "--yes", "--json")
+    assert (done.code, done.document["left_out"], len(done.document["mended"])) == (0, [], 12), done.err
+    again = interlock("diff", "--table", "app.items", "--json", env=items.env)
+    assert (again.code, again.document["differences"]) == (0, 0), again.err

@@ -10,6 +10,8 @@ import pytest
 from interlock.clock import Deadline, SystemClock
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
+from interlock.stores.open import open_store
+from scenarios.command_line import interlock, start
 from servers.repair_lab import Lab
 
 PAIRS = {"mariadb": "pair", "mysql": "mysql_pair"}
@@ -86,6 +88,66 @@ def test_the_next_error_is_told_and_mended_as_often_as_asked(lab: Lab) -> None:
     twice = lab.repair("--channel", "west", "--times", "5", "--apply", "--yes", "--json")
     assert twice.code == 0, twice.err
     assert [one["in_the_way"] for one in twice.document["changed"]] == [{"id": 60, "v": "other", "tag": 70}]
+    lab.caught_up()
+    assert lab.rows("west", "goods") == lab.rows("east", "goods")
+
+
+def test_an_applier_whose_row_was_mended_by_hand_has_only_to_be_started(lab: Lab) -> None:
+    break_it(lab, "west", 1062)
+    lab.plant("west", "DELETE FROM app.goods WHERE id=50")
+    told = lab.repair("--channel", "west")
+    assert (told.code, "it has only to be started" in told.out) == (0, True), told.err
+    done = lab.repair("--channel", "west", "--apply", "--yes", "--json")
+    assert (done.code, done.document.get("runs")) == (0, True), done.out + done.err
+    lab.caught_up()
+    assert lab.rows("west", "goods") == lab.rows("east", "goods")
+
+
+def test_one_that_is_killed_goes_on_and_shuts_the_fence(lab: Lab) -> None:
+    """Killed while its statement waits for a row that a client has locked."""
+    break_it(lab, "west", 1062)
+    with closing(sql.connect(lab.sandbox, "west", "app")) as client:
+        client.begin()
+        sql.rows(client, "SELECT * FROM app.goods WHERE id=50 LOCK IN SHARE MODE")
+        process = start("repair", "--channel", "west", "--apply", "--yes", env=lab.env)
+        deadline = Deadline.after(SystemClock(), 20)
+        while not deadline.is_over() and not is_under_way(lab):
+            assert process.poll() is None, process.communicate()
+            SystemClock().sleep(0.05)
+        process.kill()
+        process.communicate()
+    (run,) = [one["run"] for one in interlock("runs", "--json", env=lab.env).document if one["outcome"] is None]
+    back = interlock("rollback", run, "--yes", env=lab.env)
+    assert (back.code, f"interlock resume {run}" in back.err) == (2, True)
+    done = interlock("resume", run, "--yes", "--json", env=lab.env)
+    assert (done.code, done.document.get("runs")) == (0, True), done.out + done.err
+    lab.caught_up()
+    assert lab.rows("west", "goods") == lab.rows("east", "goods")
+    if lab.is_mysql:
+        with closing(sql.connect(lab.sandbox, "west")) as connection:
+            assert sql.value(connection, "SELECT @@GLOBAL.super_read_only") == 1
+
+
+def is_under_way(lab: Lab) -> bool:
+    """Whether a repair has said that it sends its statement now. (Nobody is to connect as an administrator meanwhile.)"""
+    store = open_store(lab.env["INTERLOCK_STORE"], SystemClock())
+    try:
+        runs = [header.run for header in store.runs("sandbox") if header.outcome is None]
+        return any(record.kind == "acting" and record.body["step"] == "row 1" for run in runs for record in store.records(run))
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("number", [1062, 1032])
+def test_a_row_that_was_written_since_it_was_told_is_left(lab: Lab, number: int) -> None:
+    """What is proposed is read again before it is done, and so is what is done."""
+    break_it(lab, "west", number)
+    assert lab.repair("--channel", "west").code == 0
+    lab.plant("west", "UPDATE app.goods SET v='since' WHERE id=50" if number == 1062 else "INSERT INTO app.goods VALUES (5, 'since', 5)")
+    done = lab.repair("--channel", "west", "--apply", "--yes", "--json")
+    assert (done.code, done.document.get("runs")) == (0, True), done.out + done.err
+    (changed,) = done.document["changed"]
+    assert (changed["in_the_way"] or {}).get("v") == ("since" if number == 1062 else None)
     lab.caught_up()
     assert lab.rows("west", "goods") == lab.rows("east", "goods")
 

@@ -16,7 +16,7 @@ from interlock.cli.repair_run import Job, repair_job, unfinished_repair
 from interlock.decisions.pace import Limits
 from interlock.diff.ends import End
 from interlock.diff.mend_pace import Pace
-from interlock.diff.mend_plan import MendPlan, plan_mends
+from interlock.diff.mend_plan import MendPlan, differences_of, plan_mends, row_name
 from interlock.diff.mending import UNLOGGED, Mended, Sides, differing, mend, noted_mends, notes_name, portions, take_back
 from interlock.diff.pacing import Governor
 from interlock.diff.references import parents_of
@@ -165,15 +165,22 @@ def _end(wiring: Wiring, cluster: str) -> End:
 def _plan(sides: Sides, comparison: Comparison, request: Request) -> MendPlan:
     """What is to be sent; to be taken back is what was noted."""
     applied = {index for rows in applied_rows(sides.session, sides.name).values() for index in rows}
+    chosen = chosen_by(request, comparison)
     plan = plan_mends(
         comparison,
         request.onto,
-        chosen_by(request, comparison),
+        chosen,
         Survivor(sides.session).table,
         parents=parents_of(sides.session, {table.schema for table in comparison.tables}),
         done=() if request.undo else applied,
     )
-    return MendPlan(mends=tuple(one for one in plan.mends if one.index in applied)) if request.undo else plan
+    if not request.undo:
+        return plan
+    mends = tuple(one for one in plan.mends if one.index in applied)
+    stay = applied - {one.index for one in mends}
+    left = [one for index, one in enumerate(differences_of(comparison)) if index in stay and chosen.has(one)]
+    why = "it was mended, and can't be written as the table is now"
+    return MendPlan(mends=mends, left_out=tuple(LeftOut(what=row_name(one), why=why) for one in left))
 
 
 def _see_direction(sides: Sides) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from interlock.cli.context import Answer, Context
+from interlock.cli.context import Answer, Context, width
 from interlock.cli.held_pair import ask, see_allowed
 from interlock.cli.repair_run import Job, repair_job, unfinished_repair
 from interlock.clock import Clock, Deadline
@@ -21,6 +21,7 @@ from interlock.losses.payload import mysqlbinlog
 from interlock.losses.sql import SETTINGS
 from interlock.model.effects import StartApplier
 from interlock.model.facts import ChannelFacts
+from interlock.model.position import FilePosition
 from interlock.model.topology import ClusterName
 from interlock.ports import RunHeader
 from interlock.report.repair_text import stuck_text
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _ACTION = "channel.repair"
 _GOES_PAST_S = 30.0
+_STARTS_WITHIN_S = 1.0
 _LOOK_EVERY_S = 0.2
 
 
@@ -59,22 +61,26 @@ class _Channel:
     def go_past(self, stuck: Stuck, mark: str) -> ChannelFacts:
         """Start the applier, and see that it applied what it had stopped at, or stopped at something else. StatementFailed if neither."""
         self.server.apply(StartApplier(server=self.server.name, channel=stuck.channel.name), mark)
-        deadline = Deadline.after(self.clock, _GOES_PAST_S)
-        while True:
-            now = self.facts()
-            is_past = holds(self.server.write_facts().position, stuck.position) or now.applied != stuck.channel.applied
-            if is_past or deadline.is_over():
-                break
+        deadline, at_least = Deadline.after(self.clock, _GOES_PAST_S), Deadline.after(self.clock, _STARTS_WITHIN_S)
+        now, is_past = self._now(stuck)
+        while not (is_past or deadline.is_over() or (at_least.is_over() and not now.applier)):
             self.clock.sleep(_LOOK_EVERY_S)
+            now, is_past = self._now(stuck)
         if not is_past:
             said = now.error or "it says no error"
             raise StatementFailed(
-                f"the applier of {self.server.name} did not get past {stuck.position} in {_GOES_PAST_S:g}s: {said}",
+                f"the applier of {self.server.name} did not get past {stuck.position}: {said}",
                 hint="`interlock status`, then try again",
                 server=self.server.name,
             )
-        self.clock.sleep(_LOOK_EVERY_S)  # the next error, if there is one at once
+        self.clock.sleep(_STARTS_WITHIN_S)  # so that an error of what follows at once is seen
         return self.facts()
+
+    def _now(self, stuck: Stuck) -> tuple[ChannelFacts, bool]:
+        """And whether it is past what it had stopped at. (MySQL says how far in the log it is only now and then.)"""
+        now, held = self.facts(), self.server.write_facts().position
+        is_past = now.applied != stuck.channel.applied if isinstance(held, FilePosition) else holds(held, stuck.position)
+        return now, is_past
 
 
 def unblock(context: Context, wiring: Wiring, cluster: str) -> Answer:
@@ -116,7 +122,7 @@ def _carry_out(context: Context, wiring: Wiring, channel: _Channel, *, times: in
             stuck = _first(channel, rows, job)
             changed: list[Stuck] = []
             if stuck is not None:
-                context.tell(stuck_text(stuck, 100))
+                context.tell(stuck_text(stuck, width()))
                 ask(context, f"let the applier of {channel.cluster} go on, up to {times} time{'s' * (times != 1)}?")
                 job.begin({"channel": channel.cluster, "times": times})
             while stuck is not None and len(changed) < times:
@@ -158,7 +164,7 @@ def _next(context: Context, channel: _Channel, rows: Survivor) -> Stuck | None:
     except Refused as other:
         context.tell(f"it stopped again: {other.message}")
         return None
-    context.tell(f"it stopped again:\n{stuck_text(stuck, 100)}")
+    context.tell(f"it stopped again:\n{stuck_text(stuck, width())}")
     return stuck
 
 

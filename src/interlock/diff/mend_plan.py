@@ -128,7 +128,7 @@ def mend_of(index: int, difference: RowDifference, onto: str, comparison: Compar
     present, wanted = (difference.writer, difference.other) if other_way else (difference.other, difference.writer)
     if table is None:
         return f"{onto} has no such table"
-    why = _not_alike(difference, present, wanted, table) or _not_safe(present, wanted, table, onto)
+    why = _not_alike(difference, present, wanted, table) or not_safe(present, wanted, table, onto)
     if why:
         return why
     try:
@@ -185,7 +185,7 @@ def _not_alike(difference: RowDifference, present: Image | None, wanted: Image |
     return ""
 
 
-def _not_safe(present: Image | None, wanted: Image | None, table: Table, onto: str) -> str:
+def not_safe(present: Image | None, wanted: Image | None, table: Table, onto: str) -> str:
     """Why writing the row would do more, or less, than that; empty if it would not."""
     change = change_of(present, wanted)
     if table.engine and table.engine.lower() not in _TRANSACTIONAL:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from interlock.dataclass import dataclass
 from interlock.decisions.losses import RowId
 from interlock.diff.ends import End
-from interlock.diff.mend_plan import Mend, row_name
+from interlock.diff.mend_plan import Mend, not_safe, row_name
 from interlock.errors import BoundReached, OutcomeUnknown, StatementFailed
 from interlock.losses.applied import TABLE, applied_rows, note, unnote
 from interlock.losses.now import LOOK_S, Survivor
@@ -202,7 +202,8 @@ def _attempt(sides: Sides, mends: Sequence[Mend], left: dict[int, Mended]) -> di
 
 
 def _take_back_note(sides: Sides, position: str, mends: Sequence[Mend]) -> list[Mended]:
-    refused: dict[int, str] = {}
+    unsafe = {one.index: not_safe(one.wanted, one.present, one.table, sides.mended.cluster) for one in mends}
+    refused = {index: why for index, why in unsafe.items() if why}
     while True:
         _send(sides, "START TRANSACTION")
         results: list[Mended] = []

@@ -20,7 +20,9 @@ _NEWEST = (99, 0, 0)
 CANARY_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "CREATE")
 CANARY_ACCOUNT_PRIVILEGES = ("SELECT", "INSERT", "UPDATE")
 REPAIR_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "TRIGGER")
-"""On a schema whose lost rows are put back; TRIGGER to see, before that, whether one would fire again."""
+"""On a schema whose rows are put back or mended; TRIGGER to see, before that, whether one would fire."""
+_UNLOGGED = {"mariadb": ("BINLOG ADMIN",)}
+"""For sql_log_bin=0. Part of SUPER before 11.0.1 (MariaDB KB, "SUPER"), and of what MySQL's account has anyway."""
 _RETURN = (
     *("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES", "LOCK TABLES", "CREATE VIEW", "SHOW VIEW"),
     *("CREATE ROUTINE", "ALTER ROUTINE", "EVENT", "TRIGGER", "RELOAD", "PROCESS"),
@@ -70,7 +72,8 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
         f"GRANT {', '.join(CANARY_PRIVILEGES)} ON `interlock`.* TO {account};",
     ]
     if its.channels is not None:
-        lines += ["-- only for `interlock repair --losses`, on each schema whose rows it puts back:", f"--   {repair_grant('…', account)};"]
+        lines += ["-- only for `interlock repair`, on each schema whose rows it writes:", f"--   {repair_grant('…', account)};"]
+        lines += [f"--   GRANT {one} ON *.* TO {account}; -- to write them unlogged" for one in _UNLOGGED.get(its.name, ())]
         lines += ["-- only for `interlock diff`, to compare triggers and views too:", f"--   GRANT TRIGGER, SHOW VIEW ON *.* TO {account};"]
         newest = version_of(version) if version_of(version) != (0, 0, 0) else _NEWEST
         lines += ["-- only for `interlock rejoin` of a server that holds more than the writer:"]
