@@ -152,18 +152,26 @@ class RealWorld:
         from interlock.losses.folder import Keep  # noqa: PLC0415 - only a rejoin needs it
         from interlock.losses.run_facts import failover_of  # noqa: PLC0415 - as above
         from interlock.returning.driver import ReturningServer  # noqa: PLC0415 - as above
+        from interlock.returning.surplus import SurplusReader  # noqa: PLC0415 - as above
 
         if self._folder is None:
             raise StatementFailed("what is lost can't be kept here: there is no folder beside the store")
         master = self.topology.clusters[cluster].master.name
         (writer,) = self.topology.other_masters(master)
-        return ReturningServer(
-            cluster=cluster,
+        reader = SurplusReader(
             server=self.sql_server(master),
             writer=self.sql_server(writer),
             emergency=lambda: failover_of(self._store, failed_mark(cluster, self.marks.all()), master, writer),
             run=lambda: self.present_run or f"rejoin-{cluster}",
             keep=Keep(self._folder),
+            clock=self._clock,
+            environ=os.environ,
+        )
+        return ReturningServer(
+            cluster=cluster,
+            server=reader.server,
+            writer=reader.writer,
+            reader=reader,
             secret=self._secrets.read,
             clock=self._clock,
             environ=os.environ,

@@ -232,6 +232,10 @@ class Returning(Protocol):
         """How far the copy has come that this process began; None if it began none."""
         ...
 
+    def closed_with(self) -> tuple[AgentFacts, ...]:
+        """How the ways of fencing stood that the failover closed it with, before that; nothing if no such failover is known."""
+        ...
+
     def script(self, effect: ReturnEffect, /) -> tuple[str, ...]: ...
     def apply(self, effect: ReturnEffect, /, mark: str) -> None:
         """Carry it out; BeginCopy only begins. Nothing is thrown away unless what the writer lacks of it is kept: StatementFailed."""

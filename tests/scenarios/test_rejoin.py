@@ -13,6 +13,7 @@ import pytest
 
 from interlock.sandbox import members, sql
 from interlock.sandbox import pair as pairs
+from interlock.sandbox.barred import is_barred
 from interlock.sandbox.kinds import kind_named
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
@@ -49,7 +50,7 @@ class Emergency:
     def rejoin(self, *words: str) -> Ended:
         return interlock("rejoin", "east", "--json", "-i", "catch_up=20s", *words, env=self.env)
 
-    def rows(self, server: str) -> dict[str, list[Mapping[str, Any]]]:
+    def rows(self, server: str) -> dict[str, list[dict[str, Any]]]:
         tables = query(self.sandbox, server, "SELECT TABLE_NAME AS t FROM information_schema.TABLES WHERE TABLE_SCHEMA='app'")
         return {row["t"]: query(self.sandbox, server, f"SELECT * FROM app.{row['t']} ORDER BY 1") for row in tables}
 
@@ -133,6 +134,7 @@ def test_what_was_lost_is_told_put_back_where_it_can_be_and_the_old_writer_is_a_
     rejoined = emergency.rejoin()
     assert (rejoined.code, rejoined.document["outcome"]) == (0, "succeeded"), rejoined.err
     assert emergency.is_whole()
+    assert not is_barred(sandbox.members["east"])
     assert emergency.rows("west") == before
     assert interlock("losses", emergency.run, "--json", env=emergency.env).document["state"] == "known"
     back = interlock("switchover", "--to", "east", "--json", env=emergency.env)

@@ -24,6 +24,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
         "replication.apply_received",
     ),
     "logs_salvage": ("logs.salvage",),
+    "release": ("server.release_outside",),
     "returning": ("data.way_back", "losses.keep", "data.undo", "data.copy"),
     "sessions": ("sessions.drain", "sessions.let_newcomers_end", "sessions.kill"),
     "events_hand_over": ("events.hand_over", "events.left"),

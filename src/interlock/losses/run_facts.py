@@ -8,17 +8,22 @@ from datetime import datetime, timedelta
 from interlock.dataclass import dataclass
 from interlock.engine.journal import RecordKind
 from interlock.errors import UsageError
+from interlock.model.codec import from_plain
+from interlock.model.fencing import AgentFacts
 from interlock.model.losses import Bound
 from interlock.model.marks import Mark
 from interlock.model.position import Position, parse_position
 from interlock.ports import Record, RunHeader, Store
 
+_FENCES_OUTSIDE = "server.fence_outside"
 _FROM_OUTSIDE = "fenced from outside by "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """The run's last opening: `survivor` held `position` then. `old` is the other side; `was_closed` if it was proved closed before."""
+    """The run's last opening: `survivor` held `position` then. `old` is the other side; `was_closed` if it was proved closed before, and
+    `closed_with` are the ways of fencing it from outside that were at hand, as they stood before.
+    """
 
     run: str
     old: str
@@ -26,6 +31,7 @@ class RunFacts:
     position: Position
     was_closed: bool
     bound: Bound
+    closed_with: tuple[AgentFacts, ...] = ()
 
     @classmethod
     def of_now(cls, *, run: str, old: str, survivor: str, held: Position) -> RunFacts:
@@ -54,6 +60,7 @@ def run_facts(header: RunHeader, records: Sequence[Record], masters: Sequence[st
         position=parse_position(held),
         was_closed=_is_proof(closed_by.get(old, "")),
         bound=Bound(held=held, received=_received(before), opened_at=opening.at, heard_at=_heard_at(before)),
+        closed_with=_closed_with(before),
     )
 
 
@@ -76,6 +83,14 @@ def _is_proof(closed_by: str) -> bool:
         return bool(closed_by) and str(parse_position(closed_by)) != ""
     except ValueError:
         return False
+
+
+def _closed_with(records: Sequence[Record]) -> tuple[AgentFacts, ...]:
+    for record in reversed(records):
+        before = record.body.get("before")
+        if record.kind == RecordKind.INTENDED and record.body.get("action") == _FENCES_OUTSIDE and isinstance(before, Mapping):
+            return from_plain(before["agents"], tuple[AgentFacts, ...])
+    return ()
 
 
 def _heard_at(records: Sequence[Record]) -> datetime | None:

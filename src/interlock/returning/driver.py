@@ -12,15 +12,11 @@ from dataclasses import field
 
 from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
-from interlock.errors import DriverError, StatementFailed
-from interlock.losses.find import find_losses
-from interlock.losses.folder import Keep
+from interlock.errors import StatementFailed
 from interlock.losses.live import PLAIN_SETTINGS
-from interlock.losses.payload import mysqlbinlog
-from interlock.losses.run_facts import RunFacts
 from interlock.model.facts import ServerFacts
-from interlock.model.losses import LossState
-from interlock.model.position import MariaDBPosition, MySQLPosition, Position, parse_position
+from interlock.model.fencing import AgentFacts
+from interlock.model.position import MariaDBPosition, MySQLPosition, Position
 from interlock.model.returning import (
     BeginCopy,
     CopyFacts,
@@ -30,14 +26,14 @@ from interlock.model.returning import (
     ReturnFacts,
     SetHeld,
     StopCopy,
-    Surplus,
     TakeBack,
 )
 from interlock.model.topology import ClusterName, SecretRef
 from interlock.returning import dump, note
 from interlock.returning.held_words import BEHIND, held_words, writer_words
 from interlock.returning.programs import Programs, find_programs
-from interlock.returning.rewind import UNLOGGED, Rewind, carry_out, plan_rewind
+from interlock.returning.rewind import UNLOGGED, carry_out
+from interlock.returning.surplus import SurplusReader
 from interlock.servers.grants import missing_for_return
 from interlock.servers.orphans import kill_and_prove_gone
 from interlock.servers.quoting import marked, name, text
@@ -53,16 +49,12 @@ _NOT_COPIED = "'information_schema', 'performance_schema', 'mysql', 'sys', 'ndbi
 
 @dataclass(slots=True, kw_only=True)
 class ReturningServer:
-    """`server` comes back, `writer` took the writes over by the run of `emergency` (None if none is known: then what the writer holds now
-    is the common point). The one copy that this process may have under way is kept here.
-    """
+    """`server` comes back, `writer` took the writes over. The one copy that this process may have under way is kept here."""
 
     cluster: ClusterName
     server: SqlServer
     writer: SqlServer
-    emergency: Callable[[], RunFacts | None]
-    run: Callable[[], str]
-    keep: Keep
+    reader: SurplusReader
     secret: Callable[[SecretRef], str]
     clock: Clock
     environ: Mapping[str, str]
@@ -77,7 +69,7 @@ class ReturningServer:
         taken = next((one for one in notes if one.kind == note.TAKEN_BACK and one.held == str(position)), None)
         incomplete = any(one.kind == note.COPYING for one in notes)
         known = isinstance(position, MariaDBPosition | MySQLPosition) and position.can_be_compared_with(of_writer)
-        surplus = self._surplus(position, of_writer, taken) if known and not of_writer.contains(position) else None
+        surplus = self.reader.surplus(position, of_writer, taken) if known and not of_writer.contains(position) else None
         means = self._means() if known else "positions of this kind"
         size_bytes, _ = self._size()
         return ReturnFacts(
@@ -95,6 +87,10 @@ class ReturningServer:
 
     def copying(self) -> CopyFacts | None:
         return self._copy.facts() if self._copy is not None else None
+
+    def closed_with(self) -> tuple[AgentFacts, ...]:
+        known = self.reader.emergency()
+        return known.closed_with if known is not None else ()
 
     # -- effects
 
@@ -127,8 +123,8 @@ class ReturningServer:
 
     def apply(self, effect: ReturnEffect, /, mark: str) -> None:
         match effect:
-            case KeepLosses(run=run):
-                self._keep(run)
+            case KeepLosses():
+                self.reader.read_and_keep()
             case TakeBack():
                 self._take_back(effect, mark)
             case BeginCopy():
@@ -148,64 +144,6 @@ class ReturningServer:
         if self._copy is not None and not self._copy.facts().is_over:
             self._copy.stop()
 
-    # -- what it holds more
-
-    def _point(self, of_writer: Position) -> RunFacts:
-        """Where both sides were: by the failover's journal, or by what the writer holds now."""
-        known = self.emergency()
-        if known is not None:
-            return known
-        return RunFacts.of_now(run=self.run(), old=self.server.name, survivor=self.writer.name, held=of_writer)
-
-    def _surplus(self, position: Position, of_writer: Position, taken: note.Note | None) -> Surplus:
-        point = self._point(of_writer)
-        kept = self.keep.kept(point.run)
-        try:
-            lost = [one.gtid for one in self.server.logged_since(of_writer, _MOST_LOST)]
-            rewind = self._rewind(of_writer, position)
-        except DriverError as error:
-            whole = kept is not None and kept.complete
-            return Surplus(run=point.run, lost=len(kept.transactions) if whole and kept else 0, problem="" if whole else error.message,
-                           inexact=error.message, kept=whole)  # fmt: skip
-        told = {one.position for one in kept.transactions} if kept is not None and kept.complete else set[str]()
-        return Surplus(
-            run=point.run,
-            lost=len(lost),
-            undone=len(rewind.undone),
-            to=rewind.to if taken is None else parse_position(taken.holds),
-            inexact=rewind.inexact if taken is None else "",
-            kept=told.issuperset(lost),
-            taken_back=taken is not None,
-        )
-
-    def _rewind(self, of_writer: Position, position: Position) -> Rewind:
-        return plan_rewind(self.server, of_writer, position, program=mysqlbinlog(self.environ))
-
-    def _keep(self, run: str) -> None:
-        """StatementFailed if it is not known whether that was all."""
-        point = self._point(self.writer.write_facts().position)
-        program = mysqlbinlog(self.environ)
-        report = find_losses(point, self.server, self.writer, self.keep, clock=self.clock, program=program).report
-        if report.state is not LossState.KNOWN:
-            raise StatementFailed(
-                f"what {self.server.name} holds and {self.writer.name} lacks can't be told: {report.proof}",
-                hint=f"`interlock losses {run}`",
-                server=self.server.name,
-            )
-
-    def _must_be_kept(self, of_writer: Position) -> None:
-        """StatementFailed: the last word before anything is thrown away."""
-        position = self.server.write_facts().position
-        if of_writer.contains(position):
-            return
-        surplus = self._surplus(position, of_writer, None)
-        if not surplus.kept:
-            raise StatementFailed(
-                f"{self.server.name} holds {surplus.lost} transactions that {self.writer.name} lacks, and they were not kept",
-                hint=f"`interlock losses {surplus.run}`",
-                server=self.server.name,
-            )
-
     def _must_be_still(self) -> None:
         """StatementFailed: nothing may move on the server, nor go from it to the writer."""
         into = [one for one in self.server.channels() if one.source == self.writer.name and (one.applier or one.receiver != "No")]
@@ -216,17 +154,15 @@ class ReturningServer:
 
     def _take_back(self, effect: TakeBack, mark: str) -> None:
         self._must_be_still()
-        of_writer = self.writer.write_facts().position
-        self._must_be_kept(of_writer)
-        position, point = self.server.write_facts().position, self._point(of_writer)
-        rewind = self._rewind(of_writer, position)
+        of_writer, position = self.writer.write_facts().position, self.server.write_facts().position
+        rewind = self.reader.rewind(position, of_writer)
         if rewind.inexact or rewind.to != effect.to:
             raise StatementFailed(
                 f"{self.server.name} can't be taken back to {effect.to}: {rewind.inexact or f'its log leads to {rewind.to}'}",
                 hint="copy the data: -i data=copy",
                 server=self.server.name,
             )
-        self.keep.give_up(point.run)
+        self.reader.give_up(of_writer)
         with self._acting() as session:
             self._send(session, note.MAKE, mark)
             its_note = note.Note(kind=note.TAKEN_BACK, held=str(position), holds=str(effect.to))
@@ -236,14 +172,12 @@ class ReturningServer:
 
     def _begin_copy(self, effect: BeginCopy, mark: str) -> None:
         self._must_be_still()
-        of_writer = self.writer.write_facts().position
         programs = self._means()
         if not isinstance(programs, Programs):
             raise StatementFailed(f"{self.server.name}: its data can't be copied: {programs}", server=self.server.name)
-        if not any(one.kind == note.COPYING for one in self._notes()):
-            self._must_be_kept(of_writer)
         self.close()
-        self.keep.give_up(self._point(of_writer).run)
+        if not any(one.kind == note.COPYING for one in self._notes()):
+            self.reader.give_up(self.writer.write_facts().position)
         with self._acting() as session:
             self._end_late_loader(session, mark)
             self._send(session, (*note.MAKE, note.written(note.Note(kind=note.COPYING))), mark)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from interlock.dataclass import dataclass
 from interlock.decisions.marks import failed_mark
 from interlock.errors import StatementFailed
+from interlock.model.fencing import AgentFacts
 from interlock.model.position import Position
 from interlock.model.returning import (
     BeginCopy,
@@ -98,6 +99,15 @@ class SimulatedReturning:
         if now_s < copy.ends_at_s:
             return CopyFacts(means=_MEANS, sent_bytes=int(rows * (1 - (copy.ends_at_s - now_s) / _COPY_S)), of_bytes=rows)
         return CopyFacts(means=_MEANS, sent_bytes=rows, of_bytes=rows, position=copy.position, adopted=copy.adopted)
+
+    def closed_with(self) -> tuple[AgentFacts, ...]:
+        """Whatever there is, if a run marked the cluster."""
+        if failed_mark(self._cluster, self._marks().all()) is None:
+            return ()
+        return tuple(
+            AgentFacts(agent=power.name, cluster=self._cluster, fenced=False, whole=power.whole)
+            for power in self._pair.fencing[self._cluster]
+        )
 
     def script(self, effect: ReturnEffect, /) -> tuple[str, ...]:
         match effect:

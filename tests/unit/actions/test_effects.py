@@ -307,7 +307,7 @@ WAITS = {"sessions.drain", "sessions.let_newcomers_end", "replication.wait", "re
 """These have no effect; they take a moment, and their step ends with it."""
 
 
-RETURNS = {"losses.keep", "data.undo", "data.copy"}
+RETURNS = {"losses.keep", "data.undo", "data.copy", "server.release_outside"}
 """They have no way back, and are played with their run: tests/unit/engine/test_rejoin.py."""
 
 

@@ -8,6 +8,7 @@ from interlock.engine.plan import plan
 from interlock.errors import UsageError
 from interlock.model.marks import MarkKind
 from interlock.model.returning import BeginCopy, KeepLosses, SetHeld, TakeBack
+from interlock.model.topology import ClusterName
 from interlock.playbook.load import load_playbook
 from interlock.simulated.process import ProcessKilled
 from unit.engine.stage import CATALOGUE, SHIPPED, Stage
@@ -31,8 +32,10 @@ def failed_over(inexact: str) -> Stage:
         del played.pair.ledger.acknowledged[key]
     played.pair.violations.clear()
     played.pair.to_west.delay_s = 0.002
-    next(iter(played.pair.fencing.values()))[0].on()
+    power = played.pair.fencing[ClusterName("east")][0]
+    power.on()
     played.pair.east.start()
+    played.pair.east.barred = True  # somebody started it all the same
     if inexact:
         played.pair.east.settings["inexact"] = inexact
     played.pair.clock.sleep(0.5)
@@ -47,7 +50,14 @@ def is_back(played: Stage) -> bool:
     runs = all(channel.receiving and channel.running for channel in (pair.to_west, pair.to_east))
     pair.west.set_read_only(on=True)
     played.settle()
-    return runs and not marked and pair.east.read_only and pair.east.rows == pair.west.rows and "return_note" not in pair.east.settings
+    return (
+        runs
+        and not marked
+        and not pair.east.barred
+        and pair.east.read_only
+        and pair.east.rows == pair.west.rows
+        and "return_note" not in pair.east.settings
+    )
 
 
 @pytest.mark.parametrize("inexact", WAYS.values(), ids=WAYS)
