@@ -25,7 +25,7 @@ from interlock.hosts.secrets import Secrets
 from interlock.model.effects import CopyLogs
 from interlock.model.facts import CommandResult
 from interlock.model.topology import ClusterName, RouteName, ServerName, ServerSpec, SshSpec, Topology
-from interlock.ports import FenceAgent, Marks, Outside, Prober, Returning, Route, Server, Store, VantagePoint
+from interlock.ports import Comparer, FenceAgent, Marks, Outside, Prober, Returning, Route, Server, Store, VantagePoint
 from interlock.routes.client import ClientLogin
 from interlock.routes.parts import RouteParts
 from interlock.routes.prober import RouteProber
@@ -38,6 +38,7 @@ from interlock.stores.open import open_store, state_folder
 from interlock.vantages.points import Doors, vantage_points
 
 if TYPE_CHECKING:
+    from interlock.diff.under_way import UnderWay
     from interlock.returning.driver import ReturningServer
 
 R = TypeVar("R")
@@ -72,6 +73,7 @@ class RealWorld:
         self._routes: dict[RouteName, Route] = {}
         self._fencing: dict[ClusterName, tuple[FenceAgent, ...]] = {}
         self._returning: dict[ClusterName, ReturningServer] = {}
+        self._comparers: dict[ClusterName, UnderWay] = {}
         self._folder = folder
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="interlock")
 
@@ -177,6 +179,31 @@ class RealWorld:
             environ=os.environ,
         )
 
+    def comparer(self, cluster: str, /) -> Comparer:
+        name = ClusterName(cluster)
+        if name not in self._comparers:
+            self._comparers[name] = self._make_comparer(name)
+        return self._comparers[name]
+
+    def _make_comparer(self, cluster: ClusterName) -> UnderWay:
+        """StatementFailed where nothing can be kept."""
+        from interlock.diff.ends import End  # noqa: PLC0415 - only a rejoin needs it
+        from interlock.diff.under_way import UnderWay  # noqa: PLC0415 - as above
+        from interlock.engine.runs import run_name  # noqa: PLC0415 - as above
+
+        if self._folder is None:
+            raise StatementFailed("a comparison can't be kept here: there is no folder beside the store")
+        master = self.topology.clusters[cluster].master.name
+        (writer,) = self.topology.other_masters(master)
+        return UnderWay(
+            topology=self.topology.name,
+            writer=End(cluster=str(self.topology.server(writer).cluster), server=self.sql_server(writer)),
+            other=End(cluster=str(cluster), server=self.sql_server(master)),
+            folder=self._folder,
+            name=lambda: run_name(self._clock),
+            clock=self._clock,
+        )
+
     @property
     def marks(self) -> Marks:
         return PairMarks(self._store, self.topology.name, self._clock, this_author())
@@ -201,7 +228,8 @@ class RealWorld:
         return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
 
     def close(self) -> None:
-        closables: list[Server | Route | ReturningServer] = [*self._returning.values(), *self._servers.values(), *self._routes.values()]
+        closables: list[Server | Route | ReturningServer | UnderWay] = [*self._comparers.values(), *self._returning.values()]
+        closables += [*self._servers.values(), *self._routes.values()]
         for closable in closables:
             with contextlib.suppress(DriverError):  # it is of no more use, and says so
                 closable.close()

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from interlock.dataclass import dataclass
+from interlock.model.comparing import CompareEffect, ComparingFacts
 from interlock.model.effects import ChannelEffect, FencingEffect, MarkEffect, OutsideEffect, RouteEffect, SegmentEffect, ServerEffect
 from interlock.model.facts import (
     CanaryFacts,
@@ -242,6 +243,17 @@ class Returning(Protocol):
         ...
 
 
+class Comparer(Protocol):
+    """Compares a cluster's data with the writer's, beside whoever waits for it."""
+
+    def facts(self) -> ComparingFacts | None:
+        """Of the comparison that this process began; None if it began none."""
+        ...
+
+    def script(self, effect: CompareEffect, /) -> tuple[str, ...]: ...
+    def apply(self, effect: CompareEffect, /) -> None: ...
+
+
 class Marks(Protocol):
     """The notes on this pair in the store. StoreFailed if they can't be had."""
 
@@ -281,6 +293,8 @@ class World(Protocol):
     def returning(self, cluster: str, /) -> Returning:
         """The cluster's master, which is to follow the other one's again."""
         ...
+
+    def comparer(self, cluster: str, /) -> Comparer: ...
 
     def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
         """Run independent reads or effects at the same time; the first error (in the order of the calls) is raised after all have ended."""

@@ -69,6 +69,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
         "cluster.end_quiesce",
         "cluster.is_quiet",
     ),
+    "comparing": ("data.compare",),
     "custom": ("command", "ssh", "http", "sql"),
 }
 """The actions of each module; their order is the reference's. Each module tells them in its `SPECS`."""

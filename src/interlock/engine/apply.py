@@ -13,6 +13,7 @@ from interlock.decisions.writes import writers
 from interlock.engine.execution import Execution
 from interlock.engine.states import Event, State
 from interlock.errors import BoundReached, DriverError, OutcomeUnknown, StatementFailed, StepFailed
+from interlock.model.comparing import BeginComparison, StopComparison
 from interlock.model.effects import (
     CallHttp,
     ChannelEffect,
@@ -94,6 +95,8 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
                 lines += world.marks.script(effect)
             case KeepLosses() | TakeBack() | BeginCopy() | StopCopy() | SetHeld() | EndReturn():
                 lines += world.returning(effect.cluster).script(effect)
+            case BeginComparison() | StopComparison():
+                lines += world.comparer(effect.cluster).script(effect)
             case Hold() | Release() | PointTo() | RestoreRoute():
                 lines += [f"{effect.route}: {line}" for line in world.route(effect.route).script(effect)]
             case RunCommand() | CallHttp() | CopyLogs():
@@ -142,11 +145,11 @@ def _fence_outside(execution: Execution, effects: Sequence[Effect], deadline: De
             _one(execution, effect, deadline, watch)
         except DriverError as error:
             said.append(error.message)
+        if effect is effects[-1] and not said:
+            return
         if isinstance(effect, FenceOutside) and proof_among(look_at(execution.world, effect.cluster).agents) is not None:
             return
     if said:
-        if effect is effects[-1] and not said:
-            return
         raise StepFailed("; ".join(said), hint="mend what the way of fencing says, or see that the server is off and answer for it")
 
 
@@ -171,10 +174,9 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
                 execution.interlock.prove_put_back(effect.server)
             else:
                 execution.interlock.prove_fenced(effect.server)
-        case WriteNote() | EraseNote() | SetEventScheduler() | KillSessions() | Repoint() | StopApplier() | StartApplier() | SetSemiSync():
-            sending()
-            world.server(effect.server).apply(effect, mark=execution.mark)
-        case StopReceiver() | StartReceiver():
+        case (SetEventScheduler() | KillSessions() | WriteNote() | EraseNote()) | (
+            Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync()
+        ):
             sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
         case CloseSegment() | OpenSegment() | NoteOwner():
@@ -190,6 +192,9 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
             execution.interlock.forget(effect.server)
             sending()
             world.returning(effect.cluster).apply(effect, mark=execution.mark)
+        case BeginComparison() | StopComparison():
+            sending()
+            world.comparer(effect.cluster).apply(effect)
         case RunSql():
             execution.interlock.forget(effect.server)
             with _opening_nothing(execution, deadline):

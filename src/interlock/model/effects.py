@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from interlock.dataclass import dataclass
+from interlock.model.comparing import BeginComparison, CompareEffect, StopComparison
 from interlock.model.facts import RouteFacts
 from interlock.model.fencing import AgentFacts
 from interlock.model.marks import Mark
@@ -112,11 +113,12 @@ class StopApplier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartApplier:
-    """Let it apply again."""
+    """Let it apply again; up to a point in the source's log, if one is given: there it stops by itself."""
 
     server: ServerName
     channel: str
     within_s: float = 5.0
+    until: LogPoint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,7 @@ class CloseSegment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSegment:
-    """Let the accounts of a segment write it on a server, with these rights. Only the interlock lets this through. Not in the binary log."""
+    """Let the accounts of a segment write it on a server, with these rights. Only the interlock lets it through. Not in the binary log."""
 
     server: ServerName
     segment: str
@@ -296,7 +298,9 @@ RouteEffect = Hold | Release | PointTo | RestoreRoute
 OutsideEffect = RunCommand | CallHttp | CopyLogs
 FencingEffect = FenceOutside | ReleaseOutside
 MarkEffect = SetMark | ClearMark
-Effect = ServerEffect | ChannelEffect | SegmentEffect | RouteEffect | OutsideEffect | FencingEffect | MarkEffect | ReturnEffect
+Effect = (
+    ServerEffect | ChannelEffect | SegmentEffect | RouteEffect | OutsideEffect | FencingEffect | MarkEffect | ReturnEffect | CompareEffect
+)
 
 
 def target_of(effect: Effect) -> str:
@@ -322,6 +326,8 @@ def target_of(effect: Effect) -> str:
             return f"logs of {effect.cluster}"
         case KeepLosses() | TakeBack() | BeginCopy() | StopCopy() | SetHeld() | EndReturn():
             return f"return of {effect.cluster}"
+        case BeginComparison() | StopComparison():
+            return f"comparison of {effect.cluster}"
 
 
 def is_repeatable(effect: Effect) -> bool:

@@ -11,8 +11,9 @@ from interlock.errors import InterlockError
 from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, SegmentEffect, ServerEffect
 from interlock.model.returning import ReturnEffect
 from interlock.model.topology import ClusterName, RouteName, ServerName, Topology
-from interlock.ports import FenceAgent, Marks, Outside, Prober, Returning, Route, Server, Store, VantagePoint
+from interlock.ports import Comparer, FenceAgent, Marks, Outside, Prober, Returning, Route, Server, Store, VantagePoint
 from interlock.simulated.clients import SimulatedProber
+from interlock.simulated.comparing import SimulatedComparer
 from interlock.simulated.fencing import SimulatedFencing
 from interlock.simulated.outside import SimulatedOutside
 from interlock.simulated.pair import Sent, SimulatedPair
@@ -37,6 +38,7 @@ class SimulatedWorld:
         self._servers: dict[ServerName, Server] = {}
         self._routes: dict[RouteName, Route] = {}
         self._returning: dict[ClusterName, Returning] = {}
+        self._comparers: dict[ClusterName, Comparer] = {}
 
     def server(self, name: str, /) -> Server:
         spec = self.topology.server(name)
@@ -67,6 +69,10 @@ class SimulatedWorld:
         if name not in self._returning:
             self._returning[name] = SimulatedReturning(name, self._pair, self._process, lambda: self.marks, self._note)
         return self._returning[name]
+
+    def comparer(self, cluster: str, /) -> Comparer:
+        name = ClusterName(cluster)
+        return self._comparers.setdefault(name, SimulatedComparer(cluster=name, pair=self._pair, process=self._process))
 
     @property
     def turn(self) -> AbstractContextManager[object]:

@@ -9,6 +9,7 @@ import pytest
 
 from interlock.actions.catalogue import catalogue
 from interlock.engine.apply import agent_of
+from interlock.model.comparing import BeginComparison, StopComparison
 from interlock.model.effects import (
     CallHttp,
     ClearMark,
@@ -80,6 +81,8 @@ class Table:
                     self.world.server(effect.server).segments.apply(effect, mark="test")
                 case KeepLosses() | TakeBack() | BeginCopy() | StopCopy() | SetHeld() | EndReturn():
                     self.world.returning(effect.cluster).apply(effect, mark="test")
+                case BeginComparison() | StopComparison():
+                    self.world.comparer(effect.cluster).apply(effect)
                 case _:
                     self.world.server(effect.server).apply(effect, mark="test")
 
@@ -307,8 +310,8 @@ WAITS = {"sessions.drain", "sessions.let_newcomers_end", "replication.wait", "re
 """These have no effect; they take a moment, and their step ends with it."""
 
 
-RETURNS = {"losses.keep", "data.undo", "data.copy", "server.release_outside"}
-"""They have no way back, and are played with their run: tests/unit/engine/test_rejoin.py."""
+RETURNS = {"losses.keep", "data.undo", "data.copy", "server.release_outside", "data.compare"}
+"""They have no way back, or take their time, and are played with their run: tests/unit/engine/test_rejoin.py."""
 
 
 def test_newcomers_are_waited_for_and_known_sessions_are_not(table: Table) -> None:
