@@ -24,6 +24,7 @@ class Purpose(StrEnum):
     WAIT = "wait"  # blocks in the server while the witness looks at the channels
     LOCK = "lock"  # its end releases GET_LOCK, so nothing else may break it
     CANARY = "canary"  # another account, without any right to pass read_only
+    UNLOGGED = "unlogged"  # what it does stands on this server alone, and in no binary log
 
 
 class Pool:
@@ -79,7 +80,8 @@ class Pool:
         try:
             setup = self._setup(session.version)  # before the first statement, which only its own flavor understands
             session.setup = setup
-            session.run((settings or setup.first,), bound_s=READ_BOUND_S, doing="set up the session")
+            unlogged = ", sql_log_bin=0" if purpose is Purpose.UNLOGGED else ""
+            session.run(((settings or setup.first) + unlogged,), bound_s=READ_BOUND_S, doing="set up the session")
         except DriverError:
             session.close()
             raise

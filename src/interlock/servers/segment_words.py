@@ -11,7 +11,6 @@ from interlock.model.segments import AccountState, Right
 from interlock.servers.canary import SCHEMA
 from interlock.servers.quoting import name, text
 
-UNLOGGED = "sql_log_bin=0"
 NEEDS = {"mariadb": ("CREATE USER", "BINLOG ADMIN"), "mysql": ("CREATE USER",)}
 """What Interlock's account needs on everything: to lock accounts, and to keep that out of the binary log (SYSTEM_VARIABLES_ADMIN on MySQL,
 which it needs anyway). By flavor, of those whose segments can be closed.
@@ -45,7 +44,7 @@ def statements(effect: SegmentEffect) -> tuple[str, ...]:
 
 def script(effect: SegmentEffect) -> tuple[str, ...]:
     """The same for people: with the setting of the connection, and what follows it."""
-    lines = (f"SET SESSION {UNLOGGED}", *statements(effect))
+    lines = ("SET SESSION sql_log_bin=0", *statements(effect))
     if not isinstance(effect, CloseSegment):
         return lines
     users = ", ".join(sorted({text(account_of(each.account)[0]) for each in effect.accounts}))

@@ -91,6 +91,9 @@ class SqlSegments:
         others = [one for one, locked in known.locked.items() if not locked and one[0] not in ours and _written(one) not in left_out]
         grants = self._grants([*others, *({_PUBLIC} & known.roles)])
         roles = self._roles(grants.values())
+        lacks = self._lacks(spec)
+        if not lacks:
+            self._pool.ready(Purpose.UNLOGGED)  # so that none is made while clients wait
         return SegmentSurroundings(
             server=self._pool.spec.name,
             writers=tuple(sorted(_written(one) for one, given in grants.items() if _can_write(given, roles, spec.schemas))),
@@ -99,30 +102,26 @@ class SqlSegments:
                 for row in self._dialect().events(self._pool)
                 if text_of(row["db"]) in spec.schemas and text_of(row["definer"]) not in spec.accounts
             ),
-            lacks=self._lacks(spec),
+            lacks=lacks,
         )
 
     def script(self, effect: SegmentEffect, /) -> tuple[str, ...]:
         return segment_words.script(effect)
 
     def apply(self, effect: SegmentEffect, /, mark: str) -> None:
-        """On a connection of its own, which logs nothing."""
         deadline = Deadline.after(self._pool.clock, effect.within_s)
-        if statements := all_marked(segment_words.statements(effect), mark):
-            session = self._pool.fresh(Purpose.ACT, settings=f"{self._dialect().setup.first}, {segment_words.UNLOGGED}")
-            try:
-                if not self._send(statements, effect, session) and isinstance(effect, NoteOwner) and effect.note is not None:
-                    self._send(all_marked((*segment_words.MAKE_TABLE, *segment_words.statements(effect)), mark), effect, session)
-            finally:
-                session.close()
+        statements = all_marked(segment_words.statements(effect), mark)
+        if statements and not self._send(statements, effect) and isinstance(effect, NoteOwner) and effect.note is not None:
+            self._send(all_marked((*segment_words.MAKE_TABLE, *segment_words.statements(effect)), mark), effect)
         if isinstance(effect, CloseSegment):
             self._end_sessions({segment_words.account_of(each.account)[0] for each in effect.accounts}, deadline, mark)
 
     # -- parts
 
-    def _send(self, statements: Sequence[str], effect: SegmentEffect, session: Session) -> bool:
+    def _send(self, statements: Sequence[str], effect: SegmentEffect) -> bool:
         """False if there is no table of owners."""
-        return bool(self._pool.act(statements, bound_s=effect.within_s, doing="segment", session=session, harmless=canary.MISSING))
+        session, harmless = self._pool.ready(Purpose.UNLOGGED), canary.MISSING if isinstance(effect, NoteOwner) else ()
+        return bool(self._pool.act(statements, bound_s=effect.within_s, doing="segment", session=session, harmless=harmless))
 
     def _end_sessions(self, users: Collection[str], deadline: Deadline, mark: str) -> None:
         """Those that logged in before the lock, and those whose login was under way then: it was not refused, and shows no name yet."""
