@@ -10,9 +10,12 @@ from random import Random
 
 import pytest
 
-from interlock.decisions.watching import Policy
+from interlock.decisions.watching import Look, Policy
+from interlock.engine import watch, watcher
 from interlock.engine.execution import Stop
 from interlock.engine.runs import Engine
+from interlock.engine.watch import Observed
+from interlock.model.liveness import Liveness
 from interlock.model.marks import Mark, MarkKind
 from interlock.model.topology import ClusterName
 from interlock.playbook.find import shipped_folder
@@ -26,6 +29,7 @@ from interlock.simulated.store import MemoryStore
 from interlock.simulated.variants import known
 from interlock.simulated.watching import HOUR_S, Day, Watched, day_of, watch_through
 from interlock.simulated.world import SimulatedWorld
+from simulation.mutants import Mutant, in_force
 
 CALM = Day(hours=0.1)
 BLOCK_S = Policy().block_s
@@ -64,6 +68,23 @@ def test_the_days_bring_what_they_are_for() -> None:
     assert {trouble.fault.kind for trouble in day.troubles} >= {FaultKind.SPLIT, FaultKind.SLOW, FaultKind.CRASH_UNFENCED, FaultKind.CRASH}
     hasty = replace(day, policy=Policy(after_s=0.0, looks=1))
     assert watch_through(hasty).acts, "the days are too calm to tell a hasty watcher from a patient one"
+
+
+def _taken_for_dead(state: Liveness) -> Mutant:
+    def look_of(seen: Observed) -> Look:
+        its = watch.look_of(seen)
+        return replace(its, state=Liveness.DEAD) if its.state is state else its
+
+    return Mutant(bug=f"a writer that is {state} is taken for dead", swaps=[(watcher, "look_of", look_of)])
+
+
+@pytest.mark.parametrize("state", [Liveness.UNKNOWN, Liveness.CUT_OFF, Liveness.HUNG, Liveness.REFUSING])
+def test_a_seeded_bug_of_the_watch_is_noticed(state: Liveness) -> None:
+    """By the run that it begins, which looks again and refuses."""
+    with in_force(_taken_for_dead(state)):
+        watched = watch_through(replace(day_of(0, hours=1.5), every_s=2.0))
+    assert watched.runs, f"nobody noticed that {_taken_for_dead(state).bug}"
+    assert watched.acts == ()
 
 
 @pytest.mark.parametrize("die", DEATHS.values(), ids=DEATHS)

@@ -1,14 +1,14 @@
 """Plays one day of `interlock watch --act failover`: links that flap, servers that are slow or start again, and whatever else happens.
 
-Trouble comes in three lanes. In each of them one follows the other with a pause that a look fits into; the lanes overlap. `near` keeps the
-tool from the writer: its link is cut, it starts again, it hangs, it refuses. `far` keeps the other side from it, or ends that side. In a
-storm one of the two may last for minutes and the other is short: so the writer is never out of everybody's reach for as long as `--after`,
-and nobody may act. `beside` is all the rest.
+Trouble comes in three lanes. In each of them one follows the other with a pause that a look fits into; the lanes overlap. The first keeps
+the tool from the writer: its link is cut, it starts again, it hangs, it refuses. The second keeps the other side from it, or blinds that
+side. The third is all the rest. In a storm the links of the first or of the second may be cut for minutes, and those of the other are cut
+for moments: so the writer is never out of everybody's reach for as long as `--after`, and nobody may act.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from functools import cache, partial
 from random import Random
@@ -36,29 +36,33 @@ from interlock.simulated.world import SimulatedWorld
 
 HOUR_S = 3600.0
 _STORM_S = 480.0
-_SHORT_S, _LONG_S = 3.5, 150.0
+_SHORTEST_S, _SHORT_S, _LONG_S = 0.05, 3.5, 150.0
 """The short ones stay below `--after`, the long ones go far beyond it and beyond what a receiver takes to notice."""
 
 _PAUSE_S = 3.0
 
-_NEAR = (
+_Kinds = tuple[tuple[FaultKind, tuple[str, ...]], ...]
+
+_TO_THE_TOOL: _Kinds = (
     (FaultKind.CUT, ("tool", "east")),
     (FaultKind.CUT, ("east", "tool")),
     (FaultKind.SPLIT, ("tool", "east")),
     (FaultKind.REFUSING, ("east",)),
     (FaultKind.HANG, ("east",)),
 )
-_RESTARTS = ((FaultKind.CRASH_UNFENCED, ("east",)),)
-_FAR = (
+_RESTARTS: _Kinds = ((FaultKind.CRASH_UNFENCED, ("east",)),) * 2
+_TO_THE_OTHER: _Kinds = (
     (FaultKind.CUT, ("east", "west")),
     (FaultKind.CUT, ("west", "east")),
     (FaultKind.SPLIT, ("east", "west")),
+)
+_BLIND: _Kinds = (
     (FaultKind.SPLIT, ("tool", "west")),
     (FaultKind.HANG, ("west",)),
     (FaultKind.REFUSING, ("west",)),
     (FaultKind.CRASH, ("west",)),
 )
-_BESIDE = (
+_REST: _Kinds = (
     (FaultKind.SLOW, ("east",)),
     (FaultKind.SLOW, ("west",)),
     (FaultKind.SPLIT, ("tool", "proxy")),
@@ -125,24 +129,27 @@ def day_of(seed: int, *, hours: float, calm_from_s: float | None = None) -> Day:
     start_s = 0.0
     while start_s < end_s:
         storm_s = (start_s, min(start_s + _STORM_S, end_s))
-        near_s, far_s = (_LONG_S, _SHORT_S) if draw.random() < 0.5 else (_SHORT_S, _LONG_S)
-        for kinds, longest_s in ((_NEAR, near_s), (_FAR, far_s), (_BESIDE, _LONG_S)):
-            found += _lane(draw, kinds, storm_s, longest_s, restarts=kinds is _NEAR)
+        tool_s, other_s = (_LONG_S, _SHORT_S) if draw.random() < 0.5 else (_SHORT_S, _LONG_S)
+        for lane in (
+            {_TO_THE_TOOL: tool_s, _RESTARTS: _SHORT_S},
+            {_TO_THE_OTHER: other_s, _BLIND: _LONG_S},
+            {_REST: _LONG_S},
+        ):
+            found += _lane(draw, lane, storm_s)
         start_s += _STORM_S + _LONG_S / 2
     calm_s = end_s if calm_from_s is None else calm_from_s
     kept = [each for each in found if each.at_s + each.fault.for_s < calm_s]
     return Day(hours=hours, troubles=tuple(sorted(kept, key=lambda each: each.at_s)))
 
 
-def _lane(
-    draw: Random, kinds: Sequence[tuple[FaultKind, tuple[str, ...]]], within_s: tuple[float, float], longest_s: float, *, restarts: bool
-) -> list[Trouble]:
+def _lane(draw: Random, lasting_s: Mapping[_Kinds, float], within_s: tuple[float, float]) -> list[Trouble]:
+    """`lasting_s` says of each kind how long it may last."""
+    kinds = [(kind, place, longest_s) for each, longest_s in lasting_s.items() for kind, place in each]
     found: list[Trouble] = []
     at_s = within_s[0] + draw.uniform(0.0, 20.0)
     while True:
-        is_restart = restarts and draw.random() < 0.25
-        kind, place = draw.choice(_RESTARTS if is_restart else kinds)
-        for_s = float(0.05 * ((_SHORT_S if is_restart else longest_s) / 0.05) ** draw.random())
+        kind, place, longest_s = draw.choice(kinds)
+        for_s = float(_SHORTEST_S * (longest_s / _SHORTEST_S) ** draw.random())
         if at_s + for_s > within_s[1]:
             return found
         found.append(Trouble(at_s=at_s, fault=Fault(kind=kind, place=place, at_move=0, for_s=for_s)))
