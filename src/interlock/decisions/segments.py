@@ -128,6 +128,8 @@ def is_fit_to_move(
         refused = can_be_moved_exactly(spec, facts, beside)
         if refused is not None:
             return refused
+    if seen[owner].is_closed:
+        return Refuse(f"segment {spec.name} is closed on {seen[owner].server}, which owns it", "see `interlock runs` for a run to resume")
     if seen[to].open_by:
         return Refuse(f"segment {spec.name} is open on {seen[to].server}, too: {seen[to].open_by}", _adopt(spec, owner))
     if sharing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from interlock.dataclass import dataclass
 from interlock.decisions.segments import owner_of
@@ -38,22 +38,24 @@ class SegmentStatus:
 
 
 def segments_now(world: World) -> tuple[SegmentStatus, ...]:
-    """Each on every master, at the same time. A server that does not answer hides nothing of the other one."""
+    """Each on every master, all masters at the same time. One that does not answer is waited for once, and hides nothing of the other."""
+    specs = tuple(world.topology.segments.values())
+    if not specs:
+        return ()
     clusters = {cluster.name: cluster.master.name for cluster in world.topology.clusters.values()}
-    wanted = [(spec, server) for spec in world.topology.segments.values() for server in clusters.values()]
-    seen = dict(zip(((spec.name, server) for spec, server in wanted), world.gather([_look(world, *each) for each in wanted]), strict=True))
-    return tuple(
-        _status(spec, {cluster: seen[spec.name, server] for cluster, server in clusters.items()})
-        for spec in world.topology.segments.values()
-    )
+    looked = dict(zip(clusters, world.gather([_looker(world, server, specs) for server in clusters.values()]), strict=True))
+    return tuple(_status(spec, {cluster: seen[number] for cluster, seen in looked.items()}) for number, spec in enumerate(specs))
 
 
-def _look(world: World, spec: SegmentSpec, server: ServerName) -> Callable[[], SegmentFacts | DriverError]:
-    def look() -> SegmentFacts | DriverError:
-        try:
-            return world.server(server).segments.facts(spec)
-        except DriverError as error:
-            return error
+def _looker(world: World, server: ServerName, specs: Sequence[SegmentSpec]) -> Callable[[], list[SegmentFacts | DriverError]]:
+    def look() -> list[SegmentFacts | DriverError]:
+        seen: list[SegmentFacts | DriverError] = []
+        for spec in specs:
+            try:
+                seen.append(world.server(server).segments.facts(spec))
+            except DriverError as error:
+                return [*seen, *([error] * (len(specs) - len(seen)))]
+        return seen
 
     return look
 

@@ -214,7 +214,7 @@ def _can_write(given: Grants, roles: dict[AccountName, Grants], schemas: Collect
 
 
 def _written(account: AccountName) -> str:
-    return f"{account[0]}@{account[1]}"
+    return account[0] if account == _PUBLIC else f"{account[0]}@{account[1]}"
 
 
 def _of(account: AccountName) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from interlock.engine.report import RunReport
+from interlock.engine.segment_status import segments_now
 from interlock.errors import InvalidFile
 from interlock.model.effects import CloseSegment, NoteOwner, OpenSegment
 from interlock.model.segments import AccountState, SegmentNote
@@ -15,6 +16,7 @@ from interlock.model.topology import ClusterName
 from interlock.playbook.load import load_playbook, parse_playbook
 from interlock.playbook.tree import Playbook
 from interlock.simulated.active_active import EU, US, Segments, with_segments
+from interlock.simulated.database import BOUND_S
 from interlock.simulated.pair import simulated_pair
 from interlock.simulated.process import ProcessKilled
 from unit.engine.stage import CATALOGUE, SHIPPED, SWITCHOVER, Stage
@@ -85,6 +87,7 @@ def test_what_an_account_may_goes_with_its_segment() -> None:
     assert shop.pair.east.segments["eu"].accounts == (AccountState(account="app_eu@%", locked=True),)
 
 
+CLOSED = (AccountState(account="app_eu@%", locked=True),)
 OPEN_IN_THE_WEST = (AccountState(account="app_eu@%", locked=False),)
 
 
@@ -275,3 +278,26 @@ def test_a_move_that_goes_back_can_be_killed_and_goes_on_going_back(move: int) -
 def test_switchover_is_what_it_was_on_a_pair_without_segments() -> None:
     stage = Stage()
     assert stage.run(SWITCHOVER).outcome == "succeeded"
+
+
+def test_status_tells_each_segment_on_both_sides_and_what_is_wrong_with_it() -> None:
+    shop = Shop()
+    shop.move()
+    seen = {each.segment: each for each in segments_now(shop.stage.worlds[0])}
+    assert {name: (each.owner, each.epoch, each.home) for name, each in seen.items()} == {
+        "eu": ("west", 1, "east"),
+        "us": ("west", 0, "west"),
+    }
+    assert {name: each.open for name, each in seen["eu"].clusters.items()} == {"east": False, "west": True}
+    assert seen["eu"].problems == ()
+    assert [problem["what"] for problem in seen["us"].problems] == ["no server has noted who owns segment us: west does by the topology"]
+
+
+def test_a_server_that_does_not_answer_hides_nothing_of_the_other_one() -> None:
+    shop = Shop()
+    shop.pair.east.hang()
+    world = shop.stage.engine().world
+    began_s = shop.pair.clock.monotonic_s()
+    seen = segments_now(world)
+    assert shop.pair.clock.monotonic_s() - began_s < BOUND_S * 1.5
+    assert [(each.clusters["east"].open, each.clusters["west"].open) for each in seen] == [(None, False), (None, True)]
