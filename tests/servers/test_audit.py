@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import date, timedelta
@@ -17,6 +18,7 @@ from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from servers.audit_faults import of_flavor
 from servers.audit_lab import AUDITOR, Lab, Planted, found, merged, planted
+from servers.mariadb_lab import until
 
 PERSON, UNFIT = AuditVerdict.PERSON, AuditVerdict.UNFIT
 SEGMENTS = {
@@ -142,6 +144,7 @@ def test_what_crosses_segments_is_found(lab: Lab) -> None:
         keys, triggers = found(report, "integrity.within_segments"), found(report, "integrity.stored_code_within_segments")
         assert [(one.question, one.object) for one in (*keys, *triggers)] == [(4, "eu.child.up"), (4, "eu.copies")]
         assert [one.object for one in found(report, "segregation.written_by_owner")] == ["us.parent"]
+        assert any("can be written on west, too" in one.says for one in found(report, "segregation.segments_hold", "eu"))
         for one in (*keys, *triggers):
             assert one.fix is not None
             lab.apply(one.fix)
@@ -194,6 +197,24 @@ def test_ids_that_clients_bring_are_seen_in_the_log(lab: Lab) -> None:
         lab.caught_up()
 
 
+def test_a_table_that_somebody_alters_holds_no_audit_up_and_no_audit_holds_it(lab: Lab) -> None:
+    lab.run("east", ("CREATE TABLE app.busy (id INT PRIMARY KEY)",))
+    lab.caught_up()
+    with closing(sql.connect(lab.sandbox, "east")) as reading, closing(sql.connect(lab.sandbox, "east")) as altering:
+        sql.rows(reading, "BEGIN")
+        sql.rows(reading, "SELECT * FROM app.busy")
+        background = threading.Thread(target=sql.rows, args=(altering, "ALTER TABLE app.busy ADD COLUMN a INT"))
+        background.start()
+        until(lambda: any("metadata lock" in str(row["State"]) for row in sql.query(lab.sandbox, "east", "SHOW PROCESSLIST")))
+        report = lab.audit()
+        assert found(report, "audit.sees_all") == []
+        sql.rows(reading, "ROLLBACK")
+        background.join(timeout=20)
+        assert not background.is_alive()
+    lab.run("east", ("DROP TABLE app.busy",))
+    lab.caught_up()
+
+
 def test_a_conflict_that_stopped_replication_is_named(mariadb: Lab) -> None:
     mariadb.run("east", ("CREATE TABLE app.t (id INT PRIMARY KEY)",))
     mariadb.caught_up()
@@ -201,8 +222,7 @@ def test_a_conflict_that_stopped_replication_is_named(mariadb: Lab) -> None:
     mariadb.run("east", ("INSERT INTO app.t VALUES (1)",))
     try:
         with closing(sql.connect(mariadb.sandbox, "west")) as west:
-            while not sql.rows(west, "SHOW SLAVE STATUS")[0]["Last_SQL_Errno"]:
-                pass
+            until(lambda: sql.rows(west, "SHOW SLAVE STATUS")[0]["Last_SQL_Errno"] != 0)
         report = mariadb.audit()
         (one,) = found(report, "conflicts.none_stands")
         assert (one.question, one.verdict, one.server) == (7, UNFIT, "west")

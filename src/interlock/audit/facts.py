@@ -10,8 +10,10 @@ from dataclasses import field
 from datetime import datetime
 
 from interlock.dataclass import dataclass
+from interlock.engine.segment_status import SegmentStatus
 from interlock.model.facts import ChannelFacts, RouteFacts, ServerFacts, WriteFacts
 from interlock.model.topology import ServerName, ServerSpec, Topology
+from interlock.model.verdict import Refuse
 from interlock.ports import RunHeader
 
 OWN_SCHEMA = "interlock"
@@ -212,7 +214,9 @@ class PastComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSeen:
-    """Everything. `masters` come in the topology's order. `runs` are the pair's, newest first."""
+    """Everything. `masters` come in the topology's order. `runs` are the pair's, newest first. `unmovable` says by segment why it could not
+    be moved now; `checked` holds the rows of a team's own checks.
+    """
 
     topology: Topology
     at: datetime
@@ -222,6 +226,8 @@ class PairSeen:
     routes: tuple[RouteSeen, ...] = ()
     runs: tuple[RunHeader, ...] = ()
     comparisons: tuple[PastComparison, ...] = ()
+    segments: tuple[SegmentStatus, ...] = ()
+    unmovable: Mapping[str, Refuse] = field(default_factory=dict)
     checked: Mapping[str, tuple[Mapping[str, str], ...]] = field(default_factory=dict)
 
     @property

@@ -8,11 +8,13 @@ from interlock.audit import accounts, logs, objects
 from interlock.audit.facts import LogSeen, Origin, ServerSeen
 from interlock.audit.reader import BOUND_S, SETTINGS, Reader
 from interlock.clock import Clock, Deadline
+from interlock.errors import StatementFailed
 from interlock.model.versions import version_of
 from interlock.servers.server import SqlServer
 from interlock.servers.session import text_of
 
 LOOK_S = 60.0
+AUDITED = ("mariadb", "mysql")
 _COUNTERS = ("Uptime", "Innodb_row_lock_waits", "Slave_retried_transactions", "Replica_retried_transactions", "Innodb_deadlocks")
 _ORIGINS = {
     "mariadb": "SELECT LOWER(VARIABLE_NAME) AS n, GLOBAL_VALUE_ORIGIN AS word, GLOBAL_VALUE_PATH AS path "
@@ -23,8 +25,11 @@ _ORIGINS = {
 
 
 def look(server: SqlServer, clock: Clock) -> ServerSeen:
-    """DriverError if it does not answer."""
+    """DriverError if it does not answer, or is of a flavor that is not audited."""
     facts, writes, channels = server.facts(), server.write_facts(), server.channels()
+    if facts.flavor not in AUDITED:
+        known = f"audited are {', '.join(AUDITED)}"
+        raise StatementFailed(f"{server.name} is {facts.flavor}, which is not audited", hint=known, server=server.name)
     session = server.session(SETTINGS)
     reader = Reader(session=session, flavor=facts.flavor, version=version_of(facts.version), deadline=Deadline.after(clock, LOOK_S))
     try:
@@ -79,7 +84,7 @@ def _pairs(reader: Reader, what: str, statement: str) -> dict[str, str]:
 
 
 def _origins(reader: Reader) -> Mapping[str, Origin]:
-    rows = reader.rows("where settings come from", _ORIGINS[reader.flavor]) if reader.flavor in _ORIGINS else ()
+    rows = reader.rows("where settings come from", _ORIGINS[reader.flavor])
     return {text_of(row["n"]): Origin(word=text_of(row["word"]), path=text_of(row["path"])) for row in rows}
 
 

@@ -126,7 +126,7 @@ def stored(reader: Reader) -> tuple[StoredObject, ...]:
 
 def sequences(reader: Reader) -> tuple[SequenceSeen, ...]:
     """MariaDB's. A sequence is read as a table of one row (MariaDB KB, "CREATE SEQUENCE")."""
-    if reader.flavor != "mariadb":
+    if reader.flavor == "mysql":
         return ()
     rows = reader.rows(
         "sequences",

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from interlock.audit.facts import PairSeen, PastComparison, RouteSeen, ServerSeen
 from interlock.audit.look import definitions, look
 from interlock.audit.objects import differing
 from interlock.audit.sql_checks import carried_out
 from interlock.clock import Clock
+from interlock.decisions.segments import is_fit_to_move, owner_of
+from interlock.engine.segment_status import segments_now
 from interlock.errors import DriverError
-from interlock.model.topology import Topology
-from interlock.ports import Route, RunHeader
+from interlock.model.verdict import Refuse
+from interlock.ports import RunHeader, World
 from interlock.servers.server import SqlServer
 
-R = TypeVar("R")
 DEFINED_AT_MOST = 60
 """Objects that differ, whose definitions are fetched from both sides."""
 
 
-class Place(Protocol):
-    """The part of the world that an audit needs."""
+class Place(World, Protocol):
+    """The world, with connections of an audit's own."""
 
-    @property
-    def topology(self) -> Topology: ...
     def sql_server(self, name: str, /) -> SqlServer: ...
-    def route(self, name: str, /) -> Route: ...
-    def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]: ...
 
 
 def collect(world: Place, clock: Clock, *, runs: Sequence[RunHeader] = (), comparisons: Sequence[PastComparison] = ()) -> PairSeen:
@@ -43,7 +40,12 @@ def collect(world: Place, clock: Clock, *, runs: Sequence[RunHeader] = (), compa
     pair = PairSeen(
         topology=topology, at=clock.wall(), masters=(east, west), routes=_routes(world), runs=tuple(runs), comparisons=tuple(comparisons)
     )
-    return replace(_with_replicas(pair, world, clock), checked=carried_out(pair, world, clock))
+    return replace(
+        _with_replicas(pair, world, clock),
+        segments=segments_now(world) if topology.segments else (),
+        unmovable=dict(_unmovable(world)),
+        checked=carried_out(pair, world, clock),
+    )
 
 
 def _to_define(east: ServerSeen, west: ServerSeen) -> Iterator[tuple[str, str]]:
@@ -72,6 +74,22 @@ def _with_replicas(pair: PairSeen, world: Place, clock: Clock) -> PairSeen:
         except DriverError as error:
             unreached[str(spec.name)] = error.message
     return replace(pair, replicas=tuple(seen), unreached=unreached)
+
+
+def _unmovable(world: World) -> Iterator[tuple[str, Refuse]]:
+    """By the checks of a move, but for the rights of the account that moves: an audit may have another one."""
+    masters = {name: cluster.master.name for name, cluster in world.topology.clusters.items()}
+    for name, spec in world.topology.segments.items():
+        try:
+            seen = {cluster: world.server(server).segments.facts(spec) for cluster, server in masters.items()}
+            around = [replace(world.server(server).segments.surroundings(spec), lacks=()) for server in masters.values()]
+        except DriverError as error:
+            yield name, Refuse(error.message, error.hint)
+            continue
+        owner = owner_of(spec, tuple(seen.values()))
+        verdict = is_fit_to_move(spec, next(one for one in masters if one != owner), seen, around)
+        if isinstance(verdict, Refuse):
+            yield name, verdict
 
 
 def _routes(world: Place) -> tuple[RouteSeen, ...]:

@@ -29,8 +29,7 @@ class Reader:
     missing: list[str] = field(default_factory=list)
 
     def begin(self) -> None:
-        if self.flavor in _BOUND:
-            self.session.run((_BOUND[self.flavor],), bound_s=BOUND_S, doing="bound the audit's reads")
+        self.session.run((_BOUND[self.flavor],), bound_s=BOUND_S, doing="bound the audit's reads")
 
     def rows(self, what: str, statement: str) -> tuple[Row, ...]:
         """Without rows if it is not permitted, or not answered in time."""

@@ -287,8 +287,8 @@ def _add_audit(commands: Any) -> None:
         "audit",
         "audit:audit",
         "is this pair fit for master-master? the operators' checklist, answered from the live pair",
-        "Answer the operators' checklist from the live pair: sixteen questions and what a pair needs beside them, each with what was seen,\n"
-        "why it matters and what mends it. Changes nothing. Exits 0 if nothing is unfit, 3 otherwise.",
+        "Answer the operators' checklist from the live pair: sixteen questions and what a pair needs beside them, each with what was\n"
+        "seen, why it matters and what mends it. Changes nothing. Exits 0 if nothing is unfit, 3 otherwise.",
     )
     audit.add_argument("--question", type=int, metavar="N", help="only this question, 1 to 16; 0: what stands beside them")
     audit.add_argument("--rule", metavar="ID", help="only this rule")

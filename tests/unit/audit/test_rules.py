@@ -26,8 +26,10 @@ from interlock.audit.facts import (
     TableWrites,
 )
 from interlock.audit.judge import judge
+from interlock.engine.segment_status import SegmentStatus
 from interlock.model.audit import AuditVerdict, FixKind
 from interlock.model.topology import ClusterName, RouteName, SegmentSpec
+from interlock.model.verdict import Refuse
 from interlock.ports import RunHeader
 from unit.audit.small_pair import AT, SETTINGS, TABLE, pair
 
@@ -130,6 +132,11 @@ DAYS_AGO = ((AT - timedelta(days=9), 9),)
 SEGMENTS = topology(segments={"shop": segment("shop", "east", "shop"), "crm": segment("crm", "west", "crm")})
 
 
+def segment_seen(*problems: dict[str, str]) -> Change:
+    seen = SegmentStatus(segment="shop", owner="east", epoch=1, home="east", route=None, clusters={}, problems=problems)
+    return lambda pair_: replace(pair_, segments=(seen,))
+
+
 def run(outcome: str | None, days_ago: int = 1, playbook: str = "switchover") -> Change:
     header = RunHeader(
         run="r1", playbook=playbook, topology="shop", started_at=AT - timedelta(days=days_ago), state=outcome or "opened", outcome=outcome
@@ -195,6 +202,8 @@ CASES: list[tuple[str, int, AuditVerdict, Change]] = [
     ("tables.have_a_key", 0, ATTENTION, on_both(tables={"shop.orders": replace(TABLE, has_key=False)})),
     ("tables.are_transactional", 0, ATTENTION, on_both(tables={"shop.orders": replace(TABLE, engine="MyISAM")})),
     ("segregation.one_writer", 1, UNFIT, both(writes("west", read_only=False), lambda seen: replace(seen, routes=()))),
+    ("segregation.segments_hold", 1, UNFIT, segment_seen({"what": "it is open on west, too", "hint": "`interlock run adopt-segment`"})),
+    ("move.segments_fit", 3, ATTENTION, lambda seen: replace(seen, unmovable={"shop": Refuse("others can write it", "revoke it")})),
     ("segregation.every_schema_owned", 1, ATTENTION, topology(segments={"crm": segment("crm", "east", "crm")})),
     ("segregation.written_by_owner", 1, UNFIT, both(SEGMENTS, wrote(west=(1,)))),
     ("peaks.logs_kept", 2, ATTENTION, on_both(settings={**SETTINGS, "binlog_expire_logs_seconds": "172800"})),

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from interlock.audit.facts import PairSeen
 from interlock.audit.rule import Chapter, Fault, Rule, command, here_only, in_topology, sql
-from interlock.model.audit import AuditVerdict
+from interlock.model.audit import AuditVerdict, Fix
 
 _UNFIT, _ATTENTION = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION
 _SHOWN = 5
+_MOVES = frozenset({"move-segment", "adopt-segment"})
+_COMMAND = re.compile(r"`(interlock [^`]+)`")
 
 
 def owner_of(pair: PairSeen, table: str) -> str | None:
-    """The cluster that takes a table's writes: its segment's owner; without segments the writer; None if it is in none."""
+    """The cluster that takes a table's writes: its segment's owner as it is now; without segments the writer; None if it is in none."""
     segments = pair.topology.segments
     if not segments:
         return str(pair.writer.spec.cluster) if pair.has_one_writer else None
     schema = table.partition(".")[0]
-    return next((str(one.owner) for one in segments.values() if schema in one.schemas), None)
+    now = {one.segment: one.owner for one in pair.segments}
+    return next((now.get(name, str(one.owner)) for name, one in segments.items() if schema in one.schemas), None)
 
 
 def alternations(first: frozenset[int], second: frozenset[int]) -> int:
@@ -69,6 +73,8 @@ def _foreign_writes(pair: PairSeen) -> Iterator[Fault]:
     if not pair.topology.segments:
         return
     for server in pair.masters:
+        if any(run.playbook in _MOVES and server.log.since is not None and run.started_at >= server.log.since for run in pair.runs):
+            continue  # what it wrote before a move it owned then
         for table, its in sorted(server.log.writes.items()):
             owner = owner_of(pair, table)
             if owner is not None and owner != server.spec.cluster:
@@ -78,6 +84,31 @@ def _foreign_writes(pair: PairSeen) -> Iterator[Fault]:
                     object=table,
                     seen={server.name: f"{its.events} row events"},
                 )
+
+
+def _problems(pair: PairSeen) -> Iterator[Fault]:
+    """What `interlock segment list` would say, too."""
+    for one in pair.segments:
+        for problem in one.problems:
+            yield Fault(
+                says=problem["what"],
+                object=one.segment,
+                seen={name: its.open_by or its.error or "closed" for name, its in one.clusters.items()},
+                fix=_said(problem["hint"]),
+            )
+
+
+def _unmovable(pair: PairSeen) -> Iterator[Fault]:
+    told = {problem["what"] for one in pair.segments for problem in one.problems}
+    for name, refused in pair.unmovable.items():
+        if not any(problem in refused.why for problem in told):
+            yield Fault(says=f"segment {name} could not be moved: {refused.why}", object=name, fix=_said(refused.hint))
+
+
+def _said(hint: str) -> Fix:
+    """The command in a hint, or all of it."""
+    found = _COMMAND.search(hint)
+    return command(found[1] if found else hint)
 
 
 def _incomplete(pair: PairSeen) -> Iterator[Fault]:
@@ -124,14 +155,16 @@ def _no_canary(pair: PairSeen) -> Iterator[Fault]:
 def _routes_lead(pair: PairSeen) -> Iterator[Fault]:
     """To one cluster, which takes writes."""
     writing = {str(one.spec.cluster) for one in pair.masters if not one.writes.read_only}
+    owners = {str(one.route): owner for one in pair.segments if (owner := one.owner) and one.route is not None}
     for route in pair.routes:
         leads = route.facts.leads_to if route.facts is not None else ()
+        wanted = {owners[route.name]} if route.name in owners else writing
         if route.facts is None:
             yield Fault(says=f"the route {route.name} could not be looked at: {route.error}", object=route.name, verdict=_ATTENTION)
-        elif route.facts.provable and (len(leads) != 1 or str(leads[0]) not in writing):
+        elif route.facts.provable and (len(leads) != 1 or str(leads[0]) not in wanted):
             yield Fault(
-                says=f"the route {route.name} leads to {' and '.join(leads) or 'nobody'}, and {' and '.join(sorted(writing)) or 'nobody'} "
-                "takes writes",
+                says=f"the route {route.name} leads to {' and '.join(leads) or 'nobody'}, and {' and '.join(sorted(wanted)) or 'nobody'} "
+                "takes its writes",
                 object=route.name,
                 fix=command("interlock plan switchover --to CLUSTER   # and see interlock status"),
             )
@@ -169,7 +202,10 @@ def _accounts(pair: PairSeen) -> Iterator[Fault]:
             if is_missing
             else here_only(standby, f"DROP USER {name}"),
         )
+    of_segments = {account for one in pair.topology.segments.values() for account in one.accounts}
     for name in sorted(ours.keys() & theirs.keys()):
+        if f"{ours[name].user}@{ours[name].host}" in of_segments:
+            continue  # closed where its segment is not
         if ours[name].digest != theirs[name].digest:
             yield Fault(
                 says=f"the account {name} may do other things on {standby.name} than on {writer.name}",
@@ -240,6 +276,15 @@ SEGREGATION = Chapter(
             look=_no_writer,
         ),
         Rule(
+            id="segregation.segments_hold",
+            question=1,
+            title="Each segment is open on its owner, closed elsewhere, and both servers know it",
+            verdict=_UNFIT,
+            why="clients could write it on both sides, or on none",
+            source="docs/segments.md",
+            look=_problems,
+        ),
+        Rule(
             id="segregation.every_schema_owned",
             question=1,
             title="Every schema is in a segment",
@@ -272,6 +317,15 @@ MOVING = Chapter(
             why="without accounts a segment can't be closed, without a route its clients are not led away",
             source="docs/audit.md",
             look=_incomplete,
+        ),
+        Rule(
+            id="move.segments_fit",
+            question=3,
+            title="Each segment could be moved now",
+            verdict=_ATTENTION,
+            why="what keeps it from moving is found out in the hour when it must",
+            source="docs/segments.md",
+            look=_unmovable,
         ),
         Rule(
             id="move.route",
