@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from threading import Event, Thread
 
 import pytest
 
+from interlock.diff.leading import lead_for
 from interlock.diff.proof import Proof, Unsettled
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from interlock.servers.session import Session, text_of
-from servers.diff_lab import CLOCK, caught_up, compared, ends, plant, write
+from servers.diff_lab import CLOCK, caught_up, compare, compared, ends, plant, write
+from servers.mariadb_lab import until
 from servers.test_diff import NUMBERS
 from servers.test_losses import PAIRS
 
@@ -148,3 +151,35 @@ def test_a_row_that_the_other_side_lacks_is_locked_by_its_gap(sandbox: Sandbox) 
 def write_east(sandbox: Sandbox, statement: str) -> None:
     with closing(sql.connect(sandbox, "east")) as client:
         sql.rows(client, statement)
+
+
+@BOTH
+def test_an_applier_that_a_quiesce_stopped_is_led_on_and_stands_again_at_the_end(sandbox: Sandbox) -> None:
+    plant(sandbox, "west", f"UPDATE app.t SET w='other' WHERE id={UNTOUCHED[0]}")
+    noun = "REPLICA" if sandbox.kind == "mysql" else "SLAVE"
+    sql.query(sandbox, "west", f"STOP {noun} SQL_THREAD")
+    try:
+        with clients(sandbox), ends(sandbox) as (east, west):
+            led = replace(west, lead=lead_for(east.server, west.server, CLOCK))
+            assert led.lead is not None
+            (table,) = compare(sandbox, east, led, "app.t").comparison.tables
+            assert [one.key for one in table.differences] == [{"id": UNTOUCHED[0]}]
+            assert table.not_compared == ()
+        with ends(sandbox) as (_, west):
+            until(lambda: not any(channel.applier for channel in west.server.channels()))
+    finally:
+        sql.query(sandbox, "west", f"START {noun} SQL_THREAD")
+
+
+@BOTH
+def test_while_the_other_side_stands_still_what_was_written_since_is_not_called_different(sandbox: Sandbox) -> None:
+    noun = "REPLICA" if sandbox.kind == "mysql" else "SLAVE"
+    sql.query(sandbox, "west", f"STOP {noun} SQL_THREAD")
+    try:
+        write_east(sandbox, "UPDATE app.t SET v=-1 WHERE id IN (5, 6)")
+        (table,) = compared(sandbox, "app.t").tables
+        assert table.differences == ()
+        assert [one.what for one in table.not_compared] == ["row id=5 and 1 more"]
+        assert table.not_compared[0].why == "west does not hold what the writer has, and nothing comes to it: look at its channel"
+    finally:
+        sql.query(sandbox, "west", f"START {noun} SQL_THREAD")

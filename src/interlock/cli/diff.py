@@ -15,6 +15,8 @@ from interlock.dataclass import dataclass
 from interlock.decisions.pace import Limits
 from interlock.documents.values import duration_s
 from interlock.errors import ExitCode, NotPermitted, UsageError
+from interlock.model.marks import MarkKind
+from interlock.model.topology import ClusterName
 from interlock.report.durations import span
 from interlock.report.tables import printable
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from interlock.diff.compare import Progress
     from interlock.diff.ends import End
     from interlock.diff.kept import DiffLog, Kept
+    from interlock.diff.leading import Lead
     from interlock.diff.shapes import Selection
+    from interlock.servers.server import SqlServer
 
 _LINE_EVERY_S = 10.0
 
@@ -110,28 +114,38 @@ def _ends(wiring: Wiring, writer: str | None) -> tuple[End, End]:
     from interlock.diff.ends import End  # noqa: PLC0415 - only here
     from interlock.engine.runs import pair_roles  # noqa: PLC0415 - as above
 
-    clusters = list(wiring.topology.clusters)
+    clusters = wiring.topology.clusters
     named = writer or pair_roles(wiring.world).writer
     if named is None:
         raise UsageError("which side counts can't be told: not exactly one takes writes", hint="name it with --writer CLUSTER")
     if named not in clusters:
         raise UsageError(f"there is no cluster {named!r}", hint=f"known: {', '.join(clusters)}")
-    ends = {
-        str(name): End(cluster=str(name), server=wiring.world.sql_server(str(one.master.name)))
-        for name, one in wiring.topology.clusters.items()
-    }
-    (other,) = (name for name in ends if name != named)
-    for end in ends.values():
-        lacks = [grant for grant in end.server.missing_privileges() if grant.startswith("GRANT SELECT ")]
+    (other,) = (name for name in clusters if name != named)
+    ours, theirs = (wiring.world.sql_server(str(clusters[ClusterName(name)].master.name)) for name in (named, other))
+    for server in (ours, theirs):
+        lacks = [grant for grant in server.missing_privileges() if grant.startswith("GRANT SELECT ")]
         if lacks:
-            raise NotPermitted(f"{end.server.name}: the account may not read all data", hint="; ".join(lacks), server=end.server.name)
-    return ends[named], ends[other]
+            raise NotPermitted(f"{server.name}: the account may not read all data", hint="; ".join(lacks), server=server.name)
+    return End(cluster=str(named), server=ours), End(cluster=str(other), server=theirs, lead=_lead(wiring, ours, theirs, other))
+
+
+def _lead(wiring: Wiring, ours: SqlServer, theirs: SqlServer, cluster: ClusterName) -> Lead | None:
+    """Only where a quiesce stopped the applier: anybody else who did may have had another reason."""
+    from interlock.diff.leading import lead_for  # noqa: PLC0415 - only here
+
+    quiesced = any(mark.kind is MarkKind.QUIESCED and mark.subject == cluster for mark in wiring.store.marks(wiring.topology.name))
+    if not quiesced or wiring.topology.clusters[cluster].channel is not None:
+        return None
+    lead = lead_for(ours, theirs, wiring.clock)
+    if lead is not None:
+        note(f"{theirs.name}'s applier, which the quiesce stopped, is led on to where {ours.name} is, and stops there again")
+    return lead
 
 
 def _position(writer: End, other: End, within_s: float) -> str:
     """The writer's now. The other side is waited for; if it does not come, what it lacks will be told, or not be settled."""
     position = writer.server.write_facts().position
-    if not other.server.wait_applied(position, within_s):
+    if not other.reaches(position, within_s):
         note(f"{other.server.name} does not hold {position} of {writer.server.name} after {within_s:g}s: what it lacks can't be settled")
     return str(position)
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from interlock.dataclass import dataclass
+from interlock.diff.leading import Lead
 from interlock.errors import Refused
 from interlock.losses.sql import SETTINGS
 from interlock.model.position import MySQLPosition, Position
@@ -25,10 +26,17 @@ _FLAVORS = frozenset({"mariadb", "mysql"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """One side: the cluster's name, and its master."""
+    """One side: the cluster's name, and its master. `lead`: its applier stands, and is led on where it has to hold something."""
 
     cluster: str
     server: SqlServer
+    lead: Lead | None = None
+
+    def reaches(self, position: Position, within_s: float) -> bool:
+        """Whether it comes to hold the position in so many seconds."""
+        if self.lead is None or self.server.wait_applied(position, 0.001):
+            return self.server.wait_applied(position, within_s)
+        return self.lead.reaches(position, within_s)
 
     def session(self, bound_s: float = STATEMENT_S) -> Session:
         """A connection of its own, for reading. The caller closes it. Refused for a flavor whose tables are not compared."""

@@ -46,7 +46,7 @@ class WholeTable:
         rows = int(text_of(ours["n"]))
         if (ours["n"], ours["x"]) == (theirs["n"], theirs["x"]):
             return Chunk(after=None, upto=None, rows=rows)
-        self.other.server.wait_applied(self.writer.logged(self.both.writer), _CATCH_UP_S)
+        self.other.reaches(self.writer.logged(self.both.writer), _CATCH_UP_S)
         differences: list[RowDifference] = []
         unsettled: list[NotCompared] = []
         suspects = self._suspects()

@@ -9,7 +9,7 @@ other side is waited for until it holds P. Let T1, T2 … be the writer's transa
 3. P has all that the snapshot shows. The other side came to hold P with its rows still locked, so none of T1 … Ti came after Tj: i ≤ j.
 
 So both answers are the work of the same transactions, and if they differ, the data does. If the other side does not come to hold P in time,
-because these rows are written all the while, nothing is said, and it is tried again. docs/adr/0019-differences-at-one-position.md
+because these rows are written all the while, nothing is said, and it is tried again. docs/adr/0026-differences-at-one-position.md
 """
 
 from __future__ import annotations
@@ -53,6 +53,10 @@ class Unsettled(Exception):
     """Why nothing can be said now."""
 
 
+class StandsStill(Unsettled):
+    """The other side does not follow the writer at all: trying again is of no use."""
+
+
 class Proof:
     """Connections for proofs. One proof is under way at a time; threads may share it."""
 
@@ -72,8 +76,8 @@ class Proof:
                     self._hand_back()
                     writer = self._seen_by_the_writer(ask)
                     position = self._writer.logged(self._session(self._writer, "looking"))
-                    if writer != other and not self._other.server.wait_applied(position, LOCKED_S):
-                        raise Unsettled(f"{self._other.server.name} did not come to hold what the writer had, with these rows locked")
+                    if writer != other and not self._other.reaches(position, LOCKED_S):
+                        raise self._behind()
                     locking.rows("SELECT 1", doing="see that the rows are still locked")
             except (BoundReached, Unreachable) as error:
                 raise Unsettled(error.message) from error
@@ -101,10 +105,24 @@ class Proof:
         """Both sides hold what the other one has, as far as they are told by it; so that the lock is short."""
         for end, source in ((self._other, self._writer), (self._writer, self._other)):
             position = source.logged(self._session(source, "looking"))
-            if end.server.wait_applied(position, 0.001) or not self._is_told(end, source):
+            if end.server.wait_applied(position, 0.001):
                 continue
-            if not end.server.wait_applied(position, BEHIND_S):
+            if not self._is_told(end, source):
+                if end is self._other:
+                    raise self._behind()
+                continue
+            if not end.reaches(position, BEHIND_S):
                 raise Unsettled(f"{end.server.name} is more than {BEHIND_S:g}s behind {source.server.name}")
+
+    def follows(self) -> bool:
+        """Whether what the writer writes comes to the other side at all."""
+        return self._is_told(self._other, self._writer)
+
+    def _behind(self) -> Unsettled:
+        name = self._other.server.name
+        if self.follows():
+            return Unsettled(f"{name} did not come to hold what the writer had, with these rows locked")
+        return StandsStill(f"{name} does not hold what the writer has, and nothing comes to it: look at its channel")
 
     def _hand_back(self) -> None:
         """What the other side has written itself is at the writer's, too: otherwise that would be a difference only by being on its way."""
@@ -114,7 +132,7 @@ class Proof:
 
     def _is_told(self, end: End, source: End) -> bool:
         """Whether what is written at the source comes to this end at all."""
-        return any(
+        return end.lead is not None or any(
             channel.source == source.server.name and channel.applier and channel.receiver == "Yes" for channel in end.server.channels()
         )
 
@@ -123,10 +141,10 @@ class Proof:
         session = self._session(self._writer, "reading")
         deadline = Deadline.after(self._clock, _SEEN_S)
         if is_mariadb(session):
-            log = _log_point(session, "SHOW MASTER STATUS", "File", "Position")
+            log = self._writer.server.end_of_log()
             while not deadline.is_over():
                 with _transaction(session, _SNAPSHOT):
-                    if _snapshot_point(session).reaches(log):
+                    if log is None or _snapshot_point(session).reaches(log):
                         return ask(session)
                 self._clock.sleep(0.005)
             raise Unsettled(f"{self._writer.server.name} does not show what stands in its log")
@@ -159,11 +177,6 @@ def _transaction(session: Session, begin: tuple[str, ...]) -> Iterator[Session]:
     finally:
         with suppress(DriverError):  # a connection that is gone keeps no lock
             session.run(("ROLLBACK",), bound_s=2.0)
-
-
-def _log_point(session: Session, statement: str, file: str, offset: str) -> LogPoint:
-    row = session.rows(statement)[0]
-    return LogPoint.of(text_of(row[file]), int(text_of(row[offset])))
 
 
 def _snapshot_point(session: Session) -> LogPoint:

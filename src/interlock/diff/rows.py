@@ -8,7 +8,7 @@ from itertools import islice
 from interlock.dataclass import dataclass
 from interlock.diff.ends import STATEMENT_S, Both, End
 from interlock.diff.kept import Chunk
-from interlock.diff.proof import Proof, Settled, Unsettled
+from interlock.diff.proof import Proof, Settled, StandsStill, Unsettled
 from interlock.diff.sql import Asked, Range, chunk_sql, end_sql, hashes_sql, image_of, key_of, keys_sql, parts_by_number, rows_sql
 from interlock.losses.codec import shown
 from interlock.losses.sql import NotWritable
@@ -23,10 +23,10 @@ LISTED_ROWS = 200
 """How many rows are told one by one."""
 TOO_MANY = "so many rows differ that the rest was not looked at"
 _AT_ONCE = 50
-_TRIES = 4
+_TRIES = 3
 _LOOKS = 200
 """How many rows are asked for in one burst. It takes some ten milliseconds, so that hardly a state of a row is missed."""
-_BURSTS = 100
+_BURSTS = 20
 _CATCH_UP_S = 2.0
 
 Found = Mapping[int, tuple[str, Image]]
@@ -80,7 +80,7 @@ class Finder:
         return hashed
 
     def _narrowed(self, unlike: Sequence[_Part]) -> tuple[tuple[RowDifference, ...], tuple[NotCompared, ...]]:
-        self.other.server.wait_applied(self.writer.logged(self.both.writer), _CATCH_UP_S)
+        self.other.reaches(self.writer.logged(self.both.writer), _CATCH_UP_S)
         found: dict[tuple[str, str], RowDifference] = {}
         unsettled: list[NotCompared] = []
         left = list(reversed(unlike))
@@ -123,7 +123,7 @@ class Finder:
         """The keys whose rows are not the same, or only on one side."""
         ours, theirs = self.both.rows(keys_sql(self.asked, piece), doing=f"hash the rows of {self.asked.table.written}")
         here, there = ({tuple(key.values()): (text_of(row["#h"]), key) for row, key in self._keyed(rows)} for rows in (ours, theirs))
-        for values in here.keys() | there.keys():
+        for values in {**here, **there}:
             one, two = here.get(values), there.get(values)
             if one is None or two is None or one[0] != two[0]:
                 yield (one or two or ("", {}))[1]
@@ -140,23 +140,27 @@ class Finder:
             return
         if not still:
             return
-        settled = self._settled(still)
-        if isinstance(settled, Settled):
+        try:
+            settled = self._settled(still)
+        except StandsStill as error:
+            yield NotCompared(what=f"row {_key_words(still[0])}" + f" and {len(still) - 1} more" * (len(still) > 1), why=str(error))
+        except Unsettled:
+            for key in still:
+                yield from self._judged_alone(key)
+        else:
             yield from self._differences(still, settled)
-            return
-        for key in still:
-            yield from self._judged_alone(key)
 
     def _judged_alone(self, key: Image) -> Iterator[RowDifference | NotCompared]:
         why = ""
         for _ in range(_TRIES):
             if not self._not_followed([key]):
                 return
-            alone = self._settled([key])
-            if isinstance(alone, Settled):
-                yield from self._differences([key], alone)
+            try:
+                yield from self._differences([key], self._settled([key]))
+            except Unsettled as error:
+                why = str(error)
+            else:
                 return
-            why = alone
         yield NotCompared(what=f"row {_key_words(key)}", why=why)
 
     def _not_followed(self, keys: Sequence[Image]) -> list[Image]:
@@ -170,10 +174,10 @@ class Finder:
         followed = answer.result()
         position = self.writer.logged(self.both.writer)
         for _ in range(_BURSTS):
-            holds = self.other.server.wait_applied(position, 0.001)
+            holds = self.other.reaches(position, 0.001)
             followed |= self._states(self.both.other, burst)
             left = [key for number, key in enumerate(keys) if not _of(shown, number) & _of(followed, number)]
-            if holds or not left:
+            if holds or not left or not self.proof.follows():
                 break
         return left
 
@@ -185,13 +189,9 @@ class Finder:
             states |= {(number, found.get(number, "")) for number in range(_AT_ONCE)}
         return states
 
-    def _settled(self, keys: Sequence[Image]) -> Settled[Found] | str:
-        """Why not, if it can't be told."""
+    def _settled(self, keys: Sequence[Image]) -> Settled[Found]:
         settle = self.proof.settle_at_rest if self.at_rest else self.proof.settle
-        try:
-            return settle(_asks(self.asked, keys))
-        except Unsettled as error:
-            return str(error)
+        return settle(_asks(self.asked, keys))
 
     def _differences(self, keys: Sequence[Image], settled: Settled[Found]) -> Iterator[RowDifference]:
         for number in range(len(keys)):

@@ -44,8 +44,9 @@ class ChannelWords:
                 ]
             case StopApplier(channel=channel):
                 lines = [self._say(f"STOP {self.noun}", channel, APPLIER)]
-            case StartApplier(channel=channel):
-                lines = [self._say(f"START {self.noun}", channel, APPLIER)]
+            case StartApplier(channel=channel, until=until):
+                ends = f" UNTIL {', '.join(self._log(until))}" if until is not None else ""
+                lines = [self._say(f"START {self.noun}", channel, APPLIER + ends)]
             case StopReceiver(channel=channel):
                 lines = [self._say(f"STOP {self.noun}", channel, RECEIVER)]
             case StartReceiver(channel=channel):

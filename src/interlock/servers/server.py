@@ -35,7 +35,7 @@ from interlock.model.facts import (
     WriteFacts,
 )
 from interlock.model.marks import Mark
-from interlock.model.position import Position
+from interlock.model.position import LogPoint, Position
 from interlock.model.topology import SecretRef, ServerName, ServerSpec
 from interlock.servers import canary, canary_writes, client_sessions, notes, operator_lock, privileges, semi_sync, settling
 from interlock.servers.accounts import Accounts
@@ -269,6 +269,10 @@ class SqlServer:
     def recall(self, kept: Mapping[str, object], /) -> None:
         with contextlib.suppress(ValueError):  # another version's: the log is read from a file's beginning then
             self._bookmark = from_plain(kept, Bookmark)
+
+    def end_of_log(self) -> LogPoint | None:
+        """Where its own log ends; None if it writes none."""
+        return self._dialect.end_of_log(self._pool)
 
     def session(self, settings: str) -> Session:
         """A connection of its own, which begins with `settings`, for what reads or writes a lot. The caller closes it."""
