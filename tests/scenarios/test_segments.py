@@ -56,6 +56,16 @@ def test_it_moves_there_and_back_under_load_with_nothing_lost_and_the_other_segm
         assert [server for key, server in shop.written(to, "eu") if key == writers["eu"].acknowledged[-1]] == [number]
 
 
+def test_clients_that_connect_meanwhile_are_kept_waiting_if_the_route_may_hold_them(shop: Shop) -> None:
+    """They see the end of their session, and no lock."""
+    owner = shop.status("eu")["owner"]
+    with shop.writers() as writers:
+        assert shop.move(other_than(owner), "-i", "hold=true")["outcome"] == "succeeded"
+    assert writers["eu"].errors.keys() <= {1142, 2006, 2013}
+    assert sum(writers["eu"].errors.values()) <= 2
+    shop.assert_nothing_lost(writers)
+
+
 def test_who_kept_its_session_can_neither_go_on_nor_come_back(shop: Shop) -> None:
     owner = shop.status("eu")["owner"]
     with closing(shop.client("eu", owner)) as stale:

@@ -101,6 +101,8 @@ def test_access_set_on_a_server_leaves_the_others_as_they_were() -> None:
         pytest.param('"10.0.0.1:3306"', "here", "21:90: clients is the text 'here', not an address", "host:port", id="address"),
         pytest.param("owner: east", "owner: wst", "23:59: owner: there is no cluster 'wst'", "'west'", id="owner"),
         pytest.param("route: writes", "route: write", "23:72: there is no route 'write'", "'writes'", id="segment-route"),
+        pytest.param('["app_eu@%"]', "[app_eu]", "23:7: 'app_eu' is no account", "user@host", id="account"),
+        pytest.param("route: writes}", "trusted: [root]}", "23:7: 'root' is no account", "user@host", id="trusted"),
         pytest.param("tls: {ca: certificates/db-ca.pem}", "tls: false", "5:8: tls is the flag 'false'", "tls: off", id="tls-flag"),
         pytest.param("[./hooks/show]", "./hooks/show now", "21:65: show is the text './hooks/show now'", "no shell", id="shell-line"),
         pytest.param("type: service", "type: srvice", "12:14: fencing has an unknown type 'srvice'", "'service'", id="fencing-type"),
