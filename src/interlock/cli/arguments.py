@@ -296,6 +296,17 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument("--markdown", metavar="FILE", help="write a page into this file")
     audit.add_argument("--watch", action="store_true", help="again and again, and tell only what changed, until SIGTERM or Ctrl-C")
     audit.add_argument("--every", default="1h", metavar="TIME", help="with --watch: between two audits (default: 1h)")
+    window = _command(
+        commands,
+        "window",
+        "window:window",
+        "name the quietest times for a length of work",
+        "Name the quietest times of the week (of the day, where the logs reach back less) for a length of work, by the time stamps in\n"
+        "both binary logs, with a plot of the day. Changes nothing. Exits 3 where the logs are too short to tell.",
+    )
+    window.add_argument("--for", dest="for_", default="30m", metavar="TIME", help="how long the work takes (default: 30m)")
+    window.add_argument("--count", type=int, default=3, metavar="N", help="how many times to name (default: 3)")
+    window.add_argument("--most", type=int, default=1024, metavar="MB", help="of each log at most so much, the newest (default: 1024)")
 
 
 def _add_watch(commands: Any) -> None:
