@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 
-.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-races check bench bench-diff bench-failover bench-routes endurance endurance-watch drill-crashes docs requirements clean
+.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-races check bench bench-audit bench-diff bench-failover bench-routes endurance endurance-watch drill-crashes docs requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -64,6 +64,10 @@ seeded-bugs: setup ## after how many nights each seeded bug is noticed (half an 
 bench: setup ## how soon the command answers; our switchover against the bare six statements
 	$(BIN)/python benchmarks/command.py
 	$(BIN)/python benchmarks/switchover.py
+
+bench-audit: setup ## an audit of a pair with 10,000 tables: seconds and memory (several minutes)
+	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/audit.py --kind mysql
 
 bench-diff: setup ## our comparison of a pair's data against pt-table-checksum's and a bare scan; its memory (several minutes)
 	$(BIN)/python benchmarks/diff.py

@@ -214,18 +214,16 @@ def _indexes(reader: Reader) -> dict[str, tuple[str, int]]:
         int(text_of(row["i"])): _decoded(text_of(row["t"]))
         for row in reader.rows("names of tables", f"SELECT TABLE_ID AS i, NAME AS t FROM {_innodb(reader, 'TABLES')} WHERE NAME LIKE '%/%'")
     }
-    found: dict[str, tuple[int, int]] = {}
+    found = {}
     for row in reader.rows(
         "indexes",
-        "SELECT INDEX_ID AS i, TABLE_ID AS t, TYPE AS type, CRC32(CONCAT_WS('|', NAME, TYPE)) AS c "
-        f"FROM {_innodb(reader, 'INDEXES')} WHERE NAME<>'GEN_CLUST_INDEX'",
+        "SELECT TABLE_ID AS t, GROUP_CONCAT(INDEX_ID ORDER BY NAME) AS ids, BIT_XOR(CRC32(CONCAT_WS('|', NAME, TYPE))) AS c, "
+        f"SUM(TYPE={_UNIQUE:d}) AS uniques FROM {_innodb(reader, 'INDEXES')} WHERE NAME<>'GEN_CLUST_INDEX' GROUP BY TABLE_ID",
     ):
-        table = names.get(int(text_of(row["t"])), "")
-        digest, uniques = found.get(table, (0, 0))
-        kind = int(text_of(row["type"]))
-        digest += int(text_of(row["c"])) * (1 + columns.get(int(text_of(row["i"])), 0))
-        found[table] = digest & 0xFFFFFFFFFFFF, uniques + (kind == _UNIQUE)
-    return {table: (f"{digest:012X}", uniques) for table, (digest, uniques) in found.items()}
+        of_columns = [columns.get(int(one), 0) for one in text_of(row["ids"]).split(",")]
+        digest = crc32(f"{text_of(row['c'])} {of_columns}".encode())
+        found[names.get(int(text_of(row["t"])), "")] = f"{digest:08X}", int(text_of(row["uniques"]))
+    return found
 
 
 def _innodb(reader: Reader, what: str) -> str:
