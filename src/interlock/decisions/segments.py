@@ -70,7 +70,7 @@ def has_segments(segments: Sequence[str]) -> Refuse | None:
 def is_closed(spec: SegmentSpec, seen: SegmentFacts) -> Verdict:
     """Closed on this server, by all that can be read of it."""
     if seen.missing:
-        return Refuse(f"{seen.server} has no {', '.join(seen.missing)} of segment {spec.name}", "make it there, with the same name")
+        return _lacking(spec, seen)
     if seen.open_by:
         return Refuse(f"segment {spec.name} is open on {seen.server}: {seen.open_by}", "see `interlock segment list`")
     return Done(f"segment {spec.name} is closed on {seen.server}: accounts locked, no right to write, no session")
@@ -85,7 +85,7 @@ def can_be_moved_exactly(spec: SegmentSpec, seen: SegmentFacts, around: SegmentS
             "name both schemas and accounts; tenants that share tables are not moved (docs/segments.md)",
         )
     if seen.missing:
-        return Refuse(f"{seen.server} has no {', '.join(seen.missing)} of segment {spec.name}", "make it there, with the same name")
+        return _lacking(spec, seen)
     if seen.unclear:
         return Refuse(f"{seen.server}: {'; '.join(seen.unclear)}", "give the accounts of a segment rights on its own schemas alone")
     if around.lacks:
@@ -147,11 +147,15 @@ def is_fit_to_move(
 def as_open_as(spec: SegmentSpec, seen: SegmentFacts, wanted: Sequence[AccountState]) -> Verdict:
     """Whether it is open on this server exactly as `wanted`: who can log in, with which rights."""
     if seen.missing:
-        return Refuse(f"{seen.server} has no {', '.join(seen.missing)} of segment {spec.name}", "make it there, with the same name")
+        return _lacking(spec, seen)
     differing = [each.account for each in wanted if each not in seen.accounts]
     if differing:
         return Refuse(f"segment {spec.name} is not open on {seen.server} as it was before: {', '.join(differing)}", "compare SHOW GRANTS")
     return Done(f"segment {spec.name} is open on {seen.server}: {', '.join(each.account for each in wanted)} as before")
+
+
+def _lacking(spec: SegmentSpec, seen: SegmentFacts) -> Refuse:
+    return Refuse(f"{seen.server} has no {', '.join(seen.missing)} of segment {spec.name}", "make it there, with the same name")
 
 
 def _adopt(spec: SegmentSpec, owner: ClusterName) -> str:

@@ -121,7 +121,8 @@ class SqlSegments:
     def _send(self, statements: Sequence[str], effect: SegmentEffect) -> bool:
         """False if there is no table of owners."""
         session, harmless = self._pool.ready(Purpose.UNLOGGED), canary.MISSING if isinstance(effect, NoteOwner) else ()
-        return bool(self._pool.act(statements, bound_s=effect.within_s, doing="segment", session=session, harmless=harmless))
+        bound_s = max(effect.within_s, READ_BOUND_S)  # never less than the connection's own bound: the server gives up first
+        return bool(self._pool.act(statements, bound_s=bound_s, doing="segment", session=session, harmless=harmless))
 
     def _end_sessions(self, users: Collection[str], deadline: Deadline, mark: str) -> None:
         """Those that logged in before the lock, and those whose login was under way then: it was not refused, and shows no name yet."""
@@ -192,8 +193,9 @@ class SqlSegments:
         everywhere = {given.upper() for pattern, right in own.rights if pattern == "*" for given in right.privileges}
         needed = segment_words.NEEDS[self._dialect().flavor]
         lacks = [f"GRANT {need} ON *.* TO {segment_words.sql_of(account)}" for need in needed if not everywhere & {need, "ALL PRIVILEGES"}]
+        whole = [right for pattern, right in own.rights if pattern == "*"]
         for schema in spec.schemas:
-            rights = [right for right in segment_rights.rights_on(own, [schema]) if right.grant_option]
+            rights = [right for right in (*whole, *segment_rights.rights_on(own, [schema])) if right.grant_option]
             if not any("ALL PRIVILEGES" in right.privileges for right in rights):
                 lacks.append(segment_words.schema_need(schema, segment_words.sql_of(account)))
         return tuple(lacks)
