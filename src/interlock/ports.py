@@ -184,6 +184,10 @@ class Prober(Protocol):
         """`in_outage`: nobody takes writes as it is, so the outage counts from now on, and no write is waited for."""
         ...
 
+    def await_writes(self, within_s: float, /) -> None:
+        """Until every route has taken a write more, or the time is over."""
+        ...
+
     def stop(self) -> OutageFacts: ...
 
 

@@ -22,6 +22,9 @@ _BEGINS = {Role.HOLDS, Role.FENCES, Role.FENCES_OUTSIDE, Role.CLOSES_SEGMENT}
 OPENING = frozenset({Role.OPENS, Role.OPENS_SEGMENT})
 _SEGMENTS = frozenset({Role.CLOSES_SEGMENT, Role.OPENS_SEGMENT})
 
+_CLIENTS_FIRST_S = 0.3
+"""How long the checks behind the flip stand back at the most, if no write comes through the routes."""
+
 
 def steps_of(phase: Phase) -> tuple[Step, ...]:
     """Every step of a phase, in the order of the file."""
@@ -90,6 +93,8 @@ def go_forward(execution: Execution) -> None:
         _run_phase(execution, phase)
         if number == span.stop - 1 and outage_began_s:
             execution.observe(OutageEnded(ms=(execution.clock.monotonic_s() - outage_began_s) * 1000, held=_has_held(execution)))
+            if execution.prober is not None:  # clients first: every check from here on would take its time from their first write
+                execution.prober.await_writes(_CLIENTS_FIRST_S)
 
 
 def _has_held(execution: Execution) -> bool:

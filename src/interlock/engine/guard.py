@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 
 from interlock.clock import Clock
 from interlock.decisions.leases import LEASE_TTL
@@ -68,24 +69,27 @@ class Guard:
         """LeaseLost unless the pair is ours. StoreFailed if the store can't say so. DriverError if a touched server does not answer;
         StepFailed if it answers again, after the connection that held its lock had broken.
         """
-        self.renew()
-        for master in self._world.topology.masters():
-            was_left_out = master.name in self._silent_since_s and master.name not in touching
-            if was_left_out and self.is_silent(master.name):
-                continue
-            asked_at_s = self._clock.monotonic_s()
-            try:
-                if was_left_out:
-                    self.recover(master.name)
-                    continue
-                ours = self._world.server(master.name).holds_lock(self._lock)
-            except DriverError:
-                if master.name in touching:
-                    raise
-                self._fell_silent(master.name, asked_at_s)
-                continue
-            if not ours:
-                self._lock_was_lost(master.name)
+        looks: list[Callable[[], None]] = [self.renew]  # and the servers at the same time: clients may be waiting
+        looks += [partial(self._see_lock, master.name, touched=master.name in touching) for master in self._world.topology.masters()]
+        self._world.gather(looks)
+
+    def _see_lock(self, server: ServerName, *, touched: bool) -> None:
+        was_left_out = server in self._silent_since_s and not touched
+        if was_left_out and self.is_silent(server):
+            return
+        asked_at_s = self._clock.monotonic_s()
+        try:
+            if was_left_out:
+                self.recover(server)
+                return
+            ours = self._world.server(server).holds_lock(self._lock)
+        except DriverError:
+            if touched:
+                raise
+            self._fell_silent(server, asked_at_s)
+            return
+        if not ours:
+            self._lock_was_lost(server)
 
     def _lock_was_lost(self, server: ServerName) -> None:
         """LeaseLost if another has it. Otherwise its connection broke: the lock is taken again, and StepFailed makes the run go back, for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from interlock.actions.fencing import look_at
 from interlock.clock import Deadline
@@ -13,8 +14,9 @@ from interlock.engine.guard import Guard
 from interlock.engine.journal import Journal, RecordKind
 from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, StepFailed, StoreFailed, Unreachable
 from interlock.model.effects import Open
-from interlock.model.facts import FenceProof
+from interlock.model.facts import FenceProof, WriteFacts
 from interlock.model.marks import Mark, MarkKind
+from interlock.model.position import Position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Done, Refuse, Wait
 from interlock.ports import World
@@ -105,14 +107,13 @@ class Interlock:
         """
         self._see_not_failed(effect.server)
         target = self._world.server(effect.server)
-        others, has_waited = self._others(effect.server), False
+        (others, position), has_waited = self._look(effect.server), False
         given_up = self._given_up.get(effect.server, "")
         while True:
             channels = target.channels() if given_up or any(other.proof is None for other in others) else ()
-            position = target.write_facts().position
             match may_open(effect.server, position, others, channels, lease_held=True, given_up=given_up):
                 case Done() if has_waited:
-                    others, has_waited = self._others(effect.server), False
+                    (others, position), has_waited = self._look(effect.server), False
                 case Done():
                     break
                 case Refuse(why, hint):
@@ -127,6 +128,7 @@ class Interlock:
                     if until:
                         target.wait_applied(until.position, min(_SLICE_S, deadline.left_s()))
                     self._guard.check({effect.server})
+                    position = target.write_facts().position
                 case _:
                     raise StepFailed(f"{effect.server} may not be opened", server=effect.server)
         self._journal.write(
@@ -157,8 +159,16 @@ class Interlock:
                 server=server,
             )
 
-    def _others(self, target: ServerName) -> list[OtherMaster]:
-        return [self._other(name) for name in self._world.topology.other_masters(target)]
+    def _look(self, server: ServerName) -> tuple[list[OtherMaster], Position]:
+        """At the other masters, and at what this one holds, at the same time: clients wait. What it holds only grows, and a fence that is
+        proved stays where it is, so it does not matter which of them is read first.
+        """
+        looks: list[Callable[[], OtherMaster | WriteFacts]] = [
+            partial(self._other, name) for name in self._world.topology.other_masters(server)
+        ]
+        found = self._world.gather([*looks, self._world.server(server).write_facts])
+        (facts,) = (each for each in found if isinstance(each, WriteFacts))
+        return [each for each in found if isinstance(each, OtherMaster)], facts.position
 
     def _other(self, name: ServerName) -> OtherMaster:
         """Proved anew at the last moment. What does not answer then stands by its earlier proof; what has written since has none."""

@@ -84,11 +84,11 @@ class RouteProber:
             probe.thread = threading.Thread(target=self._run, args=(probe,), name=probe.token, daemon=True)
             probe.thread.start()
         if not in_outage:
-            self._await_one_more([0] * len(self._probes), _FIRST_WITHIN_S)
+            self.await_writes(_FIRST_WITHIN_S)
 
     def stop(self) -> OutageFacts:
         """Within about two seconds: the last silence is given one to end, and a probe that waits for a hung server is cut off."""
-        self._await_one_more([probe.silence.acknowledged for probe in self._probes], _LAST_WITHIN_S)
+        self.await_writes(_LAST_WITHIN_S)
         ended_s = self._clock.monotonic_s()
         self._ended.set()
         for probe in self._probes:
@@ -102,7 +102,8 @@ class RouteProber:
                 probe.thread.join(_STOP_WITHIN_S)
         return self._result(ended_s)
 
-    def _await_one_more(self, heard: Sequence[int], within_s: float) -> None:
+    def await_writes(self, within_s: float) -> None:
+        heard = [probe.silence.acknowledged for probe in self._probes]
         deadline = Deadline.after(self._clock, within_s)
         while not deadline.is_over() and any(p.silence.acknowledged <= n for p, n in zip(self._probes, heard, strict=True)):
             self._ended.wait(_PAUSE_S)

@@ -88,6 +88,9 @@ class SimulatedProber:
         del in_outage  # its ledger knows the last write anyway
         self._since_s, self.runs = self._clock.monotonic_s(), True
 
+    def await_writes(self, within_s: float) -> None:
+        """Its clients write whenever time passes, and nobody else wants their processor."""
+
     def stop(self) -> OutageFacts:
         self.runs = False
         return self._ledger.outage(self._clock, self._since_s)

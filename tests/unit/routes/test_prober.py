@@ -118,6 +118,21 @@ def test_without_any_acknowledged_write_there_is_no_outage_to_tell() -> None:
     assert (seen.outage_ms, seen.acknowledged) == (None, 0)
 
 
+def test_a_write_more_is_waited_for_and_not_longer_than_was_said() -> None:
+    peer = Peer()
+    prober = RouteProber([WRITES], peer, CLOCK)
+    prober.start()
+    before = len(peer.written)
+    prober.await_writes(20.0)
+    assert len(peer.written) > before
+    peer.hangs = True
+    CLOCK.sleep(0.05)
+    began_s = CLOCK.monotonic_s()
+    prober.await_writes(0.1)
+    assert 0.1 <= CLOCK.monotonic_s() - began_s < 5
+    prober.stop()
+
+
 def test_a_hung_server_does_not_hang_stop() -> None:
     prober = RouteProber([WRITES], Peer(hangs=True), CLOCK)
     prober.start()
