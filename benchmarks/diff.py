@@ -27,6 +27,8 @@ from interlock.sandbox.places import Sandbox
 
 CLOCK = SystemClock()
 AIM = 2.5
+PARALLEL = 1
+"""One range at a time on either server: the machine has two cores for both."""
 COLUMNS = (
     "id INT UNSIGNED PRIMARY KEY, customer INT NOT NULL, at DATETIME, price DECIMAL(12,2), state VARCHAR(20) NOT NULL, note VARCHAR(200)"
 )
@@ -88,7 +90,7 @@ def writers(sandbox: Sandbox, count: int) -> Iterator[list[float]]:
 def ours(sandbox: Sandbox, table: str) -> int:
     """The most memory that the command took, in KiB."""
     environment = {**os.environ, "INTERLOCK_TOPOLOGY": sandbox.topology, "INTERLOCK_STORE": f"sqlite:///{sandbox.directory}/runs.db"}
-    words = ["diff", "--json", "--table", f"app.{table}", "--max-load", "100", "--max-lag", "60s"]
+    words = ["diff", "--json", "--table", f"app.{table}", "--parallel", str(PARALLEL), "--max-load", "100", "--max-lag", "60s"]
     program = [sys.executable, "-m", "interlock.cli.main", *words]
     with subprocess.Popen(program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         told = child.stdout.read() if child.stdout is not None else b""
@@ -159,10 +161,10 @@ def measure(sandbox: Sandbox, rows: int, turns: int, load: int) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--kind", default="mariadb")
-    options.add_argument("--rows", type=int, default=1_000_000)
+    options.add_argument("--rows", type=int, default=2_000_000)
     options.add_argument("--turns", type=int, default=3)
     options.add_argument("--writers", type=int, default=8)
-    options.add_argument("--memory", type=int, nargs="*", default=[100_000, 1_000_000])
+    options.add_argument("--memory", type=int, nargs="*", default=[100_000, 1_000_000, 10_000_000])
     told = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="interlock-") as folder:
         sandbox = pair.up(Path(folder) / "pair", clock=CLOCK, kind=told.kind)

@@ -40,7 +40,10 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("result", summary(comparison)),
         ("compared", f"{comparison.other} with {comparison.writer}, the writer"),
         ("position", f"{comparison.position or 'unknown'} of {comparison.writer} at the beginning, {moment(comparison.began_at)}"),
-        ("read", f"{comparison.rows:,} rows of {len(comparison.tables)} tables in {span(comparison.seconds)}{per_s}"),
+        (
+            "read",
+            f"{comparison.rows:,} rows of {len(comparison.tables)} table{'s' * (len(comparison.tables) != 1)} in {span(comparison.seconds)}{per_s}",
+        ),
     ]
     generated = [f"{one.schema}.{one.name} ({', '.join(one.generated)})" for one in comparison.tables if one.generated]
     if generated:
