@@ -203,6 +203,18 @@ class RouteSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostSeen:
+    """The host of a cluster's master: lines of jobs that set read_only (`file:line:text`), and of option files that do. `error` says why
+    it could not be looked at.
+    """
+
+    cluster: str
+    jobs: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PastComparison:
     """One that `interlock diff` kept: whether it found the sides equal, and what came of it in words."""
 
@@ -214,8 +226,9 @@ class PastComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSeen:
-    """Everything. `masters` come in the topology's order. `runs` are the pair's, newest first. `unmovable` says by segment why it could not
-    be moved now; `checked` holds the rows of a team's own checks.
+    """Everything. `masters` come in the topology's order. `runs` are the pair's, newest first. `refusals` say by cluster why a quiesce onto
+    it would be refused now, empty if it would not; `unmovable` by segment why it could not be moved. `checked` holds the rows of a team's
+    own checks. `hosts` are those that can be reached by SSH.
     """
 
     topology: Topology
@@ -226,6 +239,8 @@ class PairSeen:
     routes: tuple[RouteSeen, ...] = ()
     runs: tuple[RunHeader, ...] = ()
     comparisons: tuple[PastComparison, ...] = ()
+    refusals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hosts: tuple[HostSeen, ...] = ()
     segments: tuple[SegmentStatus, ...] = ()
     unmovable: Mapping[str, Refuse] = field(default_factory=dict)
     checked: Mapping[str, tuple[Mapping[str, str], ...]] = field(default_factory=dict)

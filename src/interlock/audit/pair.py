@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Protocol
 
 from interlock.audit.facts import PairSeen, PastComparison, RouteSeen, ServerSeen
+from interlock.audit.hosts import look_at_host
 from interlock.audit.look import definitions, look
 from interlock.audit.objects import differing
 from interlock.audit.sql_checks import carried_out
@@ -28,7 +30,14 @@ class Place(World, Protocol):
     def sql_server(self, name: str, /) -> SqlServer: ...
 
 
-def collect(world: Place, clock: Clock, *, runs: Sequence[RunHeader] = (), comparisons: Sequence[PastComparison] = ()) -> PairSeen:
+def collect(
+    world: Place,
+    clock: Clock,
+    *,
+    runs: Sequence[RunHeader] = (),
+    comparisons: Sequence[PastComparison] = (),
+    refusals: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> PairSeen:
     """DriverError if a master does not answer; a replica or a route that does not is told as such."""
     topology = world.topology
     first, second = (world.sql_server(one.name) for one in topology.masters())
@@ -38,7 +47,14 @@ def collect(world: Place, clock: Clock, *, runs: Sequence[RunHeader] = (), compa
         told = world.gather([lambda: definitions(first, clock, wanted), lambda: definitions(second, clock, wanted)])
         east, west = (replace(one, definitions=its) for one, its in zip((east, west), told, strict=True))
     pair = PairSeen(
-        topology=topology, at=clock.wall(), masters=(east, west), routes=_routes(world), runs=tuple(runs), comparisons=tuple(comparisons)
+        topology=topology,
+        at=clock.wall(),
+        masters=(east, west),
+        routes=_routes(world),
+        hosts=tuple(look_at_host(world.outside, name, host=name) for name, one in topology.clusters.items() if one.ssh is not None),
+        runs=tuple(runs),
+        comparisons=tuple(comparisons),
+        refusals=refusals,
     )
     return replace(
         _with_replicas(pair, world, clock),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from interlock.bootstrap import Wiring
 
 _COMPARISONS = 5
+_QUIESCE = 13
 
 
 def audit(context: Context) -> Answer:
@@ -58,7 +59,13 @@ def _audited(context: Context, wiring: Wiring) -> AuditReport:
                 f"there is no audit rule {rule!r}" if rule else f"there is no question {question}", hint="see docs/audit-rules.md"
             )
     began_s = wiring.clock.monotonic_s()
-    pair = collect(wiring.world, wiring.clock, runs=wiring.store.runs(wiring.topology.name), comparisons=tuple(_comparisons(wiring)))
+    pair = collect(
+        wiring.world,
+        wiring.clock,
+        runs=wiring.store.runs(wiring.topology.name),
+        comparisons=tuple(_comparisons(wiring)),
+        refusals=_refusals(wiring) if any(chapter.question == _QUIESCE for chapter in asked) else {},
+    )
     report = judge(pair, asked, took_s=wiring.clock.monotonic_s() - began_s)
     if question is not None or rule is not None:
         return report
@@ -77,6 +84,18 @@ def _comparisons(wiring: Wiring) -> Iterator[PastComparison]:
         if one.topology == wiring.topology.name and one.ended_at is not None:
             says = f"{one.rows} rows of {len(one.tables)} tables, {one.differences} differences, {one.not_compared} not compared"
             yield PastComparison(name=one.name, at=one.ended_at, good=not one.differences, says=says)
+
+
+def _refusals(wiring: Wiring) -> dict[str, tuple[str, ...]]:
+    """What a plan of `quiesce` says against it, for either side. Segments are moved one by one instead."""
+    from interlock.cli.runs import playbook_of  # noqa: PLC0415 - only here
+    from interlock.engine.plan import plan  # noqa: PLC0415 - as above
+
+    if wiring.topology.segments:
+        return {}
+    playbook = playbook_of("quiesce", wiring)
+    reports = {name: plan(playbook, {"onto": name, "for": "4h", "reason": "audit"}, wiring.world, ()) for name in wiring.topology.clusters}
+    return {name: tuple(dict.fromkeys(problem["what"] for problem in report.problems)) for name, report in reports.items()}
 
 
 def _watch(context: Context, wiring: Wiring) -> Answer:

@@ -14,6 +14,7 @@ from interlock.audit.facts import (
     AccountSeen,
     ExplicitIds,
     ForeignKey,
+    HostSeen,
     LoggedDdl,
     LogSeen,
     Origin,
@@ -257,11 +258,13 @@ CASES: list[tuple[str, int, AuditVerdict, Change]] = [
     ("managers.sessions", 11, UNFIT, on("east", sessions=(SessionSeen(id=7, user="x", host="h", program="orchestrator"),))),
     ("managers.schemas", 11, ATTENTION, on_both(schemas={"tungsten_east": ""})),
     ("managers.events", 11, UNFIT, on("east", stored=(stored("event", "shop.e", "SET GLOBAL read_only=0"),))),
+    ("managers.jobs", 11, UNFIT, lambda seen: replace(seen, hosts=(HostSeen(cluster="west", jobs=("/etc/crontab:7:* * * * * x",)),))),
     ("managers.synchronous", 11, UNFIT, setting("west", wsrep_on="ON")),
     ("plan.fencing", 12, ATTENTION, cluster("west", fencing=())),
     ("plan.logs", 12, ATTENTION, cluster("west", logs=None)),
     ("plan.no_run_unfinished", 12, ATTENTION, run(None)),
     ("quiesce.channels", 13, UNFIT, channel("west", applier=False)),
+    ("quiesce.plan_is_clean", 13, ATTENTION, lambda seen: replace(seen, refusals={"west": ("somebody holds the pair",), "east": ()})),
     ("quiesce.retention", 13, UNFIT, on_both(settings={**SETTINGS, "binlog_expire_logs_seconds": "3600"})),
     ("validation.compared", 14, UNFIT, compared(1, good=False)),
     ("validation.compared", 14, ATTENTION, compared(40, good=True)),
@@ -326,6 +329,29 @@ def test_each_rule_says_why_and_where_it_is_written() -> None:
             assert rule.why
             assert rule.source
             assert not rule.why.endswith(".")
+
+
+FILE, SET = Origin(word="CONFIG", path="/etc/my.cnf"), Origin(word="SQL")
+
+
+@pytest.mark.parametrize(
+    ("value", "origin", "hosts", "speaks"),
+    [
+        pytest.param("ON", FILE, (), False, id="its-file-fences-it"),
+        pytest.param("OFF", FILE, (), True, id="its-file-opens-it"),
+        pytest.param("OFF", Origin(word="COMPILE-TIME"), (), True, id="no-file-says-anything"),
+        pytest.param("OFF", SET, (), False, id="set-since-and-nothing-tells"),
+        pytest.param("OFF", SET, (HostSeen(cluster="east"),), True, id="set-since-and-no-file-on-the-host"),
+        pytest.param("ON", SET, (HostSeen(cluster="east", options=("read_only = 0",)),), True, id="a-file-on-the-host-opens-it"),
+        pytest.param("OFF", SET, (HostSeen(cluster="east", options=("read-only",)),), False, id="a-file-on-the-host-fences-it"),
+        pytest.param("OFF", SET, (HostSeen(cluster="west"),), False, id="another-host"),
+    ],
+)
+def test_how_a_server_will_start_is_told_by_files_not_by_what_holds_now(
+    value: str, origin: Origin, hosts: tuple[HostSeen, ...], *, speaks: bool
+) -> None:
+    seen = both(setting("east", read_only=value), on("east", origins={"read_only": origin}))(pair())
+    assert ("fence.starts_fenced" in spoken(replace(seen, hosts=hosts))) is speaks
 
 
 ROOM = [

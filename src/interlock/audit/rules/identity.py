@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from interlock.audit.facts import PairSeen, ServerSeen
+from interlock.audit.facts import Origin, PairSeen, ServerSeen
 from interlock.audit.rule import Fault, Rule, here_only, in_topology, is_local, option, quoted, replica, set_global, sql
 from interlock.model.audit import BESIDE, AuditVerdict, Fix
 from interlock.model.versions import version_of
@@ -134,20 +134,43 @@ def _versions(pair: PairSeen) -> Iterator[Fault]:
 
 
 def _starts_writable(pair: PairSeen) -> Iterator[Fault]:
-    """Where its value came from says what the next start does, until somebody sets it: then only the option file would tell."""
     for server in pair.masters:
-        names = ("super_read_only", "read_only") if server.is_mysql else ("read_only",)
-        known = {one: server.origins[one] for one in names if one in server.origins}
-        told = [server.settings.get(one, "OFF") in {"ON", "1"} for one, origin in known.items() if origin.word in _FROM_FILE]
-        never = [origin.word in _EMPTY_AT_START for origin in known.values()]
-        if known and (all(never) or (told and not any(told) and all(one.word in _FROM_FILE | _EMPTY_AT_START for one in known.values()))):
+        told = _starts_open(pair, server)
+        if told:
+            setting = "super_read_only" if server.is_mysql else "read_only"
             yield Fault(
-                says=f"{server.name} takes writes when it starts: its option file does not set {names[0]}",
+                says=f"{server.name} takes writes when it starts: {told}",
                 server=server.name,
-                object=names[0],
-                seen={server.name: ", ".join(f"{one} from {origin.word} {origin.path}".strip() for one, origin in known.items())},
-                fix=option(server, names[0], "1"),
+                object=setting,
+                seen={server.name: ", ".join(f"{one}: {its.word} {its.path}".strip() for one, its in _origins(server).items())},
+                fix=option(server, setting, "1"),
             )
+
+
+def _starts_open(pair: PairSeen, server: ServerSeen) -> str:
+    """Why it would; empty if it would not, or nothing tells. Where a value in force comes from says what the next start does, until
+    somebody sets it: then only the option files do, if its host can be asked.
+    """
+    origins = _origins(server)
+    if not origins:
+        return ""
+    if all(one.word in _EMPTY_AT_START for one in origins.values()):
+        return "no option file sets it"
+    if all(one.word in _FROM_FILE | _EMPTY_AT_START for one in origins.values()):
+        return "" if any(server.settings.get(one) in {"ON", "1"} for one in origins) else "its option file says so"
+    host = next((one for one in pair.hosts if one.cluster == server.spec.cluster and not one.error), None)
+    return "no option file on its host sets it" if host is not None and not any(map(_fences, host.options)) else ""
+
+
+def _origins(server: ServerSeen) -> Mapping[str, Origin]:
+    names = ("super_read_only", "read_only") if server.is_mysql else ("read_only",)
+    return {one: server.origins[one] for one in names if one in server.origins}
+
+
+def _fences(line: str) -> bool:
+    """Whether a line of an option file has the server start fenced: `read_only`, `read-only = 1`…"""
+    value = line.partition("#")[0].partition("=")[2].strip().upper()
+    return value in {"", "1", "ON", "TRUE", "NO_LOCK", "NO_LOCK_NO_ADMIN"}
 
 
 def _loose_fence(pair: PairSeen) -> Iterator[Fault]:
@@ -226,6 +249,9 @@ def _not_seen(pair: PairSeen) -> Iterator[Fault]:
     for server in pair.servers:
         for what in server.missing:
             yield Fault(says=f"on {server.name} was not looked at: {what}", server=server.name, object=what.partition(":")[0])
+    for host in pair.hosts:
+        if host.error:
+            yield Fault(says=f"the host of {host.cluster} could not be looked at: {host.error}", object=f"host of {host.cluster}")
     for follower, error in pair.unreached.items():
         yield Fault(says=f"the replica {follower} could not be looked at: {error}", server=follower, object="replica")
 

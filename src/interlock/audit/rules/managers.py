@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from interlock.audit.facts import PairSeen
-from interlock.audit.rule import Chapter, Fault, Rule, here_only, quoted, sql
+from interlock.audit.rule import Chapter, Fault, Rule, command, here_only, quoted, sql
 from interlock.model.audit import AuditVerdict
 
 _UNFIT, _ATTENTION = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION
@@ -85,6 +85,19 @@ def _events(pair: PairSeen) -> Iterator[Fault]:
                 )
 
 
+def _jobs(pair: PairSeen) -> Iterator[Fault]:
+    for host in pair.hosts:
+        for line in host.jobs:
+            place, _, said = line.partition(":")
+            number, _, text = said.partition(":")
+            yield Fault(
+                says=f"a job on the host of {host.cluster} sets read_only: {place}, line {number}",
+                object=f"{host.cluster} {place}",
+                seen={host.cluster: text.strip()[:200]},
+                fix=command(f"sed -i '{number}s/^/# /' {place}   # on the host of {host.cluster}; tell whoever wrote it"),
+            )
+
+
 def _synchronous(pair: PairSeen) -> Iterator[Fault]:
     for server in pair.masters:
         if server.settings.get("wsrep_on", "OFF").upper() == "ON":
@@ -95,6 +108,8 @@ def _synchronous(pair: PairSeen) -> Iterator[Fault]:
 
 def _tells(pair: PairSeen) -> Iterator[str]:
     yield f"looked for traces of {', '.join(name for name, _ in _TRACES)} among accounts, schemas, sessions and events"
+    hosts = ", ".join(one.cluster for one in pair.hosts if not one.error)
+    yield f"hosts whose jobs were looked at: {hosts or 'none, the topology has no ssh'}"
     for server in pair.masters:
         programs = sorted({one.program for one in server.sessions if one.program})
         users = sorted({one.user for one in server.sessions if one.user not in {"system user", "event_scheduler"}})
@@ -141,6 +156,15 @@ CHAPTER = Chapter(
             why="it opens a fenced server, or closes the writer, at a time of its own",
             source="docs/audit.md",
             look=_events,
+        ),
+        Rule(
+            id="managers.jobs",
+            question=11,
+            title="No job on a host sets read_only",
+            verdict=_UNFIT,
+            why="it opens a fenced server, or closes the writer, at a time of its own",
+            source="docs/audit.md",
+            look=_jobs,
         ),
         Rule(
             id="managers.synchronous",

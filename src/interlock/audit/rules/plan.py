@@ -86,6 +86,16 @@ def _channels(pair: PairSeen) -> Iterator[Fault]:
             )
 
 
+def _refused(pair: PairSeen) -> Iterator[Fault]:
+    for name, problems in pair.refusals.items():
+        for problem in problems:
+            yield Fault(
+                says=f"a quiesce onto {name} would be refused now: {problem}",
+                object=f"onto {name}: {problem}",
+                fix=command(f"interlock plan quiesce -i onto={name} -i for=4h -i reason=rehearsal   # says it all, with hints"),
+            )
+
+
 def _retention(pair: PairSeen) -> Iterator[Fault]:
     for server in pair.masters:
         kept = kept_s(server)
@@ -167,6 +177,8 @@ def _tells_plan(pair: PairSeen) -> Iterator[str]:
 
 
 def _tells_quiesce(pair: PairSeen) -> Iterator[str]:
+    for name, problems in pair.refusals.items():
+        yield f"a quiesce onto {name} would {'be refused' if problems else 'succeed'} now"
     for server in pair.masters:
         kept = kept_s(server)
         lags = ", ".join(f"{one.lag_s}s behind {one.source or one.source_address}" for one in server.channels) or "no channel"
@@ -239,6 +251,15 @@ QUIESCE = Chapter(
             why="the side that is to take all load lacks data, or the other one can't come back",
             source='MySQL manual, "SHOW REPLICA STATUS"',
             look=_channels,
+        ),
+        Rule(
+            id="quiesce.plan_is_clean",
+            question=13,
+            title="The plan of a quiesce runs clean for either side",
+            verdict=_ATTENTION,
+            why="what refuses it is found out in the hour when one side must be worked on",
+            source="docs/quiesce.md",
+            look=_refused,
         ),
         Rule(
             id="quiesce.retention",

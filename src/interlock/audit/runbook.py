@@ -1,0 +1,198 @@
+"""The plan for the day on which the writes must move, made from the topology, the live pair, and how long it took before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from interlock.audit.by_hand import BOTH_STATES, WAIT_S, Hand, all_read, hand_of, host_of, route_lines
+from interlock.dataclass import dataclass
+from interlock.errors import DriverError
+from interlock.model.effects import Fence, FenceOutside, Open, StartReceiver, StopReceiver
+from interlock.model.runbook import Order, Part, Runbook, Table
+from interlock.model.topology import ClusterName, Topology
+from interlock.ports import FenceAgent, Route
+from interlock.servers.server import SqlServer
+
+_WITHIN_S = 5.0
+
+
+class Place(Protocol):
+    """The part of the world that is needed."""
+
+    @property
+    def topology(self) -> Topology: ...
+    def sql_server(self, name: str, /) -> SqlServer: ...
+    def route(self, name: str, /) -> Route: ...
+    def fence_agents(self, cluster: str, /) -> tuple[FenceAgent, ...]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """`outages_ms` of earlier runs by the names of their playbooks, newest first; `drilled_at` the last that succeeded."""
+
+    outages_ms: Mapping[str, Sequence[float]]
+    drilled_at: datetime | None
+
+
+def runbook(world: Place, to: ClusterName, from_: ClusterName, past: Past, at: datetime) -> Runbook:
+    """DriverError if a master does not answer: a plan is made on a quiet day."""
+    topology = world.topology
+    parts = [
+        _who_and_where(world, to, from_),
+        _with_interlock(topology, to, from_, past),
+        *_without(world, to, from_),
+    ]
+    return Runbook(title=f"Failover plan of {topology.name}: from {from_} to {to}", made_at=at, parts=tuple(parts))
+
+
+def _who_and_where(world: Place, to: ClusterName, from_: ClusterName) -> Part:
+    topology = world.topology
+    rows = []
+    for name in (from_, to):
+        cluster = topology.clusters[name]
+        facts = world.sql_server(cluster.master.name).facts()
+        role = "the writer" if name == from_ else "takes the writes"
+        rows.append((str(name), role, host_of(cluster.master), f"{facts.flavor} {facts.version}", _fencing(world, name)))
+    routes = [f"Route {spec.name} ({spec.kind}): {_clients(spec.clients)}." for spec in topology.routes.values()]
+    return Part(
+        title="Who and where",
+        says=(f"Topology file: {topology.path} (SHA-256 {topology.digest[:12]}…).", *routes),
+        table=Table(titles=("cluster", "role", "master", "runs", "closed from outside by"), rows=tuple(rows)),
+    )
+
+
+def _fencing(world: Place, cluster: ClusterName) -> str:
+    return ", ".join(agent.name for agent in world.fence_agents(cluster)) or "nothing: a person answers for it"
+
+
+def _clients(place: tuple[str, int] | None) -> str:
+    return f"clients connect to {place[0]}:{place[1]}" if place is not None else "where clients connect is not in the topology"
+
+
+def _with_interlock(topology: Topology, to: ClusterName, from_: ClusterName, past: Past) -> Part:
+    orders = (
+        Order(does="See how things stand. Changes nothing.", lines=("interlock status",), expect="who takes the writes, and what is wrong"),
+        Order(does=f"{from_} answers: see what a switchover would do.", lines=(f"interlock plan switchover --to {to}",), expect="no ✗"),
+        Order(
+            does=f"{from_} answers: move the writes.",
+            lines=(f"interlock switchover --to {to}",),
+            expect=f"`succeeded`; or `rolled_back`, and {from_} takes the writes as before. {_took(past, 'switchover')}",
+        ),
+        Order(
+            does=f"{from_} is dead: take the writes over.",
+            lines=(f"interlock failover --to {to}",),
+            expect=f"`succeeded`; refused unless {from_} is proved dead and closed. {_took(past, 'failover')}",
+        ),
+        Order(does="What was lost in a failover.", lines=("interlock runs", "interlock losses RUN"), expect="`known`, and each row"),
+        Order(
+            does=f"{from_} runs again: bring it back as the standby.",
+            lines=(f"interlock rejoin {from_}",),
+            expect="both channels run, the data are equal",
+        ),
+        Order(does="A run was killed, or halted.", lines=("interlock runs", "interlock resume RUN", "interlock rollback RUN")),
+        Order(
+            does=f"Keep {from_} quiet to mend it.",
+            lines=(
+                f'interlock quiesce --onto {to} --for 4h --reason "…"',
+                "interlock diff",
+                "interlock repair",
+                f"interlock rejoin {from_}",
+            ),
+        ),
+    )
+    when = f"last rehearsed on {past.drilled_at:%Y-%m-%d}" if past.drilled_at is not None else "never rehearsed: `interlock drill`"
+    return Part(title="With Interlock", says=(f"export INTERLOCK_TOPOLOGY={topology.path}", f"A switchover was {when}."), orders=orders)
+
+
+def _took(past: Past, playbook: str) -> str:
+    outages = sorted(past.outages_ms.get(playbook, ()))
+    if not outages:
+        return "How long clients wait is not known: it was never measured here."
+    return f"Clients waited {outages[len(outages) // 2]:.0f} ms in the middle of the last {len(outages)}, {outages[-1]:.0f} ms at the most."
+
+
+def _without(world: Place, to: ClusterName, from_: ClusterName) -> Iterator[Part]:
+    try:
+        old, new = (hand_of(world.sql_server(world.topology.clusters[name].master.name)) for name in (from_, to))
+    except DriverError as error:
+        yield Part(title="Without Interlock", says=(f"{error.message}. Follow the server's own manual.",))
+        return
+    prepare = ("Nothing checks what you do here. Take one step after the other, and go on only once you see what is to be seen.",)
+    password = "export MYSQL_PWD=…    # of " + old.server.spec.access.account.user
+    yield Part(title="Without Interlock: before", says=prepare, orders=(Order(does="For every client below.", lines=(password,)),))
+    yield Part(
+        title=f"Without Interlock: {from_} answers",
+        says=(f"From step 2 until step 6 nobody can write. To go back before step 5: step 7, then let {from_} alone.",),
+        orders=tuple(_switchover(world, old, new, to, from_)),
+    )
+    yield Part(
+        title=f"Without Interlock: {from_} is dead",
+        says=("Two servers that both take writes are worse than none: do not leave out step 1.",),
+        orders=tuple(_failover(world, new, to, from_)),
+    )
+
+
+def _switchover(world: Place, old: Hand, new: Hand, to: ClusterName, from_: ClusterName) -> Iterator[Order]:
+    yield Order(
+        does="Both answer, one takes writes, and both channels run.",
+        lines=(old.sql(BOTH_STATES), new.sql(BOTH_STATES), old.sql(old.words.channels), new.sql(new.words.channels)),
+        expect=f"read_only 0 on {from_}, 1 on {to}; both threads of each channel say Yes, without an error",
+    )
+    yield Order(
+        does=f"Close {from_}.", lines=(old.sql(*_script(old, Fence(server=old.server.name, within_s=_WITHIN_S))),), expect="read_only 1"
+    )
+    yield Order(does="Its last position, kept in the shell.", lines=(f"POSITION=$({old.value(old.words.position)}); echo $POSITION",))
+    yield Order(
+        does=f"{to} must hold it.",
+        lines=(new.value(new.words.reached.format(position="$POSITION")),),
+        expect=f"0 within {WAIT_S} s. Anything else: step 7",
+    )
+    yield Order(does=f"Open {to}.", lines=(new.sql(*_script(new, Open(server=new.server.name))),), expect="read_only 0")
+    yield from _routes(world, to)
+    yield Order(
+        does=f"Only if {to} was not opened: open {from_} again.",
+        lines=(old.sql(*_script(old, Open(server=old.server.name))),),
+        expect="read_only 0",
+    )
+
+
+def _failover(world: Place, new: Hand, to: ClusterName, from_: ClusterName) -> Iterator[Order]:
+    outside = [
+        line for agent in world.fence_agents(from_) for line in agent.script(FenceOutside(cluster=from_, agent=agent.name, within_s=30))
+    ]
+    if outside:
+        yield Order(does=f"Close {from_} from outside, and see it closed.", lines=tuple(_shell(line) for line in outside))
+    else:
+        yield Order(does=f"See that {from_} is off, and that nothing starts it: its power, its service, its address.")
+    channel = next((one for one in new.server.channels() if one.source == world.topology.clusters[from_].master.name), None)
+    if channel is not None:
+        stop = StopReceiver(server=new.server.name, channel=channel.name)
+        yield Order(does=f"{to} receives nothing more.", lines=(new.sql(*_script(new, stop)),))
+        applied = f"until {new.sql(new.words.channels)} | grep -q '{all_read()}'; do sleep 1; done"
+        yield Order(does="It applies all that it received.", lines=(applied,), expect="it ends; if it does not, see the channel's error")
+    yield Order(does=f"Open {to}.", lines=(new.sql(*_script(new, Open(server=new.server.name))),), expect="read_only 0")
+    yield from _routes(world, to)
+    if channel is not None:
+        start = StartReceiver(server=new.server.name, channel=channel.name)
+        lines = (new.sql(*_script(new, start)),)
+        yield Order(does=f"Only once {from_} is back, fenced, and holds nothing that {to} lacks.", lines=lines)
+
+
+def _routes(world: Place, to: ClusterName) -> Iterator[Order]:
+    for name, spec in world.topology.routes.items():
+        lines = route_lines(spec, world.route(name), to)
+        if lines:
+            yield Order(does=f"Lead route {name} to {to}.", lines=tuple(lines))
+        else:
+            yield Order(does=f"Lead route {name} ({spec.kind}) to {to}, by its own means.")
+
+
+def _script(hand: Hand, effect: Fence | Open | StopReceiver | StartReceiver) -> Sequence[str]:
+    return hand.server.script(effect)
+
+
+def _shell(line: str) -> str:
+    """`here: words` as the journal has it, without where."""
+    return line.partition(": ")[2] or line
