@@ -7,13 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from pymysql.connections import Connection
 from pymysql.cursors import DictCursor
 
+from interlock.clock import SystemClock
 from interlock.diff.kept import Chunk, DiffLog
+from interlock.engine.runs import run_name
 from interlock.losses.sql import SETTINGS, looks, seen
 from interlock.losses.tables import table_of
 from interlock.model.differences import ComparedTable, Comparison, DifferenceKind, RowDifference
@@ -110,7 +111,8 @@ class Lab:
         for server in servers.values():
             server.close()
         at = datetime(2026, 3, 1, tzinfo=UTC)
-        comparison = Comparison(name=f"d{token_hex(4)}", topology="sandbox", writer="east", other="west", position=position, began_at=at)
+        name = run_name(SystemClock())
+        comparison = Comparison(name=name, topology="sandbox", writer="east", other="west", position=position, began_at=at)
         with DiffLog.begin(self.folder, comparison, {}) as log:
             for table in compared:
                 log.table(table)

@@ -28,10 +28,10 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
     return lab
 
 
-def stopped(lab: Lab, side: str) -> str:
-    """The applier's error, once it has stopped."""
+def stopped(lab: Lab, side: str, *, at_once: bool = False) -> str:
+    """The applier's error, once it has stopped; empty if it does not, or has not now."""
     word = "REPLICA" if lab.is_mysql else "SLAVE"
-    deadline = Deadline.after(SystemClock(), 20)
+    deadline = Deadline.after(SystemClock(), 0.1 if at_once else 20)
     with closing(sql.connect(lab.sandbox, side)) as connection:
         while not deadline.is_over():
             row = sql.rows(connection, f"SHOW {word} STATUS")[0]
