@@ -153,6 +153,7 @@ class RealWorld:
         """StatementFailed where nothing can be kept."""
         from interlock.losses.folder import Keep  # noqa: PLC0415 - only a rejoin needs it
         from interlock.losses.run_facts import failover_of  # noqa: PLC0415 - as above
+        from interlock.returning.copying import Copier  # noqa: PLC0415 - as above
         from interlock.returning.driver import ReturningServer  # noqa: PLC0415 - as above
         from interlock.returning.surplus import SurplusReader  # noqa: PLC0415 - as above
 
@@ -174,9 +175,8 @@ class RealWorld:
             server=reader.server,
             writer=reader.writer,
             reader=reader,
-            secret=self._secrets.read,
+            copier=Copier(server=reader.server, writer=reader.writer, secret=self._secrets.read, clock=self._clock, environ=os.environ),
             clock=self._clock,
-            environ=os.environ,
         )
 
     def comparer(self, cluster: str, /) -> Comparer:

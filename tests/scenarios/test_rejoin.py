@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from interlock.sandbox import members, sql
+from interlock.sandbox import members, processes, sql
 from interlock.sandbox import pair as pairs
 from interlock.sandbox.barred import is_barred
 from interlock.sandbox.kinds import kind_named
@@ -192,6 +192,24 @@ def test_a_copy_that_is_killed_leaves_a_server_that_says_so_and_begins_anew(sand
     assert (another.code, "is unfinished" in another.document["problems"][0]["what"]) == (3, True)
     resumed = interlock("resume", run["run"], "--json", env=emergency.env)
     assert (resumed.code, resumed.document["outcome"]) == (0, "succeeded"), resumed.err
+    assert emergency.is_whole()
+
+
+def test_mysql_clones_its_data_and_is_started_again(fresh_mysql_pair: Sandbox, tmp_path: Path) -> None:
+    """As on a host without a supervisor: it ends with the new data, and somebody starts it."""
+    for server in fresh_mysql_pair.members:
+        with closing(sql.connect(fresh_mysql_pair, server)) as connection:
+            is_fenced = sql.value(connection, "SELECT @@super_read_only")
+            for statement in ("SET GLOBAL super_read_only=0", "SET sql_log_bin=0", "INSTALL PLUGIN clone SONAME 'mysql_clone.so'"):
+                sql.rows(connection, statement)
+            sql.rows(connection, f"SET GLOBAL super_read_only={is_fenced}")
+    emergency = _emergency(fresh_mysql_pair, tmp_path, ("ALTER TABLE app.accounts ADD COLUMN more INT",))
+    running = start("rejoin", "east", "--json", "-i", "by=clone", "-i", "catch_up=20s", env=emergency.env)
+    runs = Path(fresh_mysql_pair.directory)
+    assert eventually(lambda: running.poll() is not None or all(one.name != "east" for one in processes.running(runs)), within_s=40)
+    pairs.restart(fresh_mysql_pair, "east", clock=CLOCK, barred=True)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 0, err
     assert emergency.is_whole()
 
 

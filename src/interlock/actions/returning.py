@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
-from interlock.decisions.returning import AUTO, choose, progress
+from interlock.decisions.returning import AUTO, choose, means_of, progress
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect
 from interlock.model.returning import (
@@ -28,6 +28,7 @@ from interlock.playbook.catalogue import Verb
 from interlock.ports import World
 
 _MB = 1_000_000
+_MEANS = (AUTO, "dump", "clone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +38,20 @@ class WayBack:
     cluster: ClusterName = param(Kind.CLUSTER, "the cluster that comes back")
     writer: ServerName = param(Kind.SERVER, "the server that took the writes over")
     data: str = param(Kind.TEXT, "auto for the cheapest way that is correct", default=AUTO, choices=(AUTO, *Way))
+    by: str = param(Kind.TEXT, "by which means a copy would be made; auto for the best one that can be had", default=AUTO, choices=_MEANS)
 
     def look(self, world: World, /) -> ReturnFacts:
         return world.returning(self.cluster).facts()
 
     def decide(self, seen: ReturnFacts, /) -> Verdict:
-        chosen = choose(seen, self.writer, self.data)
+        chosen = choose(seen, self.writer, self.data, self.by)
         if isinstance(chosen, Refuse):
             return chosen
-        size = f", about {seen.size_bytes / _MB:.0f} MB by {seen.means[0]}" if chosen.way is Way.COPY else ""
+        size = f", about {seen.size_bytes / _MB:.0f} MB by {means_of(seen, self.by)}" if chosen.way is Way.COPY else ""
         return Done(f"{chosen.way}: {chosen.why}{size}")
 
     def outputs(self, seen: ReturnFacts, /) -> Mapping[str, object]:
-        chosen = choose(seen, self.writer, self.data)
+        chosen = choose(seen, self.writer, self.data, self.by)
         way = "" if isinstance(chosen, Refuse) else chosen.way.value
         return {"way": way, "lost": seen.surplus.lost if seen.surplus is not None else 0, "position": seen.of_writer}
 
@@ -157,6 +159,7 @@ class CopyData(NoOutputs):
     cluster: ClusterName = param(Kind.CLUSTER, "the cluster that comes back")
     writer: ServerName = param(Kind.SERVER, "the server whose data are copied")
     within_s: float = param(Kind.DURATION, "how long it may take", default=14400.0)
+    by: str = param(Kind.TEXT, "by which means; auto for the best one that can be had", default=AUTO, choices=_MEANS)
     rate: int = param(Kind.INTEGER, "how many MB go in a second at the most; 0: as many as can", default=0)
 
     def look(self, world: World, /) -> SeenCopy:
@@ -168,9 +171,11 @@ class CopyData(NoOutputs):
         if seen.copying is not None:
             return self._of_copy(seen.copying)
         facts = seen.facts
-        if facts is None or not facts.means:
-            return Refuse(f"the data of {self.writer} can't be copied", "; ".join(facts.lacking) if facts is not None else "")
-        return Act(f"{facts.server} gets about {facts.size_bytes / _MB:.0f} MB of {self.writer} by {facts.means[0]}")
+        means = means_of(facts, self.by) if facts is not None else ""
+        if facts is None or not means:
+            by = "" if self.by == AUTO else f" by {self.by}"
+            return Refuse(f"the data of {self.writer} can't be copied{by}", "; ".join(facts.lacking) if facts is not None else "")
+        return Act(f"{facts.server} gets about {facts.size_bytes / _MB:.0f} MB of {self.writer} by {means}")
 
     def _of_copy(self, copying: CopyFacts) -> Verdict:
         if copying.adopted:
@@ -189,7 +194,9 @@ class CopyData(NoOutputs):
             return (log, EndReturn(cluster=self.cluster, server=server))
         if seen.facts is None:
             return ()
-        begin = BeginCopy(cluster=self.cluster, server=server, writer=self.writer, means=seen.facts.means[0], bytes_per_s=self.rate * _MB)
+        begin = BeginCopy(
+            cluster=self.cluster, server=server, writer=self.writer, means=means_of(seen.facts, self.by), bytes_per_s=self.rate * _MB
+        )
         return (begin,)
 
     def undo(self, before: SeenCopy, now: SeenCopy | None, /) -> tuple[Effect, ...]:

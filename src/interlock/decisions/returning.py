@@ -24,8 +24,15 @@ class Chosen:
     why: str
 
 
-def choose(seen: ReturnFacts, writer: ServerName, asked: str) -> Chosen | Refuse:
-    """`asked` is a way's word, or `auto`."""
+def means_of(seen: ReturnFacts, asked: str) -> str:
+    """By which the data are copied; empty if that can't be had."""
+    if asked == AUTO:
+        return seen.means[0] if seen.means else ""
+    return asked if asked in seen.means else ""
+
+
+def choose(seen: ReturnFacts, writer: ServerName, asked: str, by: str = AUTO) -> Chosen | Refuse:
+    """`asked` is a way's word, or `auto`; `by` a means to copy, or `auto`."""
     chosen = _choose(seen, writer, asked)
     if isinstance(chosen, Refuse) or chosen.way is Way.ATTACH:
         return chosen
@@ -36,8 +43,9 @@ def choose(seen: ReturnFacts, writer: ServerName, asked: str) -> Chosen | Refuse
         )
     if seen.grants:
         return Refuse(f"the account may not {chosen.way} on {seen.server}", "; ".join(seen.grants))
-    if chosen.way is Way.COPY and not seen.means:
-        return Refuse(f"{chosen.why}; and its data can't be copied from here: {'; '.join(seen.lacking)}", "see docs/rejoin.md")
+    if chosen.way is Way.COPY and not means_of(seen, by):
+        how = "" if by == AUTO else f" by {by}"
+        return Refuse(f"{chosen.why}; and its data can't be copied{how}: {'; '.join(seen.lacking)}", "see docs/rejoin.md")
     return chosen
 
 
@@ -84,5 +92,7 @@ def why_inexact(undone: Sequence[ReadTransaction], now: Mapping[RowId, Image], u
 
 def progress(seen: CopyFacts) -> str:
     """`by dump: 3 of 12 tables, 41 of about 160 MB`."""
+    if seen.doing:
+        return f"by {seen.means}: {seen.doing}"
     size = f"{seen.sent_bytes / 1e6:.0f} of about {seen.of_bytes / 1e6:.0f} MB"
     return f"by {seen.means}: {seen.tables} of {seen.of_tables} tables, {size}" if seen.of_tables else f"by {seen.means}: {size}"

@@ -60,7 +60,7 @@ class ReturnFacts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyFacts:
     """How far this process's copy has come: tables and bytes of how many. `position` is what the server holds once it is `whole`; `error`
-    why it ended otherwise. `adopted`: it was whole, and the server's log says so.
+    why it ended otherwise. `adopted`: it was whole, and the server's log says so. `doing` is what it waits for, if that is not data.
     """
 
     means: str
@@ -71,6 +71,7 @@ class CopyFacts:
     position: Position | None = None
     error: str = ""
     adopted: bool = False
+    doing: str = ""
 
     @property
     def is_over(self) -> bool:

@@ -6,7 +6,7 @@ itself. And what is half done is said by the server (`note.py`), so that nobody 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
 
@@ -28,15 +28,15 @@ from interlock.model.returning import (
     StopCopy,
     TakeBack,
 )
-from interlock.model.topology import ClusterName, SecretRef
-from interlock.returning import dump, note
+from interlock.model.topology import ClusterName
+from interlock.returning import note
+from interlock.returning.clone import clone_state
+from interlock.returning.copying import Copier, Copy
 from interlock.returning.held_words import BEHIND, held_words, writer_words
-from interlock.returning.programs import Programs, find_programs
 from interlock.returning.rewind import UNLOGGED, carry_out
 from interlock.returning.surplus import SurplusReader
 from interlock.servers.grants import missing_for_return
-from interlock.servers.orphans import kill_and_prove_gone
-from interlock.servers.quoting import marked, name, text
+from interlock.servers.quoting import marked, text
 from interlock.servers.server import SqlServer
 from interlock.servers.session import Session, text_of
 from interlock.servers.versions import version_of
@@ -55,10 +55,9 @@ class ReturningServer:
     server: SqlServer
     writer: SqlServer
     reader: SurplusReader
-    secret: Callable[[SecretRef], str]
+    copier: Copier
     clock: Clock
-    environ: Mapping[str, str]
-    _copy: dump.DumpCopy | None = field(default=None)
+    _copy: Copy | None = field(default=None)
 
     # -- facts
 
@@ -70,18 +69,18 @@ class ReturningServer:
         incomplete = any(one.kind == note.COPYING for one in notes)
         known = isinstance(position, MariaDBPosition | MySQLPosition) and position.can_be_compared_with(of_writer)
         surplus = self.reader.surplus(position, of_writer, taken) if known and not of_writer.contains(position) else None
-        means = self._means() if known else "positions of this kind"
-        size_bytes, _ = self._size()
+        size_bytes, _ = self.copier.size()
+        means, lacking = self.copier.means(size_bytes) if known else ((), ("its positions are no GTIDs of one flavor",))
         return ReturnFacts(
             server=self.server.name,
             position=position,
             of_writer=of_writer,
-            incomplete=incomplete,
+            incomplete=incomplete or self._clone_failed(),
             noted=bool(notes),
             surplus=surplus,
             size_bytes=size_bytes,
-            means=(dump.MEANS,) if isinstance(means, Programs) else (),
-            lacking=() if isinstance(means, Programs) else (means,),
+            means=means,
+            lacking=lacking,
             grants=self._lacks(),
         )
 
@@ -106,15 +105,10 @@ class ReturningServer:
                     f"{self.server.name}: the inverse of {transactions} transactions, the last one first, each row guarded, back to {to}",
                     f"{self.server.name}: COMMIT",
                 )
-            case BeginCopy(writer=writer, bytes_per_s=rate):
-                at_most = f", at most {rate / 1e6:g} MB/s" if rate else ""
-                words = " ".join(dump.dump_words(self._flavor(), ("…",), bounds=True))
-                return (
-                    f"{self.server.name}: SET sql_log_bin=0; DROP DATABASE … (all but the server's own)",
-                    f"dump {writer} {words} into a client of {self.server.name}{at_most}",
-                )
+            case BeginCopy(means=means, bytes_per_s=rate):
+                return self.copier.script(means, rate)
             case StopCopy():
-                return ("end the dump and its client",)
+                return ("end the copy",)
             case SetHeld(position=position):
                 on_server = (f"{self.server.name}: {line}" for line in self._held(position))
                 return (*on_server, *(f"{self.writer.name}: {line}" for line in self._told_to_writer()))
@@ -172,55 +166,20 @@ class ReturningServer:
 
     def _begin_copy(self, effect: BeginCopy, mark: str) -> None:
         self._must_be_still()
-        programs = self._means()
-        if not isinstance(programs, Programs):
-            raise StatementFailed(f"{self.server.name}: its data can't be copied: {programs}", server=self.server.name)
         self.close()
         if not any(one.kind == note.COPYING for one in self._notes()):
             self.reader.give_up(self.writer.write_facts().position)
         with self._acting() as session:
-            self._end_late_loader(session, mark)
             self._send(session, (*note.MAKE, note.written(note.Note(kind=note.COPYING))), mark)
-            for schema in self._schemas(session, besides=note.SCHEMA):
-                self._send(session, [f"DROP DATABASE {name(schema)}"], mark)
-        size_bytes, tables = self._size()
-        with self._looking(self.writer) as session:
-            schemas = self._schemas(session)
-        what = dump.Copied(
-            flavor=self._flavor(),
-            source=self.writer.spec,
-            target=self.server.spec,
-            schemas=schemas,
-            tables=tables,
-            size_bytes=size_bytes,
-            bytes_per_s=effect.bytes_per_s,
-        )
-        self._copy = dump.DumpCopy(what, programs, secret=self.secret, clock=self.clock)
-        self._copy.start()
+            self.copier.prepare(session, effect.means, mark)
+        self._copy = self.copier.begin(effect.means, effect.bytes_per_s)
 
-    def _end_late_loader(self, session: Session, mark: str) -> None:
-        """Of a process that was killed: its client may still be at its last statement."""
-        (row,) = session.rows(f"SELECT IS_USED_LOCK({text(dump.LOCK)}) AS id", bound_s=_WORDS_BOUND_S)
-        if row["id"] is not None and kill_and_prove_gone(session, [int(text_of(row["id"]))], clock=self.clock, mark=mark):
-            raise StatementFailed(f"{self.server.name}: session {row['id']} of an earlier copy is still there", server=self.server.name)
-
-    def _schemas(self, session: Session, besides: str = "") -> list[str]:
-        out = f"{_NOT_COPIED}, {text(besides)}" if besides else _NOT_COPIED
-        asked = f"SELECT SCHEMA_NAME AS n FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN ({out}) ORDER BY 1"
-        return [text_of(row["n"]) for row in session.rows(asked, bound_s=_DATA_BOUND_S)]
-
-    def _size(self) -> tuple[int, int]:
-        """Of the writer's data: bytes, about, and tables."""
-        asked = (
-            "SELECT COALESCE(SUM(DATA_LENGTH), 0) AS bytes, COUNT(*) AS tables FROM information_schema.TABLES "
-            f"WHERE TABLE_TYPE='BASE TABLE' AND TABLE_SCHEMA NOT IN ({_NOT_COPIED})"
-        )
-        with self._looking(self.writer) as session:
-            (row,) = session.rows(asked, bound_s=_DATA_BOUND_S)
-        return int(text_of(row["bytes"])), int(text_of(row["tables"]))
-
-    def _means(self) -> Programs | str:
-        return find_programs(self._flavor(), self.environ)
+    def _clone_failed(self) -> bool:
+        """A CLONE throws our note away with all else, and tells by itself how it ended."""
+        if self._flavor() != "mysql":
+            return False
+        with self._looking(self.server) as session:
+            return clone_state(session)[0] in {"In Progress", "Failed"}
 
     # -- the log
 

@@ -115,7 +115,8 @@ def return_privileges(flavor: str, version: Version) -> tuple[str, ...]:
     if version < (8, 0, 0):
         return (*_RETURN, "SUPER")
     definers = ("SET_ANY_DEFINER", "ALLOW_NONEXISTENT_DEFINER") if version >= (8, 2, 0) else ("SET_USER_ID",)
-    return (*_RETURN, "SYSTEM_VARIABLES_ADMIN", "REPLICATION_SLAVE_ADMIN", *definers)
+    copies = ("BACKUP_ADMIN", "CLONE_ADMIN") if version >= (8, 0, 17) else ()
+    return (*_RETURN, "SYSTEM_VARIABLES_ADMIN", "REPLICATION_SLAVE_ADMIN", *definers, *copies)
 
 
 def return_grant(flavor: str, version: Version, account: str) -> str:

@@ -43,6 +43,7 @@ WAYS: dict[str, tuple[ReturnFacts, str, Way | str]] = {
         "can't all be read",
     ),
     "no program to copy with": (replace(SEEN, surplus=INEXACT, means=(), lacking=("no mysqldump",)), "auto", "no mysqldump"),
+    "no means of that name": (replace(SEEN, surplus=INEXACT, means=(), lacking=("clone: not active",)), "copy", "clone: not active"),
     "a right is missing": (replace(SEEN, grants=("GRANT RELOAD ON *.* TO x",)), "auto", "may not undo"),
     "a right is missing, and nothing needs it": (replace(NOTHING, grants=("GRANT RELOAD ON *.* TO x",)), "auto", Way.ATTACH),
 }

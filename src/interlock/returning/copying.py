@@ -1,0 +1,138 @@
+"""By which means the writer's data can be copied from here, the best first; and how a copy begins.
+
+A dump needs nothing but two programs here; CLONE moves pages and is far quicker for much data, but starts the server again. Another means
+is one more class with the methods of `Copy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import Protocol
+
+from interlock.clock import Clock
+from interlock.dataclass import dataclass
+from interlock.errors import StatementFailed
+from interlock.losses.live import PLAIN_SETTINGS
+from interlock.model.returning import CopyFacts
+from interlock.model.topology import SecretRef
+from interlock.returning import clone, dump, note
+from interlock.returning.programs import Programs, find_programs
+from interlock.servers.orphans import kill_and_prove_gone
+from interlock.servers.quoting import marked, name, text
+from interlock.servers.server import SqlServer
+from interlock.servers.session import Session, text_of
+
+_BOUND_S = 60.0
+_NOT_COPIED = "'information_schema', 'performance_schema', 'mysql', 'sys', 'ndbinfo'"
+
+
+class Copy(Protocol):
+    """One copy of the writer's data, in threads of its own."""
+
+    def facts(self) -> CopyFacts: ...
+    def start(self) -> None: ...
+    def stop(self) -> None:
+        """StatementFailed if it is not seen to end."""
+        ...
+
+    def adopted(self) -> None:
+        """The server's log says what came."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Copier:
+    """From `writer` to `server`."""
+
+    server: SqlServer
+    writer: SqlServer
+    secret: Callable[[SecretRef], str]
+    clock: Clock
+    environ: Mapping[str, str]
+
+    def means(self, size_bytes: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Those that can be had, the best for so much data first; and why others can't."""
+        flavor = self.server.facts().flavor
+        reasons = {dump.MEANS: self._why_no_dump(flavor)}
+        if flavor == "mysql":
+            reasons[clone.MEANS] = clone.why_not(self.server, self.writer)
+        order = (clone.MEANS, dump.MEANS) if size_bytes >= clone.LARGE_BYTES else (dump.MEANS, clone.MEANS)
+        return tuple(one for one in order if reasons.get(one) == ""), tuple(why for why in reasons.values() if why)
+
+    def size(self) -> tuple[int, int]:
+        """Of the writer's data: bytes, about, and tables."""
+        asked = (
+            "SELECT COALESCE(SUM(DATA_LENGTH), 0) AS bytes, COUNT(*) AS tables FROM information_schema.TABLES "
+            f"WHERE TABLE_TYPE='BASE TABLE' AND TABLE_SCHEMA NOT IN ({_NOT_COPIED})"
+        )
+        with closing(self.writer.session(PLAIN_SETTINGS)) as session:
+            (row,) = session.rows(asked, bound_s=_BOUND_S)
+        return int(text_of(row["bytes"])), int(text_of(row["tables"]))
+
+    def prepare(self, session: Session, means: str, mark: str) -> None:
+        """End what an earlier process left behind, and throw away what the copy would not replace. `session` writes unlogged."""
+        self._end_late_ones(session, mark)
+        if means == dump.MEANS:
+            for schema in _schemas(session, besides=note.SCHEMA):
+                session.run((marked(f"DROP DATABASE {name(schema)}", mark),), bound_s=_BOUND_S, effect=True, doing=f"drop {schema}")
+
+    def begin(self, means: str, bytes_per_s: int) -> Copy:
+        """It is under way. StatementFailed if the means can't be had any more."""
+        size_bytes, tables = self.size()
+        copy: Copy
+        if means == clone.MEANS:
+            copy = clone.CloneCopy(
+                self.server, self.writer, size_bytes=size_bytes, bytes_per_s=bytes_per_s, secret=self.secret, clock=self.clock
+            )
+        else:
+            copy = self._dump(size_bytes, tables, bytes_per_s)
+        copy.start()
+        return copy
+
+    def script(self, means: str, bytes_per_s: int) -> tuple[str, ...]:
+        server, writer = self.server.name, self.writer.name
+        at_most = f", at most {bytes_per_s / 1e6:g} MB/s" if bytes_per_s else ""
+        if means == clone.MEANS:
+            place = f"{self.writer.spec.host}:{self.writer.spec.port}"
+            return (f"{server}: CLONE INSTANCE FROM …@{place}{at_most}; it starts again", f"{server}: its channel is led to {writer}")
+        words = " ".join(dump.dump_words(self.server.facts().flavor, ("…",), bounds=True))
+        return (
+            f"{server}: SET sql_log_bin=0; DROP DATABASE … (all but the server's own)",
+            f"dump {writer} {words} into a client of {server}{at_most}",
+        )
+
+    def _dump(self, size_bytes: int, tables: int, bytes_per_s: int) -> dump.DumpCopy:
+        flavor = self.server.facts().flavor
+        programs = find_programs(flavor, self.environ)
+        if not isinstance(programs, Programs):
+            raise StatementFailed(f"{self.server.name}: its data can't be copied: {programs}", server=self.server.name)
+        with closing(self.writer.session(PLAIN_SETTINGS)) as session:
+            schemas = _schemas(session)
+        what = dump.Copied(
+            flavor=flavor,
+            source=self.writer.spec,
+            target=self.server.spec,
+            schemas=schemas,
+            tables=tables,
+            size_bytes=size_bytes,
+            bytes_per_s=bytes_per_s,
+        )
+        return dump.DumpCopy(what, programs, secret=self.secret, clock=self.clock)
+
+    def _why_no_dump(self, flavor: str) -> str:
+        found = find_programs(flavor, self.environ)
+        return "" if isinstance(found, Programs) else f"dump: {found}"
+
+    def _end_late_ones(self, session: Session, mark: str) -> None:
+        """Of a process that was killed: its client may still be at its last statement, the server at its CLONE."""
+        (row,) = session.rows(f"SELECT IS_USED_LOCK({text(dump.LOCK)}) AS id", bound_s=_BOUND_S)
+        ids = [int(text_of(each["id"])) for each in (row, *session.rows(clone.CLONING, bound_s=_BOUND_S)) if each["id"] is not None]
+        if ids and kill_and_prove_gone(session, ids, clock=self.clock, mark=mark):
+            raise StatementFailed(f"{self.server.name}: sessions {ids} of an earlier copy are still there", server=self.server.name)
+
+
+def _schemas(session: Session, besides: str = "") -> list[str]:
+    out = f"{_NOT_COPIED}, {text(besides)}" if besides else _NOT_COPIED
+    asked = f"SELECT SCHEMA_NAME AS n FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN ({out}) ORDER BY 1"
+    return [text_of(row["n"]) for row in session.rows(asked, bound_s=_BOUND_S)]
