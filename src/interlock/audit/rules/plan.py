@@ -121,7 +121,7 @@ def _compared(pair: PairSeen) -> Iterator[Fault]:
             says=f"the last comparison, {last.name} of {last.at:%Y-%m-%d}, did not find the sides equal: {last.says}",
             object=last.name,
             seen={"result": last.says},
-            fix=command(f"interlock repair --diff {last.name}"),
+            fix=command(f"interlock repair {last.name} --apply\ninterlock diff"),
             verdict=_UNFIT,
         )
     elif pair.at - last.at > COMPARED_WITHIN:
