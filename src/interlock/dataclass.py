@@ -63,6 +63,7 @@ def _init(kind: Any, fields: Fields) -> Callable[..., None]:
     usual = {each.name: each.default for each in fields if each.default is not MISSING}
     made = [(each.name, each.default_factory) for each in fields if each.default_factory is not MISSING]
     positional, known = kind.__match_args__, {each.name for each in fields if each.init}
+    afterwards = getattr(kind, "__post_init__", None)
 
     def __init__(self: Any, *args: object, **given: Any) -> None:  # noqa: N807 - it becomes one
         if args:
@@ -81,6 +82,8 @@ def _init(kind: Any, fields: Fields) -> Callable[..., None]:
                 put(self, values[name])
         except KeyError:
             raise TypeError(f"{kind.__name__} is made without {', '.join(name for name, _ in places if name not in values)}") from None
+        if afterwards is not None:
+            afterwards(self)
 
     return __init__
 

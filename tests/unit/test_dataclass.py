@@ -128,6 +128,17 @@ def test_one_that_inherits_has_all_the_fields(decorator: Callable[..., Callable[
         made(name="a", more=1).name = "b"
 
 
+def test_what_is_to_follow_the_making_follows_it() -> None:
+    @dataclass(slots=True)
+    class Doubled:
+        number: int
+
+        def __post_init__(self) -> None:
+            self.number *= 2
+
+    assert Doubled(2).number == 4
+
+
 def test_every_dataclass_of_the_package_is_made_by_it() -> None:
     taken = re.compile(r"^from dataclasses import (.*, )?dataclass(,|$)", re.MULTILINE)
     files = [file for folder in interlock.__path__ for file in Path(folder).rglob("*.py")]
