@@ -35,6 +35,7 @@ def diff_text(comparison: Comparison, width: int) -> str:
 def facts(comparison: Comparison) -> list[tuple[str, str]]:
     """What stands at the head of every report."""
     per_s = f", {comparison.rows / comparison.seconds:,.0f} rows/s" if comparison.seconds else ""
+    count = len(comparison.tables)
     heads = [
         ("comparison", comparison.name),
         ("result", summary(comparison)),
@@ -42,7 +43,7 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("position", f"{comparison.position or 'unknown'} of {comparison.writer} at the beginning, {moment(comparison.began_at)}"),
         (
             "read",
-            f"{comparison.rows:,} rows of {len(comparison.tables)} table{'s' * (len(comparison.tables) != 1)} in {span(comparison.seconds)}{per_s}",
+            f"{comparison.rows:,} rows of {count} table{'s' * (count != 1)} in {span(comparison.seconds)}{per_s}",
         ),
     ]
     generated = [f"{one.schema}.{one.name} ({', '.join(one.generated)})" for one in comparison.tables if one.generated]
