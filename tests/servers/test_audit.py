@@ -277,5 +277,7 @@ def test_a_teams_own_check_in_sql_finds_and_can_not_write(lab: Lab) -> None:
     assert (one.server, other.server, one.says, one.question, one.why) == ("east", "west", "it is there", 6, "billing counts them")
     assert one.fix is not None
     assert one.fix.text == "DO 0"
+    many = " UNION ALL ".join(f"SELECT {number} AS object" for number in range(150))
+    assert len(found(lab.audit(changed={**lab.topology, "audit": [{**CHECK, "on": "west", "sql": many}]}), "shop.no_orphans")) == 100
     slow = lab.audit(changed={**lab.topology, "audit": [{**CHECK, "on": "writer", "sql": "SELECT app.nothing()"}]})
     assert "could not be carried out" in found(slow, "shop.no_orphans")[0].says

@@ -7,7 +7,22 @@ from dataclasses import replace
 
 from interlock.audit.facts import PairSeen
 from interlock.audit.rule import Chapter, Rule
-from interlock.audit.rules import conflicts, ddl, identity, integrity, keys, managers, ownership, peaks, plan, settings, time
+from interlock.audit.rules import (
+    access,
+    conflicts,
+    ddl,
+    evidence,
+    identity,
+    integrity,
+    keys,
+    managers,
+    ownership,
+    peaks,
+    plan,
+    settings,
+    shared,
+    time,
+)
 from interlock.audit.sql_checks import rules_of
 from interlock.errors import UsageError
 from interlock.extras import added
@@ -24,7 +39,7 @@ OWN: tuple[Chapter, ...] = (
     peaks.CHAPTER,
     ownership.MOVING,
     integrity.CHAPTER,
-    ownership.SHARED,
+    shared.SHARED,
     keys.CHAPTER,
     conflicts.CHAPTER,
     ddl.CHANGES,
@@ -33,10 +48,12 @@ OWN: tuple[Chapter, ...] = (
     managers.CHAPTER,
     plan.PLAN,
     plan.QUIESCE,
-    plan.VALIDATION,
-    plan.TESTING,
-    plan.TEST_BED,
-    Chapter(question=BESIDE, title="Beside them", tells=_tells_beside, rules=(*identity.RULES, *settings.of_question(BESIDE))),
+    evidence.VALIDATION,
+    evidence.TESTING,
+    evidence.TEST_BED,
+    Chapter(
+        question=BESIDE, title="Beside them", tells=_tells_beside, rules=(*identity.RULES, *access.RULES, *settings.of_question(BESIDE))
+    ),
 )
 
 

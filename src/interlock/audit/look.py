@@ -6,19 +6,18 @@ from collections.abc import Iterable, Mapping
 
 from interlock.audit import accounts, logs, objects
 from interlock.audit.facts import LogSeen, Origin, ServerSeen
-from interlock.audit.reader import BOUND_S, SETTINGS, Reader
-from interlock.clock import Clock, Deadline
+from interlock.audit.reader import Reader, reading
+from interlock.clock import Clock
 from interlock.errors import StatementFailed
-from interlock.model.versions import version_of
 from interlock.servers.server import SqlServer
 from interlock.servers.session import text_of
 
 LOOK_S = 60.0
 AUDITED = ("mariadb", "mysql")
-_COUNTERS = ("Uptime", "Innodb_row_lock_waits", "Slave_retried_transactions", "Replica_retried_transactions", "Innodb_deadlocks")
+_COUNTERS = ("Uptime", "Slave_retried_transactions", "Replica_retried_transactions")
 _ORIGINS = {
     "mariadb": "SELECT LOWER(VARIABLE_NAME) AS n, GLOBAL_VALUE_ORIGIN AS word, GLOBAL_VALUE_PATH AS path "
-    "FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME IN ('READ_ONLY', 'SKIP_SLAVE_START')",
+    "FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME = 'READ_ONLY'",
     "mysql": "SELECT LOWER(VARIABLE_NAME) AS n, VARIABLE_SOURCE AS word, VARIABLE_PATH AS path "
     "FROM performance_schema.variables_info WHERE VARIABLE_NAME IN ('read_only', 'super_read_only')",
 }
@@ -30,10 +29,7 @@ def look(server: SqlServer, clock: Clock) -> ServerSeen:
     if facts.flavor not in AUDITED:
         known = f"audited are {', '.join(AUDITED)}"
         raise StatementFailed(f"{server.name} is {facts.flavor}, which is not audited", hint=known, server=server.name)
-    session = server.session(SETTINGS)
-    reader = Reader(session=session, flavor=facts.flavor, version=version_of(facts.version), deadline=Deadline.after(clock, LOOK_S))
-    try:
-        reader.begin()
+    with reading(server, clock, LOOK_S) as reader:
         counting, moving = objects.columns_of_note(reader)
         settings = _pairs(reader, "settings", "SHOW GLOBAL VARIABLES")
         return ServerSeen(
@@ -63,20 +59,12 @@ def look(server: SqlServer, clock: Clock) -> ServerSeen:
             zones=sum(int(text_of(row["n"])) for row in reader.rows("time zones", "SELECT COUNT(*) AS n FROM mysql.time_zone_name")),
             missing=tuple(dict.fromkeys(reader.missing)),
         )
-    finally:
-        session.close()
 
 
 def definitions(server: SqlServer, clock: Clock, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
     """SHOW CREATE of each of these objects (kind and name) that is there."""
-    facts = server.facts()
-    session = server.session(SETTINGS)
-    reader = Reader(session=session, flavor=facts.flavor, version=version_of(facts.version), deadline=Deadline.after(clock, BOUND_S))
-    try:
-        reader.begin()
+    with reading(server, clock) as reader:
         return {one: told for one in wanted if (told := objects.definition(reader, *one))}
-    finally:
-        session.close()
 
 
 def _pairs(reader: Reader, what: str, statement: str) -> dict[str, str]:

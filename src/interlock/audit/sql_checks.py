@@ -6,19 +6,18 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from interlock.audit.facts import PairSeen, ServerSeen
-from interlock.audit.reader import BOUND_S, SETTINGS, Reader
+from interlock.audit.reader import BOUND_S, reading
 from interlock.audit.rule import Fault, Rule
-from interlock.clock import Clock, Deadline
+from interlock.clock import Clock
 from interlock.errors import BoundReached, NotPermitted, StatementFailed
 from interlock.model.audit import AuditVerdict, Fix, FixKind, SqlCheck
-from interlock.model.versions import version_of
 from interlock.servers.server import SqlServer
 from interlock.servers.session import text_of
 
 ROWS_AT_MOST = 100
 Rows = tuple[Mapping[str, str], ...]
-_ERROR = "error"
-"""The column of a row that says why a check could not be carried out."""
+_ERROR = "\0"
+"""In place of a column, which can't be called so: why a check could not be carried out."""
 
 
 class Servers(Protocol):
@@ -44,19 +43,17 @@ def _asked(pair: PairSeen, check: SqlCheck) -> tuple[ServerSeen, ...]:
 
 
 def _rows(server: SqlServer, check: SqlCheck, clock: Clock) -> Iterator[Mapping[str, str]]:
-    facts = server.facts()
-    session = server.session(SETTINGS)
-    try:
-        reader = Reader(session=session, flavor=facts.flavor, version=version_of(facts.version), deadline=Deadline.after(clock, BOUND_S))
-        reader.begin()
-        session.run(("START TRANSACTION READ ONLY",), bound_s=BOUND_S)
-        rows = session.rows(check.sql, bound_s=BOUND_S, doing=f"check {check.id}")
-        for row in rows[:ROWS_AT_MOST]:
-            yield {str(key).lower(): text_of(value) for key, value in row.items()} | {"server": server.name}
-    except (NotPermitted, StatementFailed, BoundReached) as error:
-        yield {"server": server.name, _ERROR: error.message}
-    finally:
-        session.close()
+    """`sql_select_limit` cuts off what would be too much, before it is sent (MySQL manual, "sql_select_limit")."""
+    before = f"SET SESSION sql_select_limit={ROWS_AT_MOST:d}", "START TRANSACTION READ ONLY"
+    with reading(server, clock) as reader:
+        try:
+            reader.session.run(before, bound_s=BOUND_S, doing=f"begin check {check.id}")
+            rows = reader.session.rows(check.sql, bound_s=BOUND_S, doing=f"check {check.id}")
+        except (NotPermitted, StatementFailed, BoundReached) as error:
+            yield {"server": server.name, _ERROR: error.message}
+        else:
+            for row in rows[:ROWS_AT_MOST]:
+                yield {str(key).lower(): text_of(value) for key, value in row.items()} | {"server": server.name}
 
 
 def _rule(check: SqlCheck) -> Rule:
