@@ -204,6 +204,20 @@ def test_what_was_written_since_it_was_mended_is_not_taken_back(items: Lab) -> N
     assert [(one["what"], one["rows"]) for one in again] == [("app.items id=10", 0), ("app.items id=1", 1)]
 
 
+@BOTH
+def test_chosen_rows_are_taken_back_and_mended_again(items: Lab) -> None:
+    items.compare("items")
+    items.repair("--apply", "--yes")
+    for _ in range(2):
+        one = items.repair("--undo", "--row", "app.items:id=2", "--yes", "--json")
+        assert [(each["what"], each["rows"]) for each in one.document["mended"]] == [("app.items id=2", 1)]
+        again = items.repair("--apply", "--yes", "--json")
+        assert [(each["what"], each["rows"]) for each in again.document["mended"]] == [("app.items id=2", 1)]
+    assert items_of(items, "west") == items_of(items, "east")
+    rest = items.repair("--undo", "--yes", "--json")
+    assert sum(each["rows"] for each in rest.document["mended"]) == 12
+
+
 @ALL
 def test_every_type_is_mended_exactly(lab: Lab) -> None:
     """Rows of every type: one side lacks each of them in turn, or has each one's values in another one's place."""

@@ -17,7 +17,7 @@ from interlock.decisions.pace import Limits
 from interlock.diff.ends import End
 from interlock.diff.mend_pace import Pace
 from interlock.diff.mend_plan import MendPlan, differences_of, plan_mends, row_name
-from interlock.diff.mending import UNLOGGED, Mended, Sides, differing, mend, noted_mends, notes_name, portions, take_back
+from interlock.diff.mending import UNLOGGED, Mended, Sides, differing, mend, notes_name, portions, take_back
 from interlock.diff.pacing import Governor
 from interlock.diff.references import parents_of
 from interlock.engine.report import ProblemReport
@@ -45,8 +45,8 @@ def repair_differences(context: Context, wiring: Wiring) -> Answer:
     comparison = comparison_of(wiring, options.diff)
     request = request_of(options, comparison)
     if options.apply or options.undo:
-        own = unfinished_repair(wiring, {"diff": request.diff, "onto": request.onto})
-        return _carry_out(context, wiring, request, comparison=comparison, own=own, sure=bool(options.onto))
+        with repair_job(wiring, unfinished_repair(wiring, {"diff": request.diff, "onto": request.onto})) as job:
+            return _carry_out(context, job, request, comparison, sure=bool(options.onto))
     with _sides(wiring, request, comparison, SETTINGS, lambda: None) as sides:
         plan = _plan(sides, comparison, request)
         heads = _heads(wiring.topology, request, comparison)
@@ -59,24 +59,16 @@ def repair_differences(context: Context, wiring: Wiring) -> Answer:
 
 def go_on_with(context: Context, wiring: Wiring, header: RunHeader, inputs: Mapping[str, object], *, back: bool) -> Answer:
     """With a repair that was left in its middle."""
-    request = from_plain(inputs, Request)
-    comparison = comparison_of(wiring, request.diff)
-    request = replace(request, undo=back or request.undo)
-    return _carry_out(context, wiring, request, comparison=comparison, own=header, sure=True, rolled_back=back)
+    with repair_job(wiring, header) as job:  # first: it puts a fence back, whatever else can be done
+        request = from_plain(inputs, Request)
+        comparison = comparison_of(wiring, request.diff)
+        return _carry_out(context, job, replace(request, undo=back or request.undo), comparison, sure=True, rolled_back=back)
 
 
-def _carry_out(
-    context: Context,
-    wiring: Wiring,
-    request: Request,
-    *,
-    comparison: Comparison,
-    own: RunHeader | None,
-    sure: bool,
-    rolled_back: bool = False,
-) -> Answer:
+def _carry_out(context: Context, job: Job, request: Request, comparison: Comparison, *, sure: bool, rolled_back: bool = False) -> Answer:
     """`sure`: the side was named by a person. `rolled_back`: it is to end as taken back."""
-    with repair_job(wiring, own) as job, _sides(wiring, request, comparison, UNLOGGED, job.check) as sides:
+    wiring = job.wiring
+    with _sides(wiring, request, comparison, UNLOGGED, job.check) as sides:
         if not sure:
             _see_direction(sides)
         plan = _plan(sides, comparison, request)
@@ -86,7 +78,7 @@ def _carry_out(
             context.tell(mend_text(plan, _heads(wiring.topology, request, comparison), width(), back=request.undo))
             rows = sum(one.rows for one in plan.mends)
             ask(context, f"{'take back' if request.undo else 'mend'} {rows} rows on {request.onto}?")
-        elif own is None:
+        elif job.own is None:
             said = "nothing was mended, so there is nothing to take back" if request.undo else "there is nothing to mend"
             return Answer(plain={**_plain(request, comparison, plan), "dry_run": False, "exit_code": 0}, text=lambda _: said)
         job.begin(request.inputs)
@@ -110,7 +102,7 @@ def _change(job: Job, request: Request, comparison: Comparison, plan: MendPlan, 
 
 def _results(sides: Sides, plan: MendPlan, pace: Pace, *, back: bool) -> Iterator[Mended]:
     if back:
-        return take_back(sides, noted_mends(sides, plan.mends), pace=pace)
+        return take_back(sides, plan.mends, pace=pace)
     return mend(sides, plan.mends, pace=pace)
 
 

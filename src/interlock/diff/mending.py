@@ -11,7 +11,8 @@ A note of what was mended is committed with the rows. So a repair that is killed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import count
 
 from interlock.dataclass import dataclass
 from interlock.decisions.losses import RowId
@@ -90,6 +91,7 @@ def mend(sides: Sides, mends: Sequence[Mend], *, pace: Callable[[int], None]) ->
     if mends:
         sides.check()
         sides.session.run((canary.SCHEMA, TABLE), bound_s=_WITHIN_S, effect=True, doing="make the table of what was mended")
+    numbers = count(1 + max((int(number) for number in applied_rows(sides.session, sides.name)), default=0))
     waiting = list(mends)
     while waiting:
         refused: list[_Refused] = []
@@ -97,7 +99,7 @@ def mend(sides: Sides, mends: Sequence[Mend], *, pace: Callable[[int], None]) ->
         for portion in portions(waiting):
             pace(len(portion))
             sides.check()
-            results = _mend_portion(sides, portion, refused)
+            results = _mend_portion(sides, portion, refused, numbers)
             moved = moved or any(one.rows for one in results)
             yield from results
         if not moved:
@@ -106,24 +108,16 @@ def mend(sides: Sides, mends: Sequence[Mend], *, pace: Callable[[int], None]) ->
         waiting = [one.mend for one in refused]
 
 
-def take_back(sides: Sides, noted: Mapping[str, Sequence[Mend]], *, pace: Callable[[int], None]) -> Iterator[Mended]:
-    """What each note says that was mended, the last one first. A row that was written since stays, and its note with it."""
+def take_back(sides: Sides, mends: Sequence[Mend], *, pace: Callable[[int], None]) -> Iterator[Mended]:
+    """Those of these that the notes say were mended, the last note first. A row that was written since stays, and is noted still."""
     prove_unlogged(sides.session)
-    for position, mends in noted.items():
-        pace(len(mends))
-        sides.check()
-        yield from _take_back_note(sides, position, mends)
-
-
-def noted_mends(sides: Sides, mends: Sequence[Mend]) -> dict[str, tuple[Mend, ...]]:
-    """Of each note its rows, in the order in which they are to be taken back."""
-    rank = {mend.index: (number, mend) for number, mend in enumerate(mends)}
-    noted = {
-        position: sorted((rank[index] for index in rows if index in rank), key=lambda one: one[0], reverse=True)
-        for position, rows in applied_rows(sides.session, sides.name).items()
-    }
-    last_first = sorted((one for one in noted.items() if one[1]), key=lambda one: one[1][0][0], reverse=True)
-    return {position: tuple(mend for _, mend in ranked) for position, ranked in last_first}
+    last_first = sorted(applied_rows(sides.session, sides.name).items(), key=lambda one: int(one[0]), reverse=True)
+    for number, noted in last_first:
+        portion = [mend for mend in reversed(mends) if mend.index in noted]
+        if portion:
+            pace(len(portion))
+            sides.check()
+            yield from _take_back_note(sides, number, noted, portion)
 
 
 def differing(sides: Sides, mends: Sequence[Mend]) -> dict[int, str]:
@@ -159,13 +153,13 @@ def portions(mends: Sequence[Mend]) -> Iterator[list[Mend]]:
 # -- one transaction ----------------------------------------------------------------------------------------------------------------------
 
 
-def _mend_portion(sides: Sides, mends: Sequence[Mend], refused: list[_Refused]) -> list[Mended]:
+def _mend_portion(sides: Sides, mends: Sequence[Mend], refused: list[_Refused], numbers: Iterator[int]) -> list[Mended]:
     """Begun anew without each row that can't be mended, until all that are left can."""
     left: dict[int, Mended] = {}
     going = list(mends)
     while going:
         try:
-            unfit = _attempt(sides, going, left)
+            unfit = _attempt(sides, going, left, numbers)
         except _Refused as one:
             refused.append(one)
             going = [mend for mend in going if mend is not one.mend and mend.index not in left]
@@ -181,9 +175,9 @@ def _mend_portion(sides: Sides, mends: Sequence[Mend], refused: list[_Refused]) 
     ]
 
 
-def _attempt(sides: Sides, mends: Sequence[Mend], left: dict[int, Mended]) -> dict[int, str]:
+def _attempt(sides: Sides, mends: Sequence[Mend], left: dict[int, Mended], numbers: Iterator[int]) -> dict[int, str]:
     """Commits and returns nothing; or changes nothing, and says which rows can't be mended, and why. Those that were written since go to
-    `left`: their statements change nothing.
+    `left`: their statements change nothing. `numbers` are for notes.
     """
     _send(sides, "START TRANSACTION")
     changed: list[Mend] = []
@@ -196,19 +190,20 @@ def _attempt(sides: Sides, mends: Sequence[Mend], left: dict[int, Mended]) -> di
     if unfit or not changed:
         _send(sides, "ROLLBACK")
         return unfit
-    _send(sides, note(sides.name, str(changed[0].index), [mend.index for mend in changed]))
+    _send(sides, note(sides.name, str(next(numbers)), [mend.index for mend in changed]))
     _send(sides, "COMMIT")
     return {}
 
 
-def _take_back_note(sides: Sides, position: str, mends: Sequence[Mend]) -> list[Mended]:
+def _take_back_note(sides: Sides, number: str, noted: Collection[int], mends: Sequence[Mend]) -> list[Mended]:
+    """`noted` are all rows of the note, `mends` those that are to be taken back now."""
     unsafe = {one.index: not_safe(one.wanted, one.present, one.table, sides.mended.cluster) for one in mends}
     refused = {index: why for index, why in unsafe.items() if why}
     while True:
         _send(sides, "START TRANSACTION")
         results: list[Mended] = []
         try:
-            if _send(sides, unnote(sides.name, position)) != 1:
+            if _send(sides, unnote(sides.name, number)) != 1:
                 _send(sides, "ROLLBACK")
                 return [_left(mend, "it was taken back already") for mend in mends]
             for mend in mends:
@@ -219,9 +214,9 @@ def _take_back_note(sides: Sides, position: str, mends: Sequence[Mend]) -> list[
         except _Refused as one:
             refused[one.mend.index] = one.why
             continue
-        stay = [one.index for one in results if not one.rows]
+        stay = set(noted) - {one.index for one in results if one.rows}
         if stay:
-            _send(sides, note(sides.name, position, stay))
+            _send(sides, note(sides.name, number, sorted(stay)))
         _send(sides, "COMMIT")
         return results
 
