@@ -234,6 +234,24 @@ def test_a_conflict_that_stopped_replication_is_named(mariadb: Lab) -> None:
         mariadb.caught_up()
 
 
+def test_a_right_that_the_account_lacks_is_a_finding_and_no_silence(lab: Lab) -> None:
+    lab.run("east", (f"REVOKE TRIGGER ON *.* FROM {AUDITOR}@'%'", "CREATE TABLE app.t (id INT PRIMARY KEY)"))
+    lab.run("east", ("CREATE TRIGGER app.g BEFORE INSERT ON app.t FOR EACH ROW SET NEW.id=1",), apart=True)
+    lab.caught_up()
+    try:
+        report = lab.audit()
+        assert [(one.server, one.object) for one in found(report, "audit.sees_all")] == [("east", "triggers"), ("west", "triggers")]
+        assert found(report, "ddl.stored_code_alike") == []
+        lab.run("east", (f"GRANT TRIGGER ON *.* TO {AUDITOR}@'%'",))
+        lab.caught_up()
+        after = lab.audit()
+        assert found(after, "audit.sees_all") == []
+        assert [one.object for one in found(after, "ddl.stored_code_alike")] == ["trigger app.g"]
+    finally:
+        lab.run("east", (f"GRANT TRIGGER ON *.* TO {AUDITOR}@'%'", "DROP TABLE app.t"))
+        lab.caught_up()
+
+
 def test_a_persons_answer_stands_until_what_it_rests_on_changes(mariadb: Lab) -> None:
     asked = next(one for one in mariadb.audit().questions if one.question == 16)
     assert asked.verdict is PERSON

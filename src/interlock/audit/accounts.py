@@ -5,6 +5,7 @@ from __future__ import annotations
 from interlock.audit.facts import AccountSeen, Link, SessionSeen
 from interlock.audit.reader import Reader
 from interlock.servers.accounts import Accounts
+from interlock.servers.grants import missing_for_audit
 from interlock.servers.mariadb_accounts import SUPER_BIT
 from interlock.servers.mariadb_accounts import accounts as mariadb_accounts
 from interlock.servers.mysql_accounts import accounts as mysql_accounts
@@ -24,6 +25,7 @@ _MARIADB = (
     "JSON_VALUE(Priv, '$.account_locked') AS locked FROM mysql.global_priv WHERE COALESCE(JSON_VALUE(Priv, '$.is_role'), 0) = 0"
 )
 _MYSQL = "SELECT user AS u, host AS h, super_priv='Y' AS super, account_locked='Y' AS locked FROM mysql.user"
+_SEEN_BY = {"TRIGGER": "triggers", "EVENT": "events", "SHOW VIEW": "views"}
 _SESSIONS = "SELECT p.id AS id, p.user AS u, p.host AS h, '' AS program FROM information_schema.processlist p"
 _PROGRAMS = (
     "SELECT t.PROCESSLIST_ID AS id, t.PROCESSLIST_USER AS u, t.PROCESSLIST_HOST AS h, a.ATTR_VALUE AS program "
@@ -62,6 +64,12 @@ def sessions(reader: Reader) -> tuple[SessionSeen, ...]:
         for row in rows
         if row["id"] is not None
     )
+
+
+def unseen(reader: Reader) -> list[str]:
+    """What the account may not see, though no statement fails for it: information_schema leaves out what one has no right to."""
+    lines = [text_of(next(iter(row.values()))) for row in reader.rows("its own grants", "SHOW GRANTS")]
+    return [f"{_SEEN_BY.get(one, one)}: its account lacks {one}" for one in missing_for_audit(lines, reader.flavor)]
 
 
 def links(reader: Reader) -> tuple[Link, ...]:

@@ -22,7 +22,7 @@ _READ_ALL = "has read all relay log"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """`position` gives one value, all that the server wrote itself; `reached`, with that value in place of {position}, gives 0 once another
-    server holds it. `channels` shows them, a line for each of their properties.
+    server holds it.
     """
 
     client: str
@@ -38,14 +38,14 @@ _WORDS = {
         no_tls="--skip-ssl",
         position="SELECT TRIM(LEADING ',' FROM REGEXP_SUBSTR(@@gtid_binlog_pos, CONCAT('(^|,)', @@gtid_domain_id, '-[0-9]+-[0-9]+')))",
         reached=f"SELECT MASTER_GTID_WAIT('{{position}}', {WAIT_S})",
-        channels="SHOW ALL SLAVES STATUS\\G",
+        channels="SHOW ALL SLAVES STATUS",
     ),
     "mysql": Words(
         client="mysql",
         no_tls="--ssl-mode=DISABLED --get-server-public-key",
         position="SELECT REPLACE(@@gtid_executed, '\\n', '')",
         reached=f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{{position}}', {WAIT_S})",
-        channels="SHOW REPLICA STATUS\\G",
+        channels="SHOW REPLICA STATUS",
     ),
 }
 """MariaDB: only the server's own domain, for one that never came by replication is waited for in vain (docs/facts.md)."""
@@ -62,6 +62,10 @@ class Hand:
     def sql(self, *statements: str) -> str:
         """Run by the client, as a table of one line for each value."""
         return f"{self._client()} -e {shlex.quote('; '.join(statements))}"
+
+    def channels(self) -> str:
+        """Each property of each channel on a line of its own. (The client of MySQL 9.7 knows no `\\G` after -e.)"""
+        return f"{self._client()} -E -e {shlex.quote(self.words.channels)}"
 
     def value(self, statement: str) -> str:
         """The same, for one bare value. The statement may hold a variable of the shell."""

@@ -264,5 +264,14 @@ class PairSeen:
     def has_one_writer(self) -> bool:
         return sum(not one.writes.read_only for one in self.masters) == 1
 
+    @property
+    def is_told_by_the_writer(self) -> bool:
+        """Whether one side is right where the two differ, so that the other one can be mended to it."""
+        return self.has_one_writer and not self.topology.segments
+
+    def saw(self, *what: str) -> bool:
+        """Whether these were looked at on both masters: what was not seen on one is not missing there."""
+        return not any(one.partition(":")[0] in what for server in self.masters for one in server.missing)
+
     def server(self, name: str) -> ServerSeen:
         return next(one for one in self.servers if one.name == name)

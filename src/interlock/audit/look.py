@@ -30,6 +30,7 @@ def look(server: SqlServer, clock: Clock) -> ServerSeen:
         known = f"audited are {', '.join(AUDITED)}"
         raise StatementFailed(f"{server.name} is {facts.flavor}, which is not audited", hint=known, server=server.name)
     with reading(server, clock, LOOK_S) as reader:
+        reader.missing += accounts.unseen(reader)
         counting, moving = objects.columns_of_note(reader)
         settings = _pairs(reader, "settings", "SHOW GLOBAL VARIABLES")
         return ServerSeen(

@@ -137,7 +137,7 @@ def _without(world: Place, to: ClusterName, from_: ClusterName) -> Iterator[Part
 def _switchover(world: Place, old: Hand, new: Hand, to: ClusterName, from_: ClusterName) -> Iterator[Order]:
     yield Order(
         does="Both answer, one takes writes, and both channels run.",
-        lines=(old.sql(BOTH_STATES), new.sql(BOTH_STATES), old.sql(old.words.channels), new.sql(new.words.channels)),
+        lines=(old.sql(BOTH_STATES), new.sql(BOTH_STATES), old.channels(), new.channels()),
         expect=f"read_only 0 on {from_}, 1 on {to}; both threads of each channel say Yes, without an error",
     )
     yield Order(
@@ -170,7 +170,7 @@ def _failover(world: Place, new: Hand, to: ClusterName, from_: ClusterName) -> I
     if channel is not None:
         stop = StopReceiver(server=new.server.name, channel=channel.name)
         yield Order(does=f"{to} receives nothing more.", lines=(new.sql(*_script(new, stop)),))
-        applied = f"until {new.sql(new.words.channels)} | grep -q '{all_read()}'; do sleep 1; done"
+        applied = f"until {new.channels()} | grep -q '{all_read()}'; do sleep 1; done"
         yield Order(does="It applies all that it received.", lines=(applied,), expect="it ends; if it does not, see the channel's error")
     yield Order(does=f"Open {to}.", lines=(new.sql(*_script(new, Open(server=new.server.name))),), expect="read_only 0")
     yield from _routes(world, to)

@@ -177,6 +177,16 @@ def missing(grants: Iterable[str], needs: Sequence[Need], *, account: str) -> tu
     return tuple(lines)
 
 
+def missing_for_audit(grants: Iterable[str], flavor: str) -> tuple[str, ...]:
+    """The privileges on everything that an audit lacks: without TRIGGER, say, it would see no triggers, and get no error."""
+    has: set[str] = set()
+    for line in grants:
+        privileges, scope = _parsed(line)
+        has |= privileges if scope == "*.*" else set()
+    lacks = [need.privilege for need in AUDIT_NEEDS[flavor] if _ALIASES.get(need.privilege, need.privilege) not in has]
+    return () if "ALL PRIVILEGES" in has else tuple(lacks)
+
+
 def missing_of_canary(grants: Iterable[str], *, account: str) -> tuple[str, ...]:
     """The same for the canary account: without them a fence can't be proved by a refused write."""
     has = frozenset[str]()

@@ -46,7 +46,7 @@ def test_a_package_can_bring_rules_of_its_own(tmp_path: Path, monkeypatch: pytes
 
 def test_no_two_rules_have_one_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, "twice = {module}:TWICE", monkeypatch)
-    with pytest.raises(UsageError, match="two audit rules called 'team.small'"):
+    with pytest.raises(UsageError, match=r"two audit rules called 'team\.small'"):
         chapters()
 
 

@@ -405,6 +405,34 @@ def test_what_needs_two_changes() -> None:
     assert "segregation.a_writer" in spoken(nobody(pair()))
 
 
+UNSEEN = [
+    ("tables: interrupted", on("east", tables={}), "ddl.tables_on_both"),
+    ("indexes: interrupted", on("east", tables={"shop.orders": replace(TABLE, indexes="")}), "ddl.tables_alike"),
+    ("triggers: its account lacks TRIGGER", on("west", stored=(stored("trigger", "shop.g"),)), "ddl.stored_code_alike"),
+    ("accounts: denied", on("east", accounts=()), "shared.accounts"),
+    ("engines: denied", on("east", engines=frozenset()), "identity.engines"),
+    ("plugins: denied", on("west", plugins={"p": "p.so"}), "identity.plugins"),
+    ("time zones: denied", on("east", zones=0), "time.named_zones"),
+]
+
+
+@pytest.mark.parametrize(("missing", "change", "rule"), [pytest.param(*one, id=one[0].partition(":")[0]) for one in UNSEEN])
+def test_what_was_not_seen_is_told_and_never_taken_for_missing(missing: str, change: Change, rule: str) -> None:
+    assert rule in spoken(change(pair()))
+    said = spoken(both(change, on("east", missing=(missing,)))(pair()))
+    assert rule not in said
+    assert "audit.sees_all" in said
+
+
+def test_without_one_writer_nobody_is_told_to_drop_anything() -> None:
+    nobody = both(writes("east", read_only=True), on("west", tables={}, accounts=(), stored=(stored("view", "shop.v"),)))
+    fixes = {one.rule: one.fix for one in judge(nobody(pair()), chapters()).findings}
+    assert fixes["ddl.tables_on_both"] is fixes["ddl.stored_code_alike"] is None
+    accounts = fixes["shared.accounts"]
+    assert accounts is not None
+    assert accounts.kind is FixKind.COMMAND
+
+
 def test_switchovers_that_the_store_knows_explain_writes_on_both_sides() -> None:
     turns = wrote(east=(1, 2, 5), west=(3, 4))
     assert "shared.written_by_one" in spoken(turns(pair()))

@@ -14,11 +14,14 @@ from interlock.model.versions import version_of
 
 _UNFIT, _ATTENTION, _PERSON = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION, AuditVerdict.PERSON
 _LINE_NAME = re.compile(r"(?:(PRIMARY KEY)|(?:(?:UNIQUE |FULLTEXT |SPATIAL )?KEY|CONSTRAINT) `((?:[^`]|``)+)`|`((?:[^`]|``)+)`)")
+_OF_TABLES = ("tables", "columns", "indexes", "columns of indexes", "names of tables")
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 
 
 def _tables(pair: PairSeen) -> Iterator[Fault]:
     writer, standby = pair.writer, pair.standby
+    if not pair.saw(*_OF_TABLES):
+        return
     for table in sorted(writer.tables.keys() - standby.tables.keys()):
         if ("table", table) in standby.definitions:
             continue  # it came between the two looks
@@ -29,7 +32,7 @@ def _tables(pair: PairSeen) -> Iterator[Fault]:
             says=f"{table} is on {writer.name} and not on {standby.name}",
             object=table,
             seen={writer.name: "there", standby.name: "not there"},
-            fix=here_only(standby, f"CREATE DATABASE IF NOT EXISTS {_name(schema)}", made) if told else None,
+            fix=here_only(standby, f"CREATE DATABASE IF NOT EXISTS {_name(schema)}", made) if told and pair.is_told_by_the_writer else None,
         )
     for table in sorted(standby.tables.keys() - writer.tables.keys()):
         if ("table", table) in writer.definitions:
@@ -38,17 +41,19 @@ def _tables(pair: PairSeen) -> Iterator[Fault]:
             says=f"{table} is on {standby.name} and not on {writer.name}",
             object=table,
             seen={writer.name: "not there", standby.name: "there"},
-            fix=here_only(standby, f"DROP TABLE {quoted(table)}"),
+            fix=here_only(standby, f"DROP TABLE {quoted(table)}") if pair.is_told_by_the_writer else None,
         )
 
 
 def _shapes(pair: PairSeen) -> Iterator[Fault]:
     writer, standby = pair.writer, pair.standby
+    if not pair.saw(*_OF_TABLES):
+        return
     for table in differing(writer.tables, standby.tables, alike=_alike(pair)):
         ours, theirs = (_COUNTER.sub("", one.definitions.get(("table", table), "")) for one in (writer, standby))
         if ours and ours == theirs:
             continue  # it was changed between the two looks
-        changes = alterations(ours, theirs)
+        changes = alterations(ours, theirs) if ours and theirs and pair.is_told_by_the_writer else []
         yield Fault(
             says=f"{table} is not declared alike on {writer.name} and {standby.name}",
             object=table,
@@ -109,7 +114,7 @@ def _only(mine: str, theirs: str) -> str:
 
 def _stored(pair: PairSeen) -> Iterator[Fault]:
     writer, standby = pair.writer, pair.standby
-    if writer.facts.flavor != standby.facts.flavor:
+    if writer.facts.flavor != standby.facts.flavor or not pair.saw("triggers", "events", "routines", "views"):
         return
     ours = {(one.kind, one.name): one.digest for one in writer.stored}
     theirs = {(one.kind, one.name): one.digest for one in standby.stored}
@@ -120,7 +125,7 @@ def _stored(pair: PairSeen) -> Iterator[Fault]:
             says=f"the {kind} {name} is {_difference((kind, name) in ours, (kind, name) in theirs, writer.name, standby.name)}",
             object=f"{kind} {name}",
             seen={one.name: its.get((kind, name), "not there") for one, its in ((writer, ours), (standby, theirs))},
-            fix=_restored(pair, kind, name, theirs),
+            fix=_restored(pair, kind, name, theirs) if pair.is_told_by_the_writer else None,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from interlock.audit.facts import PairSeen, ServerSeen
-from interlock.audit.rule import Fault, Rule, here_only, option, quoted, set_global, sql
+from interlock.audit.rule import Fault, Rule, command, here_only, option, quoted, set_global, sql
 from interlock.model.audit import BESIDE, AuditVerdict
 from interlock.model.versions import version_of
 from interlock.servers.quoting import name
@@ -94,7 +94,7 @@ def _engines(pair: PairSeen) -> Iterator[Fault]:
 
 def _plugins(pair: PairSeen) -> Iterator[Fault]:
     first, second = pair.masters
-    if first.facts.flavor != second.facts.flavor:
+    if first.facts.flavor != second.facts.flavor or not pair.saw("plugins"):
         return
     for has, lacks in ((first, second), (second, first)):
         for plugin in sorted(has.plugins.keys() - lacks.plugins.keys()):
@@ -109,6 +109,8 @@ def _plugins(pair: PairSeen) -> Iterator[Fault]:
 
 
 def _engines_there(pair: PairSeen) -> Iterator[Fault]:
+    if not pair.saw("engines"):
+        return
     used = {its.engine for one in pair.masters for its in one.tables.values()}
     for server in pair.masters:
         for engine in sorted(used - server.engines - {""}):
@@ -134,7 +136,12 @@ def _versions(pair: PairSeen) -> Iterator[Fault]:
 def _not_seen(pair: PairSeen) -> Iterator[Fault]:
     for server in pair.servers:
         for what in server.missing:
-            yield Fault(says=f"on {server.name} was not looked at: {what}", server=server.name, object=what.partition(":")[0])
+            yield Fault(
+                says=f"on {server.name} was not looked at: {what}",
+                server=server.name,
+                object=what.partition(":")[0],
+                fix=command("interlock grants --audit") if " lacks " in what else None,
+            )
     for host in pair.hosts:
         if host.error:
             yield Fault(says=f"the host of {host.cluster} could not be looked at: {host.error}", object=f"host of {host.cluster}")

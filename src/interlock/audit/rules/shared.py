@@ -39,7 +39,7 @@ def _written_by_both(pair: PairSeen) -> Iterator[Fault]:
 def _accounts(pair: PairSeen) -> Iterator[Fault]:
     """Those on one side only, and those that may do more on one side. Each server's own (localhost) are its own business."""
     writer, standby = pair.writer, pair.standby
-    if writer.facts.flavor != standby.facts.flavor:
+    if writer.facts.flavor != standby.facts.flavor or not pair.saw("accounts", "privileges"):
         return
     ours = {one.name: one for one in writer.accounts if one.host != "localhost"}
     theirs = {one.name: one for one in standby.accounts if one.host != "localhost"}
@@ -51,7 +51,7 @@ def _accounts(pair: PairSeen) -> Iterator[Fault]:
             object=name,
             seen={has.name: "there", lacks.name: "not there"},
             fix=command(f"SHOW CREATE USER {name}; SHOW GRANTS FOR {name};   -- on {has.name}, then both on {lacks.name}")
-            if is_missing
+            if is_missing or not pair.is_told_by_the_writer
             else here_only(standby, f"DROP USER {name}"),
         )
     of_segments = {account for one in pair.topology.segments.values() for account in one.accounts}
@@ -59,11 +59,14 @@ def _accounts(pair: PairSeen) -> Iterator[Fault]:
         if f"{ours[name].user}@{ours[name].host}" in of_segments:
             continue  # closed where its segment is not
         if ours[name].digest != theirs[name].digest:
+            wanted, there = (one.definitions.get(("account", name), "") for one in (writer, standby))
             yield Fault(
                 says=f"the account {name} may do other things on {standby.name} than on {writer.name}",
                 object=name,
                 seen={writer.name: ours[name].digest, standby.name: theirs[name].digest},
-                fix=here_only(standby, *_regranted(*(one.definitions.get(("account", name), "") for one in (writer, standby)))),
+                fix=here_only(standby, *_regranted(wanted, there))
+                if wanted and there and pair.is_told_by_the_writer
+                else command(f"SHOW GRANTS FOR {name};   -- on both, then GRANT or REVOKE what differs"),
             )
 
 

@@ -40,7 +40,7 @@ def _clocks(pair: PairSeen) -> Iterator[Fault]:
 
 def _zone_tables(pair: PairSeen) -> Iterator[Fault]:
     writer, standby = pair.writer, pair.standby
-    if bool(writer.zones) != bool(standby.zones):
+    if bool(writer.zones) != bool(standby.zones) and pair.saw("time zones"):
         has, lacks = (writer, standby) if writer.zones else (standby, writer)
         program = "mysql_tzinfo_to_sql" if lacks.is_mysql else "mariadb-tzinfo-to-sql"
         yield Fault(
