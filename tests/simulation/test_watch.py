@@ -24,10 +24,10 @@ from interlock.ports import Holder
 from interlock.simulated.network import TOOL
 from interlock.simulated.pair import SimulatedPair
 from interlock.simulated.process import SimulatedProcess
-from interlock.simulated.schedules import FaultKind
+from interlock.simulated.schedules import Fault, FaultKind
 from interlock.simulated.store import MemoryStore
 from interlock.simulated.variants import known
-from interlock.simulated.watching import HOUR_S, Day, Watched, day_of, watch_through
+from interlock.simulated.watching import HOUR_S, Day, Trouble, Watched, day_of, watch_through
 from interlock.simulated.world import SimulatedWorld
 from simulation.mutants import Mutant, in_force
 
@@ -96,6 +96,14 @@ def test_a_writer_that_dies_amid_trouble_is_replaced_once(seed: int, die: Callab
     assert len(watched.runs) == 1
     (acts,) = [each.at_s for each in watched.said if each.text.startswith("acts: east is dead for ")]
     assert dies_at_s + 5.0 < acts < dies_at_s + 60.0
+
+
+def test_a_restart_is_no_death_for_a_proxy_that_lets_the_watcher_wait() -> None:
+    """Found on a drawn day: a look whose verdict was early and whose end was late counted as death up to its end."""
+    restart = Fault(kind=FaultKind.CRASH_UNFENCED, place=("east",), at_move=0, for_s=2.8)
+    silence = Fault(kind=FaultKind.SPLIT, place=("tool", "proxy"), at_move=0, for_s=7.0)
+    day = replace(CALM, hours=0.02, troubles=(Trouble(at_s=20.0, fault=restart), Trouble(at_s=22.3, fault=silence)))
+    assert watch_through(day).runs == ()
 
 
 def test_a_hold_is_respected_and_released_by_a_person() -> None:

@@ -43,14 +43,23 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """Of one look, monotonic: the verdict is not older than `began_s`, nor younger than `judged_s`; all else was seen by `ended_s`."""
+
+    began_s: float
+    judged_s: float
+    ended_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """The looks in a row at which this writer was dead, from the end of the first one to that of the last. Times are monotonic. `acted_s`
-    is when this watcher last acted, `refused_s` when it last began to and was refused.
+    """The looks in a row at which this writer was dead, since the verdict of the first one; the last one ended at `ended_s`. `acted_s` is
+    when this watcher last acted, `refused_s` when it last began to and was refused.
     """
 
     writer: str | None = None
     since_s: float = 0.0
-    last_s: float = 0.0
+    ended_s: float = 0.0
     looks: int = 0
     acted_s: float | None = None
     refused_s: float | None = None
@@ -60,24 +69,25 @@ class Row:
         return Row(acted_s=self.acted_s, refused_s=self.refused_s)
 
 
-def watch(row: Row, look: Look, began_s: float, ended_s: float, policy: Policy) -> tuple[Row, Act | Wait]:
-    """The row with this look, which took from `began_s` to `ended_s`, and what follows. `acted` or `refused` is to be told of an act.
+def watch(row: Row, look: Look, times: Times, policy: Policy) -> tuple[Row, Act | Wait]:
+    """The row with this look, and what follows. `acted` or `refused` is to be told of an act.
 
-    A host that says nothing is waited for at each look: what counts as a pause is the time between two of them.
+    A host or a proxy that says nothing is waited for at each look: so a pause is what lies between two of them, and a writer was dead no
+    longer than from one verdict to the other.
     """
     if look.writer is None:
         return row.ended(), Wait("it is not known which cluster takes the writes")
     if look.state is not Liveness.DEAD:
         return row.ended(), Wait(f"{look.writer} is {look.state.value}")
-    is_next = row.looks > 0 and row.writer == look.writer and 0 <= began_s - row.last_s <= policy.after_s
+    is_next = row.looks > 0 and row.writer == look.writer and 0 <= times.began_s - row.ended_s <= policy.after_s
     now = replace(
         row,
         writer=look.writer,
-        since_s=row.since_s if is_next else ended_s,
-        last_s=ended_s,
+        since_s=row.since_s if is_next else times.judged_s,
+        ended_s=times.ended_s,
         looks=row.looks + 1 if is_next else 1,
     )
-    return now, _follows(now, look, ended_s, policy)
+    return now, _follows(now, look, times, policy)
 
 
 def acted(row: Row, now_s: float) -> Row:
@@ -90,8 +100,8 @@ def refused(row: Row, now_s: float) -> Row:
     return replace(row.ended(), refused_s=now_s)
 
 
-def _follows(row: Row, look: Look, now_s: float, policy: Policy) -> Act | Wait:
-    for_s = now_s - row.since_s
+def _follows(row: Row, look: Look, times: Times, policy: Policy) -> Act | Wait:
+    for_s = max(0.0, times.began_s - row.since_s)
     seen = f"{look.writer} is dead for {for_s:.1f}s at {row.looks} looks"
     if for_s < policy.after_s or row.looks < policy.looks:
         return Wait(f"{seen}, {policy.after_s:g}s and {policy.looks} looks are wanted")
@@ -99,10 +109,10 @@ def _follows(row: Row, look: Look, now_s: float, policy: Policy) -> Act | Wait:
         return Wait(f"{seen}; the topology has no fencing for {look.writer}, and what can't be proved only a person accepts")
     if look.in_the_way:
         return Wait(f"{seen}; {look.in_the_way}")
-    act_s = _latest(row.acted_s, look.since_act_s, now_s)
+    act_s = _latest(row.acted_s, look.since_act_s, times.ended_s)
     if act_s is not None and act_s < policy.block_s:
         return Wait(f"{seen}; the last automatic act was {act_s:.0f}s ago, the block is {policy.block_s:g}s")
-    refusal_s = _latest(row.refused_s, look.since_refusal_s, now_s)
+    refusal_s = _latest(row.refused_s, look.since_refusal_s, times.ended_s)
     if refusal_s is not None and refusal_s < policy.again_s:
         return Wait(f"{seen}; the last automatic act was refused {refusal_s:.0f}s ago, the next try comes after {policy.again_s:g}s")
     return Act(seen)

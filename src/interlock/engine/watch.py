@@ -37,9 +37,8 @@ class Observed:
     automatic: tuple[RunHeader, ...]
 
 
-def observe(world: World, runs: Sequence[RunHeader], was_writer: str | None) -> Observed:
-    """Everything bounded; StoreFailed if the store says nothing."""
-    masters = _verdicts(world)
+def observe(world: World, runs: Sequence[RunHeader], was_writer: str | None, masters: Mapping[str, LivenessFacts]) -> Observed:
+    """`masters` are the verdicts of a moment ago. Everything bounded; StoreFailed if the store says nothing."""
     pair = status(world, masters)
     marks = world.marks
     return Observed(
@@ -107,8 +106,8 @@ def _in_the_way(seen: Observed) -> str:
     return f"run {runs[0]} is unfinished" if runs else ""
 
 
-def _verdicts(world: World) -> dict[str, LivenessFacts]:
-    """From all places on all masters at once."""
+def verdicts(world: World) -> dict[str, LivenessFacts]:
+    """On each cluster's master, from all places at once."""
     points = [(name, point) for name in world.topology.clusters for point in world.vantage_points(name)]
     found = world.gather([_looker(point) for _, point in points])
     return {

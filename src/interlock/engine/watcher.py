@@ -7,10 +7,10 @@ from datetime import datetime
 
 from interlock.clock import Clock
 from interlock.dataclass import dataclass
-from interlock.decisions.watching import Policy, Row, acted, refused
+from interlock.decisions.watching import Policy, Row, Times, acted, refused
 from interlock.decisions.watching import watch as judge
 from interlock.engine.states import State
-from interlock.engine.watch import AUTOMATIC, Observed, look_of, observe, said_of
+from interlock.engine.watch import AUTOMATIC, Observed, look_of, observe, said_of, verdicts
 from interlock.errors import InterlockError, PairBusy, Refused, UsageError
 from interlock.model.topology import ClusterName
 from interlock.model.verdict import Act
@@ -57,7 +57,9 @@ class Watcher:
         began_s = self._clock.monotonic_s()
         self.looks += 1
         try:
-            seen = observe(self._world, self._store.runs(self._world.topology.name), was_writer)
+            masters = verdicts(self._world)
+            judged_s = self._clock.monotonic_s()
+            seen = observe(self._world, self._store.runs(self._world.topology.name), was_writer, masters)
         except InterlockError as error:
             self.failed += 1
             self._row = self._row.ended()  # what was not seen is in no row
@@ -65,7 +67,8 @@ class Watcher:
             return
         self.last = seen
         look = look_of(seen)
-        self._row, verdict = judge(self._row, look, began_s, self._clock.monotonic_s(), self._policy)
+        times = Times(began_s=began_s, judged_s=judged_s, ended_s=self._clock.monotonic_s())
+        self._row, verdict = judge(self._row, look, times, self._policy)
         said = said_of(seen) | {"watch": "looks"}
         if self._begin is not None and look.writer is not None and self._row.looks:
             said["watch"] = verdict.why

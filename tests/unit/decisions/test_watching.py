@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from interlock.decisions.watching import Look, Policy, Row, acted, refused, watch
+from interlock.decisions.watching import Look, Policy, Row, Times, acted, refused, watch
 from interlock.model.liveness import Liveness
 from interlock.model.verdict import Act, Wait
 
@@ -21,11 +21,16 @@ UNKNOWN = replace(DEAD, state=Liveness.UNKNOWN)
 Seen = tuple[float, Look]
 
 
+def at(moment_s: float) -> Times:
+    """Of a look that takes no time."""
+    return Times(began_s=moment_s, judged_s=moment_s, ended_s=moment_s)
+
+
 def played(looks: list[Seen], policy: Policy = POLICY) -> tuple[list[float], str]:
     """The moments of its acts, and its last word."""
     row, acts, why = Row(), list[float](), ""
     for at_s, look in looks:
-        row, verdict = watch(row, look, at_s, at_s, policy)
+        row, verdict = watch(row, look, at(at_s), policy)
         why = verdict.why
         if isinstance(verdict, Act):
             acts.append(at_s)
@@ -76,16 +81,24 @@ def test_a_look_that_waits_long_for_an_answer_is_no_pause() -> None:
     """The host says nothing: each look takes six seconds, and one follows the other after one."""
     row, verdicts = Row(), []
     for began_s in (0.0, 7.0, 14.0):
-        row, verdict = watch(row, DEAD, began_s, began_s + 6.0, POLICY)
+        row, verdict = watch(row, DEAD, Times(began_s=began_s, judged_s=began_s + 1.0, ended_s=began_s + 6.0), POLICY)
         verdicts.append(verdict)
     assert [type(verdict) for verdict in verdicts] == [Wait, Wait, Act]
-    assert verdicts[-1].why == "east is dead for 14.0s at 3 looks"
+    assert verdicts[-1].why == "east is dead for 13.0s at 3 looks"
 
 
 def test_a_pause_in_which_nobody_looked_begins_anew_however_long_the_looks_are() -> None:
-    row, _ = watch(Row(), DEAD, 0.0, 6.0, POLICY)
-    row, _ = watch(row, DEAD, 11.1, 17.1, POLICY)
-    assert (row.looks, row.since_s) == (1, 17.1)
+    row, _ = watch(Row(), DEAD, Times(began_s=0.0, judged_s=1.0, ended_s=6.0), POLICY)
+    row, _ = watch(row, DEAD, Times(began_s=11.1, judged_s=12.1, ended_s=17.1), POLICY)
+    assert (row.looks, row.since_s) == (1, 12.1)
+
+
+def test_what_a_look_waits_for_after_its_verdict_makes_nobody_dead_for_longer() -> None:
+    """A restart of three seconds, and a proxy that is silent: the third look's verdict is old when the look ends."""
+    row = Row()
+    for began_s, ended_s in ((0.0, 0.0), (1.0, 1.0), (2.0, 5.0)):
+        row, verdict = watch(row, DEAD, Times(began_s=began_s, judged_s=began_s, ended_s=ended_s), POLICY)
+    assert verdict == Wait("east is dead for 2.0s at 3 looks, 5s and 3 looks are wanted")
 
 
 def test_what_was_refused_is_tried_again_after_a_while_and_what_was_done_after_the_block() -> None:
@@ -93,9 +106,9 @@ def test_what_was_refused_is_tried_again_after_a_while_and_what_was_done_after_t
     for after, pause_s in ((refused, POLICY.again_s), (acted, POLICY.block_s)):
         row = after(Row(writer="east", looks=9), 100.0)
         for at_s in range(100, 100 + int(pause_s)):
-            row, verdict = watch(row, DEAD, at_s, at_s, POLICY)
+            row, verdict = watch(row, DEAD, at(at_s), POLICY)
             assert isinstance(verdict, Wait)
-        assert isinstance(watch(row, DEAD, 100 + pause_s, 100 + pause_s, POLICY)[1], Act)
+        assert isinstance(watch(row, DEAD, at(100 + pause_s), POLICY)[1], Act)
 
 
 LOOKS = some.builds(
@@ -125,7 +138,5 @@ def test_whatever_is_seen_every_act_has_its_row_of_dead_looks_and_its_block(step
 
 
 def test_an_act_is_never_forgotten_by_looks_that_see_something_else() -> None:
-    _, verdict = watch(
-        watch(acted(Row(), 100.0), ALIVE, 101.0, 101.0, POLICY)[0], DEAD, 102.0, 102.0, replace(POLICY, after_s=0.0, looks=1)
-    )
+    _, verdict = watch(watch(acted(Row(), 100.0), ALIVE, at(101.0), POLICY)[0], DEAD, at(102.0), replace(POLICY, after_s=0.0, looks=1))
     assert isinstance(verdict, Wait)
