@@ -18,6 +18,7 @@ need sshd openssh-server # the tests of commands on another host
 need named bind9 # the tests of DNS routes
 need nsupdate bind9-dnsutils # what an operator would do by hand
 need knotd knot # the same, another make
+need socat socat # what an operator would tell a proxy by hand
 need arping iputils-arping # the tests of virtual addresses
 need pt-table-checksum percona-toolkit # what `make bench-diff` measures against
 need sudo sudo # the same, where `ip` is run by it

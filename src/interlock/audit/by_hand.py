@@ -64,7 +64,7 @@ class Hand:
         return f"{self._client()} -e {shlex.quote('; '.join(statements))}"
 
     def channels(self) -> str:
-        """Each property of each channel on a line of its own. (The client of MySQL 9.7 knows no `\\G` after -e.)"""
+        """Each property of each channel on a line of its own. (MySQL 9.7's client takes no backslash-G after -e.)"""
         return f"{self._client()} -E -e {shlex.quote(self.words.channels)}"
 
     def value(self, statement: str) -> str:

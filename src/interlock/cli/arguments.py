@@ -296,6 +296,17 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument("--markdown", metavar="FILE", help="write a page into this file")
     audit.add_argument("--watch", action="store_true", help="again and again, and tell only what changed, until SIGTERM or Ctrl-C")
     audit.add_argument("--every", default="1h", metavar="TIME", help="with --watch: between two audits (default: 1h)")
+    runbook = _command(
+        commands,
+        "runbook",
+        "runbook:runbook",
+        "print the failover plan as a document",
+        "Print the failover plan of the pair as Markdown: who and where, what to do with Interlock, how long it took before, how it is\n"
+        "undone, and the same as bare statements and commands for the day when Interlock itself is not there. Changes nothing.",
+    )
+    runbook.add_argument("--to", metavar="CLUSTER", help="the side that takes the writes (default: the standby as it is now)")
+    runbook.add_argument("--markdown", metavar="FILE", help="write it into this file")
+    runbook.add_argument("--html", metavar="FILE", help="write a page into this file")
     window = _command(
         commands,
         "window",
