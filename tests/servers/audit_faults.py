@@ -250,6 +250,18 @@ FAULTS = [
         after_west=("DROP PROCEDURE app.p",),
     ),
     Planted(
+        id="procedure-of-several-statements",
+        rule="ddl.stored_code_alike",
+        question=8,
+        object="procedure app.p",
+        apart=True,
+        fix="DELIMITER",
+        east=("CREATE PROCEDURE app.p() BEGIN SELECT 1; SELECT 2; END",),
+        west=("CREATE PROCEDURE app.p() SELECT 2",),
+        after=("SET SESSION sql_log_bin=0", "DROP PROCEDURE app.p"),
+        after_west=("DROP PROCEDURE app.p",),
+    ),
+    Planted(
         id="trigger-missing",
         rule="ddl.stored_code_alike",
         question=8,

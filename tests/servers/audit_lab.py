@@ -13,6 +13,7 @@ import yaml
 from interlock.audit.catalogue import chapters
 from interlock.audit.judge import judge
 from interlock.audit.pair import collect
+from interlock.audit.rule import DELIMITER
 from interlock.bootstrap import Wiring, read_topology
 from interlock.model.audit import AuditNotes, AuditReport, Finding, Fix, FixKind
 from interlock.sandbox import sql
@@ -99,11 +100,12 @@ class Lab:
     def apply(self, fix: Fix) -> None:
         """As printed: every statement, on the server that it names, on one connection."""
         assert fix.kind is FixKind.SQL
-        lines = "\n".join(line for line in fix.text.splitlines() if not line.startswith("--"))
+        lines = "\n".join(line for line in fix.text.splitlines() if not line.startswith(("--", "DELIMITER ")))
+        end = f"{DELIMITER}\n" if fix.text.startswith("DELIMITER ") else ";\n"
         with closing(sql.connect(self.sandbox, fix.on)) as connection:
-            for statement in lines.split(";\n"):
+            for statement in f"{lines}\n".split(end):
                 if statement.strip(" ;\n"):
-                    sql.rows(connection, statement.strip(" ;\n"))
+                    sql.rows(connection, statement.strip("\n"))
 
     def caught_up(self) -> None:
         """West holds all that east logged."""

@@ -148,7 +148,6 @@ class LogSeen:
     until: datetime | None = None
     writes: Mapping[str, TableWrites] = field(default_factory=dict)
     ddl: tuple[LoggedDdl, ...] = ()
-    statements: int = 0
     explicit: Mapping[str, ExplicitIds] = field(default_factory=dict)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from interlock.audit.facts import PairSeen
 from interlock.audit.rule import Chapter, Fault, Rule
 from interlock.model.audit import (
-    BESIDE,
     GRAVITY,
     Accepted,
     AcceptedFinding,
@@ -54,7 +54,9 @@ def _answered(pair: PairSeen, chapter: Chapter) -> Answered:
     elif asked:
         left = [_to_be_answered(one, chapter.question, rests_on, given, today) for one in left]
     left += [
-        _expired(name, its) for name, its in notes.accepted.items() if its.until < today and name in {rule.id for rule in chapter.rules}
+        _expired(name, its, chapter.question)
+        for name, its in notes.accepted.items()
+        if its.until < today and name in {rule.id for rule in chapter.rules}
     ]
     return Answered(
         question=chapter.question,
@@ -96,10 +98,10 @@ def _without_accepted(
     return left, aside
 
 
-def _expired(rule_id: str, its: Accepted) -> Finding:
+def _expired(rule_id: str, its: Accepted, question: int) -> Finding:
     return Finding(
         rule=rule_id,
-        question=BESIDE,
+        question=question,
         verdict=AuditVerdict.NEEDS_ATTENTION,
         says=f"{rule_id} was accepted until {its.until}: {its.reason}",
         why="what was accepted for a time is to be decided again",
@@ -124,23 +126,12 @@ def _to_be_answered(one: Finding, question: int, rests_on: str, given: Given | N
         )
         why = f" (answered by {given.by} on {given.on}: {given.answer}; {changed})"
     text = f"answers:\n  {question}: {{answer: '…', by: '…', on: {today}, rests_on: '{rests_on}'}}"
-    return Finding(
-        rule=one.rule,
-        question=one.question,
-        verdict=one.verdict,
-        says=f"{one.says}{why}",
-        why=one.why,
-        source=one.source,
-        server=one.server,
-        object=one.object,
-        seen=one.seen,
-        fix=Fix(kind=FixKind.TOPOLOGY, text=text),
-    )
+    return replace(one, says=f"{one.says}{why}", fix=Fix(kind=FixKind.TOPOLOGY, text=text))
 
 
-def only(report_chapters: Sequence[Chapter], *, question: int | None, rule_id: str | None) -> Iterator[Chapter]:
+def only(chapters: Sequence[Chapter], *, question: int | None, rule_id: str | None) -> Iterator[Chapter]:
     """The chapters that are asked for, with only the rules that are asked for."""
-    for chapter in report_chapters:
+    for chapter in chapters:
         rules = tuple(rule for rule in chapter.rules if rule_id is None or rule.id == rule_id)
         if (question is None or chapter.question == question) and rules:
-            yield Chapter(question=chapter.question, title=chapter.title, rules=rules, tells=chapter.tells)
+            yield replace(chapter, rules=rules)

@@ -7,7 +7,7 @@ as fit into READ_BYTES, and no longer than READ_S.
 from __future__ import annotations
 
 import struct
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import field
@@ -31,7 +31,6 @@ READ_S = 4.0
 FILES_AT_MOST = 200
 _TABLE_MAP, _TABLE_MAP_POST_HEADER = 19, 8
 _DDL_AT_MOST = 200
-_PLAIN = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "XA ", "# DUMMY")
 
 
 @dataclass(slots=True)
@@ -43,8 +42,7 @@ class _Tally:
     last_s: int = 0
     events: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     minutes: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
-    ddl: list[LoggedDdl] = field(default_factory=list)
-    statements: int = 0
+    ddl: deque[LoggedDdl] = field(default_factory=lambda: deque(maxlen=_DDL_AT_MOST))
     packed: int = 0
 
     def add(self, event: RawEvent) -> None:
@@ -59,20 +57,16 @@ class _Tally:
                 self.events[table] += 1
                 self.minutes[table].add(event.at_s // 60)
         elif event.kind == raw.QUERY:
-            self._add_statement(event)
+            self._add_ddl(event)
         elif event.kind == raw.TRANSACTION_PAYLOAD:
             self.packed += 1
 
-    def _add_statement(self, event: RawEvent) -> None:
+    def _add_ddl(self, event: RawEvent) -> None:
         schema_bytes, _, status = struct.unpack_from("<BHH", event.body, 8)
         start = 13 + status
         schema = event.body[start : start + schema_bytes].decode(errors="replace")
         said = event.body[start + schema_bytes + 1 :].decode(errors="replace").strip()
-        if not said or said.upper().startswith(_PLAIN) or schema in SYSTEM_SCHEMAS:
-            return
-        if not is_ddl(said):
-            self.statements += said.upper().startswith(("INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD"))
-        elif len(self.ddl) < _DDL_AT_MOST and "`interlock`" not in said:
+        if is_ddl(said) and schema not in SYSTEM_SCHEMAS and "`interlock`" not in said:
             self.ddl.append(LoggedDdl(at=datetime.fromtimestamp(event.at_s, UTC), schema=schema, text=" ".join(said.split())[:160]))
 
     def seen(self, begins: Sequence[tuple[datetime, int]], explicit: Mapping[str, ExplicitIds]) -> LogSeen:
@@ -82,7 +76,6 @@ class _Tally:
             until=datetime.fromtimestamp(self.last_s, UTC) if self.last_s else None,
             writes={table: TableWrites(events=count, minutes=frozenset(self.minutes[table])) for table, count in self.events.items()},
             ddl=tuple(self.ddl),
-            statements=self.statements,
             explicit=explicit,
         )
 

@@ -47,6 +47,7 @@ class Chapter:
     tells: Callable[[PairSeen], Iterable[str]]
 
 
+DELIMITER = "$$"
 _BY_THE_APPLIER = frozenset({"binlog_format"})
 """MySQL refuses to change these while an applier runs (error 3747, tried on 9.7)."""
 
@@ -125,7 +126,11 @@ def option(server: ServerSeen, setting: str, value: str) -> Fix:
 
 
 def sql(server: ServerSeen, *statements: str) -> Fix:
-    return Fix(kind=FixKind.SQL, on=server.name, text=";\n".join(statements))
+    """To be pasted into a client: one that holds a semicolon (a routine's body) needs another end than that."""
+    if not any(";" in one for one in statements):
+        return Fix(kind=FixKind.SQL, on=server.name, text=";\n".join(statements))
+    ended = "".join(f"{one}{DELIMITER}\n" for one in statements)
+    return Fix(kind=FixKind.SQL, on=server.name, text=f"DELIMITER {DELIMITER}\n{ended}DELIMITER ;")
 
 
 def here_only(server: ServerSeen, *statements: str) -> Fix:

@@ -17,12 +17,13 @@ from interlock.errors import DriverError, ExitCode, UsageError
 from interlock.model.audit import AuditReport, AuditVerdict
 from interlock.model.codec import fields_of
 from interlock.report.durations import moment
+from interlock.report.tables import printable
 
 if TYPE_CHECKING:
     from interlock.audit.facts import PastComparison
     from interlock.bootstrap import Wiring
 
-_COMPARISONS = 5
+_COMPARISONS = 20
 _QUIESCE = 13
 
 
@@ -75,11 +76,11 @@ def _audited(context: Context, wiring: Wiring) -> AuditReport:
 
 
 def _comparisons(wiring: Wiring) -> Iterator[PastComparison]:
-    """The newest ones of this pair that came to their end."""
+    """Of the newest ones in the folder, those of this pair that came to their end, newest first."""
     from interlock.audit.facts import PastComparison  # noqa: PLC0415 - only here
     from interlock.diff.kept import kept_names, read_kept  # noqa: PLC0415 - as above
 
-    found = (read_kept(wiring.folder, name).comparison for name in sorted(kept_names(wiring.folder), reverse=True)[:_COMPARISONS])
+    found = [read_kept(wiring.folder, name).comparison for name in sorted(kept_names(wiring.folder), reverse=True)[:_COMPARISONS]]
     for one in sorted(found, key=lambda each: each.began_at, reverse=True):
         if one.topology == wiring.topology.name and one.ended_at is not None:
             says = f"{one.rows} rows of {len(one.tables)} tables, {one.differences} differences, {one.not_compared} not compared"
@@ -99,7 +100,7 @@ def _refusals(wiring: Wiring) -> dict[str, tuple[str, ...]]:
 
 
 def _watch(context: Context, wiring: Wiring) -> Answer:
-    """An audit after each span; only what changed is told, of the first one all."""
+    """An audit after each span; only what changed since the last that was kept is told, of the first ever all."""
     every_s = duration_s(context.options.every)
     if not every_s:
         raise UsageError(f"--every {context.options.every!r} is no span of time", hint="a number and its unit: 30m, 4h, 1d")
@@ -123,7 +124,7 @@ def _tell(context: Context, report: AuditReport) -> None:
 
 
 def _say(context: Context, plain: dict[str, object], text: str) -> None:
-    write(sys.stdout, (json.dumps(plain) if context.json else text) + "\n")
+    write(sys.stdout, (json.dumps(plain) if context.json else printable(text)) + "\n")
 
 
 def _plain(report: AuditReport, code: ExitCode) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interlock.model.audit import BESIDE, Answered, AuditReport, AuditVerdict, Finding, FixKind
 from interlock.report.durations import moment, span
-from interlock.report.tables import Column, pairs, table
+from interlock.report.tables import Column, pairs, printable, table
 
 WORDS = {
     AuditVerdict.FITS: "fits",
@@ -36,24 +36,20 @@ def audit_text(report: AuditReport, width: int) -> str:
     if report.accepted:
         parts.append(
             "accepted:\n"
-            + "\n".join(f"  {one.finding.says} ({one.finding.rule}, until {one.until}: {one.reason})" for one in report.accepted)
+            + "\n".join(printable(f"  {one.finding.says} ({one.finding.rule}, until {one.until}: {one.reason})") for one in report.accepted)
         )
     return "\n\n".join(parts)
-
-
-def changes_text(report: AuditReport, width: int) -> str:
-    """What is new and what is gone."""
-    return "\n".join([*(f"new   {_line(one)}" for one in report.new), *(f"gone  {_line(one)}" for one in report.gone)])[: 1000 * width]
 
 
 def finding_text(one: Finding, width: int) -> str:
     rows = [("why", f"{one.why} ({one.source})")]
     if one.seen:
         rows.append(("seen", "; ".join(f"{server}: {value}" for server, value in one.seen.items())))
-    head = _line(one)
+    question = f"question {one.question}" if one.question != BESIDE else "beside the questions"
+    head = printable(f"{WORDS[one.verdict]}: {one.says} ({one.rule}, {question})")
     text = f"{head}\n{pairs(rows, width, indent=2)}"
     if one.fix is not None:
-        text += f"\n  {fix_head(one)}:\n" + "\n".join(f"    {line}" for line in one.fix.text.splitlines())
+        text += f"\n  {fix_head(one)}:\n" + "\n".join(f"    {printable(line)}" for line in one.fix.text.splitlines())
     return text
 
 
@@ -74,8 +70,3 @@ def verdict_of(report: AuditReport) -> str:
         if (count := report.count(verdict))
     ]
     return ", ".join(said) or "fits"
-
-
-def _line(one: Finding) -> str:
-    question = f"question {one.question}" if one.question != BESIDE else "beside the questions"
-    return f"{WORDS[one.verdict]}: {one.says} ({one.rule}, {question})"

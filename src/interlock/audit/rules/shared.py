@@ -63,11 +63,15 @@ def _accounts(pair: PairSeen) -> Iterator[Fault]:
             yield Fault(
                 says=f"the account {name} may do other things on {standby.name} than on {writer.name}",
                 object=name,
-                seen={writer.name: ours[name].digest, standby.name: theirs[name].digest},
+                seen={writer.name: _only(wanted, there), standby.name: _only(there, wanted)},
                 fix=here_only(standby, *_regranted(wanted, there))
                 if wanted and there and pair.is_told_by_the_writer
                 else command(f"SHOW GRANTS FOR {name};   -- on both, then GRANT or REVOKE what differs"),
             )
+
+
+def _only(mine: str, others: str) -> str:
+    return "; ".join(line for line in mine.splitlines() if line not in others.splitlines()) or "nothing more"
 
 
 def _regranted(wanted: str, there: str) -> list[str]:
