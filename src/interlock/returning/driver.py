@@ -7,7 +7,7 @@ itself. And what is half done is said by the server (`note.py`), so that nobody 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import field
 
 from interlock.clock import Clock, Deadline
@@ -26,6 +26,7 @@ from interlock.model.returning import (
     ReturnFacts,
     SetHeld,
     StopCopy,
+    Surplus,
     TakeBack,
 )
 from interlock.model.topology import ClusterName
@@ -43,8 +44,6 @@ from interlock.servers.versions import version_of
 
 _DATA_BOUND_S = 60.0
 _WORDS_BOUND_S = 30.0
-_MOST_LOST = 1 << 20
-_NOT_COPIED = "'information_schema', 'performance_schema', 'mysql', 'sys', 'ndbinfo'"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,10 +64,13 @@ class ReturningServer:
         """The server's position first: what it holds by now, the writer must hold at any later moment."""
         position, of_writer = self.server.write_facts().position, self.writer.write_facts().position
         notes = self._notes()
-        taken = next((one for one in notes if one.kind == note.TAKEN_BACK and one.held == str(position)), None)
+        taken = next((one for one in notes if one.says_taken_back(str(position))), None)
         incomplete = any(one.kind == note.COPYING for one in notes)
         known = isinstance(position, MariaDBPosition | MySQLPosition) and position.can_be_compared_with(of_writer)
-        surplus = self.reader.surplus(position, of_writer, taken) if known and not of_writer.contains(position) else None
+        if taken is not None:
+            surplus: Surplus | None = self.reader.taken_back(of_writer, taken)
+        else:
+            surplus = self.reader.surplus(position, of_writer) if known and not of_writer.contains(position) else None
         size_bytes, _ = self.copier.size()
         means, lacking = self.copier.means(size_bytes) if known else ((), ("its positions are no GTIDs of one flavor",))
         return ReturnFacts(
@@ -139,7 +141,9 @@ class ReturningServer:
             self._copy.stop()
 
     def _must_be_still(self) -> None:
-        """StatementFailed: nothing may move on the server, nor go from it to the writer."""
+        """StatementFailed: no client may write on the server, nothing may move on it, nor go from it to the writer."""
+        if not self.server.write_facts().read_only:
+            raise StatementFailed(f"{self.server.name} takes writes", hint="fence it first", server=self.server.name)
         into = [one for one in self.server.channels() if one.source == self.writer.name and (one.applier or one.receiver != "No")]
         out = [one for one in self.writer.channels() if one.source == self.server.name and one.receiver != "No"]
         if into or out:
@@ -178,7 +182,7 @@ class ReturningServer:
         """A CLONE throws our note away with all else, and tells by itself how it ended."""
         if self._flavor() != "mysql":
             return False
-        with self._looking(self.server) as session:
+        with closing(self.server.session(PLAIN_SETTINGS)) as session:
             return clone_state(session)[0] in {"In Progress", "Failed"}
 
     # -- the log
@@ -191,22 +195,21 @@ class ReturningServer:
         return writer_words(self._flavor(), [one.name for one in self.writer.channels() if one.source == self.server.name])
 
     def _set_held(self, position: Position, mark: str) -> None:
-        """StatementFailed if it does not hold exactly that afterwards."""
+        """StatementFailed if it does not hold exactly that afterwards. While its log says nothing that could be trusted, its note does."""
         words, told = self._held(position), self._told_to_writer()
         with self._acting() as session:
-            self._send(session, words, mark)
+            before = note.Note(kind=note.TAKEN_BACK, holds=str(position))
+            after = note.Note(kind=note.TAKEN_BACK, held=str(position), holds=str(position))
+            self._send(session, (*note.MAKE, note.written(before), *words, note.written(after)), mark)
         held = self.server.write_facts().position
         if held != position:
             raise StatementFailed(f"{self.server.name} holds {held}, and was told to hold {position}", server=self.server.name)
-        session = self.writer.session(PLAIN_SETTINGS)
-        try:
+        with closing(self.writer.session(PLAIN_SETTINGS)) as session:
             for statement in told:
                 deadline = Deadline.after(self.clock, _WORDS_BOUND_S)
                 while not session.run((marked(statement, mark),), bound_s=_WORDS_BOUND_S, effect=True, harmless={BEHIND}):
                     if deadline.is_over():
                         raise StatementFailed(f"{self.writer.name} wrote each time between reading and setting its own position")
-        finally:
-            session.close()
 
     # -- parts
 
@@ -219,7 +222,7 @@ class ReturningServer:
     def _lacks(self) -> tuple[str, ...]:
         found: list[str] = []
         for server in (self.server, self.writer):
-            with self._looking(server) as session:
+            with closing(server.session(PLAIN_SETTINGS)) as session:
                 rows = session.rows("SHOW GRANTS")
                 account = text_of(session.rows("SELECT CURRENT_USER() AS u")[0]["u"])
             told = (str(next(iter(row.values()))) for row in rows)
@@ -229,16 +232,8 @@ class ReturningServer:
         return tuple(found)
 
     def _notes(self) -> tuple[note.Note, ...]:
-        with self._looking(self.server) as session:
+        with closing(self.server.session(PLAIN_SETTINGS)) as session:
             return note.read_notes(session)
-
-    @contextmanager
-    def _looking(self, server: SqlServer) -> Iterator[Session]:
-        session = server.session(PLAIN_SETTINGS)
-        try:
-            yield session
-        finally:
-            session.close()
 
     @contextmanager
     def _acting(self) -> Iterator[Session]:

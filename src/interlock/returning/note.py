@@ -24,11 +24,17 @@ REMOVE = f"DROP DATABASE IF EXISTS `{SCHEMA}`"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """`kind` is COPYING: a copy of the data was begun; or TAKEN_BACK: the rows are as at `holds`, and the log still says `held`."""
+    """`kind` is COPYING: a copy of the data was begun; or TAKEN_BACK: the rows are as at `holds`, and the log says `held`, which is empty
+    while it is being set.
+    """
 
     kind: str
     held: str = ""
     holds: str = ""
+
+    def says_taken_back(self, position: str) -> bool:
+        """Whether the rows are at `holds`, and the log of a server at `position` does not say so."""
+        return self.kind == TAKEN_BACK and self.held in {"", position} and self.holds != position
 
 
 def written(note: Note) -> str:

@@ -38,8 +38,15 @@ class SurplusReader:
     _seen: tuple[tuple[str, str], Rewind] | None = field(default=None)
     """The last one, by the server's position and its first lost transaction: a log that has not moved says the same again."""
 
-    def surplus(self, position: Position, of_writer: Position, taken: note.Note | None) -> Surplus:
-        """Of a server at `position`; `taken` is its own note that the rows were taken back already."""
+    def taken_back(self, of_writer: Position, its_note: note.Note) -> Surplus:
+        """By the server's own note, whatever its log says; nothing was taken back that was not kept."""
+        run = self._point(of_writer).run
+        kept = self.keep.kept(run)
+        lost = len(kept.transactions) if kept is not None else 0
+        return Surplus(run=run, lost=lost, to=parse_position(its_note.holds), kept=True, taken_back=True)
+
+    def surplus(self, position: Position, of_writer: Position) -> Surplus:
+        """Of a server at `position`."""
         run = self._point(of_writer).run
         try:
             lost = self._lost(of_writer)
@@ -53,10 +60,9 @@ class SurplusReader:
             run=run,
             lost=len(lost),
             undone=len(rewind.undone),
-            to=rewind.to if taken is None else parse_position(taken.holds),
-            inexact=rewind.inexact if taken is None else "",
+            to=rewind.to,
+            inexact=rewind.inexact,
             kept=self._are_kept(run, lost),
-            taken_back=taken is not None,
         )
 
     def rewind(self, position: Position, of_writer: Position) -> Rewind:

@@ -6,6 +6,7 @@ import pytest
 
 from interlock.returning.dump import dump_words, position_in
 from interlock.returning.held_words import held_words, writer_words
+from interlock.returning.note import COPYING, TAKEN_BACK, Note
 
 UUID, OTHER = "11af5619-e743-11f1-b8f7-02fc00000001", "11af5619-e743-11f1-b8f7-02fc00000002"
 DUMPS = {
@@ -59,3 +60,18 @@ def test_mariadb_sets_its_log_and_its_place_and_the_writer_says_what_it_holds() 
     assert words[4:] == ("RESET MASTER", "SET GLOBAL gtid_binlog_state='1-1-3'", "SET GLOBAL gtid_slave_pos='1-1-3'")
     assert writer_words("mariadb", [""]) == ("STOP SLAVE", "SET GLOBAL gtid_slave_pos=@@GLOBAL.gtid_binlog_pos")
     assert writer_words("mysql", [""]) == ()
+
+
+NOTES = {
+    "taken back, the log not set": (Note(kind=TAKEN_BACK, held="1-1-9", holds="1-1-3"), "1-1-9", True),
+    "the log is being set": (Note(kind=TAKEN_BACK, held="", holds="1-1-3"), "", True),
+    "the log was set": (Note(kind=TAKEN_BACK, held="1-1-3", holds="1-1-3"), "1-1-3", False),
+    "the log was set, and the note of it was not": (Note(kind=TAKEN_BACK, held="", holds="1-1-3"), "1-1-3", False),
+    "the server has moved on since": (Note(kind=TAKEN_BACK, held="1-1-3", holds="1-1-3"), "1-1-5", False),
+    "another note": (Note(kind=COPYING), "", False),
+}
+
+
+@pytest.mark.parametrize(("its_note", "position", "wanted"), NOTES.values(), ids=NOTES)
+def test_a_rewind_that_was_cut_off_is_known_by_the_servers_own_note(its_note: Note, position: str, *, wanted: bool) -> None:
+    assert its_note.says_taken_back(position) is wanted
