@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from interlock.model.audit import BESIDE, Answered, AuditReport, Finding
 from interlock.report.audit_text import WORDS, fix_head, number, verdict_of
 from interlock.report.durations import moment, span
 from interlock.report.losses_page import escaped, markdown_cell
+from interlock.report.tables import printable
 
+_TICKS = re.compile("`+")
 _STYLE = """\
 :root{color-scheme:light dark;--ink:#1c2430;--paper:#fff;--rule:#d5dae2;--soft:#5b6675;
 --fits:#1a7f45;--unfit:#b3261e;--attention:#8a5a00;--person:#2757b0}
@@ -74,20 +77,21 @@ def _heads(report: AuditReport) -> list[tuple[str, str]]:
         ("took", span(report.took_s)),
     ]
     if report.since is not None:
-        heads.append((f"since {moment(report.since)}", f"{len(report.new)} new, {len(report.gone)} gone"))
+        heads.append(("since the last", f"{len(report.new)} new, {len(report.gone)} gone ({moment(report.since)})"))
     return heads
 
 
 def _section(one: Answered) -> str:
     title = f"{number(one)} {one.title}".strip()
     tag = f'<span class="tag {one.verdict.value}">{WORDS[one.verdict]}</span>'
-    seen = "".join(f"<li>{escaped(each)}</li>" for each in one.seen)
+    items = "".join(f"<li>{escaped(each)}</li>" for each in one.seen)
+    seen = f'<ul class="soft">{items}</ul>\n' if items else ""
     given = f"<p>{escaped(one.given.by)} on {one.given.on}: {escaped(one.given.answer)}</p>\n" if one.given is not None else ""
     accepted = "".join(
         f'<p class="soft">accepted until {each.until}: {escaped(each.finding.says)} ({escaped(each.reason)})</p>\n' for each in one.accepted
     )
     return (
-        f'<section><div class="head"><h2>{escaped(title)}</h2>{tag}</div>\n{given}<ul class="soft">{seen}</ul>\n'
+        f'<section><div class="head"><h2>{escaped(title)}</h2>{tag}</div>\n{given}{seen}'
         f"{''.join(map(_article, one.findings))}{accepted}</section>\n"
     )
 
@@ -109,8 +113,9 @@ def _told(one: Finding) -> Iterator[str]:
     if one.seen:
         yield "- seen: " + "; ".join(f"{markdown_cell(server)}: {markdown_cell(value)}" for server, value in one.seen.items())
     if one.fix is not None:
-        fence = "`" * max(3, 1 + max((len(run) for run in one.fix.text.split() if set(run) == {"`"}), default=0))
-        yield f"- {markdown_cell(fix_head(one))}:\n\n{fence}\n{one.fix.text}\n{fence}"
+        fence = "`" * max(3, 1 + max(map(len, _TICKS.findall(one.fix.text)), default=0))
+        lines = "\n".join(map(printable, one.fix.text.splitlines()))
+        yield f"- {markdown_cell(fix_head(one))}:\n\n{fence}\n{lines}\n{fence}"
 
 
 def _lines(text: str) -> str:

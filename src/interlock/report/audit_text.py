@@ -49,7 +49,7 @@ def finding_text(one: Finding, width: int) -> str:
     head = printable(f"{WORDS[one.verdict]}: {one.says} ({one.rule}, {question})")
     text = f"{head}\n{pairs(rows, width, indent=2)}"
     if one.fix is not None:
-        text += f"\n  {fix_head(one)}:\n" + "\n".join(f"    {printable(line)}" for line in one.fix.text.splitlines())
+        text += f"\n  {printable(fix_head(one))}:\n" + "\n".join(f"    {printable(line)}" for line in one.fix.text.splitlines())
     return text
 
 
