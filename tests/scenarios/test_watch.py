@@ -115,7 +115,9 @@ def test_a_writer_that_hangs_is_told_of_and_left_alone(fresh_pair: Sandbox, tmp_
             CLOCK.sleep(_LONG_S)
         finally:
             os.kill(east, signal.SIGCONT)
-        assert eventually(lambda: watch.printed.read_text().rstrip().count("writer: east takes the writes") == 2), watch.printed.read_text()
+        assert eventually(lambda: watch.printed.read_text().rstrip().count("writer: east takes the writes") == 2, 60.0), (
+            watch.printed.read_text()
+        )
         assert watch.end() == 0
     assert (runs(env), open_sides(fresh_pair)) == ([], ["east"])
     assert "acts: " not in watch.printed.read_text()
