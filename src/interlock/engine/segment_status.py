@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from interlock.dataclass import dataclass
 from interlock.decisions.segments import owner_of
@@ -70,7 +70,7 @@ def _status(spec: SegmentSpec, seen: Mapping[ClusterName, SegmentFacts | DriverE
         home=spec.owner,
         route=spec.route,
         clusters={str(cluster): _on(each) for cluster, each in seen.items()},
-        problems=tuple({"what": what, "hint": hint} for what, hint in _problems(spec, owner, facts)),
+        problems=tuple({"what": what, "hint": hint} for what, hint in (*_silent(seen.values()), *_problems(spec, owner, facts))),
     )
 
 
@@ -84,6 +84,11 @@ def _on(seen: SegmentFacts | DriverError) -> SegmentOn:
         epoch=seen.epoch,
         open_by=seen.open_by,
     )
+
+
+def _silent(seen: Iterable[SegmentFacts | DriverError]) -> Iterator[tuple[str, str]]:
+    """In the same words for every segment, so that each is told once."""
+    return ((each.message, each.hint) for each in seen if isinstance(each, DriverError))
 
 
 def _problems(spec: SegmentSpec, owner: ClusterName, facts: Mapping[ClusterName, SegmentFacts]) -> Iterator[tuple[str, str]]:

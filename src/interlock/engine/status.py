@@ -134,7 +134,9 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
     open_now = [name for name, seen in looked.items() if seen.writes is not None and not seen.writes.read_only]
     unfinished = world.unfinished_runs()
     segments = segments_now(world)
-    problems += [problem for segment in segments for problem in segment.problems]
+    for problem in (problem for segment in segments for problem in segment.problems):
+        if problem not in problems:
+            problems.append(problem)
     if len(open_now) > 1 and not segments:
         problems.append({"what": f"{' and '.join(open_now)} take writes at the same time", "hint": "fence the one that should not"})
     if not open_now:

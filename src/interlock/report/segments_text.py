@@ -31,7 +31,7 @@ def segments_table(segments: Sequence[SegmentStatus], width: int) -> str:
 
 def segments_text(segments: Sequence[SegmentStatus], width: int) -> str:
     """The table, then what is wrong."""
-    problems = [(problem["what"], problem["hint"]) for each in segments for problem in each.problems]
+    problems = list(dict.fromkeys((problem["what"], problem["hint"]) for each in segments for problem in each.problems))
     said = ["problems", *problem_lines(problems, width)] if problems else ["no problems seen"]
     return "\n\n".join((segments_table(segments, width) or "this pair has no segments", "\n".join(said)))
 

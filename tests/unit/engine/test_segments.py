@@ -301,3 +301,4 @@ def test_a_server_that_does_not_answer_hides_nothing_of_the_other_one() -> None:
     seen = segments_now(world)
     assert shop.pair.clock.monotonic_s() - began_s < BOUND_S * 1.5
     assert [(each.clusters["east"].open, each.clusters["west"].open) for each in seen] == [(None, False), (None, True)]
+    assert {each.problems[0]["what"] for each in seen} == {"east does not answer"}
