@@ -37,8 +37,8 @@ class Watching:
     process: subprocess.Popen[str]
     printed: Path
 
-    def says(self, text: str, within_s: float = 60.0) -> bool:
-        return eventually(lambda: text in self.printed.read_text(), within_s)
+    def says(self, text: str, *, times: int = 1, within_s: float = 60.0) -> bool:
+        return eventually(lambda: self.printed.read_text().count(text) >= times, within_s)
 
     def end(self) -> int:
         self.process.terminate()
@@ -165,7 +165,7 @@ def test_a_writer_that_a_firewall_hides_from_here_alone_is_left_alone(apart: tup
         assert watch.says("east: cut off: east can't be reached from here, and lives"), watch.printed.read_text()
         CLOCK.sleep(_LONG_S)
         network.mend()
-        assert eventually(lambda: watch.printed.read_text().count("writer: east takes the writes") == 2, 60.0), watch.printed.read_text()
+        assert watch.says("writer: east takes the writes", times=2), watch.printed.read_text()
         assert watch.end() == 0
     assert "acts: " not in watch.printed.read_text()
     with network.inside("tool"):
@@ -180,7 +180,7 @@ def test_a_writer_whose_host_is_off_is_replaced_though_each_look_waits_for_it(ap
     with watching(env, tmp_path, inside=network.inside("tool")) as watch:
         for place in ("tool", "west", "proxy"):
             network.cut(place, "east")
-        assert watch.says("has ended: succeeded", 90.0), watch.printed.read_text()
+        assert watch.says("has ended: succeeded", within_s=90.0), watch.printed.read_text()
         assert watch.end() == 0
     with network.inside("tool"):
         assert runs(env) == [("failover", "succeeded")]
