@@ -262,6 +262,17 @@ FAULTS = [
         after_west=("DROP PROCEDURE app.p",),
     ),
     Planted(
+        id="event-missing",
+        rule="ddl.stored_code_alike",
+        question=8,
+        object="event app.e",
+        apart=True,
+        fix="DISABLE ON",
+        east=("CREATE EVENT app.e ON SCHEDULE EVERY 1 YEAR DO SELECT 1",),
+        after=("SET SESSION sql_log_bin=0", "DROP EVENT app.e"),
+        after_west=("DROP EVENT app.e",),
+    ),
+    Planted(
         id="trigger-missing",
         rule="ddl.stored_code_alike",
         question=8,

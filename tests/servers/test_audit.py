@@ -84,7 +84,9 @@ def _found_and_mended(lab: Lab, fault: Planted) -> None:
             assert fault.fix in one.fix.text
             lab.apply(one.fix)
         lab.caught_up()
-        assert found(lab.audit(), fault.rule, fault.object) == []
+        after = lab.audit()
+        assert found(after, fault.rule, fault.object) == []
+        assert found(after, "integrity.events_once") == []
 
 
 def _without(topology: Mapping[str, Any], *path: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import yaml
 
 from interlock.audit.catalogue import chapters
 from interlock.audit.facts import (
@@ -439,8 +440,10 @@ def test_switchovers_that_the_store_knows_explain_writes_on_both_sides() -> None
     assert "shared.written_by_one" not in spoken(both(turns, run("succeeded"))(pair()))
 
 
-def test_fixes_name_a_server_exactly_where_it_takes_them() -> None:
+def test_fixes_are_of_their_kind() -> None:
     for _, _, _, change in CASES:
         for one in judge(change(pair()), chapters()).findings:
             if one.fix is not None:
                 assert bool(one.fix.on) is (one.fix.kind in {FixKind.SQL, FixKind.OPTION_FILE}), one.rule
+                if one.fix.kind is FixKind.TOPOLOGY:
+                    assert isinstance(yaml.safe_load(one.fix.text), dict), one.rule

@@ -126,7 +126,8 @@ def _no_route(pair: PairSeen) -> Iterator[Fault]:
             object="routes",
             fix=in_topology(
                 "routes:\n  writes: {type: haproxy, socket: 'unix:/run/haproxy/admin.sock', backend: mysql, servers: {"
-                f"{', '.join(f'{one}: {one}' for one in pair.topology.clusters)}}}"
+                + ", ".join(f"{one}: {one}" for one in pair.topology.clusters)
+                + "}}"
             ),
         )
 
