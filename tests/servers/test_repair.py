@@ -326,6 +326,7 @@ def test_who_would_write_through_the_lesser_fence_keeps_the_repair_away(request:
     assert (refused.code, "app.often" in refused.err) == (3, True)
     assert fence_of(lab, "west") == (1, 1)
     assert lab.rows("west", "items") == []
+    assert interlock("runs", "--json", env=lab.env).document == []
 
 
 @BOTH

@@ -81,9 +81,9 @@ def test_the_next_error_is_told_and_mended_as_often_as_asked(lab: Lab) -> None:
     """One row missing in one transaction, one in the way by its unique value in the next."""
     lab.plant("west", "DELETE FROM app.goods WHERE id=3", "INSERT INTO app.goods VALUES (60, 'other', 70)")
     lab.as_admin("east", "DELETE FROM app.goods WHERE id=3", "INSERT INTO app.goods VALUES (70, 'new', 70)")
-    assert stopped(lab, "west") == "1032"
+    assert stopped(lab, "west") in {"1032", "1062"}  # MySQL's workers try both at once
     once = lab.repair("--channel", "west", "--apply", "--yes", "--json")
-    assert once.code == 0, once.err
+    assert (once.code, once.document["changed"][0]["event"]) == (0, "delete app.goods id=3"), once.out + once.err
     assert (once.document["runs"], "1062" in once.document["error"] or "Duplicate" in once.document["error"]) == (False, True)
     twice = lab.repair("--channel", "west", "--times", "5", "--apply", "--yes", "--json")
     assert twice.code == 0, twice.err
@@ -150,6 +150,38 @@ def test_a_row_that_was_written_since_it_was_told_is_left(lab: Lab, number: int)
     assert (changed["in_the_way"] or {}).get("v") == ("since" if number == 1062 else None)
     lab.caught_up()
     assert lab.rows("west", "goods") == lab.rows("east", "goods")
+
+
+def test_several_rows_of_one_transaction_are_mended_one_after_the_other(lab: Lab) -> None:
+    lab.plant("west", "DELETE FROM app.goods WHERE id IN (2, 5, 6)")
+    lab.as_admin("east", "UPDATE app.goods SET v='new' WHERE id IN (4, 5, 6)")
+    assert stopped(lab, "west") == "1032"
+    once = lab.repair("--channel", "west", "--apply", "--yes", "--json")
+    assert (once.code, once.document.get("runs")) == (0, False), once.out + once.err
+    twice = lab.repair("--channel", "west", "--times", "5", "--apply", "--yes", "--json")
+    assert (twice.code, twice.document.get("runs")) == (0, True), twice.out + twice.err
+    assert [one["before"]["id"] for each in (once, twice) for one in each.document["changed"]] == [5, 6]
+    lab.caught_up()
+
+
+def test_one_that_stops_again_for_another_reason_comes_to_an_end(lab: Lab) -> None:
+    """Its row is mended; that the table then refuses it is a person's business, and told."""
+    lab.plant(
+        "west",
+        "CREATE TABLE app.lots (id INT PRIMARY KEY)",
+        "INSERT INTO app.lots SELECT tag FROM app.goods",
+        "ALTER TABLE app.goods ADD CONSTRAINT no_lot FOREIGN KEY (tag) REFERENCES app.lots (id)",
+        "DELETE FROM app.goods WHERE id=5",
+    )
+    lab.as_admin("east", "SET foreign_key_checks=1", "UPDATE app.goods SET tag=99 WHERE id=5")
+    assert stopped(lab, "west") == "1032"
+    done = lab.repair("--channel", "west", "--times", "3", "--apply", "--yes", "--json")
+    lab.plant("west", "ALTER TABLE app.goods DROP FOREIGN KEY no_lot", "DROP TABLE app.lots")
+    assert (done.code, done.document.get("runs"), len(done.document["changed"])) == (0, False, 1), done.out + done.err
+    assert "no_lot" in done.document["error"]
+    assert interlock("runs", "--json", env=lab.env).document[0]["outcome"] == "succeeded"
+    lab.as_admin("west", f"START {'REPLICA' if lab.is_mysql else 'SLAVE'}")
+    lab.caught_up()
 
 
 def test_what_is_no_row_event_is_refused(lab: Lab) -> None:

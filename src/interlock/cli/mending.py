@@ -81,7 +81,7 @@ def _carry_out(context: Context, job: Job, request: Request, comparison: Compari
         elif job.own is None:
             said = "nothing was mended, so there is nothing to take back" if request.undo else "there is nothing to mend"
             return Answer(plain={**_plain(request, comparison, plan), "dry_run": False, "exit_code": 0}, text=lambda _: said)
-        job.begin(request.inputs)
+        job.begin(request.inputs, sides.mended.server)
         with job.writable(sides.mended.server):
             results, differ = _change(job, request, comparison, plan, sides)
         return _ended(job, request, results, differ, plain=_plain(request, comparison, plan), rolled_back=rolled_back)

@@ -44,8 +44,9 @@ class Job:
         """LeaseLost or StepFailed if the pair is not ours."""
         self.held.guard.check({one.name for one in self.wiring.topology.masters()})
 
-    def begin(self, inputs: Mapping[str, object]) -> None:
-        """From now on the run is in the store, without an outcome."""
+    def begin(self, inputs: Mapping[str, object], server: Server) -> None:
+        """From now on the run is in the store, without an outcome. Refused before that if the server can't be made `writable`."""
+        lesser_fence(server, server.write_facts())
         if self.own is None:
             self.journal.write_all(beginning(self.wiring, self.held, inputs), durable=True)
 

@@ -17,6 +17,7 @@ from interlock.errors import Refused, StatementFailed, UsageError
 from interlock.losses.codec import shown_image
 from interlock.losses.files import holds
 from interlock.losses.now import Survivor
+from interlock.losses.parsing import OWN_SCHEMA
 from interlock.losses.payload import mysqlbinlog
 from interlock.losses.sql import SETTINGS
 from interlock.model.effects import StartApplier
@@ -58,23 +59,22 @@ class _Channel:
         held = self.server.write_facts().position
         return find_stuck(self.facts(), self.source, held, rows, flavor=self.source.facts().flavor, program=self.program)
 
-    def go_past(self, stuck: Stuck, mark: str) -> ChannelFacts:
-        """Start the applier, and see that it applied what it had stopped at, or stopped at something else. StatementFailed if neither."""
+    def go_past(self, stuck: Stuck, mark: str) -> None:
+        """Start the applier, and see that it applied what it had stopped at, or that it stopped again. StatementFailed if neither."""
         self.server.apply(StartApplier(server=self.server.name, channel=stuck.channel.name), mark)
         deadline, at_least = Deadline.after(self.clock, _GOES_PAST_S), Deadline.after(self.clock, _STARTS_WITHIN_S)
         now, is_past = self._now(stuck)
         while not (is_past or deadline.is_over() or (at_least.is_over() and not now.applier)):
             self.clock.sleep(_LOOK_EVERY_S)
             now, is_past = self._now(stuck)
-        if not is_past:
-            said = now.error or "it says no error"
+        if now.applier and not is_past:
             raise StatementFailed(
-                f"the applier of {self.server.name} did not get past {stuck.position}: {said}",
-                hint="`interlock status`, then try again",
+                f"the applier of {self.server.name} runs, and has not got past {stuck.position} in {_GOES_PAST_S:g}s",
+                hint="see what it waits for: `interlock status`",
                 server=self.server.name,
             )
-        self.clock.sleep(_STARTS_WITHIN_S)  # so that an error of what follows at once is seen
-        return self.facts()
+        if is_past:
+            self.clock.sleep(_STARTS_WITHIN_S)  # so that an error of what follows at once is seen
 
     def _now(self, stuck: Stuck) -> tuple[ChannelFacts, bool]:
         """And whether it is past what it had stopped at. (MySQL says how far in the log it is only now and then.)"""
@@ -124,24 +124,28 @@ def _carry_out(context: Context, wiring: Wiring, channel: _Channel, *, times: in
             if stuck is not None:
                 context.tell(stuck_text(stuck, width()))
                 ask(context, f"let the applier of {channel.cluster} go on, up to {times} time{'s' * (times != 1)}?")
-                job.begin({"channel": channel.cluster, "times": times})
+                job.begin({"channel": channel.cluster, "times": times}, channel.server)
             while stuck is not None and len(changed) < times:
                 job.check()
-                if stuck.change is not None:
-                    see_allowed(session, {stuck.change.schema})
                 _let_go_on(job, channel, rows, stuck, number=len(changed) + 1)
                 changed.append(stuck)
-                stuck = _next(context, channel, rows)
+                stuck = _next(context, channel, rows, stuck)
         finally:
             session.close()
         return _ended(job, channel, changed, channel.facts())
 
 
 def _first(channel: _Channel, rows: Survivor, job: Job) -> Stuck | None:
-    """None if a killed repair, which goes on, had done it all."""
-    if job.own is not None and channel.facts().applier:
+    """None if a killed repair, which goes on, has nothing more to do, or can't do it: so that it comes to its end."""
+    try:
+        stuck = channel.stuck(rows)
+    except Refused:
+        if job.own is None:
+            raise
         return None
-    return channel.stuck(rows)
+    if stuck.change is not None and stuck.change.schema != OWN_SCHEMA:
+        see_allowed(rows.session, {stuck.change.schema})
+    return stuck
 
 
 def _let_go_on(job: Job, channel: _Channel, rows: Survivor, stuck: Stuck, *, number: int) -> None:
@@ -154,10 +158,9 @@ def _let_go_on(job: Job, channel: _Channel, rows: Survivor, stuck: Stuck, *, num
     channel.go_past(stuck, job.mark)
 
 
-def _next(context: Context, channel: _Channel, rows: Survivor) -> Stuck | None:
+def _next(context: Context, channel: _Channel, rows: Survivor, last: Stuck) -> Stuck | None:
     """What it stopped at next; None if it runs, or stopped at what one row can't mend, which is told in the end."""
-    facts = channel.facts()
-    if facts.applier:
+    if channel.facts().applier:
         return None
     try:
         stuck = channel.stuck(rows)
@@ -165,7 +168,7 @@ def _next(context: Context, channel: _Channel, rows: Survivor) -> Stuck | None:
         context.tell(f"it stopped again: {other.message}")
         return None
     context.tell(f"it stopped again:\n{stuck_text(stuck, width())}")
-    return stuck
+    return stuck if (stuck.position, stuck.sql) != (last.position, last.sql) else None
 
 
 def _ended(job: Job, channel: _Channel, changed: list[Stuck], now: ChannelFacts) -> Answer:
@@ -192,7 +195,7 @@ def _ended(job: Job, channel: _Channel, changed: list[Stuck], now: ChannelFacts)
 
 def _plain(stuck: Stuck) -> dict[str, object]:
     return {
-        "error": stuck.channel.applier_error,
+        "error": stuck.error or stuck.channel.applier_error,
         "position": stuck.position,
         "event": stuck.what,
         "before": shown_image(stuck.change.before) if stuck.change else None,
