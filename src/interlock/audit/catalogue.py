@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from interlock.audit.facts import PairSeen
@@ -24,6 +24,7 @@ from interlock.audit.rules import (
     time,
 )
 from interlock.audit.sql_checks import rules_of
+from interlock.documents.problems import did_you_mean, shown
 from interlock.errors import UsageError
 from interlock.extras import added
 from interlock.model.audit import BESIDE, SqlCheck
@@ -66,6 +67,14 @@ def chapters(checks: tuple[SqlCheck, ...] = ()) -> tuple[Chapter, ...]:
     if twice:
         raise UsageError(f"there are two audit rules called {twice[0]!r}", hint="give one of them another id")
     return found
+
+
+def check_accepted(asked: Sequence[Chapter], accepted: Collection[str]) -> None:
+    """UsageError: a rule that there is not is accepted, and what was meant would go on being found."""
+    known = [rule.id for chapter in asked for rule in chapter.rules]
+    for one in accepted:
+        if one not in known:
+            raise UsageError(f"`accepted` names no audit rule: {shown(one)}", hint=did_you_mean(one, known))
 
 
 def _added() -> Iterator[Rule]:

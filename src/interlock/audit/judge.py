@@ -125,7 +125,7 @@ def _to_be_answered(one: Finding, question: int, rests_on: str, given: Given | N
             "what it rested on has changed" if given.rests_on not in {"", rests_on} else f"it is more than {ANSWER_STANDS.days} days old"
         )
         why = f" (answered by {given.by} on {given.on}: {given.answer}; {changed})"
-    text = f"answers:\n  {question}: {{answer: '…', by: '…', on: {today}, rests_on: '{rests_on}'}}"
+    text = f"answers:\n  '{question}': {{answer: '…', by: '…', on: {today}, rests_on: '{rests_on}'}}"
     return replace(one, says=f"{one.says}{why}", fix=Fix(kind=FixKind.TOPOLOGY, text=text))
 
 

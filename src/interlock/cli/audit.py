@@ -46,13 +46,14 @@ def audit(context: Context) -> Answer:
 
 def _audited(context: Context, wiring: Wiring) -> AuditReport:
     """Kept, if it asked everything: a part of it would make the rest seem gone."""
-    from interlock.audit.catalogue import chapters  # noqa: PLC0415 - only here
+    from interlock.audit.catalogue import chapters, check_accepted  # noqa: PLC0415 - only here
     from interlock.audit.history import against_last, keep  # noqa: PLC0415 - as above
     from interlock.audit.judge import judge, only  # noqa: PLC0415 - as above
     from interlock.audit.pair import collect  # noqa: PLC0415 - as above
 
     question, rule = context.options.question, context.options.rule
     asked = chapters(wiring.topology.audit.checks)
+    check_accepted(asked, wiring.topology.audit.accepted)
     if question is not None or rule is not None:
         asked = tuple(only(asked, question=question, rule_id=rule))
         if not asked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import cast
 
@@ -15,6 +15,8 @@ from interlock.documents.yaml import ListNode, MapNode, Node
 from interlock.model.audit import BESIDE, Accepted, AuditNotes, AuditVerdict, Given, SqlCheck
 
 QUESTIONS = 16
+PLACES = ("masters", "each", "writer", "standby")
+"""Where a check may run, beside a server's name."""
 _READS = re.compile(r"\s*(?:SELECT|SHOW|WITH|TABLE|VALUES)\b", re.IGNORECASE)
 _DATE = "a date, such as 2026-03-01"
 
@@ -68,12 +70,12 @@ CHECK_FIELDS = (
 )
 
 
-def check_audit(root: MapNode, checking: Checking) -> AuditNotes:
+def check_audit(root: MapNode, checking: Checking, servers: Iterable[str]) -> AuditNotes:
     """What of it is right; what is wrong was added to the problems."""
     return AuditNotes(
         answers=dict(_answers(root.get("answers"), checking)),
         accepted=dict(_accepted(root.get("accepted"), checking)),
-        checks=tuple(_checks(root.get("audit"), checking)),
+        checks=tuple(_checks(root.get("audit"), checking, (*PLACES, *servers))),
     )
 
 
@@ -104,7 +106,7 @@ def _accepted(node: Node | None, checking: Checking) -> Iterator[tuple[str, Acce
             yield key, Accepted(reason=reason, until=date.fromisoformat(until), objects=objects)
 
 
-def _checks(node: Node | None, checking: Checking) -> Iterator[SqlCheck]:
+def _checks(node: Node | None, checking: Checking, places: Sequence[str]) -> Iterator[SqlCheck]:
     if node is None:
         return
     if not isinstance(node, ListNode):
@@ -112,7 +114,9 @@ def _checks(node: Node | None, checking: Checking) -> Iterator[SqlCheck]:
         return
     for item in node.items:
         values = check_fields(item, CHECK_FIELDS, "an audit check", checking)
-        question = values.get("question")
+        question, place = values.get("question"), values.get("on")
+        if isinstance(place, str) and place not in places:
+            checking.problems.add_unknown(item, f"an audit check is to run on {shown(place)}, which is no server", place, places)
         if isinstance(question, int) and not BESIDE <= question <= QUESTIONS:
             checking.problems.add(item, f"question {question} is not between {BESIDE} and {QUESTIONS}")
         elif {"id", "title", "sql", "why"} <= values.keys() and isinstance(question, int):

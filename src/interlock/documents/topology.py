@@ -84,7 +84,7 @@ def _topology(root: Node, checking: Checking, route_types: RouteTypes) -> Topolo
         RouteName(name): _route(name, node, route_types, checking) for name, node in _named(root, "routes", "route", checking).items()
     }
     check_fencing(cluster_nodes, {str(name): route.kind for name, route in routes.items() if route is not None}, checking)
-    audit = check_audit(root, checking)
+    audit = check_audit(root, checking, servers.names)
     segments = _segments(_named(root, "segments", "segment", checking), tuple(routes), checking)
     if checking.problems.found:
         return None

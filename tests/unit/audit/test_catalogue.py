@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock.audit.catalogue import chapters
+from interlock.audit.catalogue import chapters, check_accepted
 from interlock.audit.judge import judge
 from interlock.errors import UsageError
 from interlock.model.audit import AuditVerdict, SqlCheck
@@ -53,3 +53,10 @@ def test_no_two_rules_have_one_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_check_can_not_take_the_place_of_an_own_rule() -> None:
     with pytest.raises(UsageError, match=r"two audit rules called 'keys\.apart'"):
         chapters((SqlCheck(id="keys.apart", question=6, title="t", sql="SELECT 1", why="w"),))
+
+
+def test_a_rule_that_there_is_not_can_not_be_accepted() -> None:
+    check_accepted(chapters(), ["keys.apart"])
+    with pytest.raises(UsageError, match=r"no audit rule: 'keys\.apar'") as raised:
+        check_accepted(chapters(), ["keys.apar"])
+    assert "keys.apart" in raised.value.hint

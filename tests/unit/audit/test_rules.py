@@ -28,6 +28,7 @@ from interlock.audit.facts import (
     TableWrites,
 )
 from interlock.audit.judge import judge
+from interlock.documents.topology import parse_topology
 from interlock.engine.segment_status import SegmentStatus
 from interlock.model.audit import AuditVerdict, FixKind
 from interlock.model.topology import ClusterName, RouteName, SegmentSpec
@@ -438,6 +439,15 @@ def test_switchovers_that_the_store_knows_explain_writes_on_both_sides() -> None
     turns = wrote(east=(1, 2, 5), west=(3, 4))
     assert "shared.written_by_one" in spoken(turns(pair()))
     assert "shared.written_by_one" not in spoken(both(turns, run("succeeded"))(pair()))
+
+
+def test_what_a_person_is_asked_can_be_answered_by_the_printed_lines() -> None:
+    head = "topology: s\naccess: {user: u, tls: off}\nclusters: {a: {master: {host: 10.0.0.1}}, b: {master: {host: 10.0.0.2}}}\n"
+    for question in judge(pair(), chapters()).questions:
+        for one in question.findings:
+            assert one.fix is not None
+            given = parse_topology(head + one.fix.text, file="t.yaml", route_types={}).audit.answers[question.question]
+            assert given.rests_on == question.rests_on
 
 
 def test_fixes_are_of_their_kind() -> None:
