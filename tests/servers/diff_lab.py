@@ -81,10 +81,18 @@ def compared_in_ranges_of(rows: int, sandbox: Sandbox, schema: str = "app", tabl
         chunks: list[Chunk] = []
         work = Work(planned=plan, asked=plan.asked, left=[(None, None)], size=rows)
         ranges = Ranges(session=pair.writer, works=[work], tell=lambda _, chunk: chunks.append(chunk))
-        parts: dict[str, Any] = {"asked": plan.asked, "both": pair, "proof": proof, "writer": east, "other": west, "at_rest": plan.at_rest}
+        parts: dict[str, Any] = {
+            "asked": plan.asked,
+            "both": pair,
+            "proof": proof,
+            "writer": east,
+            "other": west,
+            "at_rest": plan.at_rest,
+            "most": 10_000,
+        }
         while (taken := ranges.next()) is not None:
             whole = not plan.asked.index
-            ranges.done(work, WholeTable(**parts).compare() if whole else Finder(**parts, rows=rows, most=10_000).compare(taken[1]), 1.0)
+            ranges.done(work, WholeTable(**parts).compare() if whole else Finder(**parts, rows=rows).compare(taken[1]), 1.0)
             work.size = rows
         assert [one.after for one in chunks[1:]] == [one.upto for one in chunks[:-1]]
         return replace(

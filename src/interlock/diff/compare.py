@@ -33,7 +33,7 @@ _TELL_EVERY_S = 0.5
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """What is done so far; `began_rows` of it before it was taken up again. `expected` is an estimate. `waits`: what is waited for."""
+    """What is done so far, of about `expected` rows. `waits`: what is waited for, empty if nothing is."""
 
     expected: int = 0
     rows: int = 0
@@ -125,15 +125,15 @@ class Comparing:
                     ranges.done(work, chunk, self.clock.monotonic_s() - began_s)
 
     def _compare(self, work: Work, range_: Range, pair: Both, proof: Proof) -> Chunk:
-        asked, at_rest = work.asked, work.planned.at_rest
+        asked, at_rest, most = work.asked, work.planned.at_rest, max(1, DIFFERENCES_AT_MOST - work.found)
         if asked.index:
-            most = max(1, DIFFERENCES_AT_MOST - work.found)
             finder = Finder(
                 asked=asked, both=pair, proof=proof, writer=self.writer, other=self.other, at_rest=at_rest, rows=work.size, most=most
             )
             return finder.compare(range_)
         with both(self.writer, self.other, bound_s=WHOLE_S) as patient:
-            return WholeTable(asked=asked, both=patient, proof=proof, writer=self.writer, other=self.other, at_rest=at_rest).compare()
+            whole = WholeTable(asked=asked, both=patient, proof=proof, writer=self.writer, other=self.other, at_rest=at_rest, most=most)
+            return whole.compare()
 
     def _tell(self, work: Work, chunk: Chunk) -> None:
         """Called by one thread at a time."""

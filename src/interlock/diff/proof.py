@@ -22,7 +22,7 @@ from typing import Generic, TypeVar
 from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
 from interlock.diff.ends import End, is_mariadb
-from interlock.errors import BoundReached, DriverError, Unreachable
+from interlock.errors import BoundReached, DriverError, StatementFailed, Unreachable
 from interlock.model.position import FilePosition, LogPoint, Position
 from interlock.servers.session import Session, text_of
 
@@ -35,6 +35,8 @@ LOCKED_S = 0.5
 _SEEN_S = 2.0
 _ASKED_S = 30.0
 """What one question may take. Rows by their key take none of it; a table without a key is read whole."""
+_IDLE_S = 10
+"""The server ends a connection that holds locks and asks for nothing any more: its machine may be gone."""
 _LOCKING = ("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE", "START TRANSACTION READ ONLY")
 """Within it every SELECT locks what it reads, and the gaps, and asks for no other privilege (MySQL manual, "InnoDB Locking Reads")."""
 _SNAPSHOT = ("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
@@ -79,7 +81,7 @@ class Proof:
                     if writer != other and not self._other.reaches(position, LOCKED_S):
                         raise self._behind()
                     locking.rows("SELECT 1", doing="see that the rows are still locked")
-            except (BoundReached, Unreachable) as error:
+            except (BoundReached, Unreachable, StatementFailed) as error:  # a deadlock (1213) is the last
                 raise Unsettled(error.message) from error
             return Settled(writer=writer, other=other, position=str(position))
 
@@ -162,10 +164,12 @@ class Proof:
     def _session(self, end: End, purpose: str) -> Session:
         name = f"{end.cluster} {purpose}"
         known = self._sessions.get(name)
+        if known is not None and known.idle_s() > _IDLE_S / 2:
+            known.close()
         if known is None or not known.alive:
             known = self._sessions[name] = end.session(bound_s=_ASKED_S)
             if purpose == "locking":
-                known.run(("SET SESSION innodb_lock_wait_timeout=1, lock_wait_timeout=1, wait_timeout=10",), bound_s=2.0)
+                known.run((f"SET SESSION innodb_lock_wait_timeout=1, lock_wait_timeout=1, wait_timeout={_IDLE_S}",), bound_s=2.0)
         return known
 
 
