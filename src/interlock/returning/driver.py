@@ -151,6 +151,7 @@ class ReturningServer:
             raise StatementFailed(f"replication {between} still runs", hint="stop it first", server=self.server.name)
 
     def _take_back(self, effect: TakeBack, mark: str) -> None:
+        deadline = Deadline.after(self.clock, effect.within_s)
         self._must_be_still()
         of_writer, position = self.writer.write_facts().position, self.server.write_facts().position
         rewind = self.reader.rewind(position, of_writer)
@@ -164,7 +165,7 @@ class ReturningServer:
         with self._acting() as session:
             self._send(session, note.MAKE, mark)
             its_note = note.Note(kind=note.TAKEN_BACK, held=str(position), holds=str(effect.to))
-            carry_out(session, rewind, note.written(its_note), mark)
+            carry_out(session, rewind, note.written(its_note), mark, deadline)
 
     # -- the copy
 

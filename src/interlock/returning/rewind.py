@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
+from interlock.clock import Deadline
 from interlock.dataclass import dataclass
 from interlock.decisions.losses import fold
 from interlock.decisions.returning import why_inexact
-from interlock.errors import DriverError, StatementFailed
+from interlock.errors import BoundReached, DriverError, StatementFailed
 from interlock.losses.live import OldWriter, dump, reaches_back
 from interlock.losses.now import Survivor
 from interlock.losses.parsing import Parser
@@ -116,14 +117,18 @@ def _statements(undone: Sequence[ReadTransaction], tables: Mapping[tuple[str, st
                 yield f"{one.position}: {change.change} of {change.schema}.{change.table}", sql
 
 
-def carry_out(session: Session, rewind: Rewind, note: str, mark: str) -> None:
-    """On a session that begins with UNLOGGED. `note` is committed with it. StatementFailed, and nothing was changed, if a row is not as it
-    was left.
+def carry_out(session: Session, rewind: Rewind, note: str, mark: str, deadline: Deadline) -> None:
+    """On a session that begins with UNLOGGED. `note` is committed with it. Nothing was changed by a StatementFailed (a row is not as it was
+    left) or a BoundReached.
     """
     try:
         session.run((marked("START TRANSACTION", mark),), bound_s=_BATCH_S, effect=True)
         left = iter(rewind.statements)
         while some := list(islice(left, _AT_ONCE)):
+            if deadline.is_over():
+                raise BoundReached(
+                    f"{session.server}: the rows were not taken back in time", hint="give it more: `undo`", server=session.server
+                )
             results = session.run([marked(sql, mark) for _, sql in some], bound_s=_BATCH_S, effect=True, doing="take rows back")
             _see_one_each(session.server, [what for what, _ in some], results)
         session.run((marked(note, mark), "COMMIT"), bound_s=_BATCH_S, effect=True, doing="take rows back")
