@@ -31,6 +31,7 @@ def look(server: SqlServer, clock: Clock) -> ServerSeen:
         raise StatementFailed(f"{server.name} is {facts.flavor}, which is not audited", hint=known, server=server.name)
     with reading(server, clock, LOOK_S) as reader:
         reader.missing += accounts.unseen(reader)
+        there = objects.kinds(reader)
         counting, moving = objects.columns_of_note(reader)
         settings = _pairs(reader, "settings", "SHOW GLOBAL VARIABLES")
         return ServerSeen(
@@ -42,12 +43,12 @@ def look(server: SqlServer, clock: Clock) -> ServerSeen:
             settings=settings,
             origins=_origins(reader),
             schemas=objects.schemas(reader),
-            tables=objects.tables(reader),
+            tables=objects.tables(reader, there),
             auto_columns=counting,
             moving_columns=moving,
             foreign_keys=objects.foreign_keys(reader),
-            stored=objects.stored(reader),
-            sequences=objects.sequences(reader),
+            stored=objects.stored(reader, there),
+            sequences=objects.sequences(reader, there),
             accounts=accounts.accounts(reader),
             sessions=accounts.sessions(reader),
             plugins=_plugins(reader),

@@ -9,7 +9,7 @@ one. No query makes MariaDB open every table's engine: TABLES with its counters,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from zlib import crc32
 
 from interlock.audit.facts import SYSTEM_SCHEMAS, AutoColumn, ForeignKey, SequenceSeen, StoredObject, TableSeen
@@ -39,15 +39,19 @@ def schemas(reader: Reader) -> Mapping[str, str]:
     return {text_of(row["n"]): text_of(row["c"]) for row in rows}
 
 
-def tables(reader: Reader) -> Mapping[str, TableSeen]:
+def kinds(reader: Reader) -> tuple[Row, ...]:
+    """Every table, view and sequence: schema, name, engine and type. It is asked once, for MariaDB looks through every file."""
+    return reader.rows(
+        "tables",
+        "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, ENGINE AS e, TABLE_TYPE AS type FROM information_schema.TABLES "
+        f"WHERE TABLE_SCHEMA NOT IN ({_OURS})",
+    )
+
+
+def tables(reader: Reader, there: Sequence[Row]) -> Mapping[str, TableSeen]:
     """Base tables only. `has_key` is True also for a unique key without NULLs where there is no primary one: COLUMN_KEY is PRI then, too
     (MySQL manual, "SHOW COLUMNS"), and replication finds its rows by it.
     """
-    kinds = reader.rows(
-        "tables",
-        "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, ENGINE AS e FROM information_schema.TABLES "
-        f"WHERE TABLE_TYPE='BASE TABLE' AND TABLE_SCHEMA NOT IN ({_OURS})",
-    )
     columns = reader.rows(
         "columns",
         "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, MAX(COLUMN_KEY='PRI') AS has_key, "
@@ -59,10 +63,10 @@ def tables(reader: Reader) -> Mapping[str, TableSeen]:
     by_table = {_named(row): row for row in columns}
     formats, indexes = _row_formats(reader), _indexes(reader)
     found = {}
-    for row in kinds:
+    for row in there:
         table = _named(row)
         its = by_table.get(table)
-        if its is not None:
+        if its is not None and text_of(row["type"]) == "BASE TABLE":
             index, uniques = indexes.get(table, ("", 0))
             found[table] = TableSeen(
                 engine=text_of(row["e"]),
@@ -106,8 +110,10 @@ def foreign_keys(reader: Reader) -> tuple[ForeignKey, ...]:
     )
 
 
-def stored(reader: Reader) -> tuple[StoredObject, ...]:
-    """Triggers, events, routines and views. An event's state is no part of its digest: on the replica it is another by design."""
+def stored(reader: Reader, there: Sequence[Row]) -> tuple[StoredObject, ...]:
+    """Triggers, events, routines, and views if any is there. An event's state is no part of its digest: on the
+    replica it is another by design.
+    """
     queries = {
         "trigger": "SELECT TRIGGER_SCHEMA AS s, TRIGGER_NAME AS t, CONCAT(EVENT_OBJECT_SCHEMA, '.', EVENT_OBJECT_TABLE) AS o, "
         "DEFINER AS d, ACTION_STATEMENT AS body, CONCAT_WS('|', ACTION_TIMING, EVENT_MANIPULATION, SQL_MODE) AS more, 'ENABLED' AS state "
@@ -121,20 +127,15 @@ def stored(reader: Reader) -> tuple[StoredObject, ...]:
         "view": "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, '' AS o, DEFINER AS d, VIEW_DEFINITION AS body, SECURITY_TYPE AS more, "
         f"'ENABLED' AS state FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ({_OURS})",
     }
+    if not any(text_of(row["type"]) == "VIEW" for row in there):
+        del queries["view"]
     return tuple(_stored(kind, row) for kind, query in queries.items() for row in reader.rows(f"{kind}s", query))
 
 
-def sequences(reader: Reader) -> tuple[SequenceSeen, ...]:
-    """MariaDB's. A sequence is read as a table of one row (MariaDB KB, "CREATE SEQUENCE")."""
-    if reader.flavor == "mysql":
-        return ()
-    rows = reader.rows(
-        "sequences",
-        "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t FROM information_schema.TABLES "
-        f"WHERE TABLE_TYPE='SEQUENCE' AND TABLE_SCHEMA NOT IN ({_OURS}) LIMIT 200",
-    )
+def sequences(reader: Reader, there: Sequence[Row]) -> tuple[SequenceSeen, ...]:
+    """MariaDB's, the first 200. A sequence is read as a table of one row (MariaDB KB, "CREATE SEQUENCE")."""
     found = []
-    for row in rows:
+    for row in [one for one in there if text_of(one["type"]) == "SEQUENCE"][:200]:
         its = reader.rows("a sequence", f"SELECT increment AS i FROM {name(text_of(row['s']), text_of(row['t']))}")
         found += [SequenceSeen(name=_named(row), increment=int(text_of(one["i"]))) for one in its]
     return tuple(found)
