@@ -15,9 +15,10 @@ from interlock.cli.mend_request import Request, chosen_by, comparison_of, reques
 from interlock.cli.repair_run import Job, repair_job, unfinished_repair
 from interlock.decisions.pace import Limits
 from interlock.diff.ends import End
+from interlock.diff.mend_fit import Sides, differing
 from interlock.diff.mend_pace import Pace
-from interlock.diff.mend_plan import MendPlan, differences_of, plan_mends, row_name
-from interlock.diff.mending import UNLOGGED, Mended, Sides, differing, mend, notes_name, portions, take_back
+from interlock.diff.mend_plan import MendPlan, differences_of, plan_mends, portions, row_name
+from interlock.diff.mending import UNLOGGED, Mended, mend, notes_name, take_back
 from interlock.diff.pacing import Governor
 from interlock.diff.references import parents_of
 from interlock.engine.report import ProblemReport

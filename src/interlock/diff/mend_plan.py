@@ -21,6 +21,8 @@ TableName = tuple[str, str]
 """Schema and name."""
 
 COPIES_AT_MOST = 1000
+_ROWS_AT_ONCE = 100
+_BYTES_AT_ONCE = 1 << 20
 _TRANSACTIONAL = frozenset({"innodb", "rocksdb", "ndbcluster"})
 
 
@@ -120,6 +122,20 @@ def row_name(difference: RowDifference) -> str:
     """`app.t id=5`."""
     key = ", ".join(f"{name}={shown(cell)}" for name, cell in difference.key.items())
     return f"{difference.schema}.{difference.table} {key or '(no key)'}"
+
+
+def portions(mends: Sequence[Mend]) -> Iterator[list[Mend]]:
+    """A transaction's worth each."""
+    some: list[Mend] = []
+    size = 0
+    for one in mends:
+        if some and (len(some) >= _ROWS_AT_ONCE or size + len(one.sql) > _BYTES_AT_ONCE):
+            yield some
+            some, size = [], 0
+        some.append(one)
+        size += len(one.sql)
+    if some:
+        yield some
 
 
 def mend_of(index: int, difference: RowDifference, onto: str, comparison: Comparison, table: Table | None) -> Mend | str:

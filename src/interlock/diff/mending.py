@@ -1,12 +1,7 @@
 """Mending rows on one side, and taking that back: a few rows in one transaction, each guarded by the whole row, none in the binary log.
 
-Three things hold for a row when its change is committed, and the server keeps others from it until then: the mended side has it as it was
-compared; the other side has it still as it is wanted, or the mended one holds no more of the other's writes than when it was compared; and
-if the mended side takes writes of its own, the other one has applied them. Otherwise the row is left as it is, and told.
-
-Of a table without a key there is no telling how many copies there were: both sides must have equally many once it is done.
-
-A note of what was mended is committed with the rows. So a repair that is killed does nothing twice, and `--undo` knows what to take back.
+What may be committed is `mend_fit.py`'s to say; a row that may not is left as it is, and told. A note of what was mended is committed with
+the rows: so a repair that is killed does nothing twice, and `--undo` knows what to take back.
 """
 
 from __future__ import annotations
@@ -15,24 +10,18 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import count
 
 from interlock.dataclass import dataclass
-from interlock.decisions.losses import RowId
-from interlock.diff.ends import End
-from interlock.diff.mend_plan import Mend, not_safe, row_name
+from interlock.diff.mend_fit import Sides, unfit
+from interlock.diff.mend_plan import Mend, not_safe, portions, row_name
 from interlock.errors import BoundReached, OutcomeUnknown, StatementFailed
 from interlock.losses.applied import TABLE, applied_rows, note, unnote
-from interlock.losses.now import LOOK_S, Survivor
-from interlock.losses.sql import SETTINGS, count_of
-from interlock.model.losses import Change, Image
-from interlock.model.position import parse_position
+from interlock.losses.sql import SETTINGS
+from interlock.model.losses import Change
 from interlock.servers import canary
 from interlock.servers.quoting import marked
 from interlock.servers.session import Session, text_of
 
 UNLOGGED = f"{SETTINGS}, innodb_lock_wait_timeout=5, lock_wait_timeout=5, sql_log_bin=0"
-ROWS_AT_ONCE = 100
-_BYTES_AT_ONCE = 1 << 20
 _WITHIN_S = 10.0
-_CATCH_UP_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,20 +33,6 @@ class Mended:
     change: Change
     rows: int
     why: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sides:
-    """The server that is mended and the one that it is to agree with, each with a connection: `session` as UNLOGGED makes it. `name` is
-    that of the notes. `check` raises if the pair is not ours.
-    """
-
-    name: str
-    mended: End
-    other: End
-    session: Session
-    rows: Survivor
-    check: Callable[[], None]
 
 
 class _Refused(Exception):
@@ -120,36 +95,6 @@ def take_back(sides: Sides, mends: Sequence[Mend], *, pace: Callable[[int], None
             yield from _take_back_note(sides, number, noted, portion)
 
 
-def differing(sides: Sides, mends: Sequence[Mend]) -> dict[int, str]:
-    """Of rows that were mended, those in which the sides differ now, and how: they are compared again."""
-    mended = Survivor(sides.session)
-    found: dict[int, str] = {}
-    for portion in portions(mends):
-        here, there = _keyed(mended, portion), _keyed(sides.rows, portion)
-        for one in portion:
-            if not one.difference.key:
-                if _count(sides.session, one) != _count(sides.rows.session, one):
-                    found[one.index] = "the sides have not as many of it"
-            elif not _alike(here.get(one.index), there.get(one.index), one.image):
-                its = "as it was mended" if _alike(here.get(one.index), one.wanted, one.image) else "otherwise"
-                found[one.index] = f"{sides.mended.cluster} has it {its}, and {sides.other.cluster} otherwise now"
-    return found
-
-
-def portions(mends: Sequence[Mend]) -> Iterator[list[Mend]]:
-    """A transaction's worth each."""
-    some: list[Mend] = []
-    size = 0
-    for one in mends:
-        if some and (len(some) >= ROWS_AT_ONCE or size + len(one.sql) > _BYTES_AT_ONCE):
-            yield some
-            some, size = [], 0
-        some.append(one)
-        size += len(one.sql)
-    if some:
-        yield some
-
-
 # -- one transaction ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -159,14 +104,14 @@ def _mend_portion(sides: Sides, mends: Sequence[Mend], refused: list[_Refused], 
     going = list(mends)
     while going:
         try:
-            unfit = _attempt(sides, going, left, numbers)
+            why = _attempt(sides, going, left, numbers)
         except _Refused as one:
             refused.append(one)
             going = [mend for mend in going if mend is not one.mend and mend.index not in left]
             continue
-        if not unfit:
+        if not why:
             break
-        left |= {mend.index: _left(mend, unfit[mend.index]) for mend in going if mend.index in unfit}
+        left |= {mend.index: _left(mend, why[mend.index]) for mend in going if mend.index in why}
         going = [mend for mend in going if mend.index not in left]
     return [
         left.get(mend.index) or Mended(index=mend.index, what=row_name(mend.difference), change=mend.change, rows=mend.rows)
@@ -186,10 +131,10 @@ def _attempt(sides: Sides, mends: Sequence[Mend], left: dict[int, Mended], numbe
             changed.append(mend)
         else:
             left[mend.index] = _left(mend, _why_not(mend, sides))
-    unfit = _unfit(sides, changed)
-    if unfit or not changed:
+    why = unfit(sides, changed)
+    if why or not changed:
         _send(sides, "ROLLBACK")
-        return unfit
+        return why
     _send(sides, note(sides.name, str(next(numbers)), [mend.index for mend in changed]))
     _send(sides, "COMMIT")
     return {}
@@ -241,54 +186,6 @@ def _send(sides: Sides, statement: str) -> int:
         sides.session.close()  # its end is the transaction's end, too
         raise
     return result[-1].affected
-
-
-# -- may it be committed ------------------------------------------------------------------------------------------------------------------
-
-
-def _unfit(sides: Sides, mends: Sequence[Mend]) -> dict[int, str]:
-    """Rows whose change must not be committed, although the mended side has them as they were compared; and why."""
-    if not mends:
-        return {}
-    held = sides.mended.logged(sides.session)
-    if not sides.mended.server.write_facts().read_only and not sides.other.server.wait_applied(held, _CATCH_UP_S):
-        why = f"{sides.mended.cluster} takes writes, and {sides.other.cluster} has not applied them all"
-        return {mend.index: why for mend in mends}
-    now = _keyed(sides.rows, mends)
-    moved = [mend for mend in mends if not _is_wanted(sides, mend, now.get(mend.index))]
-    why = f"{sides.other.cluster} has it otherwise now"
-    stands = {mend.index for mend in moved if mend.difference.key and parse_position(mend.difference.position).contains(held)}
-    return {mend.index: why for mend in moved if mend.index not in stands}
-
-
-def _is_wanted(sides: Sides, mend: Mend, now: Image | None) -> bool:
-    """Whether the other side has the row as it is on the mended one once this is committed."""
-    if mend.difference.key:
-        return _alike(now, mend.wanted, mend.image)
-    return _count(sides.session, mend, locked=True) == _count(sides.rows.session, mend)
-
-
-def _keyed(rows: Survivor, mends: Sequence[Mend]) -> dict[int, Image]:
-    """The rows as they are there now, by the mend's number. Of a table that is not there, or has another key: none."""
-    ids: dict[RowId, list[int]] = {}
-    for mend in mends:
-        table = rows.table(mend.table.schema, mend.table.name)
-        if mend.difference.key and table is not None and all(name in mend.image for name in table.key):
-            ids.setdefault((table.schema, table.name, tuple(mend.image[name] for name in table.key)), []).append(mend.index)
-    found = rows.rows(ids)
-    return {index: image for row, image in found.items() for index in ids[row]}
-
-
-def _alike(one: Image | None, other: Image | None, image: Image) -> bool:
-    """In the columns of `image`, which were compared."""
-    if one is None or other is None:
-        return one is other
-    return all(one.get(name) == other.get(name) for name in image)
-
-
-def _count(session: Session, mend: Mend, *, locked: bool = False) -> int:
-    asked = count_of(mend.image, mend.table, locked=locked)
-    return int(text_of(session.rows(asked, bound_s=LOOK_S, doing="count the copies of a row")[0]["n"]))
 
 
 def _why_not(mend: Mend, sides: Sides) -> str:
