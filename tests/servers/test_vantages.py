@@ -273,7 +273,7 @@ def test_kill_9_under_load_is_a_death_told_at_once(kind: str, request: pytest.Fi
             writing.stop()
     assert seen.master.state is Liveness.DEAD, seen.master
     assert views(seen)[VantageKind.PEER] is View.CUT
-    assert took_s < 1.0  # a twentieth of that on an idle machine
+    assert took_s < CHECK.within_s  # it did not wait for anything to settle: 50 ms, on an idle machine
 
 
 def test_a_receiver_counts_only_what_it_hears_now(lab: Lab) -> None:
