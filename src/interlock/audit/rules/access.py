@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from interlock.audit.facts import Origin, PairSeen, ServerSeen
-from interlock.audit.rule import Fault, Rule, in_topology, is_local, option, replica, set_global, sql
+from interlock.audit.rule import Fault, Rule, in_topology, is_local, option, persists, replica, set_global, sql
 from interlock.model.audit import BESIDE, AuditVerdict, Fix
 
 _UNFIT, _ATTENTION = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION
 
 
 _EMPTY_AT_START = frozenset({"COMPILE-TIME", "COMPILED", "AUTO"})
-
-
 _FROM_FILE = frozenset({"CONFIG", "EXPLICIT", "GLOBAL", "SERVER", "EXTRA", "PERSISTED"})
 
 
@@ -42,6 +40,8 @@ def _starts_open(pair: PairSeen, server: ServerSeen) -> str:
         return "no option file sets it"
     if all(one.word in _FROM_FILE | _EMPTY_AT_START for one in origins.values()):
         return "" if any(server.settings.get(one) in {"ON", "1"} for one in origins) else "its option file says so"
+    if persists(server):
+        return ""  # what was set may stand in a file of the server's own
     host = next((one for one in pair.hosts if one.cluster == server.spec.cluster and not one.error), None)
     return "no option file on its host sets it" if host is not None and not any(map(_fences, host.options)) else ""
 

@@ -11,11 +11,7 @@ from interlock.audit.rules.settings import of_question
 from interlock.model.audit import AuditVerdict
 
 _UNFIT, _ATTENTION, _PERSON = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION, AuditVerdict.PERSON
-
-
 REHEARSED_WITHIN = timedelta(days=90)
-
-
 COMPARED_WITHIN = timedelta(days=30)
 
 
