@@ -16,7 +16,7 @@ from interlock.errors import StatementFailed
 from interlock.losses.live import PLAIN_SETTINGS
 from interlock.model.facts import ServerFacts
 from interlock.model.fencing import AgentFacts
-from interlock.model.position import MariaDBPosition, MySQLPosition, Position
+from interlock.model.position import FilePosition, MariaDBPosition, Position
 from interlock.model.returning import (
     BeginCopy,
     CopyFacts,
@@ -35,7 +35,7 @@ from interlock.returning.clone import clone_state
 from interlock.returning.copying import Copier, Copy
 from interlock.returning.held_words import BEHIND, held_words, writer_words
 from interlock.returning.rewind import UNLOGGED, carry_out
-from interlock.returning.surplus import SurplusReader
+from interlock.returning.surplus import NO_GTIDS, SurplusReader
 from interlock.servers.grants import missing_for_return
 from interlock.servers.quoting import marked, text
 from interlock.servers.server import SqlServer
@@ -44,6 +44,7 @@ from interlock.servers.versions import version_of
 
 _DATA_BOUND_S = 60.0
 _WORDS_BOUND_S = 30.0
+_ECHO_S = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,17 +63,20 @@ class ReturningServer:
 
     def facts(self) -> ReturnFacts:
         """The server's position first: what it holds by now, the writer must hold at any later moment."""
-        position, of_writer = self.server.write_facts().position, self.writer.write_facts().position
+        position = self.server.write_facts().position
+        of_writer = self._of_writer(position)
         notes = self._notes()
         taken = next((one for one in notes if one.says_taken_back(str(position))), None)
         incomplete = any(one.kind == note.COPYING for one in notes)
-        known = isinstance(position, MariaDBPosition | MySQLPosition) and position.can_be_compared_with(of_writer)
+        by_gtid = not isinstance(position, FilePosition) and position.can_be_compared_with(of_writer)
         if taken is not None:
             surplus: Surplus | None = self.reader.taken_back(of_writer, taken)
+        elif of_writer.contains(position):
+            surplus = None
         else:
-            surplus = self.reader.surplus(position, of_writer) if known and not of_writer.contains(position) else None
+            surplus = self.reader.surplus(position, of_writer) if by_gtid else self.reader.unknown(position, of_writer)
         size_bytes, _ = self.copier.size()
-        means, lacking = self.copier.means(size_bytes) if known else ((), ("its positions are no GTIDs of one flavor",))
+        means, lacking = self.copier.means(size_bytes) if by_gtid else ((), (NO_GTIDS,))
         return ReturnFacts(
             server=self.server.name,
             position=position,
@@ -85,6 +89,17 @@ class ReturningServer:
             lacking=lacking,
             grants=self._lacks(),
         )
+
+    def _of_writer(self, position: Position) -> Position:
+        """What the writer holds; while replication runs, once it knows of `position`: without GTIDs it is told of its own writes by the
+        other's log, and a MySQL writer sends a transaction off before it counts it as executed.
+        """
+        held = self.writer.write_facts().position
+        if isinstance(position, MariaDBPosition) or held.contains(position) or not held.can_be_compared_with(position):
+            return held
+        if any(one.receiver != "No" for one in (*self.server.channels(), *self.writer.channels())):
+            self.writer.wait_applied(position, _ECHO_S)
+        return self.writer.write_facts().position
 
     def copying(self) -> CopyFacts | None:
         return self._copy.facts() if self._copy is not None else None

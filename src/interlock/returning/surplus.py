@@ -20,6 +20,7 @@ from interlock.returning.rewind import Rewind, plan_rewind
 from interlock.servers.server import SqlServer
 
 _MOST_LOST = 1 << 20
+NO_GTIDS = "their positions are no GTIDs of one flavor"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +65,10 @@ class SurplusReader:
             inexact=rewind.inexact,
             kept=self._are_kept(run, lost),
         )
+
+    def unknown(self, position: Position, of_writer: Position) -> Surplus:
+        """Of positions that do not tell which transactions are extra."""
+        return Surplus(run=self._point(of_writer).run, lost=of_writer.behind(position), problem=NO_GTIDS, inexact=NO_GTIDS)
 
     def rewind(self, position: Position, of_writer: Position) -> Rewind:
         """Read anew."""
