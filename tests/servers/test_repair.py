@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -365,3 +368,31 @@ def test_what_diff_finds_is_mended_and_found_no_more(items: Lab) -> None:
     assert (done.code, done.document["left_out"], len(done.document["mended"])) == (0, [], 12), done.err
     again = interlock("diff", "--table", "app.items", "--json", env=items.env)
     assert (again.code, again.document["differences"]) == (0, 0), again.err
+
+
+@BOTH
+def test_under_load_nothing_differs_afterwards_but_what_was_told(items: Lab) -> None:
+    """The writer writes rows that differ, others, and new ones, while west applies all of that and is mended."""
+    items.compare("items")
+    ended = Event()
+
+    def write() -> None:
+        with closing(sql.connect(items.sandbox, "east")) as east:
+            for number in count(1000):
+                if ended.is_set():
+                    return
+                sql.rows(east, "UPDATE app.items SET f=f+1 WHERE id=%s", (1, 2, 5, 7, 20)[number % 5])
+                sql.rows(east, "INSERT INTO app.items VALUES (%s, 'load', NULL, 0, '')", number)
+
+    with ThreadPoolExecutor(max_workers=1) as helper:
+        load = helper.submit(write)
+        done = items.repair("--apply", "--yes", "--json")
+        ended.set()
+        load.result()
+    assert done.code == 0, done.err
+    items.caught_up()
+    left = {int(one["what"].rpartition("=")[2]) for one in done.document["mended"] if not one["rows"]}
+    ours = {row["id"]: row for row in items_of(items, "east")}
+    theirs = {row["id"]: row for row in items_of(items, "west")}
+    assert {key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key)} <= left
+    assert left <= {1, 2, 5, 7}
