@@ -72,7 +72,7 @@ def _told_by_logs(pair: PairSeen) -> Iterator[Fault]:
     """Asked only where the logs are too short to tell."""
     if max(span_s(one, pair.at) for one in pair.masters) < WEEK_S:
         yield Fault(
-            says="when are the peaks, and when is it quiet? the logs that are there reach back less than a week",
+            says="when are the peaks, and when is it quiet? the logs reach back less than a week (`interlock window` reads them)",
             object="peaks",
         )
 

@@ -62,7 +62,7 @@ def _unfinished(pair: PairSeen) -> Iterator[Fault]:
 
 def _documented(pair: PairSeen) -> Iterator[Fault]:
     yield Fault(
-        says="where is the failover plan, and who carries it out?",
+        says="where is the failover plan, and who carries it out? (`interlock runbook` writes it)",
         object="failover plan",
         seen={"clusters": ", ".join(map(str, pair.topology.clusters)), "routes": ", ".join(map(str, pair.topology.routes))},
     )
