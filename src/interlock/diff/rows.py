@@ -22,7 +22,10 @@ _PARTS = 32
 LISTED_ROWS = 200
 """How many rows are told one by one."""
 TOO_MANY = "so many rows differ that the rest was not looked at"
-_AT_ONCE = 50
+_AT_ONCE, _FEW = 50, 5
+"""How many rows are read whole at once; few, where each may have megabytes."""
+_PACKET_BYTES = 2_000_000
+"""How long a packet of statements gets: 16 MB (max_allowed_packet) is the least that servers take by default."""
 _TRIES = 3
 _LOOKS = 200
 """How many rows are asked for in one burst. It takes some ten milliseconds, so that hardly a state of a row is missed."""
@@ -60,7 +63,8 @@ class Finder:
 
     def compare(self, range_: Range) -> Chunk:
         """Hashes of the range, in parts where that costs nothing; of the parts that are not the same, the rows."""
-        parts = parts_by_number(self.asked, range_, self.rows // _PART_ROWS) or [range_]
+        at_most = _PACKET_BYTES // len(chunk_sql(self.asked, range_))
+        parts = parts_by_number(self.asked, range_, min(self.rows // _PART_ROWS, at_most)) or [range_]
         hashed = self._hashed(parts)
         rows = sum(part.counts[0] for part in hashed)
         unlike = [part for part in hashed if not part.same]
@@ -93,7 +97,7 @@ class Finder:
                 left += reversed([each for each in self._hashed(smaller) if not each.same])
                 continue
             suspects = iter(self._suspects(part.range))
-            while some := list(islice(suspects, _AT_ONCE)):
+            while some := list(islice(suspects, _FEW if self.asked.is_bulky else _AT_ONCE)):
                 for one in self._judged(some):
                     if isinstance(one, NotCompared):
                         unsettled.append(one)
@@ -168,7 +172,8 @@ class Finder:
 
         Each is asked for many times in a burst, on both sides at once, and on the other side until it holds what the writer had.
         """
-        burst = [hashes_sql(self.asked, keys)] * max(_LOOKS // len(keys), 2)
+        look = hashes_sql(self.asked, keys)
+        burst = [look] * max(min(_LOOKS // len(keys), _PACKET_BYTES // len(look)), 1)
         answer = self.both.helper.submit(self._states, self.both.other, burst)
         shown = self._states(self.both.writer, burst)
         followed = answer.result()

@@ -55,6 +55,11 @@ class Asked:
         return tuple(found)
 
     @property
+    def is_bulky(self) -> bool:
+        """Whether a row may have megabytes."""
+        return any(column.kind in _LONG for column in self.table.columns)
+
+    @property
     def source(self) -> str:
         """What stands behind FROM; `r` is the row."""
         forced = f" FORCE INDEX ({name(self.index)})" if self.index else ""
