@@ -54,11 +54,10 @@ class Copier:
     def means(self, size_bytes: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Those that can be had, the best for so much data first; and why others can't."""
         flavor = self.server.facts().flavor
-        reasons = {dump.MEANS: self._why_no_dump(flavor)}
-        if flavor == "mysql":
-            reasons[clone.MEANS] = clone.why_not(self.server, self.writer)
+        why_no_clone = clone.why_not(self.server, self.writer) if flavor == "mysql" else f"clone: {flavor} has none"
+        reasons = {dump.MEANS: self._why_no_dump(flavor), clone.MEANS: why_no_clone}
         order = (clone.MEANS, dump.MEANS) if size_bytes >= clone.LARGE_BYTES else (dump.MEANS, clone.MEANS)
-        return tuple(one for one in order if reasons.get(one) == ""), tuple(why for why in reasons.values() if why)
+        return tuple(one for one in order if not reasons[one]), tuple(why for why in reasons.values() if why)
 
     def size(self) -> tuple[int, int]:
         """Of the writer's data: bytes, about, and tables."""

@@ -137,11 +137,10 @@ class DumpCopy:
                 assert dump.stdout is not None and client.stdin is not None  # noqa: S101, PT018 - for the type checker: both are pipes
                 try:
                     head, tail = self._pump(dump.stdout, client.stdin)
-                    ended = dump.wait()
                 finally:
-                    dump.stdout.close()
+                    dump.stdout.close()  # a dump that nobody reads any more ends
                     _close(client.stdin)
-                loaded = client.wait()
+                ended, loaded = dump.wait(), client.wait()
             if self._stopped.is_set():
                 raise StatementFailed(_STOPPED)
             if loaded:
