@@ -27,8 +27,7 @@ from interlock.sandbox.places import Sandbox
 
 CLOCK = SystemClock()
 AIM = 2.5
-PARALLEL = 1
-"""One range at a time on either server: the machine has two cores for both."""
+PARALLEL = 2
 COLUMNS = (
     "id INT UNSIGNED PRIMARY KEY, customer INT NOT NULL, at DATETIME, price DECIMAL(12,2), state VARCHAR(20) NOT NULL, note VARCHAR(200)"
 )

@@ -242,3 +242,20 @@ def test_what_was_compared_before_is_not_read_again(pair: Sandbox) -> None:
         assert [one.key for one in compared_after(pair, before)] == [{"id": 700}]
     finally:
         write(pair, "DROP TABLE app.t")
+
+
+@BOTH
+def test_wide_tables_and_long_values_fit_into_packets(sandbox: Sandbox) -> None:
+    """300 columns make a statement of some 30 kB; what a text of megabytes adds to a row is its hash."""
+    columns = [f"c{number} INT" for number in range(300)]
+    write(
+        sandbox,
+        f"CREATE TABLE app.t (id INT PRIMARY KEY, {', '.join(columns)}, big LONGTEXT)",
+        f"INSERT INTO app.t (id, c7) {NUMBERS} SELECT i, i FROM s",
+        "UPDATE app.t SET big=REPEAT('x', 6000000) WHERE id IN (10, 11)",
+    )
+    try:
+        plant(sandbox, "west", "UPDATE app.t SET big=CONCAT(REPEAT('x', 5999999), 'y') WHERE id=10", "UPDATE app.t SET c299=0 WHERE id=700")
+        assert told(compared(sandbox, "app.t")) == [("changed", "[10]", "west", ("big",)), ("changed", "[700]", "west", ("c299",))]
+    finally:
+        write(sandbox, "DROP TABLE app.t")

@@ -173,7 +173,8 @@ class Finder:
         Each is asked for many times in a burst, on both sides at once, and on the other side until it holds what the writer had.
         """
         look = hashes_sql(self.asked, keys)
-        burst = [look] * max(min(_LOOKS // len(keys), _PACKET_BYTES // len(look)), 1)
+        looks = _FEW if self.asked.is_bulky else _LOOKS
+        burst = [look] * max(min(looks // len(keys), _PACKET_BYTES // len(look)), 1)
         answer = self.both.helper.submit(self._states, self.both.other, burst)
         shown = self._states(self.both.writer, burst)
         followed = answer.result()
