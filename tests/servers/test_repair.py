@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
@@ -13,7 +15,8 @@ import pytest
 
 from interlock.clock import Deadline, SystemClock
 from interlock.model.marks import Mark, MarkKind
-from interlock.sandbox import sql
+from interlock.sandbox import pair as pairs
+from interlock.sandbox import processes, sql
 from interlock.sandbox.places import Sandbox
 from interlock.stores.open import open_store
 from scenarios.command_line import interlock, start
@@ -141,12 +144,16 @@ def test_chosen_rows_are_taken_over_by_the_writer(items: Lab) -> None:
 
 @pytest.fixture
 def many(lab: Lab) -> Lab:
+    plant_many(lab)
+    return lab
+
+
+def plant_many(lab: Lab) -> None:
     """Of 300 rows, 250 differ: three transactions' worth."""
     lab.drop("items")
     lab.logged(ITEMS, "INSERT INTO app.items VALUES " + ",".join(f"({n}, 'n{n}', {n}, {n}.5, x'00ff')" for n in range(1, 301)))
     lab.plant("west", "UPDATE app.items SET name='other' WHERE id <= 200", "DELETE FROM app.items WHERE id BETWEEN 201 AND 250")
     lab.compare("items")
-    return lab
 
 
 def kill_in_the_middle(lab: Lab) -> None:
@@ -396,3 +403,24 @@ def test_under_load_nothing_differs_afterwards_but_what_was_told(items: Lab) -> 
     theirs = {row["id"]: row for row in items_of(items, "west")}
     assert {key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key)} <= left
     assert left <= {1, 2, 5, 7}
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "mysql"])
+def test_a_killed_repair_keeps_no_failover_away_when_the_writer_dies(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """It can't go on, but it comes to an end with the fence back; once the writer answers again it goes on."""
+    lab = Lab(sandbox=request.getfixturevalue({"mariadb": "fresh_pair", "mysql": "fresh_mysql_pair"}[kind]), folder=tmp_path)
+    plant_many(lab)
+    fence = fence_of(lab, "west")
+    kill_in_the_middle(lab)
+    (east,) = [process.pid for process in processes.running(Path(lab.sandbox.directory)) if process.name == "east"]
+    os.kill(east, signal.SIGKILL)
+    processes.reap(east)
+    (run,) = [one["run"] for one in interlock("runs", "--json", env=lab.env).document if one["outcome"] is None]
+    ended = interlock("resume", run, "--yes", "--json", env=lab.env)
+    assert (ended.code, ended.document["outcome"]) == (5, "halted"), ended.out + ended.err
+    assert fence_of(lab, "west") == fence
+    assert [one["run"] for one in interlock("runs", "--json", env=lab.env).document if one["outcome"] is None] == []
+    pairs.restart(lab.sandbox, "east", clock=SystemClock())
+    done = lab.repair("--apply", "--yes", "--json")
+    assert (done.code, done.document["run"]) == (0, run), done.out + done.err
+    assert items_of(lab, "west") == items_of(lab, "east")

@@ -12,7 +12,7 @@ from interlock.cli.context import Answer, Context, note, width
 from interlock.cli.held_pair import ask, see_allowed
 from interlock.cli.losses import write_private
 from interlock.cli.mend_request import Request, chosen_by, comparison_of, request_of
-from interlock.cli.repair_run import Job, repair_job, unfinished_repair
+from interlock.cli.repair_run import Job, end_without, repair_job, unfinished_repair
 from interlock.decisions.pace import Limits
 from interlock.diff.ends import End
 from interlock.diff.mend_fit import Sides, differing
@@ -23,7 +23,7 @@ from interlock.diff.pacing import Governor
 from interlock.diff.references import parents_of
 from interlock.engine.report import ProblemReport
 from interlock.engine.states import EXIT_CODES, State
-from interlock.errors import Refused
+from interlock.errors import Refused, RefusedButAlive, Unreachable
 from interlock.losses.applied import applied_rows
 from interlock.losses.now import Survivor
 from interlock.losses.putting_back import Block, LeftOut, sql_script
@@ -37,6 +37,7 @@ from interlock.report.repair_text import mend_text, mended_text, plan_counts
 if TYPE_CHECKING:
     from interlock.bootstrap import Wiring
 
+_ACTION = "diff.repair"
 _TELL_EVERY = 1000
 
 
@@ -63,7 +64,10 @@ def go_on_with(context: Context, wiring: Wiring, header: RunHeader, inputs: Mapp
     with repair_job(wiring, header) as job:  # first: it puts a fence back, whatever else can be done
         request = from_plain(inputs, Request)
         comparison = comparison_of(wiring, request.diff)
-        return _carry_out(context, job, replace(request, undo=back or request.undo), comparison, sure=True, rolled_back=back)
+        try:
+            return _carry_out(context, job, replace(request, undo=back or request.undo), comparison, sure=True, rolled_back=back)
+        except (Unreachable, RefusedButAlive) as gone:
+            return end_without(job, _ACTION, gone)
 
 
 def _carry_out(context: Context, job: Job, request: Request, comparison: Comparison, *, sure: bool, rolled_back: bool = False) -> Answer:
@@ -113,7 +117,7 @@ def _ended(
     rows = sum(one.rows for one in results)
     outcome = State.REFUSED if results and not rows else State.ROLLED_BACK if rolled_back else State.SUCCEEDED
     job.end(
-        action="diff.repair",
+        action=_ACTION,
         why=f"{'took back' if request.undo else 'mended'} {rows} rows of {request.onto}, by the comparison {request.diff}",
         outcome=outcome,
         outputs={"rows": rows, "left": sum(1 for one in results if not one.rows), "differ": len(differ)},

@@ -55,7 +55,7 @@ def take_up(context: Context, wiring: Wiring, run: str, *, back: bool) -> Answer
     from interlock.cli.repair_run import inputs_of  # noqa: PLC0415 - as above
 
     header = wiring.store.header(run)
-    if header.outcome is not None:
+    if header.outcome not in {None, "halted"}:
         raise UsageError(f"run {header.run} has ended", hint=f"`interlock show {header.run}` says how")
     inputs = inputs_of(wiring.store.records(header.run))
     if "channel" not in inputs:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from interlock.cli.context import Answer
 from interlock.cli.held_pair import Held, held_pair
 from interlock.cli.repair import PLAYBOOK
 from interlock.dataclass import dataclass
@@ -17,6 +18,7 @@ from interlock.diff.ajar import WITHIN_S, ajar, lesser_fence, shut
 from interlock.engine.journal import Entry, Journal, RecordKind
 from interlock.engine.report import ProblemReport
 from interlock.engine.states import EXIT_CODES, State
+from interlock.errors import DriverError, ExitCode
 from interlock.model.effects import Fence
 from interlock.model.marks import MarkKind
 from interlock.ports import Record, RunHeader, Server
@@ -62,7 +64,7 @@ class Job:
         self.acting(_FENCE, "server.fence", before={"server": server.name, "fence": seen.fence}, script=script, undo=undo)
         with ajar(server, fence=seen.fence, lesser_one=wanted, mark=self.mark):
             yield
-        self.done(_FENCE, "server.fence", f"{server.name} is fenced by {seen.fence} again")
+        self.done(_FENCE, "server.fence", f"{server.name} was mended, and its fence put back")
 
     def acting(self, step: str, action: str, *, before: Mapping[str, object], script: Sequence[str], undo: Sequence[str]) -> None:
         """Durable before the effect."""
@@ -77,6 +79,16 @@ class Job:
         entries = ending(self.wiring, self.held, action=action, why=why, outcome=outcome, outputs=outputs, left=left)
         self.journal.write_all(entries, durable=True)
         self.journal.set_state(outcome, outcome)
+
+
+def end_without(job: Job, action: str, gone: DriverError) -> Answer:
+    """A run that can't go on while a server is away must not keep a failover away. What it did is noted with the rows."""
+    hint = "type the repair again once it answers: it goes on where it was"
+    left = [ProblemReport(what=gone.message, hint=hint)]
+    job.end(action=action, why=f"left as it is: {gone.message}", outcome=State.HALTED, outputs={}, left=left)
+    plain = {"run": job.held.run, "outcome": State.HALTED.value, "exit_code": int(ExitCode.HALTED), "problems": [gone.message]}
+    said = f"halted, and left as it is: {gone.message}\n{hint}"
+    return Answer(plain=plain, text=lambda _: said, exit_code=ExitCode.HALTED, complains=True)
 
 
 @contextmanager
@@ -95,15 +107,15 @@ def repair_job(wiring: Wiring, own: RunHeader | None) -> Iterator[Job]:
         left = _left_ajar(earlier)
         if left is not None:
             server, fence = left
-            shut(wiring.world.server(server), fence=fence, mark=job.mark)
-            job.done(_FENCE, "server.fence", f"{server} is fenced by {fence} again, after the repair was killed")
+            words = shut(wiring.world.server(server), fence=fence, mark=job.mark)
+            job.done(_FENCE, "server.fence", f"{words}, after the repair was killed")
         yield job
 
 
 def unfinished_repair(wiring: Wiring, wanted: Mapping[str, object]) -> RunHeader | None:
     """The one that was left in its middle and began with these inputs, among others."""
     for header in wiring.store.runs(wiring.topology.name):
-        if header.playbook == PLAYBOOK and header.outcome is None:
+        if header.playbook == PLAYBOOK and header.outcome in {None, State.HALTED.value}:
             inputs = inputs_of(wiring.store.records(header.run))
             if all(inputs.get(name) == value for name, value in wanted.items()):
                 return header

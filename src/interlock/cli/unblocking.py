@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, width
 from interlock.cli.held_pair import ask, see_allowed
-from interlock.cli.repair_run import Job, repair_job, unfinished_repair
+from interlock.cli.repair_run import Job, end_without, repair_job, unfinished_repair
 from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
 from interlock.diff.mending import UNLOGGED, prove_unlogged
 from interlock.diff.stuck import Stuck, change_row, find_stuck
 from interlock.engine.states import State
-from interlock.errors import Refused, StatementFailed, UsageError
+from interlock.errors import Refused, RefusedButAlive, StatementFailed, Unreachable, UsageError
 from interlock.losses.codec import shown_image
 from interlock.losses.files import holds
 from interlock.losses.now import Survivor
@@ -115,24 +115,33 @@ def _channel(context: Context, wiring: Wiring, cluster: str) -> _Channel:
 
 def _carry_out(context: Context, wiring: Wiring, channel: _Channel, *, times: int, own: RunHeader | None) -> Answer:
     with repair_job(wiring, own) as job:
-        session = channel.server.session(UNLOGGED)
         try:
-            prove_unlogged(session)
-            rows = Survivor(session)
-            stuck = _first(channel, rows, job)
-            changed: list[Stuck] = []
-            if stuck is not None:
-                context.tell(stuck_text(stuck, width()))
-                ask(context, f"let the applier of {channel.cluster} go on, up to {times} time{'s' * (times != 1)}?")
-                job.begin({"channel": channel.cluster, "times": times}, channel.server)
-            while stuck is not None and len(changed) < times:
-                job.check()
-                _let_go_on(job, channel, rows, stuck, number=len(changed) + 1)
-                changed.append(stuck)
-                stuck = _next(context, channel, rows, stuck)
-        finally:
-            session.close()
-        return _ended(job, channel, changed, channel.facts())
+            return _go_on(context, job, channel, times=times)
+        except (Unreachable, RefusedButAlive) as gone:
+            if own is None:
+                raise
+            return end_without(job, _ACTION, gone)
+
+
+def _go_on(context: Context, job: Job, channel: _Channel, *, times: int) -> Answer:
+    session = channel.server.session(UNLOGGED)
+    try:
+        prove_unlogged(session)
+        rows = Survivor(session)
+        stuck = _first(channel, rows, job)
+        changed: list[Stuck] = []
+        if stuck is not None:
+            context.tell(stuck_text(stuck, width()))
+            ask(context, f"let the applier of {channel.cluster} go on, up to {times} time{'s' * (times != 1)}?")
+            job.begin({"channel": channel.cluster, "times": times}, channel.server)
+        while stuck is not None and len(changed) < times:
+            job.check()
+            _let_go_on(job, channel, rows, stuck, number=len(changed) + 1)
+            changed.append(stuck)
+            stuck = _next(context, channel, rows, stuck)
+    finally:
+        session.close()
+    return _ended(job, channel, changed, channel.facts())
 
 
 def _first(channel: _Channel, rows: Survivor, job: Job) -> Stuck | None:

@@ -50,8 +50,12 @@ def ajar(server: Server, *, fence: str, lesser_one: str, mark: str) -> Iterator[
         shut(server, fence=fence, mark=mark)
 
 
-def shut(server: Server, *, fence: str, mark: str) -> None:
-    """Put the fence back that was seen, and prove it. StatementFailed if it is another one then."""
+def shut(server: Server, *, fence: str, mark: str) -> str:
+    """Put the fence back that was seen, and prove it; what came of it, in words. One that was opened meanwhile is not fenced again, for
+    somebody made it the writer. StatementFailed if the fence is another one then.
+    """
+    if not server.write_facts().read_only:
+        return f"{server.name} was opened meanwhile, and is left open"
     server.apply(Fence(server=server.name, within_s=WITHIN_S, as_was=fence), mark)
     server.proof_of_fence()
     now = server.write_facts().fence
@@ -61,3 +65,4 @@ def shut(server: Server, *, fence: str, mark: str) -> None:
             hint=f"SET PERSIST super_read_only=1 on {server.name}",
             server=server.name,
         )
+    return f"{server.name} is fenced by {fence} again"
