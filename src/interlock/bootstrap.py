@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from interlock.actions.catalogue import catalogue
-from interlock.clock import Clock, SystemClock
+from interlock.clock import Clock, Deadline, SystemClock
 from interlock.decisions.marks import failed_mark
 from interlock.documents.topology import load_topology
 from interlock.engine.events import Asker, Observer
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _AT_ONCE = 16
+_SILENT_FOR_S = 30.0
 
 
 def _copier(folder: Path, clock: Clock) -> Callable[[CopyLogs, SshSpec | None], CommandResult]:
@@ -74,6 +75,7 @@ class RealWorld:
         self._fencing: dict[ClusterName, tuple[FenceAgent, ...]] = {}
         self._returning: dict[ClusterName, ReturningServer] = {}
         self._comparers: dict[ClusterName, UnderWay] = {}
+        self._silent: dict[ServerName, Deadline] = {}
         self._folder = folder
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="interlock")
 
@@ -246,10 +248,15 @@ class RealWorld:
         return ClientLogin(user=account.user, password=password, tls=access.tls, only_canary=access.canary is not None)
 
     def _server_ids(self) -> Mapping[int, ServerName]:
+        """A master that did not answer is not asked again for a while: each canary of a failover would wait for the dead one."""
         found: dict[int, ServerName] = {}
         for master in self.topology.masters():
-            with contextlib.suppress(DriverError):  # its id is not known, so nothing will be taken for it
+            if (silent := self._silent.get(master.name)) is not None and not silent.is_over():
+                continue
+            try:
                 found[self.server(master.name).facts().server_id] = master.name
+            except DriverError:  # its id is not known, so nothing will be taken for it
+                self._silent[master.name] = Deadline.after(self._clock, _SILENT_FOR_S)
         return found
 
 
