@@ -234,9 +234,10 @@ def _add_diff(commands: Any) -> None:
         "diff",
         "diff:diff",
         "compare the two clusters' data, exactly, while the writer goes on",
-        "Find which rows differ between the two clusters, and what they declare differently, while the writer goes on. Changes nothing.\n"
-        "A row is told to differ only if both sides had it so at one position. Exits 0 if all was compared and is equal, 3 if something\n"
-        "differs or could not be compared. What was found is kept, for --resume and for `interlock repair`.",
+        "Find which rows differ between the two clusters, and what they declare differently, while the writer goes on. Changes nothing,\n"
+        "but that an applier which a quiesce stopped is led on to where the writer is. A row is told to differ only if both sides had it\n"
+        "so at one position. Exits 0 if all was compared and is equal, 3 if something differs or could not be compared. What was found\n"
+        "is kept, for --resume and for `interlock repair`.",
     )
     for name, metavar, help_ in (
         ("table", "SCHEMA.TABLE", "only this table; may be given several times"),
