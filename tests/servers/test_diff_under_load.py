@@ -164,7 +164,8 @@ def test_an_applier_that_a_quiesce_stopped_is_led_on_and_stands_again_at_the_end
             assert led.lead is not None
             (table,) = compare(sandbox, east, led, "app.t").comparison.tables
             assert [one.key for one in table.differences] == [{"id": UNTOUCHED[0]}]
-            assert table.not_compared == ()
+            hot = {f"row id={COUNTED}", f"row id={TOGGLED}"}  # a machine that is busy may not see them meet
+            assert {one.what for one in table.not_compared} <= hot
         with ends(sandbox) as (_, west):
             until(lambda: not any(channel.applier for channel in west.server.channels()))
     finally:

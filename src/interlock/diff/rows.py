@@ -30,6 +30,7 @@ _TRIES = 3
 _LOOKS = 200
 """How many rows are asked for in one burst. It takes some ten milliseconds, so that hardly a state of a row is missed."""
 _BURSTS = 20
+_LED_TURNS, _LED_S = 8, 0.5
 _CATCH_UP_S = 2.0
 
 Found = Mapping[int, tuple[str, Image]]
@@ -170,21 +171,26 @@ class Finder:
     def _not_followed(self, keys: Sequence[Image]) -> list[Image]:
         """Those of which the other side never shows what the writer shows. The rest is no difference, though it may be written meanwhile.
 
-        Each is asked for many times in a burst, on both sides at once, and on the other side until it holds what the writer had.
+        Each is asked for many times in a burst, on both sides at once, and again once the other side holds what the writer had. One that is
+        led on stands where the writer was between two bursts, so it takes a few more to meet.
         """
         look = hashes_sql(self.asked, keys)
         looks = _FEW if self.asked.is_bulky else _LOOKS
         burst = [look] * max(min(looks // len(keys), _PACKET_BYTES // len(look)), 1)
-        answer = self.both.helper.submit(self._states, self.both.other, burst)
-        shown = self._states(self.both.writer, burst)
-        followed = answer.result()
-        position = self.writer.logged(self.both.writer)
-        for _ in range(_BURSTS):
-            holds = self.other.reaches(position, 0.001)
-            followed |= self._states(self.both.other, burst)
+        shown, followed = set[tuple[int, str]](), set[tuple[int, str]]()
+        position, is_last = None, False
+        for turn in range(_BURSTS):
+            answer = self.both.helper.submit(self._states, self.both.other, burst)
+            shown |= self._states(self.both.writer, burst)
+            followed |= answer.result()
             left = [key for number, key in enumerate(keys) if not _of(shown, number) & _of(followed, number)]
-            if holds or not left or not self.proof.follows():
+            if not left or is_last:
                 break
+            led = self.other.lead is not None
+            if position is None or led:
+                position = self.writer.logged(self.both.writer)
+            holds = self.other.reaches(position, _LED_S if led else 0.001)
+            is_last = (holds and (turn >= _LED_TURNS or not led)) or not self.proof.follows()
         return left
 
     def _states(self, session: Session, burst: Sequence[str]) -> set[tuple[int, str]]:
