@@ -105,6 +105,15 @@ def _behind_the_log(sandbox: Sandbox, server: str, statement: str) -> None:
             sql.rows(admin, "SET GLOBAL super_read_only=1")
 
 
+def test_a_comparison_of_the_quiet_side_leaves_it_quiet_and_keeps_nobody_from_rejoining(sandbox: Sandbox, env: Mapping[str, str]) -> None:
+    assert interlock(*EAST_QUIET, env=env).code == 0
+    assert interlock("diff", "--json", env=env).code == 0
+    (channel,) = (one for one in interlock("status", "--json", env=env).document["channels"] if one["to"] == "east")
+    assert not channel["running"]
+    back = interlock("rejoin", "east", "--json", env=env)
+    assert back.code == 0, back.outcome
+
+
 def _duplicate(sandbox: Sandbox) -> None:
     """1062 on west: what east inserts is there already."""
     _behind_the_log(sandbox, "west", "INSERT INTO app.ledger (id, k, server_id) VALUES (7777, 'both', 9)")

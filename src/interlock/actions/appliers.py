@@ -56,7 +56,7 @@ class PauseApplier(NoOutputs):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContinueApplier(NoOutputs):
-    """Let a standby apply again what the writer wrote meanwhile. What undoes the pause undoes this too."""
+    """Let a standby apply again what the writer wrote meanwhile."""
 
     server: ServerName = param(Kind.SERVER, "the standby")
     source: ServerName = param(Kind.SERVER, "the writer that it replicates from")
@@ -70,14 +70,22 @@ class ContinueApplier(NoOutputs):
         its_own_error = seen.channel.error and not seen.channel.receiver_error
         if not seen.channel.applier and not its_own_error:
             return Act(f"the applier of {self.server} is stopped")
+        if seen.channel.until:
+            return Act(f"the applier of {self.server} stops by itself at a point that it was told")
         return Done(f"{self.server} applies what {self.source} writes")
 
     def effects(self, seen: SeenChannel, /) -> tuple[Effect, ...]:
-        return (StartApplier(server=self.server, channel=seen.channel.name),) if seen.channel is not None else ()
+        if seen.channel is None:
+            return ()
+        start = StartApplier(server=self.server, channel=seen.channel.name)
+        return (StopApplier(server=self.server, channel=seen.channel.name), start) if seen.channel.applier else (start,)
 
     def undo(self, before: SeenChannel, now: SeenChannel | None, /) -> tuple[Effect, ...]:
-        del before, now
-        return ()
+        """Where the same run had paused it, the pause is undone after this, and starts it again."""
+        started = now is None or (now.channel is not None and now.channel.applier)
+        if before.channel is None or before.channel.applier or not started:
+            return ()
+        return (StopApplier(server=self.server, channel=before.channel.name),)
 
 
 SPECS = (describe(PauseApplier, "applier.pause", Verb.DO), describe(ContinueApplier, "applier.continue", Verb.DO))

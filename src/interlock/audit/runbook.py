@@ -53,7 +53,7 @@ def _who_and_where(world: Place, to: ClusterName, from_: ClusterName) -> Part:
     for name in (from_, to):
         cluster = topology.clusters[name]
         facts = world.sql_server(cluster.master.name).facts()
-        role = "the writer" if name == from_ else "takes the writes"
+        role = "takes the writes now" if name == from_ else "is to take them"
         rows.append((str(name), role, host_of(cluster.master), f"{facts.flavor} {facts.version}", _fencing(world, name)))
     routes = [f"Route {spec.name} ({spec.kind}): {_clients(spec.clients)}." for spec in topology.routes.values()]
     return Part(
@@ -83,11 +83,11 @@ def _with_interlock(topology: Topology, to: ClusterName, from_: ClusterName, pas
         Order(
             does=f"{from_} is dead: take the writes over.",
             lines=(f"interlock failover --to {to}",),
-            expect=f"`succeeded`; refused unless {from_} is proved dead and closed. {_took(past, 'failover')}",
+            expect=f"`succeeded`; refused unless {from_} is proved dead and closed. {_took(past, 'failover', ' from the command on')}",
         ),
         Order(does="What was lost in a failover.", lines=("interlock runs", "interlock losses RUN"), expect="`known`, and each row"),
         Order(
-            does=f"{from_} runs again: bring it back as the standby.",
+            does=f"{from_} was started again, fenced (read_only=1 in its option file): bring it back as the standby.",
             lines=(f"interlock rejoin {from_}",),
             expect="both channels run, the data are equal",
         ),
@@ -106,11 +106,12 @@ def _with_interlock(topology: Topology, to: ClusterName, from_: ClusterName, pas
     return Part(title="With Interlock", says=(f"export INTERLOCK_TOPOLOGY={topology.path}", f"A switchover was {when}."), orders=orders)
 
 
-def _took(past: Past, playbook: str) -> str:
+def _took(past: Past, playbook: str, since: str = "") -> str:
     outages = sorted(past.outages_ms.get(playbook, ()))
     if not outages:
         return "How long clients wait is not known: it was never measured here."
-    return f"Clients waited {outages[len(outages) // 2]:.0f} ms in the middle of the last {len(outages)}, {outages[-1]:.0f} ms at the most."
+    middle, most = outages[len(outages) // 2], outages[-1]
+    return f"Clients waited{since} {middle:.0f} ms in the middle of the last {len(outages)}, {most:.0f} ms at the most."
 
 
 def _without(world: Place, to: ClusterName, from_: ClusterName) -> Iterator[Part]:

@@ -178,8 +178,9 @@ def _add_runs(commands: Any) -> None:
         "rejoin",
         "runs:rejoin",
         "bring a failed cluster back as a healthy standby (= run rejoin)",
-        "Bring a cluster that a failover took the writes from back as a standby: fenced, holding nothing that the writer lacks, and\n"
-        "both channels running and proved. One that holds more is refused: see `interlock losses`.",
+        "Bring a cluster back as a standby that a failover took the writes from, or that was quiesced: fenced, with both channels running\n"
+        "and proved, its data compared. What it holds that the writer lacks is kept, then taken back row by row, or ALL ITS DATA ARE\n"
+        "REPLACED by the writer's: `interlock plan rejoin -i cluster=NAME` tells which.",
     )
     rejoin.add_argument("cluster", metavar="CLUSTER", help="the cluster that failed; its server runs again")
     _add_inputs(rejoin)
@@ -332,8 +333,15 @@ def _add_watch(commands: Any) -> None:
     )
     hold.add_argument("--reason", required=True, metavar="TEXT", help="what is being done, for whoever is refused because of it")
     hold.add_argument("--for", dest="for_", metavar="TIME", help="how long it is meant to last, such as 4h (default: until it is released)")
-    release = _command(commands, "release", "marks:release", "end what `hold` began")
-    release.add_argument("--of", metavar="OWNER", help="end also the hold of this user@host: another's is not ended by habit")
+    release = _command(
+        commands,
+        "release",
+        "marks:release",
+        "end what `hold` began",
+        "End what `hold` began; with the cluster's name also the hold of a quiesce, for the day that nobody is left to rejoin: the\n"
+        "cluster stays as it was left. What ends a quiesce otherwise is `rejoin`.",
+    )
+    release.add_argument("--of", metavar="OWNER", help="end the hold of this user@host: another's is not ended by habit")
     for each in (hold, release):
         each.add_argument("cluster", metavar="CLUSTER", nargs="?", help="the cluster that is worked on (default: the pair)")
     watch = _command(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from interlock.cli.context import Answer, Context, note, wired
 from interlock.cli.runs import answer_of, carry_out, given_to, playbook_of
 from interlock.engine.emergency import PLANNED, SHORT_BUDGET, Knock, falls_through, knock, writer_of_other_side
+from interlock.engine.report import ProblemReport
+from interlock.engine.states import State
 from interlock.model.codec import to_plain
 from interlock.stores.holder import running_for_ms
 
@@ -27,6 +29,9 @@ def failover(context: Context) -> Answer:
             return answer_of(context, first)
         playbook = playbook_of("failover", wiring)
         report = carry_out(context, wiring, lambda engine: engine.start(playbook, given, knock=knocked, start_up_ms=running_for_ms()))
+        if first is not None and report.outcome != State.SUCCEEDED:
+            said = f"the switchover that was tried first (run {first.run}) was {first.outcome}: "
+            report.problems += [ProblemReport(what=f"{said}{one.what}", hint=one.hint) for one in first.problems]
         answer = answer_of(context, report)
         if first is None:
             return answer

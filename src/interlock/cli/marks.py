@@ -44,12 +44,16 @@ def hold(context: Context) -> Answer:
             until=None if for_s is None else now + timedelta(seconds=for_s),
         )
 
+        replaced: list[Mark] = []
+
         def decide(seen: Sequence[Mark]) -> Change:
             verdict = may_hold(wanted, seen, now)
+            replaced[:] = [mark for mark in seen if (mark.kind, mark.subject) == (wanted.kind, wanted.subject)]
             return verdict if isinstance(verdict, Refuse) else ((wanted,), ())
 
         change(wiring.store, wiring.topology.name, decide)
-    text = f"{told(wanted, now)}\nno run begins until `interlock release`; one that has begun goes on"
+    instead = "".join(f"\nin place of: {told(mark, now)}" for mark in replaced)
+    text = f"{told(wanted, now)}{instead}\nno run begins until `interlock release`; one that has begun goes on"
     return Answer(plain={"hold": to_plain(wanted), "exit_code": 0}, text=lambda _: text)
 
 
@@ -67,6 +71,11 @@ def release(context: Context) -> Answer:
         found = change(wiring.store, wiring.topology.name, decide)
         erase_notes(wiring.world, [mark for mark in found if mark_of(mark.kind, mark.subject, notes) is not None])
     lines = [f"{subject(mark)} is released; it was {held_how(mark)} by {mark.by}: {mark.reason}" for mark in found]
+    lines += [
+        f"{mark.subject} stays as it was left: fenced, perhaps with its applier stopped, its data not compared (`interlock diff`)"
+        for mark in found
+        if mark.kind is MarkKind.QUIESCED
+    ]
     text = "\n".join(lines) or "nobody holds the pair"
     return Answer(plain={"released": to_plain(found), "exit_code": 0}, text=lambda _: text)
 

@@ -15,6 +15,14 @@ from interlock.sandbox.places import LONGEST_FOLDER, Sandbox
 from interlock.stores.open import default_path
 
 
+def the_one_meant(context: Context) -> Path:
+    """`--dir`; else the sandbox of the topology that is in use; else the usual folder."""
+    told = context.options.topology or context.environ.get("INTERLOCK_TOPOLOGY")
+    if not context.options.dir and told and (Path(told).absolute().parent / places.RECORD).exists():
+        return Path(told).absolute().parent
+    return folder(context)
+
+
 def folder(context: Context) -> Path:
     """`--dir`, or a folder in the user's state folder; in /tmp where that path is too long for sockets."""
     if context.options.dir:
@@ -45,7 +53,7 @@ def up(context: Context) -> Answer:
 
 def status(context: Context) -> Answer:
     """Exits 0 whatever it finds, as `interlock status` does; 2 if there is no sandbox."""
-    seen = pair.status(folder(context))
+    seen = pair.status(the_one_meant(context))
     plain = {
         **_plain(seen.sandbox),
         "running": [process.name for process in seen.running],
@@ -61,14 +69,14 @@ def status(context: Context) -> Answer:
 def start(context: Context) -> Answer:
     """Start one server that was ended; it starts fenced."""
     options = context.options
-    process = members.start(folder(context), options.server, clock=SystemClock(), barred=options.barred)
+    process = members.start(the_one_meant(context), options.server, clock=SystemClock(), barred=options.barred)
     plain = {"server": process.name, "pid": process.pid, "running": True}
     return Answer(plain=plain, text=lambda _: f"{process.name} runs ({process.pid}), fenced: interlock status")
 
 
 def stop(context: Context) -> Answer:
     """End one server."""
-    process = members.stop(folder(context), context.options.server, kill=context.options.kill)
+    process = members.stop(the_one_meant(context), context.options.server, kill=context.options.kill)
     plain = {"server": process.name, "pid": process.pid, "running": False}
     how = "was killed" if context.options.kill else "has shut down"
     return Answer(plain=plain, text=lambda _: f"{process.name} ({process.pid}) {how}")

@@ -57,12 +57,19 @@ def may_hold(wanted: Mark, marks: Sequence[Mark], now: datetime) -> Act | Refuse
 
 
 def may_release(cluster: str, by: str, of: str | None, marks: Sequence[Mark], now: datetime) -> tuple[Mark, ...] | Refuse:
-    """The holds that `by` may take away: of this cluster, or all of the pair if it is empty. Another's is to be named with its owner `of`:
-    nobody ends by habit what keeps somebody else safe.
+    """The holds that `by` may take away: of this cluster, or those that people set on the pair if it is empty. Another's is to be named with
+    its owner `of`, and a quiesce with its cluster: nobody ends by habit what keeps somebody else safe.
     """
-    standing = [hold for hold in holds(marks) if not cluster or hold.subject == cluster]
+    standing = [
+        hold
+        for hold in holds(marks)
+        if (hold.subject == cluster if cluster else hold.kind is MarkKind.HOLD) and (of is None or hold.by == of)
+    ]
     if cluster and not standing and holds(marks):
-        return Refuse(f"{cluster} is not held by itself: {'; '.join(told(hold, now) for hold in holds(marks))}", "`interlock release`")
+        whose = f" by {of}" if of is not None else " by itself"
+        return Refuse(f"{cluster} is not held{whose}: {'; '.join(told(hold, now) for hold in holds(marks))}", "`interlock release`")
+    if of is not None and not standing and holds(marks):
+        return Refuse(f"nothing is held by {of}: {'; '.join(told(hold, now) for hold in holds(marks))}", _ask(holds(marks)))
     others = [hold for hold in standing if hold.by not in {by, of}]
     if others:
         return Refuse("; ".join(told(hold, now) for hold in others), _ask(others))

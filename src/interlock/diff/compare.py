@@ -81,6 +81,8 @@ class Comparing:
                     self.show(self.progress)
             finally:
                 self.stop.set()
+        if self.other.lead is not None:
+            self.other.lead.rest()
         for reader in readers:
             reader.result()
 

@@ -10,7 +10,7 @@ from threading import Lock
 
 from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
-from interlock.model.effects import StartApplier
+from interlock.model.effects import StartApplier, StopApplier
 from interlock.model.position import Position
 from interlock.servers.server import SqlServer
 
@@ -37,6 +37,13 @@ class Lead:
                 return True
             if deadline.is_over():
                 return False
+
+    def rest(self) -> None:
+        """It stands again. MariaDB looks at where it shall stop only when the next event comes (tried on 10.11)."""
+        with self.turn:
+            (channel,) = (one for one in self.other.channels() if one.name == self.channel)
+            if channel.applier:
+                self.other.apply(StopApplier(server=self.other.name, channel=self.channel), MARK)
 
     def _go_on(self) -> None:
         """To the end of the writer's log as it is now; nothing while it is still on its way to an earlier one."""

@@ -10,6 +10,7 @@ from interlock.engine.apply import carry_out, no_second_writer, open_masters
 from interlock.engine.back import UndoFailed, go_back, halt, intents_of_writes, put_the_rest_back, touched_segments, what_is_left
 from interlock.engine.events import RunEnded
 from interlock.engine.execution import Execution, StopRequested
+from interlock.engine.forward import fenced_outside
 from interlock.engine.journal import Entry, RecordKind
 from interlock.engine.report import ProblemReport
 from interlock.engine.states import EXIT_CODES, Event, State
@@ -57,7 +58,13 @@ def _to_an_outcome(execution: Execution, go: Callable[[], None]) -> None:
             execution.move(Event.FAIL)
             _way_back(execution, problems)
     else:
-        _end(execution, Event.SUCCEED, problems)
+        _end(execution, Event.SUCCEED, problems, next_commands=_after_success(execution))
+
+
+def _after_success(execution: Execution) -> tuple[str, ...]:
+    """A failover leaves two things to a person: what was lost, and the server that it was taken from."""
+    gone = sorted(fenced_outside(execution.playbook, execution.scope))
+    return (f"interlock losses {execution.run}", *(f"interlock rejoin {cluster}" for cluster in gone)) if gone else ()
 
 
 def at_the_end(execution: Execution) -> list[ProblemReport]:

@@ -130,8 +130,10 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
         problems += [{"what": error.message, "hint": error.hint} for error in seen.errors[:1]]
     marks = world.marks.all()
     failed = {mark.subject for mark in marks if mark.kind is MarkKind.FAILED}
-    problems += [_verdict(seen.liveness, masters, topology, failed) for seen in looked.values() if seen.liveness is not None]
     open_now = [name for name, seen in looked.items() if seen.writes is not None and not seen.writes.read_only]
+    problems += [
+        _verdict(seen.liveness, masters, topology, failed, open_now=open_now) for seen in looked.values() if seen.liveness is not None
+    ]
     unfinished = world.unfinished_runs()
     segments = segments_now(world)
     for problem in (problem for segment in segments for problem in segment.problems):
@@ -167,13 +169,17 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
     )
 
 
-def _verdict(facts: LivenessFacts, masters: Sequence[ServerName], topology: Topology, failed: Collection[str]) -> Mapping[str, str]:
+def _verdict(
+    facts: LivenessFacts, masters: Sequence[ServerName], topology: Topology, failed: Collection[str], *, open_now: Collection[ServerName]
+) -> Mapping[str, str]:
     """What everybody who looks at it makes of a master that does not answer. The writes of one of `failed` were taken over already."""
     if facts.cluster in failed:
         return {"what": facts.why, "hint": f"start it, fenced, then `interlock rejoin {facts.cluster}`"}
     if topology.segments:
         return {"what": facts.why, "hint": "what it owns can't be written before it is back: `interlock segment list`"}
     other = next(cluster for cluster in (topology.server(name).cluster for name in masters) if cluster != facts.cluster)
+    if topology.clusters[other].master.name in open_now:
+        return {"what": facts.why, "hint": remedy(facts, other) or f"start it, fenced: it is the standby, and {other} takes the writes"}
     return {
         "what": facts.why,
         "hint": remedy(facts, other) or f"`interlock plan failover -i to={other}`, then `interlock failover --to {other}`",

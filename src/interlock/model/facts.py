@@ -90,7 +90,8 @@ class ChannelFacts:
     in the kind of position that the channel uses; None if the server does not tell. `idle`: the applier has read all of it, but for the
     beginning of a transaction whose end never came. `heard` changes whenever anything comes from the source, a heartbeat too; empty if the
     server does not tell; `silent_s` is for how long nothing has, None if it does not tell that. `receiver_error` and `applier_error`
-    are the numbers of the receiver's and the applier's last error, 0 if there is none.
+    are the numbers of the receiver's and the applier's last error, 0 if there is none. `until`: the applier stops by itself at a point that
+    it was told.
     """
 
     server: ServerName
@@ -110,6 +111,7 @@ class ChannelFacts:
     receiver_error: int = 0
     applier_error: int = 0
     silent_s: float | None = None
+    until: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,12 @@ def _outage(report: RunReport) -> str:
         return "not measured: no write was acknowledged on both sides of it"
     if "first_write_after" in seen and seen["first_write_after"] is None:
         return f"{span_ms(report.outage_ms)} when the run ended, and not over: nobody could write through the routes (it met: {met})"
-    return f"{span_ms(report.outage_ms)}, measured by writing through the routes (it met: {met})"
+    since = " since the run began to close the dead one: how long it was dead before is not counted" if _was_dead(report) else ""
+    return f"{span_ms(report.outage_ms)}{since}, measured by writing through the routes (it met: {met})"
+
+
+def _was_dead(report: RunReport) -> bool:
+    return any(step.action == "server.fence_outside" for phase in report.phases for step in phase.steps)
 
 
 def _phases(report: RunReport, width: int) -> str:

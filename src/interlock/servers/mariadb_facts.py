@@ -124,5 +124,6 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> Chan
         idle=file_positions.is_idle(row.get("Slave_SQL_Running_State")),
         heard=_heard(row),
         receiver_error=int(text_of(row.get("Last_IO_Errno")) or 0),
+        until=text_of(row.get("Until_Condition")) not in {"", "None"},
         applier_error=int(text_of(row.get("Last_SQL_Errno")) or 0),
     )
