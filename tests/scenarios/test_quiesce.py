@@ -105,7 +105,7 @@ def _behind_the_log(sandbox: Sandbox, server: str, statement: str) -> None:
             sql.rows(admin, "SET GLOBAL super_read_only=1")
 
 
-def test_a_comparison_of_the_quiet_side_leaves_it_quiet_and_keeps_nobody_from_rejoining(sandbox: Sandbox, env: Mapping[str, str]) -> None:
+def test_a_comparison_of_the_quiet_side_leaves_it_quiet_and_keeps_nobody_from_rejoining(env: Mapping[str, str]) -> None:
     assert interlock(*EAST_QUIET, env=env).code == 0
     assert interlock("diff", "--json", env=env).code == 0
     (channel,) = (one for one in interlock("status", "--json", env=env).document["channels"] if one["to"] == "east")

@@ -57,8 +57,8 @@ def may_hold(wanted: Mark, marks: Sequence[Mark], now: datetime) -> Act | Refuse
 
 
 def may_release(cluster: str, by: str, of: str | None, marks: Sequence[Mark], now: datetime) -> tuple[Mark, ...] | Refuse:
-    """The holds that `by` may take away: of this cluster, or those that people set on the pair if it is empty. Another's is to be named with
-    its owner `of`, and a quiesce with its cluster: nobody ends by habit what keeps somebody else safe.
+    """The holds that `by` may take away: of this cluster, or those that people set on the pair if it is empty. Another's is to be named
+    with its owner `of`, and a quiesce with its cluster: nobody ends by habit what keeps somebody else safe.
     """
     standing = [
         hold
