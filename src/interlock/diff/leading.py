@@ -55,8 +55,9 @@ class Lead:
 
 
 def lead_for(writer: SqlServer, other: SqlServer, clock: Clock) -> Lead | None:
-    """None unless the other side's applier stands, without an error, and its receiver goes on."""
+    """None unless the other side's applier stands, without an error, and its receiver goes on; or was led on before."""
     for channel in other.channels():
-        if channel.source == writer.name and not channel.applier and not channel.error and channel.receiver == "Yes":
+        stands = not channel.applier or channel.until
+        if channel.source == writer.name and stands and not channel.error and channel.receiver == "Yes":
             return Lead(writer=writer, other=other, channel=channel.name, clock=clock)
     return None
