@@ -169,6 +169,7 @@ DECLARED = {
         "CREATE TRIGGER app.more BEFORE INSERT ON app.t FOR EACH ROW SET NEW.v='x'",
         ("schema", "app", "t", "trigger more", "east"),
     ),
+    "check": ("ALTER TABLE app.t ADD CONSTRAINT positive CHECK (id > 0)", ("schema", "app", "t", "check positive", "east")),
     "view": ("CREATE OR REPLACE VIEW app.w AS SELECT 2 AS a", ("schema", "app", "", "view w", "west")),
     "routine": ("DROP PROCEDURE app.p", ("schema", "app", "", "routine p", "west")),
     "engine": ("ALTER TABLE app.t ENGINE=MyISAM", ("schema", "app", "t", "table", "west")),

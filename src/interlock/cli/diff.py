@@ -41,7 +41,7 @@ def diff(context: Context) -> Answer:
 
     options = context.options
     with wired(context) as wiring:
-        name = _go_on(context, wiring) if options.resume else _begin(context, wiring)
+        name = _go_on(context, wiring) if options.resume is not None else _begin(context, wiring)
         found = read_kept(wiring.folder, name).comparison
     for place, page in ((options.html, html_page), (options.markdown, markdown_page)):
         if place is not None:

@@ -18,6 +18,9 @@ _OF_DIFFERENCES = ("onto", "table", "row", "sql", "inverse")
 def repair(context: Context) -> Answer:
     """`interlock repair [NAME] | --losses RUN | --channel CLUSTER`. Without `--apply` or `--undo` nothing is changed."""
     options = context.options
+    for word, given in (("NAME", options.diff), ("--losses", options.losses), ("--channel", options.channel)):
+        if given == "":
+            raise UsageError(f"{word} is empty", hint="was a variable of the shell not set? leave it out for the newest comparison")
     kinds = [word for word, given in (("NAME", options.diff), ("--losses", options.losses), ("--channel", options.channel)) if given]
     if len(kinds) > 1:
         raise UsageError(f"{' and '.join(kinds)} are given", hint="repair one thing at a time")

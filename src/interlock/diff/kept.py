@@ -174,7 +174,7 @@ def read_kept(folder: Path, name: str) -> Kept:
     """UsageError if there is no such comparison, StatementFailed if its file is damaged. A last line that was cut off is none."""
     place = place_of(folder, name)
     try:
-        lines = place.read_text().split("\n")[:-1]
+        lines = place.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError as error:
         known = ", ".join(kept_names(folder)[-5:])
         raise UsageError(f"there is no comparison {name!r}", hint=f"the last ones: {known}" if known else "none is kept") from error
@@ -182,7 +182,7 @@ def read_kept(folder: Path, name: str) -> Kept:
         raise StatementFailed(f"{place} can't be read: {error}") from error
     try:
         return _folded([json.loads(line) for line in lines])
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise StatementFailed(f"{place} is damaged: {error}", hint="was it changed by hand? compare again") from error
 
 

@@ -142,6 +142,9 @@ def mend_of(index: int, difference: RowDifference, onto: str, comparison: Compar
     """Or why it can't be mended."""
     other_way = onto == comparison.writer
     present, wanted = (difference.writer, difference.other) if other_way else (difference.other, difference.writer)
+    if not difference.key:  # both sides may hold copies of the row: the one that is named has fewer
+        row = difference.writer or difference.other
+        present, wanted = (None, row) if difference.cluster == onto else (row, None)
     if table is None:
         return f"{onto} has no such table"
     why = _not_alike(difference, present, wanted, table) or not_safe(present, wanted, table, onto)

@@ -14,6 +14,7 @@ from interlock.decisions.shapes import TABLE, Place
 from interlock.model.differences import NotCompared
 from interlock.servers.quoting import text
 from interlock.servers.session import Row, Session, text_of
+from interlock.servers.versions import version_of
 
 LOOK_S = 30.0
 SYSTEM_SCHEMAS = frozenset({"mysql", "information_schema", "performance_schema", "sys", "ndbinfo", "interlock"})
@@ -38,8 +39,19 @@ _QUERIES: Mapping[str, str] = {
 }
 Table = tuple[str, str]
 """Schema and name."""
+_MARIADB_CHECKS = (
+    "SELECT CONSTRAINT_SCHEMA AS s, TABLE_NAME AS t, CONSTRAINT_NAME AS k, CHECK_CLAUSE AS body FROM information_schema.CHECK_CONSTRAINTS "
+    "WHERE {which}"
+)
+_MYSQL_CHECKS = (
+    "SELECT o.CONSTRAINT_SCHEMA AS s, o.TABLE_NAME AS t, o.CONSTRAINT_NAME AS k, CONCAT(c.CHECK_CLAUSE, ' ENFORCED ', o.ENFORCED) AS body "
+    "FROM information_schema.TABLE_CONSTRAINTS o JOIN information_schema.CHECK_CONSTRAINTS c USING (CONSTRAINT_SCHEMA, CONSTRAINT_NAME) "
+    "WHERE o.CONSTRAINT_TYPE='CHECK' AND {which}"
+)
+_MYSQL_CHECKS_FROM = (8, 0, 16)
+"""MySQL manual, "CHECK Constraints"; older ones take the words and forget them."""
 _SHOWN_BY = {"TRIGGER": "triggers", "SHOW VIEW": "definitions of views"}
-_SCHEMA_COLUMN = {"triggers": "TRIGGER_SCHEMA", "routines": "ROUTINE_SCHEMA"}
+_SCHEMA_COLUMN = {"triggers": "TRIGGER_SCHEMA", "routines": "ROUTINE_SCHEMA", "checks": "CONSTRAINT_SCHEMA"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +92,12 @@ class Declared:
 
 def declared(session: Session, selection: Selection, *, alike: bool) -> Declared:
     """`alike`: both sides are of one flavor and version, so that defaults, bodies and expressions are written alike, too."""
-    asked = [query.format(which=selection.where(_SCHEMA_COLUMN.get(name, "TABLE_SCHEMA"))) for name, query in _QUERIES.items()]
+    queries = {**_QUERIES, **_checks(session, alike=alike)}
+    asked = [query.format(which=selection.where(_SCHEMA_COLUMN.get(name, "TABLE_SCHEMA"))) for name, query in queries.items()]
     results = session.run(("SET SESSION group_concat_max_len=1048576", *asked), bound_s=LOOK_S, doing="read what is declared")[1:]
     rows = {
         name: [row for row in result.rows if selection.has(text_of(row["s"]), text_of(row.get("t")))]
-        for name, result in zip(_QUERIES, results, strict=True)
+        for name, result in zip(queries, results, strict=True)
     }
     shape: dict[Place, str] = {}
     for row in rows["tables"]:
@@ -94,6 +107,7 @@ def declared(session: Session, selection: Selection, *, alike: bool) -> Declared
     shape.update(_declare(columns, "column", "c", lambda row: _column(row, alike=alike)))
     shape.update(_grouped(rows["keys"], "key", _key))
     shape.update(_grouped(rows["references"], "foreign key", _reference))
+    shape.update(_declare(rows.get("checks", ()), "check", "k", lambda row: text_of(row["body"])))
     shape.update(_declare(rows["triggers"], "trigger", "k", lambda row: f"{row['timing']} {row['word']}{_body(row, alike=alike)}"))
     shape.update(_declare(rows["views"], "view", "k", lambda row: f"view{_body(row, alike=alike)}"))
     shape.update(_declare(rows["routines"], "routine", "k", lambda row: f"{row['type']}{_body(row, alike=alike)}"))
@@ -112,6 +126,15 @@ def declared(session: Session, selection: Selection, *, alike: bool) -> Declared
         nullable={table: frozenset(its) for table, its in nullable.items()},
         uniques=_uniques(rows["keys"]),
     )
+
+
+def _checks(session: Session, *, alike: bool) -> Mapping[str, str]:
+    """Only where both sides write expressions alike: MariaDB makes one by itself for each JSON column."""
+    if not alike:
+        return {}
+    if "mariadb" in session.version.lower():
+        return {"checks": _MARIADB_CHECKS}
+    return {"checks": _MYSQL_CHECKS} if version_of(session.version) >= _MYSQL_CHECKS_FROM else {}
 
 
 def _uniques(rows: Sequence[Row]) -> dict[Table, dict[tuple[str, ...], str]]:

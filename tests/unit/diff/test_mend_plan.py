@@ -107,6 +107,14 @@ def test_of_a_table_without_a_key_so_many_copies_are_put_in_or_taken_away() -> N
     assert (fewer.rows, fewer.sql.endswith("LIMIT 2"), fewer.inverse.count("'x'")) == (2, True, 2)
 
 
+def test_of_a_table_without_a_key_the_side_that_has_fewer_copies_gets_more_though_both_have_some() -> None:
+    bag, image = table("t", key=()), row(1)
+    (lacks,) = plan(comparison(difference("t", image, image, copies=2, keyed=False)), [bag]).mends
+    assert (lacks.sql.count("'x'"), lacks.inverse.endswith("LIMIT 2")) == (2, True)
+    (has,) = plan(comparison(replace(difference("t", image, image, copies=2, keyed=False), cluster="east")), [bag]).mends
+    assert (has.sql.endswith("LIMIT 2"), has.inverse.count("'x'")) == (True, 2)
+
+
 CHANGED, GONE, NEW = (difference("t", *rows) for rows in ((row(1, "a"), row(1, "b")), (None, row(1)), (row(1), None)))
 
 
