@@ -13,7 +13,7 @@ from interlock.clock import Deadline
 from interlock.engine.apply import carry_out, open_masters, scripts, touched_servers
 from interlock.engine.events import UndoBegan, UndoEnded
 from interlock.engine.execution import Execution
-from interlock.engine.forward import steps_of
+from interlock.engine.forward import needs_no_answer, steps_of
 from interlock.engine.journal import Intent, RecordKind
 from interlock.engine.steps import BoundStep, bind
 from interlock.errors import DriverError, LeaseLost, NotPermitted, StepFailed, StoreFailed
@@ -47,7 +47,9 @@ def go_back(execution: Execution) -> None:
     for intent in reversed(list(execution.intents.values())):
         if intent.undone or _goes_last(bounds[intent.step]):
             continue
-        if intent.begun or execution.taken_over:
+        if intent.begun and _stays(execution, bounds[intent.step]):
+            _note_that_it_stays(execution, intent)
+        elif intent.begun or execution.taken_over:
             _undo(execution, intent, bounds[intent.step], deadline)
         else:
             _note_that_it_never_began(execution, intent)
@@ -71,11 +73,31 @@ def put_the_rest_back(execution: Execution) -> list[UndoFailed]:
     for intent in reversed(list(execution.intents.values())):
         if intent.undone or not (intent.begun or execution.taken_over) or not _goes_last(bounds[intent.step]):
             continue
+        if _stays(execution, bounds[intent.step]):
+            _note_that_it_stays(execution, intent)
+            continue
         try:
             _undo(execution, intent, bounds[intent.step], deadline)
         except UndoFailed as error:
             failed.append(error)
     return failed
+
+
+def _stays(execution: Execution, bound: BoundStep) -> bool:
+    """Once the other side was opened beside a master that is gone, that one stays closed and marked, though the run goes back: it lacks
+    what was written meanwhile, and only a rejoin brings it that.
+    """
+    role = bound.step.spec.role
+    return role in {Role.NOTES, Role.FENCES_OUTSIDE} and needs_no_answer(execution.playbook) and has_opened(execution)
+
+
+def has_opened(execution: Execution) -> bool:
+    return any(record.kind == RecordKind.OPENING for record in execution.journal.records)
+
+
+def _note_that_it_stays(execution: Execution, intent: Intent) -> None:
+    intent.undone = True
+    execution.journal.write(RecordKind.UNDONE, step=intent.step, detail="it stays: the other side was opened, and may hold more", ms=0.0)
 
 
 def _goes_last(bound: BoundStep) -> bool:

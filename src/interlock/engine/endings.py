@@ -7,7 +7,16 @@ from contextlib import suppress
 
 from interlock.clock import Deadline
 from interlock.engine.apply import carry_out, no_second_writer, open_masters
-from interlock.engine.back import UndoFailed, go_back, halt, intents_of_writes, put_the_rest_back, touched_segments, what_is_left
+from interlock.engine.back import (
+    UndoFailed,
+    go_back,
+    halt,
+    has_opened,
+    intents_of_writes,
+    put_the_rest_back,
+    touched_segments,
+    what_is_left,
+)
 from interlock.engine.events import RunEnded
 from interlock.engine.execution import Execution, StopRequested
 from interlock.engine.forward import fenced_outside
@@ -142,7 +151,24 @@ def _way_back(execution: Execution, problems: list[ProblemReport]) -> None:
         _halt(execution, problems)
     else:
         problems += _what_may_still_land(execution)
+        problems += _nobody_writes(execution)
         _end(execution, Event.RESTORED, problems)
+
+
+def _nobody_writes(execution: Execution) -> list[ProblemReport]:
+    """Also where it was so before: whoever reads `rolled back` must not take it for well."""
+    if execution.world.topology.segments or open_masters(execution.world):
+        return []
+    gone = sorted(fenced_outside(execution.playbook, execution.scope))
+    if not gone or not has_opened(execution):
+        return [ProblemReport(what="no master takes writes", hint="`interlock status`; before this run it was so, too")]
+    opened = " and ".join(master.name for master in execution.world.topology.masters() if master.name not in gone)
+    return [
+        ProblemReport(
+            what=f"no master takes writes: {opened} was opened by this run, and may hold writes that {' and '.join(gone)} lacks",
+            hint=f"interlock failover --to {opened}; {' and '.join(gone)} stays closed and marked until it has rejoined",
+        )
+    ]
 
 
 def _halt(execution: Execution, problems: list[ProblemReport]) -> None:

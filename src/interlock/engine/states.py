@@ -61,7 +61,7 @@ MOVES: tuple[Move, ...] = (
     Move(Event.GO_BACK, State.CHANGING, State.ROLLING_BACK, "the operator asked for the way back"),
     Move(Event.GO_BACK, State.OPENED, State.ROLLING_BACK, "the operator asked for the way back"),
     Move(Event.GO_BACK, State.HALTED, State.ROLLING_BACK, "a person mended what stood in the way, and asked for the way back"),
-    Move(Event.RESTORED, State.ROLLING_BACK, State.ROLLED_BACK, "everything is as it was before, and the old writer is open"),
+    Move(Event.RESTORED, State.ROLLING_BACK, State.ROLLED_BACK, "what this run changed is put back, as far as that can be"),
     Move(Event.HALT, State.CHANGING, State.HALTED, "the playbook says halt: everything is fenced, a person decides"),
     Move(Event.HALT, State.OPENED, State.HALTED, "the playbook says halt: everything is fenced, a person decides"),
     Move(Event.HALT, State.ROLLING_BACK, State.HALTED, "something could not be undone: everything is fenced, a person is needed"),

@@ -14,9 +14,11 @@ from interlock.report.tables import Column, pairs, printable, table
 _MEANING = {
     State.SUCCEEDED.value: "succeeded",
     State.REFUSED.value: "refused: nothing was changed",
-    State.ROLLED_BACK.value: "rolled back: everything is as it was before, and the old writer is open",
+    State.ROLLED_BACK.value: "rolled back: everything is as it was before",
     State.HALTED.value: "halted: a person is needed",
 }
+_CAN_NOT_BE_PUT_BACK = "rolled back, as far as that can be: see below"
+_NOT_UNDONE = frozenset({"data.undo", "data.copy", "server.fence_outside"})
 _MARKS = {"done": "✓", "failed": "✗", "skipped": "-", "unfinished": "…"}
 _SENTENCES = ("evidence.one_writer", "route.canary", "server.refuses_writes", "replication.canary")
 """The checks whose finding is evidence, in the words that they ended with."""
@@ -37,7 +39,7 @@ def run_text(report: RunReport, width: int, *, steps: bool, said: str = "") -> s
 
 
 def _head(report: RunReport, width: int) -> list[str]:
-    outcome = _MEANING.get(report.outcome or "", f"unfinished, {report.state}")
+    outcome = _CAN_NOT_BE_PUT_BACK if _is_not_as_before(report) else _MEANING.get(report.outcome or "", f"unfinished, {report.state}")
     rows = [
         ("inputs", ", ".join(f"{name}={_input(value)}" for name, value in report.inputs.items() if value is not None)),
         ("began", _began(report)),
@@ -76,6 +78,12 @@ def _outage(report: RunReport) -> str:
         return f"{span_ms(report.outage_ms)} when the run ended, and not over: nobody could write through the routes (it met: {met})"
     since = " since the run began to close the dead one: how long it was dead before is not counted" if _was_dead(report) else ""
     return f"{span_ms(report.outage_ms)}{since}, measured by writing through the routes (it met: {met})"
+
+
+def _is_not_as_before(report: RunReport) -> bool:
+    """Rolled back behind something that has no way back: data that were replaced, or an opening beside a master that is gone."""
+    acted = any(step.action in _NOT_UNDONE and step.script for phase in report.phases for step in phase.steps)
+    return report.outcome == State.ROLLED_BACK.value and acted
 
 
 def _was_dead(report: RunReport) -> bool:

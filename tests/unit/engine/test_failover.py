@@ -206,9 +206,12 @@ def test_a_failover_that_was_killed_at_any_move_ends_in_a_named_outcome(move: in
         assert (played.pair.writers(), marks(played)) == (("west",), ["east"])
     else:
         assert outcome in {"rolled_back", "refused"}
-        assert (played.pair.writers(), marks(played)) == ((), [])
+        opened = any(record.kind == "opening" for header in played.store.runs(None) for record in played.store.records(header.run))
+        assert (played.pair.writers(), marks(played)) == ((), ["east"] if opened else [])
         assert played.pair.to_west.receiving
-        assert not played.pair.fencing[EAST][0].is_off
+        assert played.pair.fencing[EAST][0].is_off is opened, "once west was opened, east lacks what was written there"
+        assert played.engine("third").start(FAILOVER, TO_WEST).outcome == "succeeded", "there is a way on"
+        assert (played.pair.violations, played.pair.writers()) == ([], ("west",))
 
 
 @pytest.mark.parametrize("move", MOVES)
