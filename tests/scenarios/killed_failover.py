@@ -75,17 +75,17 @@ def assert_survives(sandbox: Sandbox, folder: Path, kind: str, number: int, verb
         outcome = str(ended.document["outcome"])
         assert outcome == _OUTCOMES.get(ended.code), (where, ended)
     assert _newest(env["INTERLOCK_STORE"]).outcome == outcome, where
-    _see_pair(sandbox, outcome, where)
+    _see_pair(sandbox, outcome, where, opened=_has_opened(env["INTERLOCK_STORE"], header.run))
     _see_writes(sandbox, entries, where)
     if outcome == "succeeded":
         _see_losses(sandbox, env, header.run, entries, where)
     return ended.code
 
 
-def _see_pair(sandbox: Sandbox, outcome: str, where: str) -> None:
-    """Failed over, or as it was: east dead and free to come back, west a standby that asks for it."""
+def _see_pair(sandbox: Sandbox, outcome: str, where: str, *, opened: bool) -> None:
+    """Failed over, or as it was: east dead and free to come back, unless west was opened meanwhile; west a standby that asks for it."""
     over = outcome == "succeeded"
-    assert (is_fenced(sandbox, "west"), is_barred(sandbox.members["east"])) == (not over, over), where
+    assert (is_fenced(sandbox, "west"), is_barred(sandbox.members["east"])) == (not over, opened), where
     look, column = _RECEIVES[sandbox.kind]
     received = [row[column] for row in query(sandbox, "west", look)]
     assert over or received == ["Connecting"], (where, received)
@@ -107,6 +107,11 @@ def _see_losses(sandbox: Sandbox, env: dict[str, str], run: str, entries: Sequen
 def _fail_over(sandbox: Sandbox, env: dict[str, str], kind: str, number: int) -> subprocess.CompletedProcess[str]:
     words = (sandbox.topology, env["INTERLOCK_STORE"], kind, str(number), "run", str(shipped_folder() / "failover.yaml"), "west")
     return subprocess.run([sys.executable, str(_PROGRAM), *words], env=env, capture_output=True, text=True, timeout=90, check=False)
+
+
+def _has_opened(store_url: str, run: str) -> bool:
+    with closing(open_store(store_url, CLOCK)) as store:
+        return any(record.kind == "opening" for record in store.records(run))
 
 
 def _newest(store_url: str) -> RunHeader:

@@ -30,6 +30,7 @@ from interlock.servers.mysql_script import SETUP, write_state
 from interlock.servers.mysql_words import NEEDS, words
 from interlock.servers.pool import Pool, Purpose
 from interlock.servers.registry import make_server
+from scenarios.pair_state import eventually
 from servers.mariadb_lab import client, running, until
 
 EAST, WEST = ServerName("east"), ServerName("west")
@@ -524,7 +525,7 @@ def test_the_harder_fence_turns_clients_out_and_replication_goes_on(lab: Sandbox
     assert (seen.offline, seen.is_fully_fenced, harder.proof_of_fence().canary) == (True, True, "refused")
     sql.query(lab, "east", "FLUSH BINARY LOGS")  # something for the other side to receive, after the fence
     assert west.wait_applied(seen.position, 5)
-    assert west.channels()[0].receiver == "Yes"
+    assert eventually(lambda: west.channels()[0].receiver == "Yes")  # it connects again, as an administrator
     for undone in fence.undo(before, seen):
         harder.apply(undone, "m")  # type: ignore[arg-type]
     assert (harder.write_facts().offline, harder.write_facts().fence) == (False, before.fence)

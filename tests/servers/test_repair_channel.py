@@ -6,6 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pymysql.connections import Connection
+from pymysql.cursors import DictCursor
 
 from interlock.clock import Deadline, SystemClock
 from interlock.sandbox import sql
@@ -36,9 +38,16 @@ def stopped(lab: Lab, side: str, *, at_once: bool = False) -> str:
         while not deadline.is_over():
             row = sql.rows(connection, f"SHOW {word} STATUS")[0]
             if row["Replica_SQL_Running" if lab.is_mysql else "Slave_SQL_Running"] == "No":
-                return str(row["Last_SQL_Errno"])
+                return str(_of_a_worker(connection) or row["Last_SQL_Errno"]) if lab.is_mysql else str(row["Last_SQL_Errno"])
             SystemClock().sleep(0.05)
     return ""
+
+
+def _of_a_worker(connection: Connection[DictCursor]) -> int | None:
+    """The status may tell of a worker that stopped for another one's error (3030)."""
+    table = "performance_schema.replication_applier_status_by_worker"
+    told: int | None = sql.value(connection, f"SELECT LAST_ERROR_NUMBER FROM {table} WHERE LAST_ERROR_NUMBER NOT IN (0, 3030)")
+    return told
 
 
 def break_it(lab: Lab, side: str, number: int) -> None:

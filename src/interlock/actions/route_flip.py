@@ -68,13 +68,15 @@ def _taken_to_lead(route: RouteFacts, came_from: ClusterName | None) -> RouteFac
 def _differs(before: RouteFacts, now: RouteFacts | None) -> bool:
     """Counts of sessions move by themselves; what is to be put back is what the driver keeps in `raw`, the states and the hold.
 
-    A proxy that was lost meanwhile can't be put back.
+    A proxy that was lost meanwhile can't be put back, and nobody is led to a server that the proxy has found to be down since.
     """
     if now is None:
         return True
     shape = [(e.proxy, e.endpoint, e.state, dict(e.raw)) for e in before.endpoints if e.proxy not in now.lost]
     shape_now = [(e.proxy, e.endpoint, e.state, dict(e.raw)) for e in now.endpoints if e.proxy not in now.lost]
-    return shape != shape_now or before.leads_to != now.leads_to or before.holding != now.holding
+    sick = {endpoint.cluster for endpoint in now.endpoints if not endpoint.healthy}
+    leads_elsewhere = set(before.leads_to) - sick != set(now.leads_to) - sick
+    return shape != shape_now or leads_elsewhere or before.holding != now.holding
 
 
 SPECS = (describe(FlipRoutes, "route.flip", Verb.DO, outputs={"to": Kind.CLUSTER, "routes": Kind.TEXTS}, role=Role.FLIPS),)
