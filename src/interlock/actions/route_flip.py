@@ -74,7 +74,7 @@ def _differs(before: RouteFacts, now: RouteFacts | None) -> bool:
         return True
     shape = [(e.proxy, e.endpoint, e.state, dict(e.raw)) for e in before.endpoints if e.proxy not in now.lost]
     shape_now = [(e.proxy, e.endpoint, e.state, dict(e.raw)) for e in now.endpoints if e.proxy not in now.lost]
-    sick = {endpoint.cluster for endpoint in now.endpoints if not endpoint.healthy}
+    sick = {endpoint.cluster for endpoint in now.endpoints if endpoint.healthy is False}
     leads_elsewhere = set(before.leads_to) - sick != set(now.leads_to) - sick
     return shape != shape_now or leads_elsewhere or before.holding != now.holding
 
