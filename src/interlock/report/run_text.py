@@ -18,7 +18,7 @@ _MEANING = {
     State.HALTED.value: "halted: a person is needed",
 }
 _CAN_NOT_BE_PUT_BACK = "rolled back, as far as that can be: see below"
-_NOT_UNDONE = frozenset({"data.undo", "data.copy", "server.fence_outside"})
+_REPLACE_DATA = frozenset({"data.undo", "data.copy"})
 _MARKS = {"done": "✓", "failed": "✗", "skipped": "-", "unfinished": "…"}
 _SENTENCES = ("evidence.one_writer", "route.canary", "server.refuses_writes", "replication.canary")
 """The checks whose finding is evidence, in the words that they ended with."""
@@ -82,8 +82,8 @@ def _outage(report: RunReport) -> str:
 
 def _is_not_as_before(report: RunReport) -> bool:
     """Rolled back behind something that has no way back: data that were replaced, or an opening beside a master that is gone."""
-    acted = any(step.action in _NOT_UNDONE and step.script for phase in report.phases for step in phase.steps)
-    return report.outcome == State.ROLLED_BACK.value and acted
+    replaced = any(step.action in _REPLACE_DATA and step.script for phase in report.phases for step in phase.steps)
+    return report.outcome == State.ROLLED_BACK.value and (replaced or (_was_dead(report) and bool(report.evidence.get("openings"))))
 
 
 def _was_dead(report: RunReport) -> bool:

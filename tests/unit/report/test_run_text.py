@@ -97,6 +97,23 @@ def test_a_run_that_was_rolled_back_says_why_and_how() -> None:
 
 
 @pytest.mark.parametrize(
+    ("action", "opened", "as_before"),
+    [
+        ("server.fence_outside", False, True),
+        ("server.fence_outside", True, False),
+        ("data.copy", False, False),
+        ("server.fence", True, True),
+    ],
+)
+def test_only_what_has_no_way_back_is_not_said_to_be_as_before(action: str, *, opened: bool, as_before: bool) -> None:
+    step = StepReport(id="s", action=action, result="done", ms=1.0, detail="", at=_BEGAN, script=("x",))
+    evidence = {"openings": [{"server": "west", "position": "1-1-2", "others": {}, "at": _BEGAN}]} if opened else {}
+    report = _report(outcome="rolled_back", exit_code=4, phases=[PhaseReport(phase="p", ms=1.0, steps=[step])], evidence=evidence)
+    text = run_text(report, 100, steps=False)
+    assert ("everything is as it was before" in text, "as far as that can be" in text) == (as_before, not as_before)
+
+
+@pytest.mark.parametrize(
     ("outcome", "commands", "wanted"),
     [
         (None, (), ["interlock resume 20250301-120000-000", "interlock rollback 20250301-120000-000"]),
