@@ -156,16 +156,16 @@ def _way_back(execution: Execution, problems: list[ProblemReport]) -> None:
 
 
 def _nobody_writes(execution: Execution) -> list[ProblemReport]:
-    """Also where it was so before: whoever reads `rolled back` must not take it for well."""
+    """Nobody is seen to; also where it was so before: whoever reads `rolled back` must not take it for well."""
     if execution.world.topology.segments or open_masters(execution.world):
         return []
     gone = sorted(fenced_outside(execution.playbook, execution.scope))
     if not gone or not has_opened(execution):
-        return [ProblemReport(what="no master takes writes", hint="`interlock status`; before this run it was so, too")]
+        return [ProblemReport(what="no master is seen to take writes", hint="`interlock status`: one may not have answered")]
     opened = " and ".join(master.name for master in execution.world.topology.masters() if master.name not in gone)
     return [
         ProblemReport(
-            what=f"no master takes writes: {opened} was opened by this run, and may hold writes that {' and '.join(gone)} lacks",
+            what=f"no master is seen to take writes: {opened} was opened by this run, and may hold writes that {' and '.join(gone)} lacks",
             hint=f"interlock failover --to {opened}; {' and '.join(gone)} stays closed and marked until it has rejoined",
         )
     ]
