@@ -1,0 +1,55 @@
+"""The words of the sandbox, of what is shown and rehearsed on it, and of the accounts that a pair needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from interlock.cli.words.parser import add_counts, command
+
+
+def add_sandbox(commands: Any) -> None:
+    grants = command(commands, "grants", "grants:grants", "print the least privileges that Interlock needs, as SQL")
+    grants.add_argument("--flavor", metavar="FLAVOR", help="the servers' flavor (default: the pair's own, or mariadb without a topology)")
+    grants.add_argument(
+        "--version", dest="for_version", metavar="VERSION", help="their version, such as 8.4 (default: the pair's own, or the newest)"
+    )
+    grants.add_argument("--audit", action="store_true", help="only what `interlock audit` needs")
+    grants.add_argument("--host", default="%", metavar="HOST", help="the host part of the accounts (default: %%)")
+    sandbox = command(commands, "sandbox", "", "a private pair on this machine: servers, replication, proxy, topology file")
+    inner = sandbox.add_subparsers(metavar="COMMAND", title="commands", required=True, dest="inner_name")
+    drill = command(commands, "drill", "drill:drill", "rehearse switchovers there and back on the sandbox, under load, and report")
+    up = command(inner, "up", "sandbox:up", "start a pair in a folder of its own")
+    up.add_argument("--flavor", default="mariadb", metavar="FLAVOR", help="mariadb (default), mariadb-11.8 or mysql")
+    up.add_argument("--name", default="sandbox", metavar="NAME", help="the topology's name, for several sandboxes (default: sandbox)")
+    up.add_argument("--replicas", type=int, default=0, choices=range(10), metavar="N", help="replicas on each side that follow the writer")
+    start = command(inner, "start", "sandbox:start", "start one of its servers that was ended; it starts fenced")
+    start.add_argument("--barred", action="store_true", help="also if it was fenced from outside; that stays, and so does its mark")
+    stop = command(inner, "stop", "sandbox:stop", "end one of its servers")
+    stop.add_argument("--kill", action="store_true", help="at once, as in a crash, instead of letting it shut down")
+    for each in (start, stop):
+        each.add_argument("server", metavar="NAME", help="east or west")
+    for each in (
+        up,
+        start,
+        stop,
+        command(inner, "status", "sandbox:status", "say what of it runs"),
+        command(inner, "down", "sandbox:down", "end its processes and remove its folder"),
+        drill,
+    ):
+        each.add_argument("--dir", metavar="DIR", help="the sandbox's folder (default: in your state folder)")
+    add_counts(
+        drill,
+        (
+            ("count", 20, "switchovers"),
+            ("pooled", 8, "clients that keep their connection"),
+            ("fresh", 8, "clients that make one for each transaction"),
+        ),
+    )
+    command(
+        commands,
+        "demo",
+        "demo:demo",
+        "sandbox, load, a switchover there and back, and one that is rolled back",
+        "Show the main job on real servers in a minute: a private pair, clients that write, a switchover there and back, and one\n"
+        "that is rolled back. Exits 0 only if no acknowledged write was lost. Leaves nothing behind.",
+    )
