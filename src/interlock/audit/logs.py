@@ -99,8 +99,8 @@ def read_log(server: Dumped, reader: Reader, facts: ServerFacts, columns: Sequen
 
 def _begin(server: Dumped, name: str) -> datetime:
     """Its format event says when it was made."""
-    with closing(dump(server, name, 4)) as events:  # type: ignore[type-var]  # a generator
-        return datetime.fromtimestamp(next(iter(events)).at_s, UTC)
+    with closing(dump(server, name, 4)) as events:
+        return datetime.fromtimestamp(next(events).at_s, UTC)
 
 
 def _newest(files: Sequence[tuple[str, int]]) -> list[str]:

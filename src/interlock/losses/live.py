@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Protocol
 
 from interlock.dataclass import dataclass
@@ -98,7 +98,7 @@ def _read(
             return
 
 
-def dump(old: Dumped, file: str, offset: int) -> Iterator[RawEvent]:
+def dump(old: Dumped, file: str, offset: int) -> Generator[RawEvent]:
     """A server's log from there to its end, on a connection of its own. StatementFailed if it can't be read."""
     session = old.session(DUMP_SETTINGS)
     try:
