@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import hanging
 from faults.network import Cables, cables
 from interlock.clock import SystemClock
 from interlock.playbook.find import shipped_folder
@@ -223,12 +224,12 @@ def frozen(program: str) -> Fault:
 
     def strike(stage: Stage) -> None:
         pid = stage.pid_of(program)
-        os.kill(pid, signal.SIGSTOP)
+        hanging.stop(pid)
         stopped.append(pid)
 
     def heal(_: Stage) -> None:
         while stopped:
-            os.kill(stopped.pop(), signal.SIGCONT)
+            hanging.wake(stopped.pop())
 
     return Fault(strike=strike, heal=heal)
 
@@ -262,14 +263,14 @@ def frozen_tool() -> Fault:
 
     def strike(stage: Stage) -> None:
         assert stage.command is not None
-        os.kill(stage.command.pid, signal.SIGSTOP)
+        hanging.stop(stage.command.pid)
         with stage.cables.inside("tool"):
             other = interlock("switchover", "--to", stage.new, "--json", env=stage.env)
         assert other.code == 6, other
 
     def heal(stage: Stage) -> None:
         if stage.command is not None and stage.command.poll() is None:
-            os.kill(stage.command.pid, signal.SIGCONT)
+            hanging.wake(stage.command.pid)
 
     return Fault(strike=strike, heal=heal)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import hanging
 from interlock.playbook.find import shipped_folder
 from interlock.sandbox.drill import drill
 from interlock.sandbox.places import Sandbox
@@ -59,11 +59,11 @@ def test_an_old_holder_that_wakes_up_is_refused_and_does_nothing(pair: Sandbox, 
     first, second = machines
     with first.begin("run", SWITCHOVER) as process:
         run = first.await_acting(process, "fenced")
-        process.send_signal(signal.SIGSTOP)
+        hanging.stop(process.pid)
         taken = _when_the_lease_is_over(second, run)
         assert (taken.code, taken.said["outcome"]) == (0, "succeeded"), taken
         was, count = state_of(pair), second.records()
-        process.send_signal(signal.SIGCONT)
+        hanging.wake(process.pid)
         woken = first.end(process)
     assert woken.code == BUSY, woken
     assert (state_of(pair), second.records()) == (was, count)

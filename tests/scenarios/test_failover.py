@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
+import hanging
 from interlock.playbook.find import shipped_folder
 from interlock.sandbox import processes, sql
 from interlock.sandbox.barred import hook, is_barred
@@ -33,20 +33,11 @@ _FILLS_THE_LINK_MB = 24
 def kill_writer_with_much_under_way(sandbox: Sandbox) -> None:
     """West does not read for a while, so that what east acknowledges then stays on it."""
     west = pid_of(sandbox, "west")
-    with closing(sql.connect(sandbox, "east")) as east, _stopped(west):
+    with closing(sql.connect(sandbox, "east")) as east, hanging.hung(west):
         for number in range(_FILLS_THE_LINK_MB):
             sql.rows(east, "INSERT INTO app.large VALUES (%s, REPEAT('x', 1000000))", number)
         CLOCK.sleep(0.2)
         kill_writer(sandbox)
-
-
-@contextmanager
-def _stopped(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +111,7 @@ def test_the_writers_go_on_at_the_new_one_and_no_sample_sees_two(emergency: Emer
 
 @contextmanager
 def hangs(sandbox: Sandbox) -> Iterator[None]:
-    with _stopped(pid_of(sandbox, "east")):
+    with hanging.hung(pid_of(sandbox, "east")):
         yield
 
 

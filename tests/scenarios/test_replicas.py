@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import hanging
 from interlock.clock import SystemClock
 from interlock.playbook.find import shipped_folder
 from interlock.sandbox import members, processes, replicas
@@ -124,11 +123,8 @@ def test_a_check_that_fails_afterwards_takes_the_replicas_back_under_what_they_f
 
 def test_a_replica_that_hangs_is_named_and_fails_nothing(at_home: Wider) -> None:
     pid = next(process.pid for process in processes.running(Path(at_home.pair.directory)) if process.name == "west-r1")
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with hanging.hung(pid):
         moved = at_home.move("west")
-    finally:
-        os.kill(pid, signal.SIGCONT)
     assert moved.document["outcome"] == "succeeded", moved.out
     assert any("west-r1" in warning for warning in moved.document["warnings"])
     assert at_home.sources() == {"east-r1": "west", "west-r1": "east"}

@@ -6,10 +6,12 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import hanging
 from interlock.bootstrap import read_topology
 from interlock.clock import SystemClock
 from interlock.errors import Refused, UsageError
@@ -115,10 +117,10 @@ def test_a_server_is_stopped_killed_and_started_by_name(fresh_pair: Sandbox, tmp
     assert (unknown.code, "known: east, west" in unknown.err) == (2, True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL], ids=["hung", "dead"])
-def test_the_hook_ends_a_server_that_hangs_and_bars_one_that_is_gone(fresh_pair: Sandbox, number: signal.Signals) -> None:
+@pytest.mark.parametrize("strike", [hanging.stop, lambda pid: os.kill(pid, signal.SIGKILL)], ids=["hung", "dead"])
+def test_the_hook_ends_a_server_that_hangs_and_bars_one_that_is_gone(fresh_pair: Sandbox, strike: Callable[[int], None]) -> None:
     pid = next(process.pid for process in processes.running(Path(fresh_pair.directory)) if process.name == "east")
-    os.kill(pid, number)
+    strike(pid)
     agent_of(fresh_pair).apply(FENCE)
     assert agent_of(fresh_pair).facts().fenced is True
     assert {process.name for process in processes.running(Path(fresh_pair.directory))} == {"west", "haproxy"}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,6 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
+import hanging
 from faults.network import Cables, cables
 from interlock.playbook.find import shipped_folder
 from interlock.sandbox import members
@@ -109,12 +108,9 @@ def test_a_writer_that_is_killed_is_replaced_once_as_soon_as_nobody_holds_the_pa
 def test_a_writer_that_hangs_is_told_of_and_left_alone(fresh_pair: Sandbox, tmp_path: Path) -> None:
     env, east = environment(fresh_pair, tmp_path), pid_of(fresh_pair, "east")
     with watching(env, tmp_path) as watch:
-        os.kill(east, signal.SIGSTOP)
-        try:
+        with hanging.hung(east):
             assert watch.says("east: hung: east hangs"), watch.printed.read_text()
             CLOCK.sleep(_LONG_S)
-        finally:
-            os.kill(east, signal.SIGCONT)
         assert eventually(lambda: watch.printed.read_text().rstrip().count("writer: east takes the writes") == 2, 60.0), (
             watch.printed.read_text()
         )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import socket
 import subprocess
 from base64 import b64encode
@@ -24,6 +23,7 @@ import dns.rcode
 import dns.tsig
 import dns.update
 
+import hanging
 from interlock.clock import Deadline, SystemClock
 from servers.haproxies import network
 
@@ -125,11 +125,8 @@ class NameServer:
     def hung(self) -> Iterator[None]:
         """Its sockets are open and it says nothing."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
-        try:
+        with hanging.hung(self.process.pid):
             yield
-        finally:
-            self.process.send_signal(signal.SIGCONT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import urllib.error
@@ -22,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hanging
 from interlock.clock import Deadline, SystemClock
 
 _CLIENT, _PEER = 2379, 2380
@@ -52,10 +52,10 @@ class Member:
 
     def stop(self) -> None:
         """It hangs: its sockets stay open and nobody answers."""
-        os.kill(self.pid, signal.SIGSTOP)
+        hanging.stop(self.pid)
 
     def wake(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
+        hanging.wake(self.pid)
 
     def kill(self) -> None:
         assert self.process is not None

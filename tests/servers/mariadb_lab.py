@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -97,18 +95,6 @@ def fenced(sandbox: Sandbox, name: str) -> Iterator[None]:
         yield
     finally:
         sql.query(sandbox, name, f"SET GLOBAL read_only={before}")
-
-
-@contextmanager
-def hung(sandbox: Sandbox, name: str) -> Iterator[None]:
-    """The server is stopped (SIGSTOP): it answers nothing, and its sockets stay open."""
-    pid = server_pid(sandbox, name)
-    os.kill(pid, signal.SIGSTOP)
-    until(lambda: all(task.read_text().rpartition(")")[2].split()[0] == "T" for task in Path(f"/proc/{pid}/task").glob("*/stat")))
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def server_pid(sandbox: Sandbox, name: str) -> int:

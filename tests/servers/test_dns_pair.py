@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+import hanging
 from interlock.sandbox.places import Sandbox
 from servers.dns_lab import KEY, NAME, ZONE, Lab, ask, name_server_of_a_machine, put, resolve_by
 from servers.route_runs import AFTER, BEFORE, TIMES, VERIFY, Routed, routed, strike, switch_there_and_back
@@ -71,8 +71,8 @@ def hung_for_a_while(lab: Lab) -> threading.Timer:
     """It takes the update, and says so only later."""
     process = lab.primary.process
     assert process is not None
-    process.send_signal(signal.SIGSTOP)
-    return threading.Timer(3.0, process.send_signal, (signal.SIGCONT,))
+    hanging.stop(process.pid)
+    return threading.Timer(3.0, hanging.wake, (process.pid,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
+import hanging
 from interlock.bootstrap import read_topology
 from interlock.clock import SystemClock
 from interlock.errors import Unreachable
@@ -143,14 +142,11 @@ def test_a_node_that_does_not_answer_can_not_be_closed_and_is_not_said_to_be(two
     (first, second) = two.nodes
     agent = closing_in("proxysql", lambda: two.route(timeout="300ms"))
     agent.facts()
-    os.kill(two.process(second).pid, signal.SIGSTOP)
-    try:
+    with hanging.hung(two.process(second).pid):
         with pytest.raises(Unreachable):
             agent.apply(FENCE)
         with pytest.raises(Unreachable):
             agent.facts()
-    finally:
-        os.kill(two.process(second).pid, signal.SIGCONT)
     assert reaches_east(first.before(two.sandbox)), "a fence in some of the proxies only is none"
 
 

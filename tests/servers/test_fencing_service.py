@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import hanging
 from interlock.clock import SystemClock
 from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, Unreachable
 from interlock.fencing.contract import FENCE_RULES, Bench, Rule
@@ -80,7 +79,7 @@ def test_it_is_barred_before_it_is_killed_and_starts_read_only_whoever_starts_it
 
 
 def test_a_process_that_is_stopped_is_ended_too(lab: ServiceHost, agent: FenceAgent) -> None:
-    os.kill(lab.pid(), signal.SIGSTOP)
+    hanging.stop(lab.pid())
     agent.apply(FENCE)
     assert agent.facts().fenced is True
 

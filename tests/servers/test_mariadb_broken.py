@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+import hanging
 from interlock.clock import SystemClock
 from interlock.errors import DriverError, OutcomeUnknown, RefusedButAlive, StatementFailed, Unreachable
 from interlock.model.effects import Fence, Open
@@ -31,7 +32,7 @@ from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from interlock.servers.mariadb_script import SETUP
 from interlock.servers.pool import Pool, Purpose
-from servers.mariadb_lab import PASSWORD, TOOL, client, driver, hung, make_accounts, spec, until
+from servers.mariadb_lab import PASSWORD, TOOL, client, driver, make_accounts, server_pid, spec, until
 
 EAST = ServerName("east")
 
@@ -89,7 +90,7 @@ def test_a_hung_server_is_unreachable_within_the_bounds(lab: Sandbox) -> None:
     with driver(lab, "west") as west:
         west.warm_up()
         began = time.perf_counter()
-        with hung(lab, "west"):
+        with hanging.hung(server_pid(lab, "west")):
             with pytest.raises(Unreachable, match=r"west: .*no answer 3s after it was sent"):
                 west.write_facts()
             with pytest.raises(Unreachable, match=r"no answer 1.7s"):
@@ -102,7 +103,7 @@ def test_a_fence_into_a_hung_server_is_unknown_and_never_lands_after_settle(lab:
     """The statement lies unread in the server's socket: it is in no process list, and would land when the server wakes up."""
     with driver(lab, "east") as east:
         east.warm_up()
-        with hung(lab, "east"):
+        with hanging.hung(server_pid(lab, "east")):
             with pytest.raises(OutcomeUnknown) as unknown:
                 east.apply(Fence(server=EAST, within_s=0.3), "m")
             assert "could not be proved gone" in unknown.value.message

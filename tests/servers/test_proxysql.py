@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -11,6 +10,7 @@ from dataclasses import replace
 import pymysql
 import pytest
 
+import hanging
 from interlock.actions.route_facts import SeenRoutes, lead_to
 from interlock.actions.route_flip import FlipRoutes
 from interlock.clock import Deadline
@@ -432,13 +432,9 @@ def test_a_node_that_dies_in_a_hold_comes_back_to_the_old_writer_and_is_not_take
 
 @contextmanager
 def hung(made: Fleet, number: int) -> Iterator[None]:
-    process = made.process(made.nodes[number])
-    process.send_signal(signal.SIGSTOP)
-    try:
+    with hanging.hung(made.process(made.nodes[number]).pid):
         yield
-    finally:
-        process.send_signal(signal.SIGCONT)
-        CLOCK.sleep(0.1)
+    CLOCK.sleep(0.1)
 
 
 # -- with ProxySQL's monitor, which moves servers by read_only

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import hanging
 from interlock.clock import SystemClock
 from interlock.hosts.local import Here
 from interlock.model.liveness import View
@@ -43,7 +42,7 @@ def outside(shared: ServiceHost) -> Iterator[Here]:
 def test_a_service_runs_also_while_it_hangs_and_has_stopped_once_it_was_killed(lab: ServiceHost, outside: Here) -> None:
     look = host.visit(outside, EAST, port=lab.port, unit=UNIT)
     assert look(5.0).view is View.RUNS
-    os.kill(lab.pid(), signal.SIGSTOP)
+    hanging.stop(lab.pid())
     assert look(5.0).view is View.RUNS
     lab.end()
     assert eventually(lambda: look(5.0).view is View.STOPPED)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
+import hanging
 from faults.network import PLACES, Cables, cables
 from interlock.actions.liveness import IsDead, SeenLiveness
 from interlock.bootstrap import RealWorld, read_topology
@@ -113,16 +114,6 @@ def untouched(_: Lab) -> Iterator[None]:
 
 
 @contextmanager
-def stopped(lab: Lab) -> Iterator[None]:
-    pid = lab.pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
-@contextmanager
 def lost_between(lab: Lab, one: str, other: str) -> Iterator[None]:
     lab.cables.cut(one, other)
     try:
@@ -201,7 +192,7 @@ def rejected(place: str) -> Strike:
 
 ALIVE: dict[str, tuple[Strike, Liveness, View]] = {
     "untouched": (untouched, Liveness.ALIVE, View.ANSWERS),
-    "SIGSTOP": (stopped, Liveness.HUNG, View.HANGS),
+    "SIGSTOP": (lambda lab: hanging.hung(lab.pid), Liveness.HUNG, View.HANGS),
     "lost from here only": (lost_from("tool"), Liveness.CUT_OFF, View.SILENT),
     "rejected from here only": (rejected("tool"), Liveness.CUT_OFF, View.CLOSED),
     "lost from the survivor only": (lost_from("west"), Liveness.ALIVE, View.ANSWERS),
@@ -302,12 +293,8 @@ def test_a_receiver_that_was_stopped_by_hand_is_no_witness(lab: Lab) -> None:
 def test_each_look_is_bounded_by_itself(lab: Lab) -> None:
     """The survivor is stopped too: the driver's own bounds are seconds, the look's is its own."""
     west = next(each.pid for each in processes.running(Path(lab.sandbox.directory)) if each.name == "west")
-    with stopped(lab):
-        os.kill(west, signal.SIGSTOP)
-        try:
-            seen = lab.verdict()
-        finally:
-            os.kill(west, signal.SIGCONT)
+    with hanging.hung(lab.pid), hanging.hung(west):
+        seen = lab.verdict()
     assert views(seen)[VantageKind.PEER] is View.UNKNOWN
     assert max(each.ms for each in seen.master.seen) < 1500
 
