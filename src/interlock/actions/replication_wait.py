@@ -45,7 +45,7 @@ class WaitForCatchUp:
         if server.wait_applied(self.position, min(_FIRST_WAIT_S, self.within_s)):
             return CatchUpFacts(position=self.position, channels=())
         position, channels = server.write_facts().position, server.channels()
-        given_up = self.accept if self.accept and is_given_up(self.server, channels, self.accept) else ""
+        given_up = self.accept if self.accept and is_given_up(self.server, None, channels, self.accept) else ""
         return CatchUpFacts(position=position, channels=channels, given_up=given_up)
 
     def decide(self, seen: CatchUpFacts, /) -> Verdict:

@@ -21,13 +21,19 @@ def sentence(server: ServerName, channel: ChannelFacts) -> str:
 
 def broken_channel(channels: Sequence[ChannelFacts]) -> ChannelFacts | None:
     """The channel whose applier stopped with an error. One that somebody stopped is not broken: it can be started."""
-    return next((one for one in channels if one.source is not None and one.error and not one.applier), None)
+    return next((one for one in channels if _is_broken(one)), None)
 
 
-def is_given_up(server: ServerName, channels: Sequence[ChannelFacts], accepted: str) -> bool:
-    """Blanks apart, word for word, and still as it was when it was said."""
-    channel = broken_channel(channels)
-    return channel is not None and " ".join(accepted.split()) == sentence(server, channel)
+def _is_broken(channel: ChannelFacts) -> bool:
+    return channel.source is not None and bool(channel.error) and not channel.applier
+
+
+def is_given_up(server: ServerName, source: ServerName | None, channels: Sequence[ChannelFacts], accepted: str) -> bool:
+    """Blanks apart, word for word, and still as it was when it was said. What comes from another `source` is not given up with it; None:
+    from whichever the sentence names.
+    """
+    said = " ".join(accepted.split())
+    return any(said == sentence(server, one) for one in channels if _is_broken(one) and source in {None, one.source})
 
 
 def can_catch_up(server: ServerName, source: ServerName, channels: Sequence[ChannelFacts], accepted: str) -> Done | Refuse:
@@ -42,7 +48,7 @@ def can_catch_up(server: ServerName, source: ServerName, channels: Sequence[Chan
             case other:
                 return Refuse(f"replication from {source} to {server} is not known to run: {other}")
     said = sentence(server, channel)
-    if is_given_up(server, [channel], accepted):
+    if is_given_up(server, source, [channel], accepted):
         return Done(
             f"replication from {source} to {server} is broken, and what {server} lacks is given up",
             warnings=(f"given up: {said}. It stays in {source}'s log, and `interlock diff` finds what differs",),

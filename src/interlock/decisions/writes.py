@@ -85,7 +85,7 @@ def may_open(
                 return applied
         elif not position.can_be_compared_with(other.proof.position):
             return two_kinds(target, position, other.proof.position)
-        elif not position.contains(other.proof.position) and not is_given_up(target, channels, given_up):
+        elif not position.contains(other.proof.position) and not is_given_up(target, other.name, channels, given_up):
             behind = position.behind(other.proof.position)
             return Wait(
                 f"{target} is {behind} transactions behind {other.name} ({position} has not reached {other.proof.position})",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from interlock.decisions.evidence import wrote_one_after_the_other
+from interlock.decisions.giving_up import sentence
 from interlock.decisions.replication import holds_nothing_extra, is_caught_up
 from interlock.decisions.writes import OtherMaster, is_only_writer, may_open
 from interlock.model.facts import ChannelFacts, FenceProof, LoggedTransaction, WriteFacts
 from interlock.model.fencing import AgentFacts
-from interlock.model.position import MariaDBPosition, parse_position
+from interlock.model.position import LogPoint, MariaDBPosition, parse_position
 from interlock.model.topology import ClusterName, ServerName
 from interlock.model.verdict import Applied, Done, Refuse, Wait
 
@@ -102,6 +104,28 @@ def test_where_the_other_says_nothing_all_that_came_from_it_must_be_applied(
     assert isinstance(verdict, kind)
     if isinstance(verdict, Refuse):
         assert verdict.hint
+
+
+BROKEN = replace(channel("1-1-6", applier=False, error="1062 duplicate"), applied=LogPoint(base="bin.", number=1, offset=500))
+SAID = sentence(WEST, BROKEN)
+MAY_LACK = {
+    "what is behind the break": ([proved(EAST, "1-1-6")], [BROKEN], SAID, Done),
+    "nothing without the sentence": ([proved(EAST, "1-1-6")], [BROKEN], "", Wait),
+    "nothing by another sentence": ([proved(EAST, "1-1-6")], [BROKEN], "I answer for it", Wait),
+    "nothing once the channel runs": ([proved(EAST, "1-1-6")], [channel("1-1-6")], SAID, Wait),
+    "nothing of another master": ([proved(EAST, "1-1-6"), proved(NORTH, "3-3-2")], [BROKEN], SAID, Wait),
+    "nothing of one that is not fenced": ([unproved(EAST)], [BROKEN], SAID, Refuse),
+}
+
+
+@pytest.mark.parametrize(("others", "channels", "said", "kind"), MAY_LACK.values(), ids=MAY_LACK.keys())
+def test_a_server_lacks_at_its_opening_only_what_a_person_gave_up(
+    others: list[OtherMaster], channels: list[ChannelFacts], said: str, kind: type
+) -> None:
+    verdict = may_open(WEST, AT("1-1-5"), others, channels, lease_held=True, given_up=said)
+    assert isinstance(verdict, kind)
+    if isinstance(verdict, Done):
+        assert said in verdict.why
 
 
 def seen(name: ServerName, *, read_only: bool) -> WriteFacts:

@@ -1,0 +1,88 @@
+"""What a broken channel keeps back is given up by one exact sentence, and nothing else is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from interlock.decisions.giving_up import broken_channel, can_catch_up, is_given_up, sentence
+from interlock.model.facts import ChannelFacts
+from interlock.model.position import LogPoint
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Done, Refuse
+
+EAST, WEST, NORTH = ServerName("east"), ServerName("west"), ServerName("north")
+BROKEN = ChannelFacts(
+    server=WEST,
+    name="",
+    source=EAST,
+    source_address="",
+    receiver="Yes",
+    applier=False,
+    lag_s=None,
+    error="1062 Duplicate entry '7' for key 'PRIMARY'",
+    applied=LogPoint(base="bin.", number=1, offset=500),
+)
+RUNS = replace(BROKEN, applier=True, error="", lag_s=0)
+STOPPED = replace(BROKEN, error="")
+SAID = "what west lacks of east after bin.000001:500 is given up, and I answer for it"
+
+
+def test_the_sentence_names_both_servers_and_the_place() -> None:
+    assert sentence(WEST, BROKEN) == SAID
+    assert sentence(WEST, replace(BROKEN, applied=None)) == "what west lacks of east after its beginning is given up, and I answer for it"
+
+
+@pytest.mark.parametrize(("channel", "broken"), [(BROKEN, True), (RUNS, False), (STOPPED, False), (replace(BROKEN, source=None), False)])
+def test_only_an_applier_that_stopped_with_an_error_is_broken(channel: ChannelFacts, broken: bool) -> None:  # noqa: FBT001 - a table's column
+    assert (broken_channel([channel]) is not None) is broken
+
+
+GIVEN_UP = {
+    "its sentence": (EAST, [BROKEN], SAID, True),
+    "of whichever source it names": (None, [BROKEN], SAID, True),
+    "blanks apart": (EAST, [BROKEN], f"  {SAID.replace(' ', '  ')} ", True),
+    "another source's": (NORTH, [BROKEN], SAID, False),
+    "a word less": (EAST, [BROKEN], SAID.removesuffix(" for it"), False),
+    "nothing": (EAST, [BROKEN], "", False),
+    "the channel went on since": (EAST, [replace(BROKEN, applied=LogPoint(base="bin.", number=1, offset=600))], SAID, False),
+    "it runs again": (EAST, [RUNS], SAID, False),
+    "no channel": (EAST, [], SAID, False),
+}
+
+
+@pytest.mark.parametrize(("source", "channels", "accepted", "given_up"), GIVEN_UP.values(), ids=GIVEN_UP)
+def test_what_is_given_up(
+    source: ServerName | None,
+    channels: list[ChannelFacts],
+    accepted: str,
+    given_up: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    assert is_given_up(WEST, source, channels, accepted) is given_up
+
+
+def test_two_broken_channels_are_given_up_each_by_its_own_sentence() -> None:
+    from_north = replace(BROKEN, source=NORTH, applied=LogPoint(base="bin.", number=3, offset=900))
+    channels = [from_north, BROKEN]
+    assert is_given_up(WEST, EAST, channels, SAID)
+    assert not is_given_up(WEST, NORTH, channels, SAID)
+    assert is_given_up(WEST, None, channels, SAID)
+
+
+def test_a_broken_channel_refuses_with_the_sentence_and_passes_with_it() -> None:
+    refused = can_catch_up(WEST, EAST, [BROKEN], "")
+    assert isinstance(refused, Refuse)
+    assert "1062 Duplicate entry" in refused.why
+    assert f'--accept "{SAID}"' in refused.hint
+    mistaken = can_catch_up(WEST, EAST, [BROKEN], "I answer for it")
+    assert isinstance(mistaken, Refuse)
+    assert mistaken.why.endswith("the accepted sentence is not the one for it")
+    passed = can_catch_up(WEST, EAST, [BROKEN], SAID)
+    assert isinstance(passed, Done)
+    assert [warning.startswith(f"given up: {SAID}") for warning in passed.warnings] == [True]
+
+
+def test_a_channel_that_runs_needs_no_sentence() -> None:
+    assert isinstance(can_catch_up(WEST, EAST, [RUNS], ""), Done)
+    assert isinstance(can_catch_up(WEST, EAST, [STOPPED], SAID), Refuse)
