@@ -112,7 +112,7 @@ def _carry_out(context: Context, wiring: Wiring, kept: Kept, log: DiffLog) -> No
 def _ends(wiring: Wiring, writer: str | None) -> tuple[End, End]:
     """The writer's side first: the one that takes writes, unless it is named. UsageError if neither tells."""
     from interlock.diff.ends import End  # noqa: PLC0415 - only here
-    from interlock.engine.runs import pair_roles  # noqa: PLC0415 - as above
+    from interlock.engine.roles import pair_roles  # noqa: PLC0415 - as above
 
     clusters = wiring.topology.clusters
     named = writer or pair_roles(wiring.world).writer

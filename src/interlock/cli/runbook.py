@@ -18,7 +18,7 @@ def runbook(context: Context) -> Answer:
     """For the standby as it is now, unless --to names the side."""
     from interlock.audit.runbook import Past  # noqa: PLC0415 - only here
     from interlock.audit.runbook import runbook as made  # noqa: PLC0415 - as above
-    from interlock.engine.runs import pair_roles  # noqa: PLC0415 - as above
+    from interlock.engine.roles import pair_roles  # noqa: PLC0415 - as above
     from interlock.report.history import past_outages_ms  # noqa: PLC0415 - as above
     from interlock.report.runbook_page import html_page, markdown_page  # noqa: PLC0415 - as above
 

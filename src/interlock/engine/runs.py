@@ -10,7 +10,6 @@ from typing import Protocol
 from interlock.clock import Clock
 from interlock.dataclass import dataclass
 from interlock.decisions.marks import failed_mark, failed_since
-from interlock.decisions.writes import writers
 from interlock.engine.emergency import Knock
 from interlock.engine.endings import GoBack, drive
 from interlock.engine.events import Asker, Observer, RunBegan
@@ -21,10 +20,10 @@ from interlock.engine.identity import identities, see_not_overtaken, see_same_pa
 from interlock.engine.interlock import Interlock
 from interlock.engine.journal import Journal, Progress, RecordKind, read_progress
 from interlock.engine.report import ProblemReport, RunReport, report_of
+from interlock.engine.roles import PairRoles, pair_roles
 from interlock.engine.segments import SegmentInterlock
 from interlock.engine.states import EXIT_CODES, FINAL, Event, Lifecycle, State
 from interlock.errors import DriverError, InterlockError, Refused, StepFailed, StoreFailed, UsageError
-from interlock.model.facts import WriteFacts
 from interlock.model.topology import ClusterName, ServerName
 from interlock.playbook.against import check_against, see_segments_left_alone
 from interlock.playbook.catalogue import Catalogue
@@ -301,44 +300,6 @@ def run_name(clock: Clock) -> str:
     """The moment it began, to the millisecond in UTC: sorts by time, and one pair has one run at a time."""
     at = clock.wall()
     return f"{at:%Y%m%d-%H%M%S}-{at.microsecond // 1000:03d}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairRoles:
-    """Who has which role, None where the pair does not say; and what kept a server from being looked at."""
-
-    writer: ClusterName | None
-    standby: ClusterName | None
-    unseen: tuple[DriverError, ...] = ()
-
-    @property
-    def silent(self) -> set[ServerName]:
-        """The servers that kept us from looking at them."""
-        return {ServerName(error.server) for error in self.unseen if error.server}
-
-
-def pair_roles(world: World, silent: Collection[ServerName] = ()) -> PairRoles:
-    """A server that does not answer is neither, and those of `silent` are not asked."""
-    asked = [master.name for master in world.topology.masters() if master.name not in silent]
-    found = world.gather([_writes_of(world, name) for name in asked])
-    seen = [each for each in found if isinstance(each, WriteFacts)]
-    unseen = [each for each in found if isinstance(each, DriverError)]
-    open_now = writers(seen)
-    writer = world.topology.server(open_now[0]).cluster if len(open_now) == 1 else None
-    others = [name for name in world.topology.clusters if name != writer] if writer else []
-    return PairRoles(writer=writer, standby=others[0] if len(others) == 1 else None, unseen=tuple(unseen))
-
-
-def _writes_of(world: World, name: ServerName) -> Callable[[], WriteFacts | DriverError]:
-    """All are asked at once: each that is silent costs its time-out."""
-
-    def look() -> WriteFacts | DriverError:
-        try:
-            return world.server(name).write_facts()
-        except DriverError as error:
-            return error
-
-    return look
 
 
 def _cluster(value: object) -> ClusterName | None:
