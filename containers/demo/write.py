@@ -7,7 +7,7 @@ from pathlib import Path
 
 from interlock.clock import SystemClock
 from interlock.sandbox import accounts
-from interlock.sandbox.child import child
+from interlock.sandbox.load import Clients
 
 LEDGERS = Path("/ledgers")
 CURRENT = LEDGERS / "current"
@@ -22,18 +22,18 @@ def main() -> None:
     prefix = secrets.token_hex(4)
     folder = LEDGERS / prefix
     folder.mkdir()
-    config = {
-        "host": "proxy",
-        "port": 3306,
-        "user": accounts.CLIENT,
-        "password_file": f"/secrets/clients/{accounts.CLIENT}",
-        "pooled": CLIENTS,
-        "fresh": CLIENTS,
-        "pause_s": 0.02,
-        "prefix": prefix,
-        "folder": str(folder),
-    }
-    with child("interlock.sandbox.load", config) as program:
+    clients = Clients(
+        host="proxy",
+        port=3306,
+        user=accounts.CLIENT,
+        password_file=f"/secrets/clients/{accounts.CLIENT}",
+        pooled=CLIENTS,
+        fresh=CLIENTS,
+        pause_s=0.02,
+        prefix=prefix,
+        folder=str(folder),
+    )
+    with clients.start() as program:
         CURRENT.write_text(prefix)
         while not end_of(prefix).exists():
             clock.sleep(0.1)

@@ -10,7 +10,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 from threading import Barrier, Event
@@ -22,6 +22,7 @@ from pymysql.cursors import Cursor
 
 from interlock.clock import Clock, SystemClock
 from interlock.dataclass import dataclass
+from interlock.model.codec import fields_of
 from interlock.sandbox.child import Child, child, say_ready, serve
 from interlock.sandbox.ledger import Entry, Told
 from interlock.sandbox.places import Sandbox
@@ -46,25 +47,47 @@ class Load:
         return read_ledger(self._folder)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """What the program is told: how many of each kind, where they write, and the folder that takes a ledger of each. `returning`: MariaDB
+    tells by `INSERT … RETURNING` which server took a row.
+    """
+
+    host: str
+    port: int
+    user: str
+    password_file: str
+    pooled: int
+    fresh: int
+    pause_s: float
+    prefix: str
+    folder: str
+    returning: bool = True
+
+    def start(self) -> AbstractContextManager[Child]:
+        """They write already on entry."""
+        return child("interlock.sandbox.load", fields_of(self))
+
+
 @contextmanager
 def load(sandbox: Sandbox, *, pooled: int, fresh: int, pause_s: float = 0.005) -> Iterator[Load]:
     """Start writers through the sandbox's proxy; they write already on entry. Keys start with `prefix`, a new one each time."""
     prefix = secrets.token_hex(4)
     folder = Path(sandbox.directory) / "ledgers" / prefix
     folder.mkdir(parents=True)
-    config = {
-        "host": sandbox.proxy.host,
-        "port": sandbox.proxy.port,
-        "user": "app",
-        "password_file": str(sandbox.password_file("app")),
-        "pooled": pooled,
-        "fresh": fresh,
-        "pause_s": pause_s,
-        "prefix": prefix,
-        "folder": str(folder),
-        "returning": sandbox.kind != "mixed",
-    }
-    with child("interlock.sandbox.load", config) as program:
+    clients = Clients(
+        host=sandbox.proxy.host,
+        port=sandbox.proxy.port,
+        user="app",
+        password_file=str(sandbox.password_file("app")),
+        pooled=pooled,
+        fresh=fresh,
+        pause_s=pause_s,
+        prefix=prefix,
+        folder=str(folder),
+        returning=sandbox.kind != "mixed",
+    )
+    with clients.start() as program:
         yield Load(program, folder, prefix)
 
 
@@ -76,7 +99,8 @@ def read_ledger(folder: Path) -> tuple[Entry, ...]:
 class _Writer:
     """One client. The monotonic clock is the machine's, so its times compare with those of the process that switches."""
 
-    config: dict[str, Any]
+    clients: Clients
+    password: str
     kind: str
     number: int
     stop: Event
@@ -85,15 +109,15 @@ class _Writer:
     def run(self, started: Barrier) -> int:
         connection: Connection[Cursor] | None = None
         name = f"{self.kind}-{self.number}"
-        with Path(self.config["folder"], name).open("w") as ledger:
+        with Path(self.clients.folder, name).open("w") as ledger:
             for turn in count():
-                entry, connection = self._write(f"{self.config['prefix']}-{name}-{turn}", name, connection)
+                entry, connection = self._write(f"{self.clients.prefix}-{name}-{turn}", name, connection)
                 ledger.write(entry.to_line())
                 if turn == 0:
                     started.wait(_CLIENT_TIMEOUT_S)
                 if self.stop.is_set():
                     break
-                self.clock.sleep(self.config["pause_s"] if entry.told is Told.OK else _AFTER_ERROR_S)
+                self.clock.sleep(self.clients.pause_s if entry.told is Told.OK else _AFTER_ERROR_S)
         if connection is not None:
             connection.close()
         return turn + 1
@@ -106,7 +130,7 @@ class _Writer:
         try:
             connection = connection or self._connect()
             sent = True
-            server = _insert(connection, key, returning=self.config["returning"])
+            server = _insert(connection, key, returning=self.clients.returning)
         except (pymysql.err.Error, OSError) as cause:
             code = cause.args[0] if cause.args else type(cause).__name__
             error = f"{code}" if sent else f"{code} on connecting"
@@ -121,10 +145,10 @@ class _Writer:
 
     def _connect(self) -> Connection[Cursor]:
         return pymysql.connect(
-            host=self.config["host"],
-            port=self.config["port"],
-            user=self.config["user"],
-            password=self.config["password"],
+            host=self.clients.host,
+            port=self.clients.port,
+            user=self.clients.user,
+            password=self.password,
             autocommit=True,
             ssl_disabled=True,
             connect_timeout=_CLIENT_TIMEOUT_S,
@@ -148,11 +172,14 @@ def _insert(connection: Connection[Cursor], key: str, *, returning: bool) -> int
 
 def _work(config: dict[str, Any], stop: Event) -> object:
     sys.setswitchinterval(0.0005)  # a reply that has come is stamped soon
-    config["password"] = Path(config["password_file"]).read_text().rstrip("\n")
-    clients = [(kind, number) for kind in (POOLED, FRESH) for number in range(config[kind])]
+    told = Clients(**config)
+    password = Path(told.password_file).read_text().rstrip("\n")
+    clients = [(kind, number) for kind, many in ((POOLED, told.pooled), (FRESH, told.fresh)) for number in range(many)]
     started = Barrier(len(clients) + 1)
     with ThreadPoolExecutor(len(clients)) as pool:
-        writers = [_Writer(config=config, kind=kind, number=number, stop=stop, clock=SystemClock()) for kind, number in clients]
+        writers = [
+            _Writer(clients=told, password=password, kind=kind, number=number, stop=stop, clock=SystemClock()) for kind, number in clients
+        ]
         running = [pool.submit(writer.run, started) for writer in writers]
         started.wait(_CLIENT_TIMEOUT_S)
         say_ready()
