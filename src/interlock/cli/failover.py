@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, note, wired
-from interlock.cli.runs import answer_of, carry_out, given_to, playbook_of
+from interlock.cli.runs import answer_of, carry_out, inputs_of, playbook_of
 from interlock.engine.emergency import PLANNED, SHORT_BUDGET, Knock, falls_through, knock, writer_of_other_side
 from interlock.engine.report import ProblemReport
 from interlock.engine.states import State
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 def failover(context: Context) -> Answer:
     """`interlock failover --to CLUSTER [--accept SENTENCE]`."""
-    given = given_to(context)
-    if context.options.accept is not None:
-        given["accept"] = context.options.accept
+    given = inputs_of(context.options.input)
     with wired(context) as wiring:
         knocked = _knock(wiring, given)
         first = _planned(context, wiring, knocked.cluster, given["to"]) if knocked is not None and knocked.answers else None

@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, wired
 from interlock.cli.runs import answer_of, carry_out, inputs_of, playbook_of
-from interlock.errors import UsageError
 
 if TYPE_CHECKING:
     from interlock.engine.report import RunReport
-
-_AS_INPUTS = {"onto": "onto", "for_": "for", "reason": "reason", "applier": "applier", "accept": "accept"}
 
 
 def quiesce(context: Context) -> Answer:
     """`interlock quiesce --onto CLUSTER --for TIME --reason TEXT`."""
     given = inputs_of(context.options.input)
-    for option, name in _AS_INPUTS.items():
-        value = getattr(context.options, option)
-        if value is not None and given.setdefault(name, value) != value:
-            raise UsageError(f"--{name} and -i {name}= differ", hint="give one of them")
     with wired(context) as wiring:
         playbook = playbook_of("quiesce", wiring)
         report = carry_out(context, wiring, lambda engine: engine.start(playbook, given))

@@ -27,13 +27,12 @@ def run(context: Context) -> Answer:
 
 def switchover(context: Context) -> Answer:
     """`interlock switchover --to CLUSTER`: the playbook of that name."""
-    return _start(context, "switchover", given_to(context))
+    return _start(context, "switchover", inputs_of(context.options.input))
 
 
 def rejoin(context: Context) -> Answer:
     """`interlock rejoin CLUSTER`: the playbook of that name."""
-    given = inputs_of(context.options.input)
-    return _start(context, "rejoin", {**given, "cluster": context.options.cluster})
+    return _start(context, "rejoin", inputs_of(context.options.input))
 
 
 def plan(context: Context) -> Answer:
@@ -42,7 +41,7 @@ def plan(context: Context) -> Answer:
     from interlock.report.history import past_outages_ms  # noqa: PLC0415 - only here
     from interlock.report.plan_text import plan_text  # noqa: PLC0415 - only here
 
-    given = given_to(context)
+    given = inputs_of(context.options.input)
     with wired(context) as wiring:
         playbook = playbook_of(context.options.playbook, wiring)
         report = make_plan(playbook, given, wiring.world, past_outages_ms(wiring.store, wiring.topology.name, playbook.name))
@@ -127,15 +126,6 @@ def playbook_of(name: str, wiring: Wiring) -> Playbook:
     return load_playbook(find_playbook(name, here()), wiring.catalogue)
 
 
-def given_to(context: Context) -> dict[str, str]:
-    """The inputs, with what `--to` says. UsageError if the two differ."""
-    given = inputs_of(context.options.input)
-    to = context.options.to
-    if to is not None and given.setdefault("to", to) != to:
-        raise UsageError(f"--to says {shown(to)}, and -i to= says {shown(given['to'])}", hint="give one of them")
-    return given
-
-
 def inputs_of(words: Sequence[str]) -> dict[str, str]:
     """`NAME=VALUE` words. UsageError with every one that is none, or that is said twice."""
     given: dict[str, str] = {}
@@ -145,7 +135,7 @@ def inputs_of(words: Sequence[str]) -> dict[str, str]:
         if not equals or not name:
             problems.append(f"-i {shown(word)} is not NAME=VALUE")
         elif name in given:
-            problems.append(f"the input {shown(name)} is given twice")
+            problems.append(f"the input {shown(name)} is given twice: {shown(given[name])} and {shown(value)}")
         else:
             given[name] = value
     if problems:

@@ -182,7 +182,7 @@ def _verdict(
         return {"what": facts.why, "hint": remedy(facts, other) or f"start it, fenced: it is the standby, and {other} takes the writes"}
     return {
         "what": facts.why,
-        "hint": remedy(facts, other) or f"`interlock plan failover -i to={other}`, then `interlock failover --to {other}`",
+        "hint": remedy(facts, other) or f"`interlock plan failover --to {other}`, then `interlock failover --to {other}`",
     }
 
 

@@ -71,7 +71,7 @@ def resolve_inputs(
         if name in given:
             values[name] = _given(its, given[name], giving)
         elif its.required:
-            giving.add(f"input {name!r} is missing", f"give it: -i {name}={its.doc or its.kind.value.upper()}")
+            giving.add(f"input {name!r} is missing", f"give it: -i {name}={its.kind.value.upper()}{f' ({its.doc})' if its.doc else ''}")
         elif its.kind is Kind.CLUSTER and its.default in _ROLES:
             values[name] = giving.role(str(its.default))
         elif its.kind is Kind.CLUSTER and its.default == _OTHER:

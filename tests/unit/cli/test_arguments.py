@@ -8,7 +8,11 @@ from resource import RUSAGE_CHILDREN, getrusage
 import pytest
 
 from interlock.cli.arguments import commands_of, parse, parser
+from interlock.cli.runs import inputs_of
+from interlock.cli.words.inputs import WORDS
 from interlock.errors import UsageError
+from interlock.playbook.load import load_playbook
+from unit.engine.stage import CATALOGUE, SHIPPED
 
 _HEAVY = ("interlock.bootstrap", "interlock.engine", "pymysql", "yaml", "msgspec", "rich", "paramiko", "transitions", "ssl")
 
@@ -47,6 +51,43 @@ def test_a_wrong_word_is_named_with_what_it_may_have_meant(words: Sequence[str],
         parse(words)
     assert wrong.value.message == what
     assert hint is None or wrong.value.hint == hint
+
+
+SAID = [
+    pytest.param(["switchover", "--to", "west"], {"to": "west"}, id="switchover"),
+    pytest.param(["failover", "--to", "west", "--accept", "so be it"], {"to": "west", "accept": "so be it"}, id="failover"),
+    pytest.param(["rejoin", "east", "-i", "data=copy"], {"cluster": "east", "data": "copy"}, id="rejoin"),
+    pytest.param(
+        ["quiesce", "--onto", "west", "--for", "4h", "--reason", "a=b", "--applier", "running"],
+        {"onto": "west", "for": "4h", "reason": "a=b", "applier": "running"},
+        id="quiesce",
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "inputs"), SAID)
+def test_a_plan_and_a_run_take_the_words_of_the_playbooks_own_command(words: Sequence[str], inputs: dict[str, str]) -> None:
+    for before in ([], ["plan"], ["run"]):
+        assert inputs_of(parse([*before, *words]).input) == inputs
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [(["--to", "west", "-i", "to=east"], "'west' and 'east'"), (["-i", "to=east", "--to", "west"], "'east' and 'west'")],
+    ids=["by its word first", "by its name first"],
+)
+def test_an_input_that_is_said_in_both_ways_is_told_with_both_values(words: Sequence[str], values: str) -> None:
+    with pytest.raises(UsageError) as wrong:
+        inputs_of(parse(["switchover", *words]).input)
+    assert wrong.value.message == f"the input 'to' is given twice: {values}"
+
+
+@pytest.mark.parametrize("playbook", WORDS)
+def test_every_word_stands_for_an_input_of_its_playbook(playbook: str) -> None:
+    its = load_playbook(SHIPPED / f"{playbook}.yaml", CATALOGUE).inputs
+    said = {word.input: word.required for word in WORDS[playbook]}
+    assert said.keys() <= its.keys()
+    assert {name for name, one in its.items() if one.required} <= {name for name, required in said.items() if required}
 
 
 def test_every_command_explains_itself_and_names_what_carries_it_out() -> None:

@@ -89,7 +89,7 @@ def _refused(pair: PairSeen) -> Iterator[Fault]:
             yield Fault(
                 says=f"a quiesce onto {name} would be refused now: {problem}",
                 object=f"onto {name}: {problem}",
-                fix=command(f"interlock plan quiesce -i onto={name} -i for=4h -i reason=rehearsal   # says it all, with hints"),
+                fix=command(f"interlock plan quiesce --onto {name} --for 4h --reason rehearsal   # says it all, with hints"),
             )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from interlock.cli.words.parser import add_inputs, command
+from interlock.cli.words.inputs import add_all_words, add_words
+from interlock.cli.words.parser import command
 
 
 def add_runs(commands: Any) -> None:
@@ -27,14 +28,12 @@ def add_runs(commands: Any) -> None:
     run = command(commands, "run", "runs:run", "carry out a playbook")
     for each in (plan, run):
         each.add_argument("playbook", metavar="PLAYBOOK", help="a playbook's name (see `interlock playbook list`) or its file")
-        add_inputs(each)
-    plan.add_argument("--to", metavar="CLUSTER", help="the same as -i to=CLUSTER")
+        add_all_words(each)
     run.add_argument(
         "--as", dest="as_", metavar="NAME", help="the run's name (default: the moment it begins); refused if there is a run of that name"
     )
     switchover = command(commands, "switchover", "runs:switchover", "move the writes to the standby with nothing lost (= run switchover)")
-    switchover.add_argument("--to", required=True, metavar="CLUSTER", help="the cluster that takes the writes")
-    add_inputs(switchover)
+    add_words(switchover, "switchover")
     failover = command(
         commands,
         "failover",
@@ -43,9 +42,7 @@ def add_runs(commands: Any) -> None:
         "Take the writes over from a master that is dead: proved dead from several places, fenced from outside, and with all applied\n"
         "that was received from it. As long as it answers, the planned switchover is tried first, with a short budget.",
     )
-    failover.add_argument("--to", required=True, metavar="CLUSTER", help="the cluster that takes the writes")
-    failover.add_argument("--accept", metavar="SENTENCE", help="what can't be proved, accepted word for word as `plan failover` prints it")
-    add_inputs(failover)
+    add_words(failover, "failover")
     rejoin = command(
         commands,
         "rejoin",
@@ -53,10 +50,9 @@ def add_runs(commands: Any) -> None:
         "bring a failed cluster back as a healthy standby (= run rejoin)",
         "Bring a cluster back as a standby that a failover took the writes from, or that was quiesced: fenced, with both channels running\n"
         "and proved, its data compared. What it holds that the writer lacks is kept, then taken back row by row, or ALL ITS DATA ARE\n"
-        "REPLACED by the writer's: `interlock plan rejoin -i cluster=NAME` tells which.",
+        "REPLACED by the writer's: `interlock plan rejoin CLUSTER` tells which.",
     )
-    rejoin.add_argument("cluster", metavar="CLUSTER", help="the cluster that failed; its server runs again")
-    add_inputs(rejoin)
+    add_words(rejoin, "rejoin")
     quiesce = command(
         commands,
         "quiesce",
@@ -65,14 +61,7 @@ def add_runs(commands: Any) -> None:
         "Move all load onto one cluster, fence the other one, and keep it so: no run begins before it has rejoined. Prints a certificate\n"
         "of the quiet. Where the channel towards the one that takes the load is broken, only what --accept names is given up.",
     )
-    quiesce.add_argument("--onto", required=True, metavar="CLUSTER", help="the cluster that takes all load")
-    quiesce.add_argument("--for", dest="for_", required=True, metavar="TIME", help="how long it is meant to last, such as 4h")
-    quiesce.add_argument("--reason", required=True, metavar="TEXT", help="why, for whoever is refused because of it")
-    quiesce.add_argument("--applier", choices=("stopped", "running"), help="whether the quiet one goes on applying (default: stopped)")
-    quiesce.add_argument(
-        "--accept", metavar="SENTENCE", help="what a broken channel keeps back is given up, word for word as `plan` prints it"
-    )
-    add_inputs(quiesce)
+    add_words(quiesce, "quiesce")
     command(commands, "runs", "runs:runs", "list the runs, newest first; with a topology, that pair's alone")
     for name, help_ in (
         ("show", "tell a run as a timeline, with its evidence"),
