@@ -14,6 +14,7 @@ from interlock.sandbox.sql import query
 from scenarios.command_line import environment, interlock
 from scenarios.killer import Killer, assert_survives
 from scenarios.pair_state import CLOCK, open_sides, state_of, switchover_with
+from servers.offline_lab import let_in
 
 _TIMES = 2  # an even number: then every setting can be compared, also those that a switchover moves
 _FAILS = '- check: command\n    with: {run: [echo, "not well"], matches: "all is well"}'
@@ -91,12 +92,11 @@ def test_the_harder_fence_goes_there_and_back_under_load(moved: Sandbox, tmp_pat
     refused = interlock("switchover", "--to", "west", "--json", env=env)
     assert refused.code == 3
     assert "CONNECTION_ADMIN ON *.* TO the account repl" in str(refused.document["problems"])
-    query(moved, "east", "GRANT CONNECTION_ADMIN ON *.* TO repl")
-    offline = "SELECT @@GLOBAL.offline_mode AS offline"
-    try:
+    patient = ("-i", "max_outage=25s", "-i", "max_lag=25s", "-i", "fence=10s")
+    with let_in(moved):
         report = drill(
             moved,
-            lambda to: interlock("switchover", "--to", to, "--json", env=env).outcome,
+            lambda to: interlock("switchover", "--to", to, *patient, "--json", env=env, within_s=180).outcome,
             clock=CLOCK,
             count=_TIMES,
             pooled=4,
@@ -104,11 +104,8 @@ def test_the_harder_fence_goes_there_and_back_under_load(moved: Sandbox, tmp_pat
         )
         assert [switch.outcome for switch in report.switches] == ["succeeded"] * _TIMES
         assert (report.lost, report.duplicated, report.resurrected, report.samples.two) == ((), (), (), 0)
+        offline = "SELECT @@GLOBAL.offline_mode AS offline"
         assert [query(moved, name, offline)[0]["offline"] for name in ("east", "west")] == [0, 1]
-    finally:
-        for name in ("east", "west"):
-            query(moved, name, "SET GLOBAL offline_mode=0")
-        query(moved, open_sides(moved)[0], "REVOKE CONNECTION_ADMIN ON *.* FROM repl")
 
 
 def _shape(value: object) -> object:

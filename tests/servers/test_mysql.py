@@ -32,9 +32,11 @@ from interlock.servers.pool import Pool, Purpose
 from interlock.servers.registry import make_server
 from scenarios.pair_state import eventually
 from servers.mariadb_lab import client, running, until
+from servers.offline_lab import dumps, let_in, log_in_again, receives
 
 EAST, WEST = ServerName("east"), ServerName("west")
 FENCE, OPEN = Fence(server=EAST, within_s=1.0), Open(server=EAST)
+_PATIENT_S = 60.0
 _STATE = write_state(words((9, 7, 4)))
 
 
@@ -501,16 +503,18 @@ def test_without_the_right_to_fence_nothing_is_fenced(lab: Sandbox, bench: RealB
 def harder(lab: Sandbox) -> Iterator[Server]:
     """East, with `fence: offline_mode`; and west's account for replication is let in all the same."""
     server = make_server(replace(spec(lab, "east"), fence="offline_mode"), secrets=secret, clock=SystemClock(), pair=())
-    with granted(lab, "CONNECTION_ADMIN ON *.* TO repl"):
+    with let_in(lab):
         yield server
         server.close()
-        sql.query(lab, "east", "SET GLOBAL offline_mode=0")
         sql.query(lab, "east", "SET GLOBAL read_only=0")
 
 
 def test_the_harder_fence_turns_clients_out_and_replication_goes_on(lab: Sandbox, harder: Server, west: Server) -> None:
-    """The canary's connection was open before it: it was ended, and a new one is refused, which proves the fence."""
-    fence, before = FenceServer(server=EAST), harder.write_facts()
+    """The canary's connection was open before it: it was ended, and a new one is refused, which proves the fence. The session that
+    replicates stays the same one.
+    """
+    fence, before, replicates = FenceServer(server=EAST), harder.write_facts(), dumps(lab, "east")
+    assert len(replicates) == 1
     harder.write_canary("before the fence")
     with client(lab, "east") as app:
         sql.rows(app, "BEGIN")
@@ -524,11 +528,24 @@ def test_the_harder_fence_turns_clients_out_and_replication_goes_on(lab: Sandbox
     seen = harder.write_facts()
     assert (seen.offline, seen.is_fully_fenced, harder.proof_of_fence().canary) == (True, True, "refused")
     sql.query(lab, "east", "FLUSH BINARY LOGS")  # something for the other side to receive, after the fence
-    assert west.wait_applied(seen.position, 5)
-    assert eventually(lambda: west.channels()[0].receiver == "Yes")  # it connects again, as an administrator
+    assert west.wait_applied(seen.position, _PATIENT_S)
+    assert (dumps(lab, "east"), receives(lab, "west")) == (replicates, True)
     for undone in fence.undo(before, seen):
         harder.apply(undone, "m")  # type: ignore[arg-type]
     assert (harder.write_facts().offline, harder.write_facts().fence) == (False, before.fence)
+
+
+def test_a_session_that_replicates_since_before_the_grant_is_turned_out_once_and_comes_back(lab: Sandbox) -> None:
+    """Why a receiver has to log in again after the GRANT: else the first fence cuts it off while clients wait."""
+    log_in_again(lab)
+    before = dumps(lab, "east")
+    sql.query(lab, "east", "GRANT CONNECTION_ADMIN ON *.* TO repl")
+    try:
+        sql.query(lab, "east", "SET GLOBAL offline_mode=1")
+        assert eventually(lambda: len(dumps(lab, "east")) == 1 and dumps(lab, "east") != before, _PATIENT_S)
+    finally:
+        sql.query(lab, "east", "SET GLOBAL offline_mode=0")
+        sql.query(lab, "east", "REVOKE CONNECTION_ADMIN ON *.* FROM repl")
 
 
 def test_a_lesser_fence_is_not_taken_for_the_harder_one_and_is_put_back(lab: Sandbox, harder: Server) -> None:
@@ -551,7 +568,7 @@ def test_who_replicates_without_being_let_in_is_named_before_anything_is_fenced(
     harder.close()
     again = make_server(replace(spec(lab, "east"), fence="offline_mode"), secrets=secret, clock=SystemClock(), pair=())
     assert again.missing_privileges() == (
-        "GRANT CONNECTION_ADMIN ON *.* TO the account repl, which replicates from here (SUPER on MySQL 5.7)",
+        "GRANT CONNECTION_ADMIN ON *.* TO the account repl, which replicates from here (SUPER on MySQL 5.7), then restart its receiver",
     )
     again.close()
     assert east.missing_privileges() == ()
