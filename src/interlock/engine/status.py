@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import field
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from interlock.actions.liveness import look_at
 from interlock.dataclass import dataclass
 from interlock.decisions.following import channel_of, is_broken
-from interlock.decisions.liveness import answers_here, remedy
-from interlock.decisions.marks import end_of, failed_since, told
+from interlock.decisions.liveness import answers_here
 from interlock.engine.segment_status import SegmentStatus, segments_now
+from interlock.engine.status_problems import (
+    Looked,
+    channel_problems,
+    is_running,
+    mark_problem,
+    segment_problems,
+    server_problems,
+    unfinished_problem,
+)
 from interlock.errors import DriverError
-from interlock.model.facts import ChannelFacts, ReplicaFacts, RouteFacts, ServerFacts, SessionFacts, WriteFacts
+from interlock.model.facts import ChannelFacts, ReplicaFacts, RouteFacts, WriteFacts
 from interlock.model.liveness import LivenessFacts
-from interlock.model.marks import Mark, MarkKind
-from interlock.model.topology import ServerName, ServerSpec, Topology
+from interlock.model.marks import Mark
+from interlock.model.topology import ServerName, ServerSpec
 from interlock.ports import World
 
 R = TypeVar("R")
@@ -100,24 +106,11 @@ class StatusReport:
     marks: tuple[Mark, ...] = ()
 
 
-@dataclass(slots=True)
-class _Looked:
-    """What one master said; each part None if it did not."""
-
-    writes: WriteFacts | None = None
-    facts: ServerFacts | None = None
-    channels: tuple[ChannelFacts, ...] | None = None
-    sessions: tuple[SessionFacts, ...] | None = None
-    errors: list[DriverError] = field(default_factory=list)
-    liveness: LivenessFacts | None = None
-
-
 def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) -> StatusReport:
     """Everything at the same time, each look bounded by its driver. `verdicts` on the clusters' masters, if they were asked for already:
     one that did not answer a moment ago is not waited for again.
     """
     topology = world.topology
-    problems: list[Mapping[str, str]] = []
     masters = [master.name for master in topology.masters()]
     told = {name: verdicts[topology.server(name).cluster] if verdicts is not None else None for name in masters}
     looked = dict(zip(masters, world.gather([_looker(world, name, told[name]) for name in masters]), strict=True))
@@ -126,27 +119,17 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
             seen.liveness = told[name] or look_at(world, topology.server(name).cluster, _VERDICT_S)
     replicas = world.gather([_replica_looker(world, spec) for spec in topology.replicas()])
     routes = world.gather([_route_looker(world, name) for name in topology.routes])
-    for seen in looked.values():
-        problems += [{"what": error.message, "hint": error.hint} for error in seen.errors[:1]]
     marks = world.marks.all()
-    failed = {mark.subject for mark in marks if mark.kind is MarkKind.FAILED}
-    open_now = [name for name, seen in looked.items() if seen.writes is not None and not seen.writes.read_only]
-    problems += [
-        _verdict(seen.liveness, masters, topology, failed, open_now=open_now) for seen in looked.values() if seen.liveness is not None
-    ]
     unfinished = world.unfinished_runs()
     segments = segments_now(world)
-    for problem in (problem for segment in segments for problem in segment.problems):
-        if problem not in problems:
-            problems.append(problem)
+    open_now = [name for name, seen in looked.items() if seen.writes is not None and not seen.writes.read_only]
+    problems = [*server_problems(topology, looked, marks, unfinished)]
+    problems += segment_problems(segments, looked)
     if len(open_now) > 1 and not segments:
         problems.append({"what": f"{' and '.join(open_now)} take writes at the same time", "hint": "fence the one that should not"})
-    if not open_now:
-        problems.append({"what": "no master is seen to take writes", "hint": _why_no_writer(looked, unfinished)})
-    problems += [_unfinished(run) for run in unfinished]
-    problems += [_marked(mark, world.marks.now()) for mark in marks]
-    channels = tuple(_channel(channel) for seen in looked.values() for channel in seen.channels or ())
-    problems += _channel_problems(masters, looked, channels)
+    problems += [unfinished_problem(run) for run in unfinished]
+    problems += [mark_problem(mark, world.marks.now()) for mark in marks]
+    problems += channel_problems(looked)
     problems += [{"what": f"replica {each.replica}: {each.error}", "hint": ""} for each in replicas if each.error]
     problems += [{"what": f"route {route.route}: {route.error}", "hint": ""} for route in routes if route.error]
     writer = str(topology.server(open_now[0]).cluster) if len(open_now) == 1 and not segments else None
@@ -159,7 +142,7 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
         topology=topology.name,
         writer=writer,
         clusters={str(topology.server(name).cluster): _cluster(seen) for name, seen in looked.items()},
-        channels=channels,
+        channels=tuple(_channel(channel) for seen in looked.values() for channel in seen.channels or ()),
         routes=tuple(routes),
         unfinished_runs=unfinished,
         problems=tuple(problems),
@@ -169,61 +152,9 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
     )
 
 
-def _verdict(
-    facts: LivenessFacts, masters: Sequence[ServerName], topology: Topology, failed: Collection[str], *, open_now: Collection[ServerName]
-) -> Mapping[str, str]:
-    """What everybody who looks at it makes of a master that does not answer. The writes of one of `failed` were taken over already."""
-    if facts.cluster in failed:
-        return {"what": facts.why, "hint": f"start it, fenced, then `interlock rejoin {facts.cluster}`"}
-    if topology.segments:
-        return {"what": facts.why, "hint": "what it owns can't be written before it is back: `interlock segment list`"}
-    other = next(cluster for cluster in (topology.server(name).cluster for name in masters) if cluster != facts.cluster)
-    if topology.clusters[other].master.name in open_now:
-        return {"what": facts.why, "hint": remedy(facts, other) or f"start it, fenced: it is the standby, and {other} takes the writes"}
-    return {
-        "what": facts.why,
-        "hint": remedy(facts, other) or f"`interlock plan failover --to {other}`, then `interlock failover --to {other}`",
-    }
-
-
-def _why_no_writer(looked: Mapping[ServerName, _Looked], unfinished: Sequence[str]) -> str:
-    silent = [name for name, seen in looked.items() if seen.writes is None]
-    if silent:
-        return f"{' and '.join(silent)} did not answer"
-    if unfinished:
-        return f"run {unfinished[0]} is half-way"
-    return "let the one that holds everything take writes again, by hand"
-
-
-def _marked(mark: Mark, now: datetime) -> Mapping[str, str]:
-    if mark.kind is MarkKind.FAILED:
-        return {"what": f"{mark.subject} {failed_since(mark)}, and has not rejoined", "hint": f"`interlock rejoin {mark.subject}`"}
-    return {"what": told(mark, now), "hint": f"`{end_of(mark)}`"}
-
-
-def _unfinished(run: str) -> Mapping[str, str]:
-    return {"what": f"run {run} is unfinished", "hint": f"`interlock resume {run}` or `interlock rollback {run}`"}
-
-
-def _channel_problems(
-    masters: Sequence[ServerName], looked: Mapping[ServerName, _Looked], channels: Sequence[ChannelStatus]
-) -> list[Mapping[str, str]]:
-    found: list[Mapping[str, str]] = []
-    for name in masters:
-        for other in masters:
-            if name == other or looked[name].channels is None:
-                continue
-            channel = next((c for c in channels if c.to == name and c.from_ == other), None)
-            if channel is None:
-                found.append({"what": f"no channel from {other} to {name}", "hint": f"point {name} at {other}"})
-            elif not channel.running:
-                found.append({"what": f"the channel from {other} to {name} does not run: {channel.error or 'stopped'}", "hint": ""})
-    return found
-
-
-def _looker(world: World, name: ServerName, verdict: LivenessFacts | None) -> Callable[[], _Looked]:
-    def look() -> _Looked:
-        seen = _Looked()
+def _looker(world: World, name: ServerName, verdict: LivenessFacts | None) -> Callable[[], Looked]:
+    def look() -> Looked:
+        seen = Looked()
         if verdict is not None and not answers_here(verdict):
             return seen
         server = world.server(name)
@@ -238,7 +169,7 @@ def _looker(world: World, name: ServerName, verdict: LivenessFacts | None) -> Ca
     return look
 
 
-def _try(seen: _Looked, look: Callable[[], R]) -> R | None:
+def _try(seen: Looked, look: Callable[[], R]) -> R | None:
     try:
         return look()
     except DriverError as error:
@@ -246,7 +177,7 @@ def _try(seen: _Looked, look: Callable[[], R]) -> R | None:
         return None
 
 
-def _cluster(seen: _Looked) -> ClusterStatus:
+def _cluster(seen: Looked) -> ClusterStatus:
     return ClusterStatus(
         reachable=seen.writes is not None,
         flavor=seen.facts.flavor if seen.facts else None,
@@ -270,7 +201,7 @@ def _channel(channel: ChannelFacts) -> ChannelStatus:
     return ChannelStatus(
         from_=channel.source,
         to=channel.server,
-        running=channel.applier and channel.receiver == "Yes" and not channel.error,
+        running=is_running(channel),
         lag_s=channel.lag_s,
         error=channel.error,
         source_address=channel.source_address,

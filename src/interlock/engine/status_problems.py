@@ -1,0 +1,125 @@
+"""What is wrong with a pair as it is, and what to do about it. One thing that is wrong is one problem, whoever notices it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
+from datetime import datetime
+
+from interlock.dataclass import dataclass
+from interlock.decisions.liveness import answers_here, remedy
+from interlock.decisions.marks import end_of, failed_since, told
+from interlock.engine.segment_status import SegmentStatus
+from interlock.errors import DriverError
+from interlock.model.facts import ChannelFacts, ServerFacts, SessionFacts, WriteFacts
+from interlock.model.liveness import Liveness, LivenessFacts
+from interlock.model.marks import Mark, MarkKind
+from interlock.model.topology import ServerName, Topology
+
+Problem = Mapping[str, str]
+"""`what` and `hint`, empty if nothing is known to help."""
+
+_NO_WRITER = "no master is seen to take writes"
+
+
+@dataclass(slots=True)
+class Looked:
+    """What one master said; each part None if it did not. `liveness` is asked for only then."""
+
+    writes: WriteFacts | None = None
+    facts: ServerFacts | None = None
+    channels: tuple[ChannelFacts, ...] | None = None
+    sessions: tuple[SessionFacts, ...] | None = None
+    errors: list[DriverError] = field(default_factory=list)
+    liveness: LivenessFacts | None = None
+
+
+def server_problems(
+    topology: Topology, looked: Mapping[ServerName, Looked], marks: Sequence[Mark], unfinished: Sequence[str]
+) -> Iterator[Problem]:
+    """Of each master that did not answer, and of a pair that nobody can write."""
+    open_now = [name for name, seen in looked.items() if seen.writes is not None and not seen.writes.read_only]
+    verdicts = [seen.liveness for seen in looked.values() if seen.liveness is not None]
+    for seen in looked.values():
+        if seen.errors and not _says_the_error(seen.liveness):
+            yield {"what": seen.errors[0].message, "hint": seen.errors[0].hint}
+        if seen.liveness is not None:
+            also = f"; {_NO_WRITER}" if not open_now and len(verdicts) == 1 else ""
+            yield {"what": f"{seen.liveness.why}{also}", "hint": _hint(seen.liveness, topology, open_now, marks)}
+    if not open_now and len(verdicts) != 1:
+        yield {"what": _NO_WRITER, "hint": _why_no_writer(looked, marks, unfinished)}
+
+
+def _says_the_error(verdict: LivenessFacts | None) -> bool:
+    """A verdict says why a server can't be reached; who is refused reads the server's own words, and their hint."""
+    return verdict is not None and verdict.state is not Liveness.REFUSING and not answers_here(verdict)
+
+
+def _hint(facts: LivenessFacts, topology: Topology, open_now: Sequence[ServerName], marks: Sequence[Mark]) -> str:
+    """What can be done about one that does not answer. The writes of one that is marked as failed were taken over already."""
+    if any(mark.kind is MarkKind.FAILED and mark.subject == facts.cluster for mark in marks):
+        return f"start it, fenced, then `interlock rejoin {facts.cluster}`"
+    if topology.segments:
+        return "what it owns can't be written before it is back: `interlock segment list`"
+    other = next(cluster for cluster in topology.clusters if cluster != facts.cluster)
+    if topology.clusters[other].master.name in open_now:
+        return remedy(facts, other) or f"start it, fenced: it is the standby, and {other} takes the writes"
+    return remedy(facts, other) or f"`interlock plan failover --to {other}`, then `interlock failover --to {other}`"
+
+
+def _why_no_writer(looked: Mapping[ServerName, Looked], marks: Sequence[Mark], unfinished: Sequence[str]) -> str:
+    silent = [name for name, seen in looked.items() if seen.writes is None]
+    if silent:
+        return f"{' and '.join(silent)} did not answer"
+    if unfinished:
+        return f"run {unfinished[0]} is half-way"
+    if marks:
+        return "let the one that holds everything take writes again, by hand"
+    at = {name: seen.writes.position for name, seen in looked.items() if seen.writes is not None}
+    whole = [name for name, own in at.items() if all(own.contains(its) for its in at.values())]
+    if not whole:
+        return "none is seen to hold all: let replication bring them together, or compare them, before one is opened by hand"
+    where = f"{whole[0]} holds" if len(whole) == 1 else f"{' and '.join(whole)} hold"
+    return f"{where} all that was written: SET GLOBAL read_only=0 on {whole[0] if len(whole) == 1 else 'the one that clients are led to'}"
+
+
+def segment_problems(segments: Sequence[SegmentStatus], looked: Mapping[ServerName, Looked]) -> Iterator[Problem]:
+    """Each once, for several segments tell of one server; and that it does not answer is told of the server itself."""
+    said = {error.message for seen in looked.values() for error in seen.errors}
+    for problem in (problem for segment in segments for problem in segment.problems):
+        if problem["what"] not in said:
+            said.add(problem["what"])
+            yield problem
+
+
+def unfinished_problem(run: str) -> Problem:
+    return {"what": f"run {run} is unfinished", "hint": f"`interlock resume {run}` or `interlock rollback {run}`"}
+
+
+def mark_problem(mark: Mark, now: datetime) -> Problem:
+    if mark.kind is MarkKind.FAILED:
+        return {"what": f"{mark.subject} {failed_since(mark)}, and has not rejoined", "hint": f"`interlock rejoin {mark.subject}`"}
+    return {"what": told(mark, now), "hint": f"`{end_of(mark)}`"}
+
+
+def channel_problems(looked: Mapping[ServerName, Looked]) -> Iterator[Problem]:
+    """Of each channel between two masters as its receiving end tells it. One that tries to reach a master which answers nobody is well."""
+    for name, seen in looked.items():
+        if seen.channels is None:
+            continue
+        for other, source in looked.items():
+            if name == other:
+                continue
+            channel = next((one for one in seen.channels if one.source == other), None)
+            if channel is None:
+                yield {"what": f"no channel from {other} to {name}", "hint": f"point {name} at {other}"}
+            elif not is_running(channel) and not (source.liveness is not None and _only_waits_for_its_source(channel)):
+                yield {"what": f"the channel from {other} to {name} does not run: {channel.error or 'stopped'}", "hint": ""}
+
+
+def is_running(channel: ChannelFacts) -> bool:
+    return channel.applier and channel.receiver == "Yes" and not channel.error
+
+
+def _only_waits_for_its_source(channel: ChannelFacts) -> bool:
+    return channel.applier and channel.receiver == "Connecting" and not channel.applier_error

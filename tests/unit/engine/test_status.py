@@ -1,0 +1,87 @@
+"""What `interlock status` calls wrong: one thing is one problem, and its hint is the way on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from interlock.engine.status import status
+from interlock.simulated.process import SimulatedProcess
+from interlock.simulated.world import SimulatedWorld
+from unit.engine.stage import Stage
+
+
+def problems(played: Stage) -> list[tuple[str, str]]:
+    world = SimulatedWorld(played.pair, SimulatedProcess("looks"), played.store)
+    return [(problem["what"], problem["hint"]) for problem in status(world).problems]
+
+
+def writer_dies(played: Stage) -> None:
+    played.pair.east.crash()
+
+
+def standby_dies(played: Stage) -> None:
+    played.pair.west.crash()
+
+
+def nobody_writes(played: Stage) -> None:
+    played.pair.east.set_read_only(on=True)
+    played.settle()
+
+
+def writer_closed_too_early(played: Stage) -> None:
+    played.pair.to_west.delay_s = 60.0
+    played.pair.east.commit("late")
+    played.pair.east.set_read_only(on=True)
+    played.pair.clock.sleep(0.1)
+
+
+def both_closed_and_apart(played: Stage) -> None:
+    writer_closed_too_early(played)
+    played.pair.to_east.delay_s = 60.0
+    played.pair.west.commit("wrong", passes_read_only=True)
+    played.pair.clock.sleep(0.1)
+
+
+WRONG = [
+    pytest.param(writer_dies, "east is dead", "interlock failover --to west", id="the writer is dead"),
+    pytest.param(standby_dies, "west is dead", "start it, fenced: it is the standby", id="the standby is dead"),
+    pytest.param(nobody_writes, "no master", "east and west hold all that was written: SET GLOBAL read_only=0", id="nobody writes"),
+    pytest.param(
+        writer_closed_too_early, "no master", "east holds all that was written: SET GLOBAL read_only=0 on east", id="one holds more"
+    ),
+    pytest.param(both_closed_and_apart, "no master", "none is seen to hold all", id="each holds more"),
+]
+
+
+@pytest.mark.parametrize(("happens", "what", "hint"), WRONG)
+def test_one_thing_that_is_wrong_is_one_problem(happens: Callable[[Stage], None], what: str, hint: str) -> None:
+    played = Stage()
+    happens(played)
+    ((said, way_on),) = problems(played)
+    assert said.startswith(what)
+    assert hint in way_on
+
+
+def test_a_dead_writer_is_told_with_that_nobody_takes_writes_and_a_dead_standby_without() -> None:
+    for happens, nobody in ((writer_dies, True), (standby_dies, False)):
+        played = Stage()
+        happens(played)
+        assert ("no master is seen to take writes" in problems(played)[0][0]) is nobody
+
+
+def test_two_dead_masters_are_told_each_and_that_nobody_writes_once() -> None:
+    played = Stage()
+    writer_dies(played)
+    standby_dies(played)
+    said = [what for what, _ in problems(played)]
+    assert len(said) == 3
+    assert [what for what in said if "takes writes" in what or "take writes" in what] == ["no master is seen to take writes"]
+
+
+def test_a_channel_that_stopped_by_itself_is_told_beside_its_dead_source() -> None:
+    played = Stage()
+    played.pair.to_west.stop("1062 duplicate entry")
+    writer_dies(played)
+    assert [what for what, _ in problems(played) if "1062" in what] == ["the channel from east to west does not run: 1062 duplicate entry"]
