@@ -61,8 +61,8 @@ def test_a_cut_link_ends_as_the_table_says_and_once_it_is_healed_the_switchover_
 
 
 def test_the_demo_s_exit_code_is_that_of_a_run_that_was_refused(pair: Demo) -> None:
-    """Clients write, so that the cut is seen by what does not arrive: without a write it is seen once heartbeats are missed, 5 s later, and a
-    run that began before goes back.
+    """Clients write, so that the cut is seen by what does not arrive: without a write it is seen once heartbeats are missed, 5 s later, and
+    a run that began before goes back.
     """
     pair.await_replication()
     pair.write_again()
