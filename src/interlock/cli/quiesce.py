@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, wired
 from interlock.cli.runs import answer_of, carry_out, inputs_of, playbook_of
+from interlock.report.tables import folded
 
 if TYPE_CHECKING:
     from interlock.engine.report import RunReport
@@ -22,7 +23,7 @@ def quiesce(context: Context) -> Answer:
     if not certificate:
         return answer
     plain = {**answer.plain, "certificate": certificate} if isinstance(answer.plain, Mapping) else answer.plain
-    return Answer(plain=plain, text=lambda width: f"{answer.text(width)}\n\n{certificate}", exit_code=answer.exit_code)
+    return Answer(plain=plain, text=lambda width: f"{answer.text(width)}\n\n{folded(certificate, width)}", exit_code=answer.exit_code)
 
 
 def _certificate(report: RunReport) -> str:

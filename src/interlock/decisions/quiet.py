@@ -64,7 +64,8 @@ def is_quiet(
     still = [route.route for route in routes if cluster in route.leads_to]
     if still:
         return Refuse(f"{', '.join(still)} still {'leads' if len(still) == 1 else 'lead'} to {cluster}", "`interlock status` shows where")
-    return Done(f"{cluster} is quiet at {now.position}")
+    unread = tuple(f"{_unread(route)}: see that it does not lead to {cluster}" for route in routes if not route.provable)
+    return Done(f"{cluster} is quiet at {now.position}", warnings=unread)
 
 
 def certificate(
@@ -91,7 +92,7 @@ def certificate(
         + (f"; its {len(events)} enabled events don't run" if events and state.event_scheduler != "ON" else ""),
         f"  {_sessions(sessions)}",
         f"  {survivor} takes the writes, at {other.position}",
-        *(f"  route {route.route} leads to {' and '.join(route.leads_to) or 'nowhere'}" for route in routes),
+        *(f"  {_leads(route)}" for route in routes),
     ]
     if mark is not None:
         until = f" until {utc(mark.until)}" if mark.until is not None else ""
@@ -102,6 +103,16 @@ def certificate(
         f"what ends it: `interlock rejoin {cluster}`; the hold's end reminds, and opens nothing",
     ]
     return "\n".join(lines)
+
+
+def _leads(route: RouteFacts) -> str:
+    if not route.provable:
+        return f"not proved: {_unread(route)}"
+    return f"route {route.route} leads to {' and '.join(route.leads_to) or 'nowhere'}"
+
+
+def _unread(route: RouteFacts) -> str:
+    return f"where route {route.route} leads can't be read back"
 
 
 def _applies(channel: ChannelFacts | None) -> str:

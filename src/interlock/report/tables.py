@@ -43,6 +43,17 @@ def pairs(rows: Sequence[tuple[str, str]], width: int, indent: int = 0) -> str:
     return "\n".join(lines)
 
 
+def folded(text: str, width: int) -> str:
+    """A text of lines, each wrapped a little behind its own indent."""
+    lines = []
+    for line in text.splitlines():
+        said = printable(line.lstrip(" "))
+        indent = " " * (len(line) - len(line.lstrip(" ")))
+        first, *more = wrapped(said, max(_NARROWEST, width - len(indent) - len(_GAP)))
+        lines += [f"{indent}{first}", *(f"{indent}{_GAP}{each}" for each in more)]
+    return "\n".join(lines)
+
+
 def printable(text: str) -> str:
     """Control, format, surrogate and unassigned characters, and line separators, as the escapes of a Python string."""
     if text.isprintable():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.report.tables import Column, display_width, pairs, printable, table, wrapped
+from interlock.report.tables import Column, display_width, folded, pairs, printable, table, wrapped
 
 RUNS = (Column(title="run"), Column(title="outage", right=True), Column(title="detail", wraps=True))
 
@@ -96,3 +96,16 @@ def test_no_table_line_ends_with_a_blank_or_holds_a_control_character(rows: list
     for line in table(RUNS, rows, width).split("\n"):
         assert line == line.rstrip(" ")
         assert line.isprintable()
+
+
+def test_a_text_of_lines_is_folded_behind_the_indent_of_each() -> None:
+    said = "east is quiet since its fence\n  route writes leads to west\nends with a rejoin"
+    assert folded(said, 22).split("\n") == [
+        "east is quiet since",
+        "  its fence",
+        "  route writes leads",
+        "    to west",
+        "ends with a rejoin",
+    ]
+    assert folded(said, 80) == said
+    assert folded("  a\x1b[2Jb", 80) == "  a\\x1b[2Jb"
