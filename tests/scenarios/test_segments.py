@@ -166,10 +166,10 @@ def test_what_a_move_could_not_close_or_give_back_refuses_it(shop: Shop, spoil: 
         query(shop.pair, owner, mend)
 
 
-def test_a_switchover_of_it_all_is_refused_with_the_commands_that_move_each(shop: Shop) -> None:
+def test_a_switchover_of_it_all_is_refused_with_the_command_that_moves_each(shop: Shop) -> None:
     report = shop.run("switchover", "--to", "west")
     assert (report["outcome"], report["exit_code"]) == ("refused", 3)
-    assert "`interlock segment move us --to CLUSTER`" in report["problems"][0]["hint"]
+    assert "`interlock segment move all --to west`" in report["problems"][0]["hint"]
 
 
 def test_status_tells_of_both_sides(shop: Shop) -> None:

@@ -51,22 +51,26 @@ class OneWriter(NoOutputs):
         return _writes(world)
 
     def decide(self, seen: SeenWrites, /) -> Verdict:
-        return has_segments(seen.segments) or is_only_writer(self.server, seen.masters)
+        several = len(writers(seen.masters)) > 1
+        return (has_segments(seen.segments) if several else None) or is_only_writer(self.server, seen.masters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TellWriter:
-    """Exactly one master takes writes, whichever it is."""
+    """Exactly one master takes writes, whichever it is; or none alone does, each those of its own segments: `writer` is empty then."""
 
     def look(self, world: World, /) -> SeenWrites:
         return _writes(world)
 
     def decide(self, seen: SeenWrites, /) -> Verdict:
         open_now = writers(seen.masters)
-        return has_segments(seen.segments) or is_only_writer(open_now[0] if open_now else seen.masters[0].server, seen.masters)
+        if seen.segments and len(open_now) > 1:
+            return Done("both masters take writes, each of its own segments")
+        return is_only_writer(open_now[0] if open_now else seen.masters[0].server, seen.masters)
 
     def outputs(self, seen: SeenWrites, /) -> Mapping[str, object]:
-        return {"writer": next(iter(writers(seen.masters)), "")}
+        open_now = writers(seen.masters)
+        return {"writer": open_now[0] if len(open_now) == 1 else ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,13 @@ from interlock.actions.check import NoOutputs
 from interlock.actions.segment_facts import facts_on_masters
 from interlock.actions.segment_open import wanted
 from interlock.dataclass import dataclass
-from interlock.decisions.segments import as_open_as, can_be_moved_exactly, is_closed, is_fit_to_move, owner_of
+from interlock.decisions.segments import are_all_owned, as_open_as, can_be_moved_exactly, is_closed, is_fit_to_move, owner_of
 from interlock.documents.fields import Kind
-from interlock.model.facts import RouteFacts
+from interlock.model.facts import RouteFacts, WriteFacts
 from interlock.model.segments import SegmentFacts, SegmentSurroundings
 from interlock.model.topology import ClusterName, SegmentSpec, ServerName
 from interlock.model.verdict import Done, Refuse, Verdict
-from interlock.playbook.catalogue import Verb
+from interlock.playbook.catalogue import Role, Verb
 from interlock.ports import World
 
 
@@ -141,6 +141,30 @@ class SegmentOpen(NoOutputs):
         return as_open_as(seen.spec, seen.facts, wanted(self.accounts))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenOwners:
+    """Every segment on each cluster's master."""
+
+    specs: tuple[SegmentSpec, ...]
+    segments: tuple[Mapping[ClusterName, SegmentFacts], ...]
+    writes: WriteFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllOwned(NoOutputs):
+    """One cluster owns every segment, and each is closed on the other one: that one can be fenced whole. Also true without segments."""
+
+    cluster: ClusterName = param(Kind.CLUSTER, "the cluster that must own them")
+
+    def look(self, world: World, /) -> SeenOwners:
+        specs, cluster_of = tuple(world.topology.segments.values()), world.topology.server
+        seen = ({cluster_of(each.server).cluster: each for each in facts_on_masters(world, spec)} for spec in specs)
+        return SeenOwners(specs=specs, segments=tuple(seen), writes=world.server(self.cluster).write_facts())
+
+    def decide(self, seen: SeenOwners, /) -> Verdict:
+        return are_all_owned(self.cluster, seen.writes, seen.specs, seen.segments)
+
+
 SPECS = (
     describe(
         SegmentReady,
@@ -151,4 +175,5 @@ SPECS = (
     describe(SegmentAdoptable, "segment.adoptable", Verb.CHECK, outputs={"owner": Kind.CLUSTER}),
     describe(SegmentClosed, "segment.closed", Verb.CHECK),
     describe(SegmentOpen, "segment.is_open", Verb.CHECK),
+    describe(AllOwned, "segment.all_owned", Verb.CHECK, role=Role.OWNS_ALL),
 )

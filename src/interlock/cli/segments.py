@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, wired
@@ -12,7 +13,6 @@ from interlock.model.codec import to_plain
 
 if TYPE_CHECKING:
     from interlock.bootstrap import Wiring
-    from interlock.engine.report import RunReport
     from interlock.model.topology import SegmentSpec
 
 PLAYBOOK = "move-segment"
@@ -34,26 +34,30 @@ def move(context: Context) -> Answer:
     to = context.options.to
     with wired(context) as wiring:
         if context.options.segment == ALL and ALL not in wiring.topology.segments:
-            return _move_all(context, wiring, to)
-        return answer_of(context, _move(context, wiring, _named(context, wiring).name, to))
+            return _told(move_all(context, wiring, to, inputs_of(context.options.input)), to)
+        return _move(context, wiring, _named(context, wiring).name, to, inputs_of(context.options.input))
 
 
 def return_(context: Context) -> Answer:
     """`interlock segment return NAME`: back to the owner that the topology names."""
     with wired(context) as wiring:
         spec = _named(context, wiring)
-        return answer_of(context, _move(context, wiring, spec.name, spec.owner))
+        return _move(context, wiring, spec.name, spec.owner, inputs_of(context.options.input))
 
 
-def _move_all(context: Context, wiring: Wiring, to: str) -> Answer:
-    """One after the other, until one does not succeed."""
+def move_all(context: Context, wiring: Wiring, to: str, inputs: Mapping[str, str]) -> list[Answer]:
+    """Each segment that the cluster does not own yet, one after the other, until one does not succeed: that is the last answer."""
     from interlock.engine.segment_status import segments_now  # noqa: PLC0415 - only here
 
     answers: list[Answer] = []
     for segment in [each.segment for each in segments_now(wiring.world) if each.owner != to]:
-        answers.append(answer_of(context, _move(context, wiring, segment, to)))
+        answers.append(_move(context, wiring, segment, to, inputs))
         if answers[-1].exit_code != ExitCode.SUCCEEDED:
             break
+    return answers
+
+
+def _told(answers: list[Answer], to: str) -> Answer:
     code = answers[-1].exit_code if answers else ExitCode.SUCCEEDED
     return Answer(
         plain={"runs": [answer.plain for answer in answers], "exit_code": int(code)},
@@ -62,10 +66,10 @@ def _move_all(context: Context, wiring: Wiring, to: str) -> Answer:
     )
 
 
-def _move(context: Context, wiring: Wiring, segment: str, to: str) -> RunReport:
-    given = {**inputs_of(context.options.input), "segment": segment, "to": to}
+def _move(context: Context, wiring: Wiring, segment: str, to: str, inputs: Mapping[str, str]) -> Answer:
+    given = {**inputs, "segment": segment, "to": to}
     playbook = playbook_of(PLAYBOOK, wiring)
-    return carry_out(context, wiring, lambda engine: engine.start(playbook, given))
+    return answer_of(context, carry_out(context, wiring, lambda engine: engine.start(playbook, given)))
 
 
 def _named(context: Context, wiring: Wiring) -> SegmentSpec:

@@ -62,7 +62,7 @@ def _metrics(watcher: Watcher, topology: str, where: str | None) -> contextlib.A
 def _failover(context: Context, wiring: Wiring, ended: threading.Event) -> Begin:
     """The playbook is read now: an invalid one is met before there is an emergency. A signal that stops the run ends the watch too."""
     playbook = playbook_of("failover", wiring)
-    see_segments_left_alone(playbook, wiring.topology)
+    see_segments_left_alone(playbook, wiring.topology, {})
 
     def begin(dead: ClusterName, to: ClusterName, run: str) -> str | None:
         knocked = knock(wiring.world, dead, wiring.clock)

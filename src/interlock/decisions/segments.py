@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from interlock.dataclass import dataclass
 from interlock.decisions.replication import two_kinds
-from interlock.model.facts import RouteFacts
+from interlock.model.facts import RouteFacts, WriteFacts
 from interlock.model.segments import AccountState, SegmentFacts, SegmentSurroundings
 from interlock.model.topology import ClusterName, SegmentSpec, ServerName
 from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
@@ -65,6 +65,36 @@ def has_segments(segments: Sequence[str]) -> Refuse | None:
     if not segments:
         return None
     return Refuse(f"both masters take writes, each of its own segments: {', '.join(segments)}", "see `interlock segment list`")
+
+
+def may_open_beside(server: ServerName, seen: Sequence[SegmentFacts]) -> Verdict:
+    """Done: every segment is closed on this server, so that nobody can write one there though it takes writes. Refuse: one is not."""
+    for facts in seen:
+        if facts.open_by:
+            return Refuse(
+                f"{server} is not opened beside the other one: segment {facts.segment} is open there: {facts.open_by}",
+                f"`interlock run adopt-segment` if {server} does not own it; if it does: SET GLOBAL read_only=0 on {server}",
+            )
+    if not seen:
+        return Refuse(f"{server} is not opened beside the other one: this pair has no segments", "server.open is for such a pair")
+    return Done(f"no segment can be written on {server}")
+
+
+def are_all_owned(
+    cluster: ClusterName, writes: WriteFacts, specs: Sequence[SegmentSpec], seen: Sequence[Mapping[ClusterName, SegmentFacts]]
+) -> Verdict:
+    """One cluster owns every segment and takes writes, and each segment is closed on the other one. `seen` has each on every master."""
+    for spec, facts in zip(specs, seen, strict=True):
+        owner = owner_of(spec, tuple(facts.values()))
+        if owner != cluster:
+            moves = f"`interlock segment move all --to {cluster}`; `interlock quiesce` does it by itself"
+            return Refuse(f"segment {spec.name} is owned by {owner}", moves)
+        for elsewhere, each in facts.items():
+            if elsewhere != cluster and each.open_by:
+                return Refuse(f"segment {spec.name} of {cluster} is open on {each.server}, too: {each.open_by}", _adopt(spec, owner))
+    if specs and writes.read_only:
+        return Refuse(f"{cluster} owns every segment, and {writes.server} is fenced", f"SET GLOBAL read_only=0 on {writes.server}")
+    return Done(f"{cluster} owns every segment" if specs else "this pair has no segments")
 
 
 def is_closed(spec: SegmentSpec, seen: SegmentFacts) -> Verdict:

@@ -165,7 +165,7 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
     world, sending = execution.world, watch.sending
     match effect:
         case Open():
-            execution.interlock.open(effect, deadline, execution.mark, _opening(execution, sending))
+            _open(execution, effect, deadline, sending)
         case Fence():
             execution.interlock.forget(effect.server)
             sending()
@@ -226,6 +226,15 @@ def _on_segment(execution: Execution, effect: SegmentEffect, deadline: Deadline,
         case NoteOwner():
             sending()
             execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
+
+def _open(execution: Execution, effect: Open, deadline: Deadline, sending: Callable[[], None]) -> None:
+    """Of a pair with segments it opens nothing to anybody: the run is as far from the point of going back as it was."""
+    if execution.world.topology.segments:
+        execution.interlock.see_not_failed(effect.server)
+        execution.segments.open_server(effect, execution.mark, sending)
+    else:
+        execution.interlock.open(effect, deadline, execution.mark, _opening(execution, sending))
+
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def _look_again_at_fences(execution: Execution) -> None:
 
 def intents_of_writes(execution: Execution) -> list[Intent]:
     """The intents that fence or open a server, of those that may have had their effect."""
-    return _intents_of(execution, {Role.FENCES, Role.OPENS})
+    return _intents_of(execution, {Role.FENCES, Role.OPENS, Role.OPENS_BESIDE})
 
 
 def touched_segments(execution: Execution) -> tuple[str, ...]:
@@ -244,22 +244,26 @@ def _is_plain(before: object) -> bool:
 
 def halt(execution: Execution) -> list[str]:
     """Fence every master, if this run has fenced or opened one; close every segment, on every master, that it has closed or opened on one.
+    Of a pair with segments only those masters are fenced: what clients may write on the other one is another cluster's nowhere.
     Returns what could not be proved closed, a sentence each.
 
     A run that has touched no server leaves the one writer open: halting must not cause an outage of its own.
     """
     world, segments = execution.world, touched_segments(execution)
-    whole = bool(intents_of_writes(execution)) or (not world.topology.segments and len(open_masters(world)) > 1)
-    if not whole and not segments:
+    masters = [master.name for master in world.topology.masters()]
+    if world.topology.segments:
+        fenced = {intent.args["server"] for intent in intents_of_writes(execution)}
+    else:
+        fenced = set(masters) if intents_of_writes(execution) or len(open_masters(world)) > 1 else set()
+    if not fenced and not segments:
         return []
     _look_again_at_fences(execution)
     execution.spare_the_store()
     deadline = Deadline.after(execution.clock, _HALT_WITHIN_S)
-    masters = [master.name for master in world.topology.masters()]
     problems: list[str] = []
     for name in masters:
         closings = {f"closed for segment {each}": _closing_segment(execution, name, each, deadline) for each in segments}
-        if whole:
+        if name in fenced:
             closings["fenced"] = _fencing(execution, name, deadline)
         found = (_close(execution, name, deadline, close) for close in closings.values())
         problems += [f"{name} is not proved {what}: {why}" for what, why in zip(closings, found, strict=True) if why]

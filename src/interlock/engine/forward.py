@@ -65,7 +65,7 @@ def what_was_undone(execution: Execution) -> str:
     Somebody put it back since, or the run itself did while its store could not take that down. What can't be seen is left to the steps.
     """
     for step in (step for phase in execution.playbook.phases for step in steps_of(phase)):
-        if step.id not in execution.passed or step.spec.role not in {Role.FENCES, Role.OPENS, Role.FLIPS, *_SEGMENTS}:
+        if step.id not in execution.passed or step.spec.role not in {Role.FENCES, Role.OPENS, Role.OPENS_BESIDE, Role.FLIPS, *_SEGMENTS}:
             continue
         bounds = bind(step, execution.scope)
         for bound in bounds if isinstance(bounds, list) else ():

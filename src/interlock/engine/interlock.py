@@ -105,7 +105,7 @@ class Interlock:
 
         The caller has checked lease and locks; they are checked again here after each wait.
         """
-        self._see_not_failed(effect.server)
+        self.see_not_failed(effect.server)
         target = self._world.server(effect.server)
         (others, position), has_waited = self._look(effect.server), False
         given_up = self._given_up.get(effect.server, "")
@@ -143,7 +143,7 @@ class Interlock:
         sending()
         target.apply(effect, mark=mark)
 
-    def _see_not_failed(self, server: ServerName) -> None:
+    def see_not_failed(self, server: ServerName) -> None:
         """StepFailed if it failed and has not rejoined. A store that says nothing stops nobody's way back (see Guard.lenient)."""
         if self._failed is None:
             try:

@@ -80,7 +80,7 @@ def plan(playbook: Playbook, given: Mapping[str, str], world: World, past_outage
     check_against(playbook, world.topology)
     roles = pair_roles(world)
     try:
-        see_segments_left_alone(playbook, world.topology)
+        see_segments_left_alone(playbook, world.topology, given)
         inputs = resolve_inputs(playbook, given, world.topology, writer=roles.writer, standby=roles.standby, unseen=roles.unseen)
     except Refused as refused:
         return PlanReport(

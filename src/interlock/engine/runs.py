@@ -264,7 +264,7 @@ class Engine:
                 f"run {unfinished[0]} of this pair is unfinished",
                 hint=f"`interlock resume {unfinished[0]}` or `interlock rollback {unfinished[0]}`",
             )
-        see_segments_left_alone(execution.playbook, topology)
+        see_segments_left_alone(execution.playbook, topology, given)
         tolerant = needs_no_answer(execution.playbook)
         try:
             execution.guard.take_locks(again=False, tolerant=tolerant)

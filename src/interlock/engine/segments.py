@@ -10,7 +10,7 @@ from interlock.decisions.segments import OtherSide, may_open_segment
 from interlock.engine.guard import Guard
 from interlock.engine.journal import Journal, RecordKind
 from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, StepFailed, Unreachable
-from interlock.model.effects import OpenSegment
+from interlock.model.effects import Open, OpenSegment
 from interlock.model.segments import SegmentFacts
 from interlock.model.topology import SegmentSpec, ServerName
 from interlock.model.verdict import Done, Refuse, Wait
@@ -82,6 +82,18 @@ class SegmentInterlock:
         self.forget(effect.server, effect.segment)
         sending()
         target.segments.apply(effect, mark=mark)
+
+    def open_server(self, effect: Open, mark: str, sending: Callable[[], None]) -> None:
+        """Open a whole server beside one that takes writes: every segment is proved closed there now, so that nobody can write one. What
+        is written on the other one goes on. StepFailed, and nothing was sent, if a segment is open there.
+        """
+        try:
+            for segment in self._world.topology.segments:
+                self.prove_closed(effect.server, segment)
+        except StatementFailed as found:
+            raise StepFailed(f"{effect.server} is not opened: {found.message}", hint=found.hint, server=effect.server) from found
+        sending()
+        self._world.server(effect.server).apply(effect, mark=mark)
 
     def _other(self, name: ServerName, segment: str) -> OtherSide:
         """Proved anew at the last moment. What says nothing then stands by its earlier proof."""

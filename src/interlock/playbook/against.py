@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 
 from interlock.documents.fields import Field, Kind
@@ -38,13 +38,19 @@ def check_against(playbook: Playbook, topology: Topology) -> None:
     problems.raise_any()
 
 
-def see_segments_left_alone(playbook: Playbook, topology: Topology) -> None:
-    """Refused if it moves the writes of whole servers, on a pair of which each side owns segments, and not the segments."""
+def see_segments_left_alone(playbook: Playbook, topology: Topology, given: Mapping[str, str]) -> None:
+    """Refused if it moves the writes of whole servers, on a pair of which each side owns segments, and heeds no segment. The way on leads
+    to where the inputs that are `given` say.
+    """
     roles = {placed.step.spec.role for placed in in_turn(playbook)}
-    if not topology.segments or Role.OPENS_SEGMENT in roles or roles.isdisjoint({Role.FENCES, Role.FENCES_OUTSIDE, Role.OPENS}):
+    if not topology.segments or roles & {Role.OPENS_SEGMENT, Role.OWNS_ALL}:
         return
-    moves = "; ".join(f"`interlock segment move {name} --to CLUSTER`" for name in (*topology.segments, "all"))
-    raise Refused(f"both masters of {topology.name} take writes, each of its own segments: {playbook.name} moves whole servers", hint=moves)
+    if roles.isdisjoint({Role.FENCES, Role.FENCES_OUTSIDE, Role.OPENS}):
+        return
+    raise Refused(
+        f"both masters of {topology.name} take writes, each of its own segments: {playbook.name} moves whole servers",
+        hint=f"`interlock segment move all --to {given.get('to', 'CLUSTER')}`, or one of {', '.join(topology.segments)} instead of all",
+    )
 
 
 def known_names(topology: Topology) -> dict[Kind, tuple[str, ...]]:

@@ -32,6 +32,8 @@ class Role(StrEnum):
     CLOSES_SEGMENT = "closes_segment"  # on its `server` nobody can write its `segment`, and `position` is its last one
     HANDS_OVER = "hands_over"  # its `to` owns its `segment`, by both servers' own word
     OPENS_SEGMENT = "opens_segment"  # on its `server` its `segment` takes writes afterwards
+    OPENS_BESIDE = "opens_beside"  # on its `server`, where no segment is open, clients may be let in while the other one takes writes
+    OWNS_ALL = "owns_all"  # its `cluster` owns every segment, or the run goes no further
     FOLLOWS = "follows"  # moves servers that are behind the pair: they are put back last, and never fail the way back
     NOTES = "notes"  # notes something for later commands: so is that
 

@@ -58,7 +58,7 @@ def check_safety(playbook: Playbook, problems: Problems, places: Mapping[str, At
         _check_step(one.step, problems, at)
         for undo in one.step.undo or ():
             at_undo = places.get(undo.id, At(undo.line, 1))
-            if undo.spec.role in {Role.OPENS, Role.OPENS_SEGMENT}:
+            if undo.spec.role in {Role.OPENS, Role.OPENS_BESIDE, Role.OPENS_SEGMENT}:
                 problems.add(
                     at_undo, f"{undo.spec.name} in an undo", "the way back opens by itself, once the fence on the other side is proved"
                 )
@@ -174,7 +174,7 @@ def _check_step(step: Step, problems: Problems, at: At) -> None:
     if step.on_failure is OnFailure.CONTINUE and step.spec.verb is not Verb.CHECK:
         problems.add(at, f"on_failure: continue on the {_word(step)} {step.spec.name}", "only a check may fail and the run go on")
     _check_bounds(step, problems, at)
-    if step.undo is not None and step.spec.role in {Role.FENCES, Role.FENCES_OUTSIDE, Role.OPENS, *_SEGMENTS}:
+    if step.undo is not None and step.spec.role in {Role.FENCES, Role.FENCES_OUTSIDE, Role.OPENS, Role.OPENS_BESIDE, *_SEGMENTS}:
         problems.add(at, f"undo on {step.spec.name}", "leave it out: what was fenced or opened is put back by the interlock alone")
     if step.undo == () and step.spec.role in {Role.HOLDS, Role.FLIPS}:
         problems.add(at, f"undo: none on {step.spec.name}", "clients would be left where the server is closed; give other steps")

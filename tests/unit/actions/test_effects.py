@@ -125,6 +125,12 @@ def active_active(table: Table) -> None:
     table.world = SimulatedWorld(table.pair, SimulatedProcess("test"), MemoryStore(table.pair.clock))
 
 
+def fenced_without_a_segment(table: Table) -> None:
+    active_active(table)
+    table.pair.east.read_only = True
+    table.pair.east.segments["eu"].accounts = (AccountState(account="app_eu@%", locked=True),)
+
+
 def a_replica(table: Table) -> None:
     table.replicas.append(with_replica(table.pair, "east-r1"))
     table.world = SimulatedWorld(table.pair, SimulatedProcess("test"), MemoryStore(table.pair.clock))
@@ -193,6 +199,7 @@ LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] =
     "segment": ("segment.fence", {"segment": "eu", "server": EAST}, active_active),
     "segment, opened": ("segment.open", {"segment": "eu", "server": WEST, "accounts": EU_OPEN}, active_active),
     "segment, handed over": ("segment.hand_over", {"segment": "eu", "to": ClusterName("west")}, active_active),
+    "beside the other one": ("server.open_beside", {"server": EAST}, fenced_without_a_segment),
     "applier": ("applier.pause", {"server": WEST, "source": EAST}, nothing),
     "applier, led on": ("applier.continue", {"server": WEST, "source": EAST}, paused),
     "acknowledge": ("semisync.acknowledge", {"server": EAST, "source": WEST}, semi_sync(acknowledged=False)),

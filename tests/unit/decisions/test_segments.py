@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from interlock.decisions.segments import OtherSide, has_segments, may_open_segment, owner_of
+from interlock.decisions.segments import OtherSide, are_all_owned, has_segments, may_open_beside, may_open_segment, owner_of
+from interlock.model.facts import WriteFacts
 from interlock.model.position import parse_position
 from interlock.model.segments import AccountState, SegmentFacts, SegmentNote
 from interlock.model.topology import ClusterName, SegmentSpec, ServerName
@@ -102,3 +103,50 @@ def test_the_newest_note_names_the_owner_and_the_topology_while_there_is_none() 
 
 def test_a_pair_without_segments_may_have_one_writer() -> None:
     assert has_segments(()) is None
+
+
+LET_IN = (AccountState(account="app@%", locked=False),)
+UNLOCKED = "app@% is not locked"
+OWNED: dict[str, tuple[SegmentFacts, SegmentFacts, bool, Verdict]] = {
+    "owned, and closed elsewhere": (closed("east"), replace(HERE, accounts=LET_IN), False, Done("west owns every segment")),
+    "owned by the other one": (
+        closed("east", owner=EAST),
+        closed("west", owner=EAST),
+        False,
+        Refuse("segment eu is owned by east", "`interlock segment move all --to west`; `interlock quiesce` does it by itself"),
+    ),
+    "open on both": (
+        replace(closed("east"), accounts=LET_IN),
+        replace(HERE, accounts=LET_IN),
+        False,
+        Refuse(
+            f"segment eu of west is open on east, too: {UNLOCKED}",
+            "`interlock run adopt-segment -i segment=eu -i owner=west`",
+        ),
+    ),
+    "its owner is fenced": (
+        closed("east"),
+        replace(HERE, accounts=LET_IN),
+        True,
+        Refuse("west owns every segment, and west is fenced", "SET GLOBAL read_only=0 on west"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("east", "west", "fenced", "verdict"), OWNED.values(), ids=OWNED.keys())
+def test_a_cluster_can_be_fenced_whole_once_the_other_one_owns_every_segment(
+    east: SegmentFacts,
+    west: SegmentFacts,
+    fenced: bool,  # noqa: FBT001 - a row of the table
+    verdict: Verdict,
+) -> None:
+    writes = WriteFacts(server=ServerName("west"), read_only=fenced, position=west.position, event_scheduler="OFF")
+    assert are_all_owned(WEST, writes, [SPEC], [{EAST: east, WEST: west}]) == verdict
+
+
+def test_a_server_is_opened_beside_another_while_no_segment_is_open_there() -> None:
+    assert may_open_beside(ServerName("west"), [HERE]) == Done("no segment can be written on west")
+    refused = may_open_beside(ServerName("west"), [replace(HERE, accounts=LET_IN)])
+    assert isinstance(refused, Refuse)
+    assert refused.why == f"west is not opened beside the other one: segment eu is open there: {UNLOCKED}"
+    assert isinstance(may_open_beside(ServerName("west"), []), Refuse), "of a pair without segments the whole rule holds"

@@ -23,6 +23,8 @@ from unit.engine.stage import CATALOGUE, SHIPPED, SWITCHOVER, Stage
 
 MOVE = load_playbook(SHIPPED / "move-segment.yaml", CATALOGUE)
 ADOPT = load_playbook(SHIPPED / "adopt-segment.yaml", CATALOGUE)
+QUIESCE = load_playbook(SHIPPED / "quiesce.yaml", CATALOGUE)
+REJOIN = load_playbook(SHIPPED / "rejoin.yaml", CATALOGUE)
 TO_WEST = {"segment": "eu", "to": "west"}
 
 
@@ -198,14 +200,21 @@ def test_a_server_of_an_older_epoch_is_not_opened() -> None:
     shop.assert_owned("eu", "east")
 
 
-@pytest.mark.parametrize("name", ["switchover", "failover", "rejoin"])
-def test_what_moves_whole_servers_is_refused_by_name(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "given", "what"),
+    [
+        ("switchover", {"to": "west"}, "switchover moves whole servers"),
+        ("failover", {"to": "west"}, "failover moves whole servers"),
+        ("rejoin", {"cluster": "east"}, "segment eu is owned by east"),
+        ("quiesce", {"onto": "west", "for": "1h", "reason": "disk of east"}, "segment eu is owned by east"),
+    ],
+)
+def test_what_moves_whole_servers_is_refused_with_the_command_that_moves_every_segment(name: str, given: dict[str, str], what: str) -> None:
     shop = Shop()
-    playbook = load_playbook(SHIPPED / f"{name}.yaml", CATALOGUE)
-    report = shop.stage.run(playbook, {"cluster": "west"} if name == "rejoin" else {"to": "west"})
+    report = shop.stage.run(load_playbook(SHIPPED / f"{name}.yaml", CATALOGUE), given)
     assert (report.outcome, shop.stage.effects()) == ("refused", [])
-    assert "each of its own segments" in report.problems[0].what
-    assert "`interlock segment move eu --to CLUSTER`" in report.problems[0].hint
+    assert what in report.problems[0].what
+    assert report.problems[0].hint.startswith("`interlock segment move all --to west`")
 
 
 def test_a_segment_that_is_open_on_both_is_closed_where_it_has_no_owner_and_stays_so() -> None:
@@ -217,6 +226,100 @@ def test_a_segment_that_is_open_on_both_is_closed_where_it_has_no_owner_and_stay
     shop.assert_owned("eu", "east")
     assert [each.segments["eu"].note for each in (shop.pair.east, shop.pair.west)] == [SegmentNote(owner=ClusterName("east"), epoch=1)] * 2
     assert shop.move().outcome == "succeeded"
+
+
+ONTO_WEST = {"onto": "west", "for": "1h", "reason": "disk of east"}
+
+
+def owned_by_west() -> Shop:
+    shop = Shop()
+    shop.pair.east.settings["log_keeps_s"] = shop.pair.west.settings["log_keeps_s"] = "604800"
+    assert shop.move().outcome == "succeeded"
+    return shop
+
+
+def test_a_cluster_that_owns_no_segment_any_more_is_quiesced_and_comes_back_and_has_its_segment_again() -> None:
+    shop = owned_by_west()
+    quiet = shop.stage.run(QUIESCE, ONTO_WEST)
+    assert quiet.outcome == "succeeded", quiet.problems
+    assert (shop.pair.east.read_only, shop.pair.west.read_only) == (True, False)
+    assert shop.move(to="east").outcome == "refused"
+    back = shop.stage.run(REJOIN, {"cluster": "east"})
+    assert back.outcome == "succeeded", back.problems
+    assert shop.pair.east.read_only
+    assert shop.move(to="east").outcome == "succeeded"
+    assert not shop.pair.east.read_only
+    shop.assert_owned("eu", "east")
+    shop.assert_owned("us", "west")
+    assert shop.segments.ledgers["us"].errors == {}
+
+
+def test_a_server_with_an_open_segment_is_not_opened_beside_the_other() -> None:
+    """An administrator let somebody in there while the server was fenced."""
+    shop = owned_by_west()
+    shop.pair.east.read_only = True
+    shop.pair.east.segments["us"].accounts = (AccountState(account="app_us@%", locked=False),)
+    report = shop.move(to="east")
+    assert report.outcome == "refused", report.problems
+    assert "east is not opened beside the other one: segment us is open there" in report.problems[0].what
+    assert shop.pair.east.read_only
+
+
+def test_a_quiesce_that_fails_opens_the_server_again_beside_the_one_that_owns_the_segments() -> None:
+    shop = owned_by_west()
+    quiet, never = "- phase: quiet\n  steps:\n", "  - check: sql\n    with: {server: west, query: SELECT x, matches: never}\n"
+    assert quiet in QUIESCE.text
+    text = QUIESCE.text.replace(quiet, quiet + never)
+    report = shop.stage.run(parse_playbook(text, file="fails.yaml", catalogue=CATALOGUE), ONTO_WEST)
+    assert report.outcome == "rolled_back", report.problems
+    assert not shop.pair.east.read_only
+    shop.assert_owned("eu", "west")
+    assert shop.move(to="east").outcome == "succeeded"
+
+
+def all_at_west_and_east_fenced() -> Shop:
+    """As a quiesce and a rejoin leave them."""
+    shop = owned_by_west()
+    shop.pair.east.read_only = True
+    shop.before = shop.shape()
+    return shop
+
+
+RETURN = {"segment": "eu", "to": "east"}
+
+
+def ends_of(name: str, given: dict[str, str], playbook: Playbook, began: Callable[[], Shop]) -> list[object]:
+    """Each instant at which a run of it can be killed, every fifth."""
+    shop = began()
+    shop.stage.run(playbook, given)
+    moves = shop.stage.processes["first"].moves
+    return [pytest.param(move, given, playbook, began, id=f"{name}-{move}") for move in range(1, moves + 1, 5)]
+
+
+@pytest.mark.parametrize("how", ["resume", "rollback"])
+@pytest.mark.parametrize(
+    ("move", "given", "playbook", "began"),
+    [*ends_of("return", RETURN, MOVE, all_at_west_and_east_fenced), *ends_of("quiesce", ONTO_WEST, QUIESCE, owned_by_west)],
+)
+def test_a_server_that_is_closed_or_opened_beside_the_other_can_be_killed_at_any_instant(
+    move: int, given: dict[str, str], playbook: Playbook, began: Callable[[], Shop], how: str
+) -> None:
+    shop = began()
+    was_fenced, earlier = shop.pair.east.read_only, shop.stage.store.runs(None)
+    with pytest.raises(ProcessKilled):
+        shop.stage.engine("killed", kill_at=move).start(playbook, given)
+    shop.stage.settle()
+    begun = [header for header in shop.stage.store.runs(None) if header not in earlier]
+    outcome = begun[0].outcome if begun else "refused"
+    if outcome is None:
+        engine = shop.stage.engine("second")
+        outcome = (engine.resume if how == "resume" else engine.roll_back)(begun[0].run).outcome
+    assert outcome in {"succeeded", "rolled_back", "refused"}
+    moved = outcome == "succeeded" and playbook is MOVE
+    assert shop.pair.east.read_only == (was_fenced if outcome != "succeeded" else playbook is QUIESCE)
+    shop.assert_owned("eu", "east" if moved else "west")
+    shop.assert_owned("us", "west")
+    assert shop.segments.ledgers["us"].errors == {}
 
 
 WAIT = '- do: replication.wait\n    with: {server: "${'
