@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 
-.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-diff endurance-races check bench bench-audit bench-diff bench-failover bench-routes endurance endurance-watch drill-crashes docs requirements clean
+.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-mixed endurance-diff endurance-races check bench bench-audit bench-diff bench-failover bench-routes endurance endurance-watch drill-crashes docs requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -51,6 +51,9 @@ faults: setup ## every fault at every moment of a real switchover, in three part
 
 endurance-switchovers: setup ## 200 real switchovers under 64 writers
 	PYTHONPATH=tests $(BIN)/python tests/endurance/switchovers.py
+
+endurance-mixed: setup ## 20 switchovers there and back between MySQL and MariaDB under 8 writers
+	PYTHONPATH=tests $(BIN)/python tests/endurance/mixed.py
 
 endurance-diff: setup ## 50 comparisons of each flavor under writers: what was planted is found, and nothing else
 	PYTHONPATH=tests $(BIN)/python tests/endurance/differences.py

@@ -1,4 +1,7 @@
-"""MySQL 9.7 in the east and MariaDB in the west, real servers both, by file and offset: docs/servers/mixed.md."""
+"""MySQL 9.7 in the east and MariaDB in the west, real servers both, by file and offset: docs/servers/mixed.md.
+
+Twenty switchovers in a row: `make endurance-mixed`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import poller
 from scenarios.command_line import environment, interlock
 from scenarios.pair_state import eventually, open_sides
-from servers.mixed_lab import channel, mixed
+from servers.mixed_lab import channel, keys, mixed
 
 _PATIENT = ("-i", "max_lag=25s", "-i", "max_outage=25s")
 """What is looked at is whether it works; MySQL applies MariaDB's statements one by one, which takes its time on a busy machine."""
@@ -28,7 +31,7 @@ def pair_of_two_kinds() -> Iterator[Sandbox]:
 
 def test_writes_move_there_and_back_under_load_and_nothing_is_lost(pair_of_two_kinds: Sandbox, tmp_path: Path) -> None:
     sandbox, env = pair_of_two_kinds, environment(pair_of_two_kinds, tmp_path)
-    with poller(sandbox) as watching, load(sandbox, pooled=2, fresh=2, pause_s=0.02) as writing:
+    with poller(sandbox) as watching, load(sandbox, pooled=4, fresh=4, pause_s=0.02) as writing:
         done = [interlock("switchover", "--to", to, *_PATIENT, "--json", env=env, within_s=180) for to in ("west", "east")]
         entries, samples = writing.stop(), watching.stop()
     assert [one.document["outcome"] for one in done] == ["succeeded"] * 2, [one.document["problems"] for one in done]
@@ -70,7 +73,3 @@ def test_what_the_refusal_says_is_what_mysql_does() -> None:
         sql.query(sandbox, "west", "INSERT INTO app.ledger (k, server_id) VALUES ('a row', 2)")
         assert eventually(lambda: channel(sandbox, "east")["Replica_SQL_Running"] == "No", 15.0)
         assert "Could not parse relay log event entry" in str(channel(sandbox, "east")["Last_SQL_Error"])
-
-
-def keys(sandbox: Sandbox, name: str, prefix: str) -> list[str]:
-    return sorted(str(row["k"]) for row in sql.query(sandbox, name, "SELECT k FROM app.ledger WHERE k LIKE %s", f"{prefix}-%"))

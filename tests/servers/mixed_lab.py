@@ -129,6 +129,11 @@ def channel(sandbox: Sandbox, name: str) -> dict[str, object]:
     return {key.replace("Master", "Source").replace("Slave", "Replica"): value for key, value in row.items()}
 
 
+def keys(sandbox: Sandbox, name: str, prefix: str) -> list[str]:
+    """Of the load with this prefix, on one server."""
+    return sorted(str(row["k"]) for row in sql.query(sandbox, name, "SELECT k FROM app.ledger WHERE k LIKE %s", f"{prefix}-%"))
+
+
 def is_mariadb(sandbox: Sandbox, name: str) -> bool:
     return "mariadb" in str(sql.query(sandbox, name, "SELECT VERSION() AS v")[0]["v"]).lower()
 
