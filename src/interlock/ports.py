@@ -14,7 +14,16 @@ from typing import Protocol, TypeVar
 
 from interlock.dataclass import dataclass
 from interlock.model.comparing import CompareEffect, ComparingFacts
-from interlock.model.effects import ChannelEffect, FencingEffect, MarkEffect, OutsideEffect, RouteEffect, SegmentEffect, ServerEffect
+from interlock.model.effects import (
+    ChannelEffect,
+    FencingEffect,
+    MarkEffect,
+    OutsideEffect,
+    RouteEffect,
+    SegmentEffect,
+    ServerEffect,
+    TableEffect,
+)
 from interlock.model.facts import (
     CanaryFacts,
     ChannelFacts,
@@ -36,6 +45,7 @@ from interlock.model.marks import Mark
 from interlock.model.position import Position
 from interlock.model.returning import CopyFacts, ReturnEffect, ReturnFacts
 from interlock.model.segments import SegmentFacts, SegmentSurroundings
+from interlock.model.tables import TableFacts
 from interlock.model.topology import ClusterName, RouteName, SegmentSpec, ServerName, ServerSpec, Topology
 
 R = TypeVar("R")
@@ -55,6 +65,19 @@ class Segments(Protocol):
     def script(self, effect: SegmentEffect, /) -> tuple[str, ...]: ...
     def apply(self, effect: SegmentEffect, /, mark: str) -> None:
         """BoundReached once `within_s` is over and a session that was ended is still there."""
+        ...
+
+
+class Tables(Protocol):
+    """The declarations of tables at one server. A flavor that changes none of them on one side alone refuses by name: StatementFailed."""
+
+    def facts(self, table: str, /) -> TableFacts:
+        """Of `schema.table`, one that is not there too."""
+        ...
+
+    def script(self, effect: TableEffect, /) -> tuple[str, ...]: ...
+    def apply(self, effect: TableEffect, /, mark: str) -> None:
+        """Carry it out whole or not at all. BoundReached if it had no effect in its time."""
         ...
 
 
@@ -85,6 +108,8 @@ class Server(Protocol):
 
     @property
     def segments(self) -> Segments: ...
+    @property
+    def tables(self) -> Tables: ...
     def prepared_transactions(self) -> tuple[str, ...]:
         """XA branches that are prepared, as `XA RECOVER` names them."""
         ...

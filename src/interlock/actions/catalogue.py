@@ -71,6 +71,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
         "cluster.is_quiet",
     ),
     "comparing": ("data.compare",),
+    "tables": ("table.can_change", "table.alter", "table.alike"),
     "custom": ("command", "ssh", "http", "sql"),
 }
 """The actions of each module; their order is the reference's. Each module tells them in its `SPECS`."""

@@ -46,11 +46,13 @@ from interlock.model.effects import (
     StartReceiver,
     StopApplier,
     StopReceiver,
+    TableEffect,
     WriteNote,
     target_of,
 )
 from interlock.model.facts import WriteFacts
 from interlock.model.returning import BeginCopy, EndReturn, KeepLosses, ReturnEffect, SetHeld, StopCopy, TakeBack
+from interlock.model.tables import AlterTable
 from interlock.model.topology import ServerName
 from interlock.ports import FenceAgent, World
 
@@ -89,6 +91,8 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
             case CloseSegment() | OpenSegment() | NoteOwner():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).segments.script(effect)]
+            case AlterTable():
+                lines += [f"{effect.server}: {line}" for line in world.server(effect.server).tables.script(effect)]
             case FenceOutside() | ReleaseOutside():
                 lines += [f"{effect.agent}: {line}" for line in agent_of(world, effect).script(effect)]
             case SetMark() | ClearMark():
@@ -105,7 +109,7 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
 
 
 def touched_servers(effects: Sequence[Effect]) -> set[ServerName]:
-    return {e.server for e in effects if isinstance(e, ServerEffect | SegmentEffect | ChannelEffect | ReturnEffect)}
+    return {e.server for e in effects if isinstance(e, ServerEffect | SegmentEffect | TableEffect | ChannelEffect | ReturnEffect)}
 
 
 def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadline, watch: Watch = _NOBODY) -> None:
@@ -181,6 +185,9 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
             world.server(effect.server).apply(effect, mark=execution.mark)
         case CloseSegment() | OpenSegment() | NoteOwner():
             _on_segment(execution, effect, deadline, sending)
+        case AlterTable():
+            sending()
+            world.server(effect.server).tables.apply(effect, mark=execution.mark)
         case FenceOutside() | ReleaseOutside():
             sending()
             with _noting_what_may_land(watch):

@@ -18,6 +18,7 @@ from interlock.model.marks import Mark
 from interlock.model.position import LogPoint
 from interlock.model.returning import BeginCopy, EndReturn, KeepLosses, ReturnEffect, SetHeld, StopCopy, TakeBack
 from interlock.model.segments import AccountState, SegmentNote
+from interlock.model.tables import AlterTable
 from interlock.model.topology import ClusterName, RouteName, ServerName
 
 
@@ -294,12 +295,23 @@ ChannelEffect = Repoint | StopApplier | StartApplier | StopReceiver | StartRecei
 """On replication at a server. None of them lets it take writes."""
 SegmentEffect = CloseSegment | OpenSegment | NoteOwner
 """On the accounts of one segment at a server, and on the note of its owner there."""
+TableEffect = AlterTable
+"""On a table's declaration, at one server alone."""
 RouteEffect = Hold | Release | PointTo | RestoreRoute
 OutsideEffect = RunCommand | CallHttp | CopyLogs
 FencingEffect = FenceOutside | ReleaseOutside
 MarkEffect = SetMark | ClearMark
 Effect = (
-    ServerEffect | ChannelEffect | SegmentEffect | RouteEffect | OutsideEffect | FencingEffect | MarkEffect | ReturnEffect | CompareEffect
+    ServerEffect
+    | ChannelEffect
+    | SegmentEffect
+    | TableEffect
+    | RouteEffect
+    | OutsideEffect
+    | FencingEffect
+    | MarkEffect
+    | ReturnEffect
+    | CompareEffect
 )
 
 
@@ -310,7 +322,7 @@ def target_of(effect: Effect) -> str:
             return f"server {effect.server}"
         case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
             return f"server {effect.server}"
-        case CloseSegment() | OpenSegment() | NoteOwner():
+        case CloseSegment() | OpenSegment() | NoteOwner() | AlterTable():
             return f"server {effect.server}"
         case Hold() | Release() | PointTo() | RestoreRoute():
             return f"route {effect.route}"

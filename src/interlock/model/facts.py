@@ -23,6 +23,7 @@ class WriteFacts:
     dialect's words how it is fenced, where there are several ways. A fence is `loose` if administrators write through it although this
     server could stop them too, and `fleeting` if a restart undoes it although this server could keep it. `offline`: it lets administrators
     in, and nobody else. `lacks` is what the topology wants of its fence besides, and it has not; empty if nothing, or if it is open.
+    `lesser` is the fence through which administrators could write, and nobody else; empty if they can already.
     """
 
     server: ServerName
@@ -34,6 +35,7 @@ class WriteFacts:
     fleeting: bool = False
     offline: bool = False
     lacks: str = ""
+    lesser: str = ""
 
     @property
     def is_fully_fenced(self) -> bool:

@@ -21,6 +21,9 @@ CANARY_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "CREATE")
 CANARY_ACCOUNT_PRIVILEGES = ("SELECT", "INSERT", "UPDATE")
 REPAIR_PRIVILEGES = ("INSERT", "UPDATE", "DELETE", "TRIGGER")
 """On a schema whose rows are put back or mended; TRIGGER to see, before that, whether one would fire."""
+ALTER_PRIVILEGES = ("ALTER", "CREATE", "INSERT")
+"""On a schema whose tables are changed (MySQL manual and MariaDB KB, "ALTER TABLE"; "GRANT")."""
+_APART_FROM_SUPER = (11, 0, 1)
 _UNLOGGED = {"mariadb": ("BINLOG ADMIN",)}
 """For sql_log_bin=0. Part of SUPER before 11.0.1 (MariaDB KB, "SUPER"), and of what MySQL's account has anyway."""
 _RETURN = (
@@ -74,6 +77,7 @@ def grants_sql(flavor: str, user: str, canary_user: str | None = None, *, host: 
     if its.channels is not None:
         lines += ["-- only for `interlock repair`, on each schema whose rows it writes:", f"--   {repair_grant('…', account)};"]
         lines += [f"--   GRANT {one} ON *.* TO {account}; -- to write them unlogged" for one in _UNLOGGED.get(its.name, ())]
+        lines += ["-- only for `interlock run rolling-ddl`, on each schema whose tables it changes:", f"--   {alter_grant('…', account)};"]
         lines += ["-- only for `interlock diff`, to compare triggers and views too:", f"--   GRANT TRIGGER, SHOW VIEW ON *.* TO {account};"]
         newest = version_of(version) if version_of(version) != (0, 0, 0) else _NEWEST
         lines += ["-- only for `interlock rejoin` of a server that holds more than the writer:"]
@@ -106,6 +110,10 @@ def repair_grant(schema: str, account: str) -> str:
     return f"GRANT {', '.join(REPAIR_PRIVILEGES)} ON {name(schema)}.* TO {account}"
 
 
+def alter_grant(schema: str, account: str) -> str:
+    return f"GRANT {', '.join(ALTER_PRIVILEGES)} ON {name(schema)}.* TO {account}"
+
+
 def return_privileges(flavor: str, version: Version) -> tuple[str, ...]:
     """What `rejoin` needs for more than attaching, by MySQL's and MariaDB's own words for writing unlogged, and in others' names. (MySQL's
     release notes: SET_USER_ID is of 8.0, SET_ANY_DEFINER and ALLOW_NONEXISTENT_DEFINER of 8.2.)
@@ -135,16 +143,32 @@ def missing_for_return(grants: Iterable[str], flavor: str, version: str, *, acco
 
 def missing_for_repair(grants: Iterable[str], schemas: Iterable[str], *, account: str) -> tuple[str, ...]:
     """What the account lacks to put rows of these schemas back, each as the GRANT that gives it."""
+    has = _by_scope(grants)
+    return tuple(repair_grant(one, account) for one in sorted(set(schemas)) if not _has_all(has, REPAIR_PRIVILEGES, f"{name(one)}.*"))
+
+
+def missing_for_alter(grants: Iterable[str], flavor: str, version: str, table: tuple[str, str], *, account: str) -> tuple[str, ...]:
+    """What the account lacks to change this table (schema and name) unlogged, each as the GRANT that gives it."""
+    has = _by_scope(grants)
+    schema = table[0]
+    lacks = [] if _has_all(has, ALTER_PRIVILEGES, f"{name(schema)}.*", name(*table)) else [alter_grant(schema, account)]
+    by_super = "SUPER" in has.get("*.*", set()) and version_of(version) < _APART_FROM_SUPER
+    unlogged = () if by_super else _UNLOGGED.get(flavor, ())
+    return (*lacks, *(f"GRANT {one} ON *.* TO {account}" for one in unlogged if not _has_all(has, (one,))))
+
+
+def _by_scope(grants: Iterable[str]) -> Mapping[str, set[str]]:
     has: dict[str, set[str]] = {}
     for line in grants:
         privileges, scope = _parsed(line)
         has.setdefault(scope, set()).update(privileges)
-    lacks = []
-    for schema in sorted(set(schemas)):
-        here = has.get("*.*", set()) | has.get(f"{name(schema)}.*", set())
-        if "ALL PRIVILEGES" not in here and not here >= set(REPAIR_PRIVILEGES):
-            lacks.append(repair_grant(schema, account))
-    return tuple(lacks)
+    return has
+
+
+def _has_all(has: Mapping[str, set[str]], wanted: Iterable[str], *scopes: str) -> bool:
+    """On everything, or on these scopes together."""
+    here = set[str]().union(*(has.get(scope, set()) for scope in ("*.*", *scopes)))
+    return "ALL PRIVILEGES" in here or here >= set(wanted)
 
 
 def _spoken(its: Flavor, version: str) -> Dialect:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from interlock.servers import mariadb_facts
 from interlock.servers.mysql_script import Seen
-
-_MARIADB_CLOSEST, _MARIADB_LESSER = "NO_LOCK_NO_ADMIN", "NO_LOCK"
 
 
 def lesser(flavor: str, fence: str) -> str | None:
@@ -19,4 +18,4 @@ def lesser(flavor: str, fence: str) -> str | None:
     if flavor == "mysql":
         seen = Seen.parse(fence)
         return str(replace(seen, closed="read_only")) if seen.closed == "super_read_only" else None
-    return _MARIADB_LESSER if fence == _MARIADB_CLOSEST else None
+    return mariadb_facts.lesser(fence)

@@ -93,12 +93,14 @@ class MariaDB:
 
     def write_facts(self, server: ServerName, results: Sequence[Result]) -> WriteFacts:
         row = results[0].rows[0]
+        fence = mariadb_facts.fence_of(row)
         return WriteFacts(
             server=server,
             read_only=mariadb_facts.is_read_only(row),
             position=self._by_files(server, results) if self.by_file else mariadb_facts.held(row),
             event_scheduler=text_of(row["event_scheduler"]),
-            fence=mariadb_facts.fence_of(row),
+            fence=fence,
+            lesser=mariadb_facts.lesser(fence) or "",
         )
 
     def written_here(self, server: ServerName, position: Position) -> Position:

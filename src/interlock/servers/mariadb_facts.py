@@ -54,6 +54,11 @@ def fence_of(row: Row) -> str:
     return "" if word in {"0", "1", "OFF", "ON"} else word
 
 
+def lesser(fence: str) -> str | None:
+    """See `lesser_fence.py`."""
+    return "NO_LOCK" if fence == "NO_LOCK_NO_ADMIN" else None
+
+
 def is_read_only(row: Row) -> bool:
     """From WRITE_STATE. A number until 11.x; ON, OFF, NO_LOCK or NO_LOCK_NO_ADMIN from 12 on."""
     return text_of(row["read_only"]) not in {"0", "OFF"}

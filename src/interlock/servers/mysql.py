@@ -17,6 +17,7 @@ from interlock.servers import channel_words, file_positions, gtid_log, mysql_fac
 from interlock.servers.accounts import Accounts
 from interlock.servers.dialect import Bookmark, Flavor, Need
 from interlock.servers.last_statements import last_statements
+from interlock.servers.lesser_fence import lesser
 from interlock.servers.mysql_accounts import accounts
 from interlock.servers.mysql_locks import lock_holders
 from interlock.servers.mysql_script import SETUP, script, session_bounds, whole_seconds, write_state
@@ -95,16 +96,18 @@ class MySQL:
     def write_facts(self, server: ServerName, results: Sequence[Result]) -> WriteFacts:
         row = results[0].rows[0]
         offline = mysql_facts.is_on(row["offline_mode"])
+        fence = mysql_facts.fence_of(row)
         return WriteFacts(
             server=server,
             read_only=mysql_facts.is_on(row["read_only"]) or mysql_facts.is_on(row["super_read_only"]),
             position=self._by_files(server, results) if self.by_file else MySQLPosition.parse(text_of(row["executed"]).replace("\n", "")),
             event_scheduler=text_of(row["event_scheduler"]),
-            fence=mysql_facts.fence_of(row),
+            fence=fence,
             loose=mysql_facts.is_loose(row),
             fleeting=self.words.persists and mysql_facts.is_fleeting(row),
             offline=offline,
             lacks="offline_mode is off" if self.offline and not offline and mysql_facts.is_on(row["read_only"]) else "",
+            lesser=lesser("mysql", fence) or "",
         )
 
     def written_here(self, server: ServerName, position: Position) -> Position:

@@ -32,6 +32,14 @@ def missing(pool: Pool, dialect: Dialect, accounts: Callable[[], Accounts]) -> t
     return found + grants.missing_of_canary(_grants_of(session), account=_account_of(session))
 
 
+def missing_for_alter(pool: Pool, flavor: str, table: tuple[str, str]) -> tuple[str, ...]:
+    """What Interlock's own account lacks to change this table (schema and name) at this server alone, each as the GRANT that gives it."""
+    from interlock.servers import grants  # noqa: PLC0415 - see above
+
+    session = pool.session(Purpose.WITNESS)
+    return grants.missing_for_alter(_grants_of(session), flavor, session.version, table, account=_account_of(session))
+
+
 def _grants_of(session: Session) -> list[str]:
     return [text_of(next(iter(row.values()))) for row in session.rows("SHOW GRANTS")]
 

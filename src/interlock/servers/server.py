@@ -46,6 +46,7 @@ from interlock.servers.flavors import flavor_named
 from interlock.servers.pool import Pool, Purpose
 from interlock.servers.segments import SqlSegments
 from interlock.servers.session import Row, Session, Setup, text_of
+from interlock.servers.tables import SqlTables
 from interlock.servers.trepctl import Replicator, ReplicatorEffect
 from interlock.servers.versions import version_of
 
@@ -141,6 +142,10 @@ class SqlServer:
     @property
     def segments(self) -> SqlSegments:
         return SqlSegments(self._pool, dialect=lambda: self._dialect, position=lambda: self.write_facts().position)
+
+    @property
+    def tables(self) -> SqlTables:
+        return SqlTables(self._pool, dialect=lambda: self._dialect, supposed=self._supposed)
 
     def prepared_transactions(self) -> tuple[str, ...]:
         return self._dialect.prepared_transactions(self._pool)

@@ -39,6 +39,7 @@ from interlock.model.topology import ServerName, ServerSpec
 from interlock.simulated.database import BOUND_S, CALL_S, Database, Flavor, Session
 from interlock.simulated.process import SimulatedProcess
 from interlock.simulated.segments import SimulatedSegments
+from interlock.simulated.tables import SimulatedTables
 
 _LATER_S = 1.0
 """How much later than the server's own bound the client gives up."""
@@ -123,6 +124,10 @@ class SimulatedServer:
     @property
     def segments(self) -> SimulatedSegments:
         return SimulatedSegments(self._database, self._process, read=self._read, connected=self._must_be_connected, done=self._done)
+
+    @property
+    def tables(self) -> SimulatedTables:
+        return SimulatedTables(self._database, self._process, read=self._read, connected=self._must_be_connected)
 
     def prepared_transactions(self) -> tuple[str, ...]:
         return tuple(filter(None, (self._read().settings.get("xa_prepared"),)))

@@ -31,6 +31,7 @@ from interlock.model.effects import (
 from interlock.model.marks import Mark, MarkKind
 from interlock.model.returning import BeginCopy, EndReturn, KeepLosses, SetHeld, StopCopy, TakeBack
 from interlock.model.segments import AccountState
+from interlock.model.tables import AlterTable
 from interlock.model.topology import ClusterName, RouteName, ServerName
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.catalogue import Verb
@@ -81,6 +82,8 @@ class Table:
                     self.world.server(effect.server).segments.apply(effect, mark="test")
                 case KeepLosses() | TakeBack() | BeginCopy() | StopCopy() | SetHeld() | EndReturn():
                     self.world.returning(effect.cluster).apply(effect, mark="test")
+                case AlterTable():
+                    self.world.server(effect.server).tables.apply(effect, mark="test")
                 case BeginComparison() | StopComparison():
                     self.world.comparer(effect.cluster).apply(effect)
                 case _:
@@ -208,6 +211,7 @@ LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] =
     "replica": ("replicas.follow", {"writer": WEST}, a_replica),
     "command": ("command", COMMAND, nothing),
     "http": ("http", HTTP, nothing),
+    "table": ("table.alter", {"server": WEST, "table": "app.t", "alter": "ADD COLUMN note TEXT, ADD INDEX by_k (k)"}, nothing),
     "sql": ("sql", SQL, lambda table: table.pair.west.settings.update(x="")),
 }
 

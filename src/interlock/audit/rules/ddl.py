@@ -9,14 +9,13 @@ from interlock.audit.facts import PairSeen, ServerSeen
 from interlock.audit.objects import differing
 from interlock.audit.rule import Chapter, Fault, Rule, command, here_only, quoted, replica, sql
 from interlock.audit.rules.settings import of_question
+from interlock.decisions.declarations import lines_of, name_in, only_in, without_counter
 from interlock.model.audit import AuditVerdict, Fix
 from interlock.model.versions import version_of
 
 _UNFIT, _ATTENTION, _PERSON = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION, AuditVerdict.PERSON
-_LINE_NAME = re.compile(r"(?:(PRIMARY KEY)|(?:(?:UNIQUE |FULLTEXT |SPATIAL )?KEY|CONSTRAINT) `((?:[^`]|``)+)`|`((?:[^`]|``)+)`)")
 _OF_TABLES = ("tables", "columns", "indexes", "columns of indexes", "names of tables")
 _EVENT_RUNS = re.compile(r"\bPRESERVE ENABLE\b")
-_COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 
 
 def _tables(pair: PairSeen) -> Iterator[Fault]:
@@ -26,7 +25,7 @@ def _tables(pair: PairSeen) -> Iterator[Fault]:
     for table in sorted(writer.tables.keys() - standby.tables.keys()):
         if ("table", table) in standby.definitions:
             continue  # it came between the two looks
-        told = _COUNTER.sub("", writer.definitions.get(("table", table), ""))
+        told = without_counter(writer.definitions.get(("table", table), ""))
         schema = table.partition(".")[0]
         made = told.replace("CREATE TABLE ", f"CREATE TABLE {quoted(table).partition('.')[0]}.", 1)
         yield Fault(
@@ -51,14 +50,14 @@ def _shapes(pair: PairSeen) -> Iterator[Fault]:
     if not pair.saw(*_OF_TABLES):
         return
     for table in differing(writer.tables, standby.tables, alike=_alike(pair)):
-        ours, theirs = (_COUNTER.sub("", one.definitions.get(("table", table), "")) for one in (writer, standby))
+        ours, theirs = (without_counter(one.definitions.get(("table", table), "")) for one in (writer, standby))
         if ours and ours == theirs:
             continue  # it was changed between the two looks
         changes = alterations(ours, theirs) if ours and theirs and pair.is_told_by_the_writer else []
         yield Fault(
             says=f"{table} is not declared alike on {writer.name} and {standby.name}",
             object=table,
-            seen={writer.name: _only(ours, theirs), standby.name: _only(theirs, ours)},
+            seen={writer.name: only_in(ours, theirs), standby.name: only_in(theirs, ours)},
             fix=here_only(standby, f"ALTER TABLE {quoted(table)} {', '.join(changes)}") if changes else None,
         )
 
@@ -81,36 +80,19 @@ def alterations(wanted: str, there: str) -> list[str]:
     return changes
 
 
-def lines_of(definition: str) -> dict[str, str]:
-    """The lines between the parentheses, by the kind and name of what each declares."""
-    found = {}
-    for line in definition.splitlines()[1:]:
-        said = line.strip().rstrip(",")
-        matched = _LINE_NAME.match(said)
-        if line.startswith(" ") and matched:
-            kind = "column" if matched[3] else "constraint" if said.startswith("CONSTRAINT") else "key"
-            found[f"{kind} {matched[1] or matched[2] or matched[3]}"] = said
-    return found
-
-
 def _dropped(line: str) -> str:
-    matched = _LINE_NAME.match(line)
+    name = name_in(line)
     if line.startswith("`"):
-        return f"DROP COLUMN `{matched[3]}`" if matched else ""
+        return f"DROP COLUMN `{name}`"
     if line.startswith("PRIMARY"):
         return "DROP PRIMARY KEY"
     if line.startswith("CONSTRAINT"):
-        return f"DROP {'FOREIGN KEY' if ' FOREIGN KEY ' in line else 'CONSTRAINT'} `{matched[2] if matched else ''}`"
-    return f"DROP KEY `{matched[2] if matched else ''}`"
+        return f"DROP {'FOREIGN KEY' if ' FOREIGN KEY ' in line else 'CONSTRAINT'} `{name}`"
+    return f"DROP KEY `{name}`"
 
 
 def _place(after: str) -> str:
     return f" AFTER {after}" if after else " FIRST"
-
-
-def _only(mine: str, theirs: str) -> str:
-    others = set(lines_of(theirs).values())
-    return "; ".join(line for line in lines_of(mine).values() if line not in others)[:400] or "as the other but for its options"
 
 
 def _stored(pair: PairSeen) -> Iterator[Fault]:
@@ -299,8 +281,8 @@ UPGRADES = Chapter(
             question=9,
             title="A way to roll out a change was rehearsed",
             verdict=_PERSON,
-            why="a change that both sides get at once stops both",
-            source="docs/audit.md",
+            why="a change that both sides get at once stops both; `interlock plan rolling-ddl` shows another way",
+            source="docs/rolling-ddl.md",
             look=_rolled_out,
         ),
     ),

@@ -1,0 +1,233 @@
+"""The clauses of an ALTER TABLE, as far as they are understood. Pure. What is not understood is refused, with what is.
+
+Only words are read that mean the same on both flavors, whatever `sql_mode` is: texts in single quotes without a backslash, names bare or in
+backticks. So no clause can end the statement, or be a comment to one server and a word to the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from interlock.dataclass import dataclass
+from interlock.model.verdict import Refuse
+
+LONGEST = 4000
+WHAT_CAN = (
+    "what can: ADD COLUMN name type [NULL] [DEFAULT literal] at the end, ADD INDEX name (columns), DROP INDEX of one that is not unique; "
+    "with them ALGORITHM=… and LOCK=…"
+)
+_TOKEN = re.compile(
+    r"(?P<quoted>`[^`]+`)|(?P<text>'(?:[^'\\]|'')*')|(?P<number>[-+]?\d+(?:\.\d+)?(?![\w$]))|(?P<word>[A-Za-z_][\w$]*)"
+    r"|(?P<sign>[(),=])"
+)
+_TYPES = (
+    *(
+        "TINYINT",
+        "SMALLINT",
+        "MEDIUMINT",
+        "INT",
+        "INTEGER",
+        "BIGINT",
+        "DECIMAL",
+        "NUMERIC",
+        "DEC",
+        "FIXED",
+        "FLOAT",
+        "DOUBLE",
+        "REAL",
+        "BIT",
+    ),
+    *("BOOL", "BOOLEAN", "CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM", "SET", "JSON"),
+    *("BINARY", "VARBINARY", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB", "DATE", "TIME", "DATETIME", "TIMESTAMP", "YEAR"),
+)
+_LITERALS = frozenset({"NULL", "TRUE", "FALSE"})
+_TURNED_AWAY = "rows that the side without it takes may be turned away by the side that has it"
+_LOSSY = "rows would be exchanged in which a column is of two types: the other side stops at one, or cuts it"
+_UNKNOWN = "it is not known to be right on one side alone"
+_REASONS = (
+    (r"ADD (COLUMN )?\(", "each column wants its own ADD COLUMN"),
+    (r"(ADD|DROP) (COLUMN |INDEX |KEY )?IF ", "what it does would depend on the side"),
+    (r"(ADD|DROP) (CONSTRAINT|FOREIGN|CHECK|UNIQUE|PRIMARY)\b", _TURNED_AWAY),
+    (r"ADD (FULLTEXT|SPATIAL|VECTOR)\b", "it may bring the table a hidden column"),
+    (
+        r"(ADD|DROP|TRUNCATE|EXCHANGE|REORGANIZE|COALESCE|DISCARD|IMPORT|REMOVE) (PARTITION|SYSTEM|PERIOD|TABLESPACE)\w*",
+        "it can't be undone",
+    ),
+    (r"DROP (COLUMN )?\S", "what the column holds can't be had back, and the other side goes on writing it"),
+    (r"(MODIFY|CHANGE|CONVERT|ALTER)\b", _LOSSY),
+    (r"RENAME\b", "rows go by the table's name and by the place of their columns"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewColumn:
+    """At the end; each row has a value for it, though it comes without one."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"new column {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """An index that is not unique."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"new index {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldKey:
+    """An index that goes."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"index {self.name} goes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HowClause:
+    """It changes nothing, and says how: ALGORITHM or LOCK."""
+
+    said: str
+
+
+Clause = NewColumn | NewKey | OldKey | HowClause
+
+
+class _Token(str):
+    """A word in capitals; or a sign, a number, a text or a quoted name as it was written. `name`: what it names, if it can be a name."""
+
+    __slots__ = ("end", "kind", "name", "start")
+    kind: str
+    name: str
+    start: int
+    end: int
+
+    @classmethod
+    def of(cls, found: re.Match[str]) -> _Token:
+        written, kind = found[0], str(found.lastgroup)
+        token = cls(written.upper() if kind == "word" else written)
+        token.kind, token.start, token.end = kind, found.start(), found.end()
+        token.name = {"word": written, "quoted": written[1:-1]}.get(kind, "")
+        return token
+
+
+def read_clauses(alter: str) -> tuple[Clause, ...] | Refuse:
+    """All of them, in their order; or the reason why one does not fit."""
+    if len(alter) > LONGEST:
+        return Refuse(f"the ALTER has {len(alter)} characters, more than {LONGEST}", "split it")
+    tokens: list[_Token] = []
+    at = 0
+    while at < len(alter):
+        if alter[at].isspace():
+            at += 1
+            continue
+        found = _TOKEN.match(alter, at)
+        if found is None:
+            return Refuse(f"the ALTER is not understood from here on: {alter[at : at + 40]}", WHAT_CAN)
+        tokens.append(_Token.of(found))
+        at = found.end()
+    clauses: list[Clause] = []
+    for words in _split(tokens):
+        clause = _read(words)
+        if isinstance(clause, str):
+            said = alter[words[0].start : words[-1].end] if words else "an empty clause"
+            return Refuse(f"{said[:120]}: {clause}", WHAT_CAN)
+        clauses.append(clause)
+    return tuple(clauses)
+
+
+def _split(tokens: Sequence[_Token]) -> list[list[_Token]]:
+    """At the commas outside of parentheses."""
+    clauses: list[list[_Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        if token == "," and depth == 0:
+            clauses.append([])
+        else:
+            clauses[-1].append(token)
+    return clauses
+
+
+def _read(tokens: list[_Token]) -> Clause | str:
+    """The clause, or why it does not fit."""
+    match tokens:
+        case ["ALGORITHM" | "LOCK", "=", _Token(kind="word")]:
+            return HowClause(said=" ".join(tokens))
+        case ["ADD", "INDEX" | "KEY", _Token() as name, *rest] if name.name and name != "IF":
+            return _new_key(name, rest)
+        case ["ADD", "INDEX" | "KEY", *_]:
+            return "an index wants a name, by which it is found again"
+        case ["DROP", "INDEX" | "KEY", _Token() as name] if name.name:
+            return OldKey(name=name.name)
+        case ["ADD", "COLUMN", _Token() as name, _Token(kind="word") as type_, *rest] if name.name and type_ in _TYPES:
+            return _new_column(name, type_, rest)
+        case ["ADD", _Token() as name, _Token(kind="word") as type_, *rest] if name.name and name != "COLUMN" and type_ in _TYPES:
+            return _new_column(name, type_, rest)
+        case _:
+            said = " ".join(tokens)
+            return next((reason for pattern, reason in _REASONS if re.match(pattern, said)), _UNKNOWN)
+
+
+def _new_column(name: _Token, type_: _Token, rest: list[_Token]) -> NewColumn | str:
+    if rest[:1] == ["("]:
+        rest = rest[_end_of(rest) + 1 :]
+    nullable, default = None, False
+    while rest:
+        match rest:
+            case ["NOT", "NULL", *left]:
+                nullable, rest = False, left
+            case ["NULL", *left]:
+                nullable, rest = True, left
+            case ["DEFAULT", value, *left] if value in _LITERALS or value.kind in {"number", "text"}:
+                default, rest = True, left
+            case ["DEFAULT", *_]:
+                return f"the sides would fill {name.name} with values of their own: its DEFAULT is no literal"
+            case ["COMMENT", _Token(kind="text"), *left] | ["COLLATE" | "CHARSET", _Token(kind="word"), *left]:
+                rest = left
+            case ["CHARACTER", "SET", _Token(kind="word"), *left] | ["UNSIGNED" | "SIGNED" | "ZEROFILL", *left]:
+                rest = left
+            case ["FIRST" | "AFTER", *_]:
+                return "columns that both sides have must stand before all others: leave FIRST or AFTER out"
+            case ["UNIQUE" | "PRIMARY" | "KEY" | "REFERENCES" | "CHECK" | "CONSTRAINT", *_]:
+                return _TURNED_AWAY
+            case _:
+                return f"{' '.join(rest)} is not understood"
+    if not default and (nullable is False or (type_ == "TIMESTAMP" and nullable is None)):
+        return f"rows from the other side come without {name.name}, and it has no default: let it be NULL, or give a DEFAULT"
+    return NewColumn(name=name.name)
+
+
+def _new_key(name: _Token, rest: list[_Token]) -> NewKey | str:
+    if rest[:2] == ["USING", "BTREE"]:
+        rest = rest[2:]
+    if rest[:1] != ["("]:
+        return f"the columns of {name.name} are wanted in parentheses"
+    columns, left = rest[1 : _end_of(rest)], rest[_end_of(rest) + 1 :]
+    for before, token, after in zip(["", *columns], columns, [*columns[1:], ""], strict=False):
+        if token == "(" and not (isinstance(before, _Token) and before.name and isinstance(after, _Token) and after.kind == "number"):
+            return "an index on an expression brings the table a hidden column"
+    while left:
+        match left:
+            case ["USING", "BTREE", *more] | ["COMMENT", _Token(kind="text"), *more]:
+                left = more
+            case _:
+                return f"{' '.join(left)} is not understood"
+    return NewKey(name=name.name)
+
+
+def _end_of(tokens: list[_Token]) -> int:
+    """Where the first parenthesis is closed."""
+    depth = 0
+    for place, token in enumerate(tokens):
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        if depth == 0:
+            return place
+    return len(tokens)

@@ -1,0 +1,97 @@
+"""Which clauses of an ALTER TABLE a pair bears while one side has them and the other has not, and how each is undone. Pure.
+
+Rows that an old and a new declaration of a table exchange are right if (MySQL manual, "Replication with Differing Table Definitions on
+Source and Replica"; MariaDB KB, "Replication When the Primary and Replica Have Different Table Definitions")
+
+1. the columns that both have stand first, in the same order, and are of the same types;
+2. each further column has a default, which a row gets that comes without it;
+3. no rule of one side alone turns a row away that the other one took.
+
+A change can be undone if the declaration before it says all that is to be put back. What is not known to fit is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from interlock.decisions.alter_words import HowClause, NewColumn, NewKey, OldKey, read_clauses
+from interlock.decisions.declarations import lines_of
+from interlock.model.verdict import Done, Refuse
+
+Change = NewColumn | NewKey | OldKey
+
+_UNIQUE = "rows that one side takes may be turned away by the other one"
+
+
+class Stage(StrEnum):
+    """How much of an ALTER a table has. A server carries it out whole or not at all: in between, somebody else changed the table."""
+
+    BEFORE = "before"
+    AFTER = "after"
+    BETWEEN = "between"
+
+
+def read_changes(alter: str) -> tuple[Change, ...] | Refuse:
+    """The clauses of `ALTER TABLE t …` that change something, in their order. Refuse, with the reason, if one does not fit."""
+    clauses = read_clauses(alter)
+    if isinstance(clauses, Refuse):
+        return clauses
+    changes = tuple(clause for clause in clauses if not isinstance(clause, HowClause))
+    return changes or Refuse("the ALTER changes nothing", "give at least one clause that does")
+
+
+def stage_of(changes: Sequence[Change], definition: str) -> Stage:
+    """By what the table has now, which is all that is known of it after a kill."""
+    lines = _lines(definition)
+    done = {(_place(change) in lines) is not isinstance(change, OldKey) for change in changes}
+    return Stage.BETWEEN if len(done) > 1 else Stage.AFTER if True in done else Stage.BEFORE
+
+
+def can_be_applied(table: str, changes: Sequence[Change], definition: str) -> Done | Refuse:
+    """Whether this table, which both sides declare so, bears them on one side alone."""
+    lines = _lines(definition)
+    if "key primary key" not in lines:
+        return Refuse(
+            f"{table} has no primary key: its rows are looked for by all their columns, and the sides would have different ones",
+            "add one first",
+        )
+    for change in changes:
+        there = lines.get(_place(change), "")
+        match change:
+            case NewColumn() | NewKey() if there:
+                return Refuse(f"{table} has {change.name} already: {there}", "leave that clause out")
+            case OldKey() if not there:
+                return Refuse(f"{table} has no index {change.name}", "leave that clause out")
+            case OldKey() if there.startswith("UNIQUE"):
+                return Refuse(f"{change.name} of {table} is unique: {_UNIQUE}", "keep it, or drop it on both sides while nobody writes")
+            case _:
+                pass
+    return Done(f"{table} bears it on one side alone: {', '.join(map(str, changes))}")
+
+
+def inverse(changes: Sequence[Change], before: str, now: str | None) -> str:
+    """The clauses that lead back to `before`, the last change first; of what `now` has of them (None: of all). Empty if it has none."""
+    had, has = _lines(before), None if now is None else _lines(now)
+    clauses = []
+    for change in reversed(changes):
+        place = _place(change)
+        if has is not None and (place in has) is (place in had):
+            continue
+        match change:
+            case NewColumn(name=name):
+                clauses.append(f"DROP COLUMN `{name}`")
+            case NewKey(name=name):
+                clauses.append(f"DROP INDEX `{name}`")
+            case OldKey():
+                clauses.append(f"ADD {had[place]}")
+    return ", ".join(clauses)
+
+
+def _lines(definition: str) -> Mapping[str, str]:
+    """By names in small letters: a server knows a column or an index by its name in any case."""
+    return {what.lower(): line for what, line in lines_of(definition).items()}
+
+
+def _place(change: Change) -> str:
+    return f"{'column' if isinstance(change, NewColumn) else 'key'} {change.name}".lower()
