@@ -201,3 +201,36 @@ def test_all_segments_can_be_moved_to_one_side_and_back(shop: Shop) -> None:
     assert shop.run("segment", "move", "all", "--to", "east") == {"runs": [], "exit_code": 0}
     assert shop.run("segment", "return", "us")["outcome"] == "succeeded"
     shop.move(before["eu"])
+
+
+def test_all_load_goes_onto_one_cluster_and_each_segment_comes_back(shop: Shop) -> None:
+    """Quiesced, rejoined and returned to, under load: none lost, and who stays where it is sees nothing of it."""
+    if shop.status("eu")["owner"] != "east":
+        assert shop.move("east")["outcome"] == "succeeded"
+    _what_refuses_the_quiesce_keeps_the_segments_where_they_are(shop)
+    with shop.writers() as writers:
+        quiet = shop.run("quiesce", "--onto", "west", "--for", "1h", "--reason", "its disk")
+        assert quiet["outcome"] == "succeeded", quiet["problems"]
+        assert [(moved["inputs"]["segment"], moved["outcome"]) for moved in quiet["moved"]] == [("eu", "succeeded")]
+        assert "east refuses writes" in quiet["certificate"]
+        with pytest.raises(pymysql.Error):
+            shop.client("eu", "east")
+        assert shop.move("east")["outcome"] == "refused"
+        back = shop.run("rejoin", "east", "-i", "may_differ=*")
+        assert back["outcome"] == "succeeded", back["problems"]
+        returned = shop.run("segment", "return", "eu")
+        assert returned["outcome"] == "succeeded", returned["problems"]
+        assert_owned(shop, "east")
+    assert writers["us"].errors == {}
+    shop.assert_nothing_lost(writers)
+    assert shop.run("status")["problems"] == []
+
+
+def _what_refuses_the_quiesce_keeps_the_segments_where_they_are(shop: Shop) -> None:
+    (before,) = query(shop.pair, "west", "SELECT @@binlog_expire_logs_seconds AS s")
+    query(shop.pair, "west", "SET GLOBAL binlog_expire_logs_seconds=3600")
+    refused = shop.run("quiesce", "--onto", "west", "--for", "4h", "--reason", "its disk")
+    query(shop.pair, "west", f"SET GLOBAL binlog_expire_logs_seconds={before['s']}")
+    assert (refused["outcome"], "moved" in refused) == ("refused", False)
+    assert "preflight/server.keeps_log" in refused["problems"][0]["what"]
+    assert shop.status("eu")["owner"] == "east"
