@@ -11,6 +11,7 @@ from pathlib import Path
 
 from interlock.clock import Deadline, SystemClock
 from interlock.playbook.find import shipped_folder
+from interlock.sandbox import processes
 from interlock.sandbox.drill import standby_of
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
@@ -113,6 +114,20 @@ def ask_proxy(sandbox: Sandbox, words: str) -> str:
         while chunk := admin.recv(65536):
             answer += chunk
     return answer.decode()
+
+
+def start_proxy(sandbox: Sandbox) -> None:
+    """Again, after its end: as its configuration says, for what it was told at run time is lost."""
+    program = processes.programs(["haproxy"])["haproxy"]
+    processes.spawn([program, "-f", sandbox.proxy.config, "-db"], Path(sandbox.proxy.log))
+    assert eventually(lambda: "srv_name" in _proxy_says(sandbox), 60.0)
+
+
+def _proxy_says(sandbox: Sandbox) -> str:
+    try:
+        return ask_proxy(sandbox, "show servers state")
+    except OSError:
+        return ""
 
 
 def open_sides(sandbox: Sandbox) -> list[str]:

@@ -6,6 +6,8 @@ Behind a key or a service there is a follower (`servers/follower.py`), which goe
 from __future__ import annotations
 
 import json
+import os
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -21,9 +23,11 @@ from interlock.engine.report import RunReport
 from interlock.model.topology import RouteName
 from interlock.playbook.find import shipped_folder
 from interlock.playbook.load import load_playbook
+from interlock.sandbox import processes
 from interlock.sandbox.places import Sandbox
+from scenarios.pair_state import endpoints, start_proxy
 from servers.etcd_lab import Cluster
-from servers.follower import Follower, follower
+from servers.follower import Follower, follower, lead
 from servers.haproxies import network
 from servers.http_stand_ins import Consul, DataPlane, Entry, MaxScale, Request, StandIn, Switchboard
 from servers.route_benches import etcd_put
@@ -32,11 +36,14 @@ from servers.sshd_lab import sshd
 CLOCK = SystemClock()
 
 Settings = Mapping[str, object]
+_CLOSED = 0x01 | 0x08
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """One route: its lines of the topology file, where its clients connect, and how to end and begin what it talks to."""
+    """One route: its lines of the topology file, where its clients connect, and how to end and begin what it talks to. `leads` tells where
+    it leads now, where the test can see it.
+    """
 
     settings: Settings
     clients: tuple[str, int]
@@ -44,6 +51,7 @@ class Moved:
     start: Callable[[], object]
     stand_in: StandIn | None = None
     ssh: Mapping[str, object] | None = None
+    leads: Callable[[], str] = lambda: ""
 
 
 def sandbox_with(sandbox: Sandbox, routes: Mapping[str, Moved], *, tell_clients: bool = True, **more: object) -> Sandbox:
@@ -97,6 +105,12 @@ def secret_file(sandbox: Sandbox, name: str, secret: str) -> dict[str, str]:
 def by_haproxy(sandbox: Sandbox) -> Iterator[Moved]:
     """The sandbox's own."""
     proxy = sandbox.proxy
+
+    def stop() -> None:
+        for process in processes.running(Path(sandbox.directory)):
+            if process.name == "haproxy":
+                os.kill(process.pid, signal.SIGKILL)
+
     with wired(sandbox) as wiring:
         writes = wiring.topology.routes[RouteName("writes")]
     settings = {
@@ -106,7 +120,14 @@ def by_haproxy(sandbox: Sandbox) -> Iterator[Moved]:
         "servers": {"east": "east", "west": "west"},
         "hold": str(writes.settings["hold"]),
     }
-    yield Moved(settings=settings, clients=(proxy.host, proxy.port), stop=lambda: None, start=lambda: None)
+    clients = (proxy.host, proxy.port)
+    yield Moved(settings=settings, clients=clients, stop=stop, start=lambda: start_proxy(sandbox), leads=lambda: _served_by(sandbox))
+
+
+def _served_by(sandbox: Sandbox) -> str:
+    """The server that HAProxy gives clients to: neither in maintenance nor drained (management guide 9.3, "show servers state")."""
+    ready = [row["srv_name"] for row in endpoints(sandbox) if int(row["srv_admin_state"]) & _CLOSED == 0]
+    return ready[0] if len(ready) == 1 else ""
 
 
 @contextmanager
@@ -166,7 +187,8 @@ def by_etcd(sandbox: Sandbox, cluster: Cluster) -> Iterator[Moved]:
             cluster.await_health()
 
         try:
-            yield Moved(settings={"type": "etcd", "url": urls, **key}, clients=follows.clients, stop=stop, start=start)
+            settings = {"type": "etcd", "url": urls, **key}
+            yield Moved(settings=settings, clients=follows.clients, stop=stop, start=start, leads=lambda: lead(follows.file))
         finally:
             ended.set()
             reader.join()
@@ -240,8 +262,10 @@ def by_maxscale(sandbox: Sandbox) -> Iterator[Moved]:
 
 @contextmanager
 def by_command(sandbox: Sandbox) -> Iterator[Moved]:
+    """`stop` has the next flip end by a signal, its work done."""
     with _following(sandbox) as follows:
-        yield Moved(settings={"type": "command", **_programs(follows)}, clients=follows.clients, stop=lambda: None, start=lambda: None)
+        dies = follows.file.with_suffix(".dies")
+        yield Moved(settings={"type": "command", **_programs(follows)}, clients=follows.clients, stop=dies.touch, start=lambda: None)
 
 
 @contextmanager
@@ -251,16 +275,18 @@ def by_ssh(sandbox: Sandbox) -> Iterator[Moved]:
         spec = host.spec
         ssh = {"host": spec.host, "port": spec.port, "user": spec.user, "key": spec.key, "known_hosts": spec.known_hosts}
         settings = {"type": "command", "on": "east", **_programs(follows)}
-        yield Moved(settings=settings, clients=follows.clients, stop=host.stop, start=host.start, ssh=ssh)
+        clients = follows.clients
+        yield Moved(settings=settings, clients=clients, stop=host.stop, start=host.start, ssh=ssh, leads=lambda: lead(follows.file))
 
 
 def _programs(follows: Follower) -> dict[str, object]:
     file = follows.file
     seen = f"until cmp -s {file} {follows.seen}; do sleep 0.005; done"
     write = f'printf "%s" "$1 0" >{file}.new && mv {file}.new {file}; {seen}'
+    dies = f"if rm {follows.file.with_suffix('.dies')} 2>/dev/null; then kill -9 $$; fi"
     flag = f'printf "%s" "$(cut -d" " -f1 {file}) $1" >{file}.new && mv {file}.new {file}; {seen}'
     return {
-        "flip": ["sh", "-c", write, "flip", "{to}"],
+        "flip": ["sh", "-c", f"{write}; {dies}", "flip", "{to}"],
         "show": ["cut", "-d", " ", "-f1", str(file)],
         "hold": ["sh", "-c", flag, "hold", "1"],
         "release": ["sh", "-c", flag, "release", "0"],

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from interlock.sandbox import pair as pairs
-from interlock.sandbox import processes, sql
+from interlock.sandbox import sql
 from interlock.sandbox.drill import DrillReport, drill
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import poller
@@ -27,6 +27,7 @@ from scenarios.pair_state import (
     pid_of,
     positions,
     rendezvous,
+    start_proxy,
     state_of,
     switchover_with,
     variables,
@@ -193,19 +194,6 @@ def test_an_old_writer_that_dies_right_after_the_fence_ends_named_and_never_with
     assert_writable_soon(fresh_pair)
 
 
-def _start_proxy(pair: Sandbox) -> None:
-    program = processes.programs(["haproxy"])["haproxy"]
-    processes.spawn([program, "-f", pair.proxy.config, "-db"], Path(pair.proxy.log))
-    assert eventually(lambda: "srv_name" in _answer(pair))
-
-
-def _answer(pair: Sandbox) -> str:
-    try:
-        return ask_proxy(pair, "show servers state")
-    except OSError:
-        return ""
-
-
 def test_a_proxy_that_dies_right_after_the_fence_halts_and_is_rolled_back_once_it_is_back(fresh_pair: Sandbox, tmp_path: Path) -> None:
     env = environment(fresh_pair, tmp_path)
     before = endpoints(fresh_pair)
@@ -215,7 +203,7 @@ def test_a_proxy_that_dies_right_after_the_fence_halts_and_is_rolled_back_once_i
         done = interlock("run", playbook, "-i", "max_outage=2s", "--json", env=env)
         assert (done.code, done.document["outcome"]) == (5, "halted"), done
         assert open_sides(fresh_pair) == []
-        _start_proxy(fresh_pair)
+        start_proxy(fresh_pair)
         again = interlock("rollback", done.document["run"], "--json", env=env)
         samples = watching.stop()
     assert (again.code, open_sides(fresh_pair), samples.two) == (4, ["east"], 0), again

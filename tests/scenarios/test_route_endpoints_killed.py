@@ -78,7 +78,13 @@ def arm(moved: Moved, moment: str) -> Callable[[Any], None]:
         setattr(moved.stand_in, "dies_in" if moment == "during" else "dies_after", once(killed_by))
         return lambda _: None
 
+    def kill_in_the_flip() -> None:
+        eventually(lambda: moved.leads() == "west", 60.0)
+        kill()
+
     def observe(event: Any) -> None:
+        if moment == "during" and isinstance(event, PhaseBegan) and event.phase == "flip":
+            threading.Thread(target=kill_in_the_flip, daemon=True).start()
         begins = isinstance(event, PhaseBegan) and event.phase == "flip" and moment == "before"
         ends = isinstance(event, PhaseEnded) and event.phase == "flip" and moment == "after"
         if begins or ends:
@@ -106,11 +112,17 @@ def test_a_killed_service_splits_nothing(pair: Sandbox, kind: str, moment: str) 
         whole_or_back(sandbox, wiring, moved, moment)
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("kind", ["etcd", "ssh"])
-def test_a_killed_etcd_or_sshd_splits_nothing(pair: Sandbox, kind: str, moment: str) -> None:
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("kind", ["haproxy", "etcd", "ssh"])
+def test_a_killed_program_splits_nothing(pair: Sandbox, kind: str, moment: str) -> None:
     with route_of(kind, pair) as (sandbox, moved), wired(sandbox) as wiring:
         whole_or_back(sandbox, wiring, moved, moment)
+
+
+def test_a_command_that_is_killed_when_its_work_is_done_splits_nothing(pair: Sandbox) -> None:
+    with route_of("command", pair) as (sandbox, moved), wired(sandbox) as wiring:
+        moved.stop()
+        whole_or_back(sandbox, wiring, moved, "not again")
 
 
 def whole_or_back(sandbox: Sandbox, wiring: Wiring, moved: Moved, moment: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +28,13 @@ class Sshd:
     process: subprocess.Popen[bytes]
 
     def stop(self) -> None:
+        """With the connections that it serves, each a process of its own. What they run goes on, and nobody hears of it."""
+        sessions = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()  # proc(5)
         self.process.kill()
         self.process.wait()
+        for session in sessions:
+            with suppress(ProcessLookupError):
+                os.kill(int(session), signal.SIGKILL)
 
     def start(self) -> None:
         """Again, after `stop`."""
