@@ -8,54 +8,33 @@ from collections.abc import Iterator
 from interlock.model.audit import BESIDE, Answered, AuditReport, Finding
 from interlock.report.audit_text import WORDS, fix_head, number, verdict_of
 from interlock.report.durations import moment, span
-from interlock.report.losses_page import escaped, markdown_cell
+from interlock.report.pages import escaped, escaped_lines, html_facts, markdown_cell, markdown_facts, markdown_table, sentence
+from interlock.report.pages import html_page as page
 from interlock.report.tables import printable
 
 _TICKS = re.compile("`+")
 _STYLE = """\
-:root{color-scheme:light dark;--ink:#1c2430;--paper:#fff;--rule:#d5dae2;--soft:#5b6675;
---fits:#1a7f45;--unfit:#b3261e;--attention:#8a5a00;--person:#2757b0}
-@media(prefers-color-scheme:dark){:root{--ink:#e4e8ee;--paper:#14181f;--rule:#343c49;--soft:#9aa5b5;
---fits:#5fcf8d;--unfit:#ff8a80;--attention:#f2bd5c;--person:#8fb4ff}}
-*{box-sizing:border-box}
-body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;max-width:62rem;padding:1rem;color:var(--ink);background:var(--paper)}
-h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.1rem;margin:0}p{margin:.3rem 0}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem}
-dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}section{border-top:1px solid var(--rule);padding:.8rem 0}
+h2{margin:0}section{border-top:1px solid var(--rule);padding:.8rem 0}
 .head{display:flex;gap:.6rem;align-items:baseline;flex-wrap:wrap}.head h2{flex:1 1 14rem}
-.tag{font-size:.8rem;font-weight:600;border:1px solid currentColor;border-radius:1rem;padding:.05rem .6rem;white-space:nowrap}
-.fits{color:var(--fits)}.unfit{color:var(--unfit)}.needs_attention{color:var(--attention)}.a_person_must_say{color:var(--person)}
-.soft{color:var(--soft);font-size:.9rem}
-article{border-left:3px solid currentColor;padding:.1rem 0 .1rem .8rem;margin:.7rem 0}
-article>*{color:var(--ink)}article>.soft{color:var(--soft)}
-ul{margin:.3rem 0;padding-left:1.2rem}li,p{overflow-wrap:anywhere}
-pre{font:12.5px/1.4 ui-monospace,monospace;padding:.5rem .7rem;border:1px solid var(--rule);border-radius:.3rem;margin:.3rem 0;
-white-space:pre-wrap;overflow-wrap:anywhere}"""
+.tag{font-size:.8rem;font-weight:600;border:1px solid;border-radius:1rem;padding:.05rem .6rem;white-space:nowrap;color:var(--mark)}
+article{border-left:3px solid var(--mark);padding:.1rem 0 .1rem .8rem;margin:.7rem 0}
+"""
 
 
 def html_page(report: AuditReport) -> str:
-    """One file that needs no other."""
-    heads = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>\n" for name, value in _heads(report))
-    title = f"Audit of {escaped(report.topology)}"
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{title}</title>\n<style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n<dl>\n{heads}</dl>\n"
-        + "".join(map(_section, report.questions))
-        + "</body></html>\n"
-    )
+    return page(f"Audit of {report.topology}", html_facts(_heads(report)) + "".join(map(_section, report.questions)), style=_STYLE)
 
 
 def markdown_page(report: AuditReport) -> str:
     lines = [
         f"# Audit of {markdown_cell(report.topology)}",
         "",
-        *(f"- **{name}**: {markdown_cell(value)}" for name, value in _heads(report)),
+        *markdown_facts(_heads(report)),
         "",
-    ]
-    lines += ["| | question | answer | from |", "|---|---|---|---|"]
-    lines += [
-        f"| {number(one)} | {markdown_cell(one.title)} | {WORDS[one.verdict]} | {markdown_cell('; '.join(one.seen))} |"
-        for one in report.questions
+        *markdown_table(
+            ("", "question", "answer", "from"),
+            [(number(one), one.title, WORDS[one.verdict], "; ".join(one.seen)) for one in report.questions],
+        ),
     ]
     for one in report.findings:
         lines += ["", f"## {markdown_cell(one.says)}", "", *_told(one)]
@@ -98,11 +77,11 @@ def _section(one: Answered) -> str:
 
 def _article(one: Finding) -> str:
     seen = "; ".join(f"{server}: {value}" for server, value in one.seen.items())
-    fix = f'<p class="soft">{escaped(fix_head(one))}</p>\n<pre>{_lines(one.fix.text)}</pre>\n' if one.fix is not None else ""
+    fix = f'<p class="soft">{escaped(fix_head(one))}</p>\n<pre>{escaped_lines(one.fix.text)}</pre>\n' if one.fix is not None else ""
     return (
-        f'<article class="{one.verdict.value}"><p><b>{escaped(one.says)}</b> <span class="soft">{escaped(one.rule)}</span></p>\n'
+        f'<article class="{one.verdict.value}"><p><b>{sentence(one.says)}</b> <span class="soft">{escaped(one.rule)}</span></p>\n'
         + (f'<p class="soft">seen: {escaped(seen)}</p>\n' if seen else "")
-        + f'<p>{escaped(one.why)} <span class="soft">({escaped(one.source)})</span></p>\n{fix}</article>\n'
+        + f'<p>{sentence(one.why)} <span class="soft">({escaped(one.source)})</span></p>\n{fix}</article>\n'
     )
 
 
@@ -116,7 +95,3 @@ def _told(one: Finding) -> Iterator[str]:
         fence = "`" * max(3, 1 + max(map(len, _TICKS.findall(one.fix.text)), default=0))
         lines = "\n".join(map(printable, one.fix.text.splitlines()))
         yield f"- {markdown_cell(fix_head(one))}:\n\n{fence}\n{lines}\n{fence}"
-
-
-def _lines(text: str) -> str:
-    return "\n".join(escaped(line) for line in text.splitlines())

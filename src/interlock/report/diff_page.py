@@ -1,4 +1,4 @@
-"""What differs between the two clusters, as a page to read: HTML and Markdown. Whatever is in a row is shown, never obeyed."""
+"""What differs between the two clusters, as a page to read: HTML and Markdown."""
 
 from __future__ import annotations
 
@@ -6,39 +6,30 @@ from collections.abc import Sequence
 
 from interlock.model.differences import Comparison
 from interlock.model.losses import Image
+from interlock.report import pages
 from interlock.report.diff_text import difference_rows, facts, not_compared
-from interlock.report.losses_page import STYLE, escaped, markdown_cell, values
+from interlock.report.losses_page import values
 
 _TITLES = ("table", "what", "row", "differs in", "writer", "other")
 _LEFT = ("table", "not compared", "why")
 
 
 def html_page(comparison: Comparison) -> str:
-    """One file that needs no other."""
-    heads = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>\n" for name, value in facts(comparison))
-    left = list(not_compared(comparison))
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Comparison {escaped(comparison.name)}</title>'
-        f"<style>{STYLE}</style></head>\n<body><h1>Comparison {escaped(comparison.name)}</h1>\n<dl>\n{heads}</dl>\n"
-        f"{_html_table(_TITLES, _rows(comparison))}{_html_table(_LEFT, left) if left else ''}</body></html>\n"
-    )
+    tables = "".join(pages.html_table(titles, rows) for titles, rows in _tables(comparison))
+    return pages.html_page(f"Comparison {comparison.name}", pages.html_facts(facts(comparison)) + tables, wide=True)
 
 
 def markdown_page(comparison: Comparison) -> str:
-    lines = [f"# Comparison {markdown_cell(comparison.name)}\n"]
-    lines.append("".join(f"- **{name}**: {markdown_cell(value)}\n" for name, value in facts(comparison)))
-    for titles, rows in ((_TITLES, _rows(comparison)), (_LEFT, list(not_compared(comparison)))):
-        if rows:
-            lines.append(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
-            lines += [f"| {' | '.join(markdown_cell(cell) for cell in row)} |" for row in rows]
-            lines.append("")
+    lines = [f"# Comparison {pages.markdown_cell(comparison.name)}", "", *pages.markdown_facts(facts(comparison))]
+    for titles, rows in _tables(comparison):
+        lines += ["", *pages.markdown_table(titles, rows)]
     return "\n".join(lines) + "\n"
 
 
-def _html_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{title}</th>" for title in titles)
-    body = "".join("<tr>" + "".join(f'<td class="v">{escaped(cell)}</td>' for cell in row) + "</tr>\n" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>\n"
+def _tables(comparison: Comparison) -> list[tuple[Sequence[str], Sequence[Sequence[str]]]]:
+    """Those that have rows."""
+    found = ((_TITLES, _rows(comparison)), (_LEFT, list(not_compared(comparison))))
+    return [(titles, rows) for titles, rows in found if rows]
 
 
 def _rows(comparison: Comparison) -> list[tuple[str, ...]]:

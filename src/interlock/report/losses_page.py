@@ -1,48 +1,28 @@
-"""What an emergency lost, as a page to read: HTML and Markdown. Whatever is in a row is shown, never obeyed."""
+"""What an emergency lost, as a page to read: HTML and Markdown."""
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Sequence
 
 from interlock.losses.codec import shown_image
 from interlock.model.losses import Image, LossReport, LossState
+from interlock.report import pages
 from interlock.report.losses_text import WORDS, key_text, last_word, summary
-from interlock.report.tables import printable
 
-STYLE = (
-    "body{font:14px/1.4 system-ui,sans-serif;margin:2rem;color:#222}table{border-collapse:collapse}"
-    "th,td{border:1px solid #ccc;padding:.25rem .5rem;text-align:left;vertical-align:top}"
-    "td.v{font-family:ui-monospace,monospace;font-size:12px;overflow-wrap:anywhere}"
-    ".already_there{background:#eef}.reapplicable{background:#efe}.conflicting{background:#fee}"
-)
 _TITLES = ("transaction", "at (UTC)", "change", "table", "key", "before", "after", "what now", "why")
 
 
 def html_page(report: LossReport) -> str:
-    """One file that needs no other."""
-    rows = "".join(
-        f'<tr class="{kind}">' + "".join(f'<td class="v">{escaped(cell)}</td>' for cell in cells) + "</tr>\n"
-        for kind, cells in _rows(report)
-    )
-    facts = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>\n" for name, value in _facts(report))
-    titles = "".join(f"<th>{title}</th>" for title in _TITLES)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Lost by run {escaped(report.run)}</title>'
-        f"<style>{STYLE}</style></head>\n<body><h1>Lost by run {escaped(report.run)}</h1>\n<dl>\n{facts}</dl>\n"
-        f"<table><thead><tr>{titles}</tr></thead>\n<tbody>\n{rows}</tbody></table>\n</body></html>\n"
-    )
+    rows = _rows(report)
+    table = pages.html_table(_TITLES, [cells for _, cells in rows], [kind for kind, _ in rows]) if rows else ""
+    return pages.html_page(f"Lost by run {report.run}", pages.html_facts(_facts(report)) + table, wide=True)
 
 
 def markdown_page(report: LossReport) -> str:
-    facts = "".join(f"- **{name}**: {markdown_cell(value)}\n" for name, value in _facts(report))
-    lines = [f"# Lost by run {markdown_cell(report.run)}\n", facts]
-    rows = _rows(report)
-    if rows:
-        lines.append(f"| {' | '.join(_TITLES)} |\n|{'---|' * len(_TITLES)}")
-        lines += [f"| {' | '.join(markdown_cell(cell) for cell in cells)} |" for _, cells in rows]
-    return "\n".join(lines) + "\n"
+    lines = [f"# Lost by run {pages.markdown_cell(report.run)}", "", *pages.markdown_facts(_facts(report))]
+    rows = [cells for _, cells in _rows(report)]
+    return "\n".join([*lines, "", *(pages.markdown_table(_TITLES, rows) if rows else ())]) + "\n"
 
 
 def _facts(report: LossReport) -> list[tuple[str, str]]:
@@ -74,13 +54,3 @@ def _rows(report: LossReport) -> list[tuple[str, Sequence[str]]]:
 
 def values(image: Image | None) -> str:
     return "" if image is None else json.dumps(shown_image(image), ensure_ascii=False)
-
-
-def escaped(text: str) -> str:
-    return html.escape(printable(text))
-
-
-def markdown_cell(text: str) -> str:
-    """In a cell of a Markdown table: no markup of the row's own, no line or column ends."""
-    safe = html.escape(printable(text), quote=False)
-    return "".join(f"\\{char}" if char in "\\`*_[]|~#" else char for char in safe)

@@ -35,10 +35,3 @@ def test_the_lines_of_a_fix_stay_lines() -> None:
     report = hostile()
     assert "    SELECT 1" in audit_text(report, 100).splitlines()
     assert "SELECT 1</pre>" in html_page(report)
-
-
-def test_a_page_needs_no_other_and_fits_a_telephone() -> None:
-    page = html_page(judge(pair(), chapters()))
-    assert "http" not in page
-    assert 'name="viewport"' in page
-    assert "prefers-color-scheme:dark" in page
