@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from interlock.bootstrap import Wiring, read_topology
@@ -29,10 +29,15 @@ def wired_to(context: Context, sandbox: Sandbox, *, own_store: bool) -> Iterator
 
 
 def move_writes(context: Context, sandbox: Sandbox, playbook: Path, to: str, *, own_store: bool) -> RunReport:
-    """One run of a playbook with `to`, unseen. KeyboardInterrupt once it has ended, if the operator asked for a stop in it."""
+    """One run of a playbook with `to`, unseen."""
+    return carry_out(context, sandbox, playbook, {"to": to}, own_store=own_store)
+
+
+def carry_out(context: Context, sandbox: Sandbox, playbook: Path, inputs: Mapping[str, str], *, own_store: bool) -> RunReport:
+    """One run of a playbook, unseen. KeyboardInterrupt once it has ended, if the operator asked for a stop in it."""
     with wired_to(context, sandbox, own_store=own_store) as wiring, watching(context, _unseen) as watch:
         loaded = load_playbook(playbook, wiring.catalogue)
-        report = wiring.engine(watch.observe, watch.ask, watch.stop).start(loaded, {"to": to})
+        report = wiring.engine(watch.observe, watch.ask, watch.stop).start(loaded, inputs)
     if watch.stop.requested:
         raise KeyboardInterrupt
     return report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context
 from interlock.clock import SystemClock
@@ -11,8 +12,12 @@ from interlock.errors import UsageError
 from interlock.model.codec import to_plain
 from interlock.sandbox import members, pair, places, replicas
 from interlock.sandbox.kinds import kind_named
-from interlock.sandbox.places import LONGEST_FOLDER, Sandbox
+from interlock.sandbox.places import LONGEST_FOLDER, Entrance, Sandbox
+from interlock.sandbox.settings import entrances
 from interlock.stores.open import default_path
+
+if TYPE_CHECKING:
+    from interlock.cli.likeness import Likeness
 
 
 def the_one_meant(context: Context) -> Path:
@@ -40,15 +45,26 @@ def store_of(sandbox: Sandbox) -> str:
 
 def up(context: Context) -> Answer:
     """Start it and say how to use it."""
-    directory = folder(context)
+    directory, options = folder(context), context.options
+    likeness = None
     try:
-        sandbox = pair.up(directory, clock=SystemClock(), kind=context.options.flavor, name=context.options.name)
-        if context.options.replicas:
-            replicas.add(sandbox, context.options.replicas, clock=SystemClock())
+        if options.like is not None:
+            from interlock.cli.likeness import up_like  # noqa: PLC0415 - it reads a pair, with every driver
+
+            likeness = up_like(context, directory, Path(options.like), flavor=options.flavor, name=options.name, replicas=options.replicas)
+            sandbox = likeness.sandbox
+        else:
+            sandbox = pair.up(directory, clock=SystemClock(), kind=options.flavor or "mariadb", name=options.name or "sandbox")
+            if options.replicas:
+                replicas.add(sandbox, options.replicas, clock=SystemClock())
     except OSError as error:
         raise UsageError(f"{directory} can't hold a sandbox: {error}", hint="choose another folder with --dir") from error
     plain = {**_plain(sandbox), "writer": next(iter(sandbox.members))}
-    return Answer(plain=plain, text=lambda _: _how_to_use(sandbox))
+    if likeness is None:
+        return Answer(plain=plain, text=lambda _: _how_to_use(sandbox))
+    plain |= {"like": likeness.like, "not_alike": list(likeness.not_alike), "passwords": likeness.passwords}
+    said = _like_what(likeness)
+    return Answer(plain=plain, text=lambda _: f"{_how_to_use(sandbox, segments=bool(likeness.passwords))}\n\n{said}")
 
 
 def status(context: Context) -> Answer:
@@ -105,26 +121,39 @@ def _plain(sandbox: Sandbox) -> dict[str, object]:
     }
 
 
-def _how_to_use(sandbox: Sandbox) -> str:
+def _like_what(likeness: Likeness) -> str:
+    lines = [f"like {likeness.like}, without its data; what is not alike:", *(f"  {said}" for said in likeness.not_alike or ("nothing",))]
+    if likeness.passwords:
+        lines += ["accounts of segments, with new passwords:", *(f"  {name}   {file}" for name, file in likeness.passwords.items())]
+    return "\n".join(lines)
+
+
+def _how_to_use(sandbox: Sandbox, *, segments: bool = False) -> str:
     servers = "\n".join(f"  {name}     {member.host}:{member.port}" for name, member in sandbox.members.items())
+    second = list(sandbox.members)[1]
+    tries = "  interlock segment list" if segments else f"  interlock plan switchover\n  interlock switchover --to {second}"
+    ways = "\n".join(f"  clients  {sandbox.proxy.host}:{one.port}, led to {one.leads_to}{_by(sandbox, one)}" for one in entrances(sandbox))
     folder, program = kind_named(sandbox.kind).folder(), "mysql" if sandbox.kind == "mysql" else "mariadb"
     program = program if folder is None else str(folder / "bin" / program)
     client = f"{program} -h{sandbox.proxy.host} -P{sandbox.proxy.port} -uapp -p$(cat {sandbox.password_file('app')}) app"
     return f"""\
 two servers that replicate to each other, and a proxy in front:
 {servers}
-  clients  {sandbox.proxy.host}:{sandbox.proxy.port}, led to east
+{ways}
 in {sandbox.directory}
 
 to use it:
   export INTERLOCK_TOPOLOGY={sandbox.topology}
   export INTERLOCK_STORE={store_of(sandbox)}
   interlock status
-  interlock plan switchover
-  interlock switchover --to west
+{tries}
   {client}
 and to remove it:
   interlock sandbox down{"" if not _is_elsewhere(sandbox) else f" --dir {sandbox.directory}"}"""
+
+
+def _by(sandbox: Sandbox, entrance: Entrance) -> str:
+    return f" by the route {entrance.route}" if len(sandbox.proxy.entrances) > 1 else ""
 
 
 def _is_elsewhere(sandbox: Sandbox) -> bool:

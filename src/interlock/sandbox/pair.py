@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pymysql
 
@@ -22,7 +23,7 @@ from interlock.errors import StatementFailed, Unreachable, UsageError
 from interlock.sandbox import accounts, places, processes, settings, sql
 from interlock.sandbox.barred import is_barred, must_not_be_barred, write_hook
 from interlock.sandbox.kinds import Kind, kind_named, user_cache
-from interlock.sandbox.places import LOOPBACK, Member, Network, Sandbox
+from interlock.sandbox.places import LOOPBACK, SIDES, Member, Network, Sandbox
 from interlock.sandbox.processes import Process
 from interlock.sandbox.template import clone, template
 
@@ -39,11 +40,14 @@ def up(
     network: Network = LOOPBACK,
     kind: str = "mariadb",
     name: str = "sandbox",
+    sides: tuple[str, str] = SIDES,
+    routes: Mapping[str, str] = MappingProxyType({}),
 ) -> Sandbox:
-    """Start a pair in `directory`, which must not exist or be empty, and write its topology file there. East is open, west is fenced.
+    """Start a pair in `directory`, which must not exist or be empty, and write its topology file there. The first of the `sides` is open,
+    the other is fenced.
 
     `kind` names the servers (`kinds.py`), `name` is the topology's. `options` are server options for both, `only` those for one of them by
-    its name. What a start that failed had made is removed.
+    its name. `routes` tell where each leads; one, `writes`, if there are none. What a start that failed had made is removed.
     UsageError: a program is missing, or the folder is in use. StatementFailed: a program ended, with the end of its log.
     """
     directory = directory.absolute()
@@ -52,7 +56,7 @@ def up(
     proxy = processes.programs(["haproxy"])["haproxy"]
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,30}", name):
         raise UsageError(f"the name {name!r} is not a letter with up to 30 letters, digits, - and _ behind it", hint="such as --name shop")
-    sandbox = replace(places.plan(directory, network, kind), name=name)
+    sandbox = replace(places.plan(directory, network, kind, sides=sides, routes=routes), name=name)
     _take(directory)
     with ExitStack() as on_failure:
         on_failure.callback(down, directory)
@@ -60,7 +64,7 @@ def up(
         passwords = accounts.write_passwords(directory / "secrets")
         given = {name: {**(options or {}), **(only or {}).get(name, {})} for name in sandbox.members}
         _write_files(sandbox, servers, passwords, given)
-        _start(sandbox, servers, (program, proxy), clock, network)
+        _start(sandbox, servers, (program, proxy), options=given, clock=clock, network=network)
         sandbox = replace(sandbox, state="running", processes=processes.running(directory))
         places.write(sandbox)
         on_failure.pop_all()
@@ -124,7 +128,7 @@ def _take(directory: Path) -> None:
         names = ", ".join(process.name for process in processes.running(directory))
         raise UsageError(
             f"{directory} holds a sandbox already ({f'{names} run' if names else 'nothing of it runs'})",
-            hint="use it, or remove it with: interlock sandbox down",
+            hint=f"use it, remove it with: interlock sandbox down --dir {directory}, or make another one with --dir in a folder of its own",
         )
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(directory.iterdir()):
@@ -144,13 +148,20 @@ def _write_files(sandbox: Sandbox, kind: Kind, passwords: Mapping[str, str], opt
     Path(sandbox.topology).write_text(settings.topology(sandbox))
 
 
-def _start(sandbox: Sandbox, kind: Kind, programs: tuple[str, str], clock: Clock, network: Network) -> None:
-    source = template(kind, user_cache())
+def _start(
+    sandbox: Sandbox,
+    kind: Kind,
+    programs: tuple[str, str],
+    *,
+    options: Mapping[str, Mapping[str, str]],
+    clock: Clock,
+    network: Network,
+) -> None:
     passwords = Path(sandbox.directory) / "secrets" / "init.sql"
     deadline = Deadline.after(clock, _START_S)
     pids = {}
     for member in sandbox.members.values():
-        clone(source, Path(member.data))
+        clone(template(kind, user_cache(), options[member.name]), Path(member.data))
         argv = [programs[0], f"--defaults-file={member.options}", f"--init-file={passwords}"]
         with network.inside(member.name):
             pids[member.name] = processes.spawn(argv, Path(member.log))
@@ -161,19 +172,20 @@ def _start(sandbox: Sandbox, kind: Kind, programs: tuple[str, str], clock: Clock
     passwords.unlink()
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(lambda name: _replicate(sandbox, kind, name, deadline), sandbox.members))
-    _open_east(sandbox, kind)
+    _open_first(sandbox, kind)
     with network.inside("proxy"):
         _await_proxy(sandbox, proxy, deadline)
 
 
-def _open_east(sandbox: Sandbox, kind: Kind) -> None:
-    """Open it and make the ledger's table there: the first transaction of the pair, and once west has it, replication is proved."""
-    with closing(sql.connect(sandbox, "east")) as east, closing(sql.connect(sandbox, "west")) as west:
-        sql.rows(east, "SET GLOBAL read_only=0")
-        sql.rows(east, accounts.LEDGER)
-        position = sql.value(east, kind.position)
-        if sql.value(west, kind.wait, position, 10) != 0:
-            raise StatementFailed(f"west does not hold {position} of east after 10s", server="west")
+def _open_first(sandbox: Sandbox, kind: Kind) -> None:
+    """Open it and make the ledger's table there: the first transaction of the pair, and once the other has it, replication is proved."""
+    first, second = sandbox.members
+    with closing(sql.connect(sandbox, first)) as opened, closing(sql.connect(sandbox, second)) as other:
+        sql.rows(opened, "SET GLOBAL read_only=0")
+        sql.rows(opened, accounts.LEDGER)
+        position = sql.value(opened, kind.position)
+        if sql.value(other, kind.wait, position, 10) != 0:
+            raise StatementFailed(f"{second} does not hold {position} of {first} after 10s", server=second)
 
 
 def _await_server(sandbox: Sandbox, member: Member, pid: int, deadline: Deadline) -> None:

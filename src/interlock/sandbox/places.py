@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import field
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 
 from interlock.dataclass import dataclass
 from interlock.errors import UsageError
@@ -21,6 +22,8 @@ from interlock.model.codec import from_plain, to_plain
 from interlock.sandbox.processes import Process
 
 RECORD = "sandbox.json"
+SIDES = ("east", "west")
+_TAKEN = frozenset({"proxy", "haproxy", "secrets", "ledgers", "runs", "hold", "fence"})
 LONGEST_FOLDER = 80  # a unix socket's path has 107 bytes at the most (unix(7)), and HAProxy adds some of its own while it binds
 
 
@@ -39,8 +42,20 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """A way in through the proxy: a route of the topology, with a port for its clients. `leads_to` is a side, at first."""
+
+    route: str
+    port: int
+    backend: str
+    leads_to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """The HAProxy in front: where clients connect, and its two admin sockets, which are the same proxy."""
+    """The HAProxy in front: where clients connect, and its two admin sockets, which are the same proxy. `port` and `backend` are those of
+    the first of the `entrances`; there are none in the record of an older sandbox, which had one.
+    """
 
     host: str
     port: int
@@ -49,6 +64,7 @@ class Proxy:
     config: str
     log: str
     backend: str = "writers"
+    entrances: tuple[Entrance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +83,8 @@ LOOPBACK = Network()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
     """Everything about a private pair. `state` is `starting` until `up` is through; passwords are in `secrets/ACCOUNT`; `kind` names the
-    kind of servers (`kinds.py`), `name` is the topology's.
+    kind of servers (`kinds.py`), `name` is the topology's. One that was made like another pair knows that pair's name (`like`), and the
+    folder beside that pair's store (`beside`).
     """
 
     directory: str
@@ -78,6 +95,8 @@ class Sandbox:
     processes: tuple[Process, ...] = ()
     kind: str = "mariadb"
     name: str = "sandbox"
+    like: str = ""
+    beside: str = ""
 
     def password(self, account: str) -> str:
         return self.password_file(account).read_text().rstrip("\n")
@@ -86,14 +105,30 @@ class Sandbox:
         return Path(self.directory) / "secrets" / account
 
 
-def plan(directory: Path, network: Network = LOOPBACK, kind: str = "mariadb") -> Sandbox:
-    """The addresses of a sandbox in `directory`. UsageError if its path is too long."""
+def plan(
+    directory: Path,
+    network: Network = LOOPBACK,
+    kind: str = "mariadb",
+    *,
+    sides: tuple[str, str] = SIDES,
+    routes: Mapping[str, str] = MappingProxyType({}),
+) -> Sandbox:
+    """The addresses of a sandbox in `directory`; `routes` tell by their names which of the `sides` each leads to. UsageError if its path is
+    too long, or a side can't be called so.
+    """
+    if taken := [name for name in sides if name in _TAKEN]:
+        raise UsageError(f"a side of a sandbox can't be called {taken[0]!r}", hint="a file of the sandbox's own has that name")
     if len(os.fsencode(directory)) > LONGEST_FOLDER:
         raise UsageError(
             f"{directory}: the path has {len(os.fsencode(directory))} bytes, at most {LONGEST_FOLDER} leave room for socket names",
             hint="choose a folder with a shorter path",
         )
-    hosts = network.hosts or _free_hosts()
+    hosts = network.hosts or _free_hosts(sides)
+    ways = routes or {"writes": sides[0]}
+    entrances = tuple(
+        Entrance(route=route, port=3306 + number, backend="writers" if number == 0 else f"writers-{route}", leads_to=side)
+        for number, (route, side) in enumerate(ways.items())
+    )
     members = {
         name: Member(
             name=name,
@@ -105,7 +140,7 @@ def plan(directory: Path, network: Network = LOOPBACK, kind: str = "mariadb") ->
             data=str(directory / name),
             log=str(directory / f"{name}.log"),
         )
-        for number, name in enumerate(("east", "west"), start=1)
+        for number, name in enumerate(sides, start=1)
     }
     proxy = Proxy(
         host=hosts["proxy"],
@@ -114,19 +149,20 @@ def plan(directory: Path, network: Network = LOOPBACK, kind: str = "mariadb") ->
         admin_port=9999,
         config=str(directory / "haproxy.cfg"),
         log=str(directory / "haproxy.log"),
+        entrances=entrances,
     )
     return Sandbox(
         directory=str(directory), state="starting", members=members, proxy=proxy, topology=str(directory / "topology.yaml"), kind=kind
     )
 
 
-def _free_hosts() -> Mapping[str, str]:
+def _free_hosts(sides: tuple[str, str]) -> Mapping[str, str]:
     random = Random(os.urandom(16))  # noqa: S311 - to spread, not to hide
     for _ in range(100):
         network = f"127.{random.randrange(16, 250)}.{random.randrange(1, 250)}"
         wanted = ((f"{network}.1", 3306), (f"{network}.2", 3306), (f"{network}.3", 3306), (f"{network}.3", 9999))
         if all(_is_free(address) for address in wanted):
-            return {"east": f"{network}.1", "west": f"{network}.2", "proxy": f"{network}.3"}
+            return {sides[0]: f"{network}.1", sides[1]: f"{network}.2", "proxy": f"{network}.3"}
     raise UsageError("no free loopback network after 100 tries", hint="is 127.0.0.0/8 on the loopback interface? see: ip address show lo")
 
 

@@ -41,7 +41,7 @@ def add(
     own = {"gtid_domain_id": "0"} if kind.flavor == "mariadb" else {}
     passwords = Path(sandbox.directory) / "secrets" / "replicas.sql"
     accounts.write_private(passwords, accounts.passwords_sql({name: sandbox.password(name) for name in accounts.ACCOUNTS}))
-    source = template(kind, user_cache())
+    source = template(kind, user_cache(), options or {})
     wider = seen_with(sandbox, found)
 
     def start(one: Behind) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from interlock.sandbox.barred import fencing
 from interlock.sandbox.kinds import Kind
-from interlock.sandbox.places import Member, Sandbox
+from interlock.sandbox.places import Entrance, Member, Sandbox
 
 _FOR_EVER = "9999-12-31"
 _HOLD_LUA = """\
@@ -83,10 +83,6 @@ def gate_of(sandbox: Sandbox) -> str:
 
 def haproxy_config(sandbox: Sandbox, lua: str) -> str:
     proxy = sandbox.proxy
-    servers = "".join(
-        f"    server {member.name} {member.host}:{member.port} check inter 200ms fall 2 rise 1{standby}\n"
-        for member, standby in zip(sandbox.members.values(), ("", " disabled"), strict=True)
-    )
     return f"""\
 global
     maxconn 400
@@ -101,13 +97,31 @@ defaults
     timeout client 1h
     timeout server 1h
     timeout queue 20s
-frontend clients
-    bind {proxy.host}:{proxy.port} backlog 1024
+{gate_frontend(gate_of(sandbox))}\
+{"".join(_way_in(sandbox, entrance) for entrance in entrances(sandbox))}"""
+
+
+def entrances(sandbox: Sandbox) -> tuple[Entrance, ...]:
+    """Of an older sandbox, too."""
+    proxy = sandbox.proxy
+    only = Entrance(route="writes", port=proxy.port, backend=proxy.backend, leads_to=next(iter(sandbox.members)))
+    return proxy.entrances or (only,)
+
+
+def _way_in(sandbox: Sandbox, entrance: Entrance) -> str:
+    servers = "".join(
+        f"    server {member.name} {member.host}:{member.port} check inter 200ms fall 2 rise 1"
+        f"{'' if member.name == entrance.leads_to else ' disabled'}\n"
+        for member in sandbox.members.values()
+    )
+    first = entrance.backend == sandbox.proxy.backend
+    return f"""\
+frontend {"clients" if first else f"clients-{entrance.route}"}
+    bind {sandbox.proxy.host}:{entrance.port} backlog 1024
     tcp-request inspect-delay 30s
     tcp-request content lua.hold
-    default_backend {proxy.backend}
-{gate_frontend(gate_of(sandbox))}\
-backend {proxy.backend}
+    default_backend {entrance.backend}
+backend {entrance.backend}
 {servers}"""
 
 
@@ -119,7 +133,7 @@ def topology(sandbox: Sandbox) -> str:
         f"    logs: {{dir: {json.dumps(member.data)}}}\n{fencing(sandbox)}"
         for member in sandbox.members.values()
     )
-    proxy = sandbox.proxy
+    routes = "".join(_route(sandbox, entrance) for entrance in entrances(sandbox))
     return f"""\
 # A private pair on this machine, made by `interlock sandbox up`; `interlock sandbox down` removes it.
 topology: {sandbox.name}
@@ -132,15 +146,21 @@ access:
     password: {{file: {said["interlock_canary"]}}}
 clusters:
 {clusters}routes:
-  writes:
-    type: haproxy
-    socket: {json.dumps("unix:" + proxy.admin_socket)}
-    backend: {proxy.backend}
-    servers: {{{", ".join(f"{name}: {name}" for name in sandbox.members)}}}
-    hold: lua
-    clients: "{proxy.host}:{proxy.port}"
+{routes}\
 accepted:  # what an audit would find of every sandbox
   durable.log: {{reason: what it holds is thrown away, until: {_FOR_EVER}}}
   durable.commits: {{reason: what it holds is thrown away, until: {_FOR_EVER}}}
   accounts.pass_read_only: {{reason: the sandbox's own administrator, until: {_FOR_EVER}, objects: "'admin'@'%'"}}
+"""
+
+
+def _route(sandbox: Sandbox, entrance: Entrance) -> str:
+    return f"""\
+  {entrance.route}:
+    type: haproxy
+    socket: {json.dumps("unix:" + sandbox.proxy.admin_socket)}
+    backend: {entrance.backend}
+    servers: {{{", ".join(f"{name}: {name}" for name in sandbox.members)}}}
+    hold: lua
+    clients: "{sandbox.proxy.host}:{entrance.port}"
 """

@@ -8,9 +8,10 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from interlock.errors import StatementFailed
 from interlock.sandbox import accounts
@@ -33,6 +34,8 @@ _MYSQL_OPTIONS = (
     "--innodb-use-native-aio=0",
     "--innodb-autoextend-increment=1",
 )
+_FIXED = {"mysql": ("lower_case_table_names",)}
+"""MySQL manual, "lower_case_table_names": from 8.0 on it must be what the server was initialized with."""
 _SYSTEM_TABLES = (
     "mariadb_system_tables.sql",
     "mariadb_performance_tables.sql",
@@ -43,11 +46,14 @@ _SYSTEM_TABLES = (
 )
 
 
-def template(kind: Kind, cache: Path) -> Path:
-    """The template's path; it is made if it is not there (some seconds). Safe when two processes come at once, and after a crash."""
+def template(kind: Kind, cache: Path, options: Mapping[str, str] = MappingProxyType({})) -> Path:
+    """The template's path; it is made if it is not there (some seconds). Safe when two processes come at once, and after a crash. Of a
+    server's `options` it takes those that it can't change any more once its data are there.
+    """
+    fixed = tuple(f"--{name}={options[name]}" for name in _FIXED.get(kind.flavor, ()) if name in options)
     program = kind.program_path(kind.program, "mariadb-server-core")
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ready = cache / f"template-{_key(kind, program)}"
+    ready = cache / f"template-{_key(kind, program, fixed)}"
     if ready.is_dir():
         return ready
     with _alone(cache / f"{ready.name}.lock"):
@@ -56,7 +62,7 @@ def template(kind: Kind, cache: Path) -> Path:
                 shutil.rmtree(left_by_a_crash)
             making = Path(tempfile.mkdtemp(prefix=f"{ready.name}.making-", dir=cache))
             try:
-                _make(kind, program, making)
+                _make(kind, program, making, fixed)
                 (making / "data" / "auto.cnf").unlink(missing_ok=True)  # each MySQL server makes a UUID of its own
                 (making / "data").rename(ready)
             finally:
@@ -68,20 +74,20 @@ def clone(source: Path, to: Path) -> None:
     shutil.copytree(source, to)
 
 
-def _key(kind: Kind, program: str) -> str:
+def _key(kind: Kind, program: str, fixed: Sequence[str]) -> str:
     version = subprocess.run([program, "--no-defaults", "--version"], capture_output=True, check=True, timeout=30).stdout  # noqa: S603 - found by name
-    said = b"\0".join([version, *(text.encode() for text in (*_MARIADB_OPTIONS, *_MYSQL_OPTIONS, *accounts.statements(kind)))])
+    said = b"\0".join([version, *(text.encode() for text in (*_MARIADB_OPTIONS, *_MYSQL_OPTIONS, *fixed, *accounts.statements(kind)))])
     return hashlib.sha256(said).hexdigest()[:16]
 
 
-def _make(kind: Kind, program: str, folder: Path) -> None:
+def _make(kind: Kind, program: str, folder: Path, fixed: Sequence[str]) -> None:
     """The folder `data` in `folder`, with the accounts, none of which can log in yet."""
     data, statements = folder / "data", folder / "template.sql"
     statements.write_text("".join(f"{statement};\n" for statement in accounts.statements(kind)))  # one statement a line
     owner = ("--user=root",) if os.geteuid() == 0 else ()
     paths = tuple(f"--{name}={value}" for name, value in kind.paths().items())
     if kind.flavor == "mysql":
-        _run([program, *_MYSQL_OPTIONS, *owner, *paths, f"--datadir={data}", f"--init-file={statements}"], b"")
+        _run([program, *_MYSQL_OPTIONS, *fixed, *owner, *paths, f"--datadir={data}", f"--init-file={statements}"], b"")
     elif kind.folder() is None:
         install = kind.program_path("mariadb-install-db", "mariadb-server-core")
         _run([install, *_MARIADB_OPTIONS, "--force", "--skip-test-db", *owner, f"--datadir={data}", f"--extra-file={statements}"], b"")

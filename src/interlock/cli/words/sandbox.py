@@ -19,15 +19,23 @@ def add_sandbox(commands: Any) -> None:
     inner = sandbox.add_subparsers(metavar="COMMAND", title="commands", required=True, dest="inner_name")
     drill = command(commands, "drill", "drill:drill", "rehearse switchovers there and back on the sandbox, under load, and report")
     up = command(inner, "up", "sandbox:up", "start a pair in a folder of its own")
-    up.add_argument("--flavor", default="mariadb", metavar="FLAVOR", help="mariadb (default), mariadb-11.8 or mysql")
-    up.add_argument("--name", default="sandbox", metavar="NAME", help="the topology's name, for several sandboxes (default: sandbox)")
+    up.add_argument(
+        "--flavor", metavar="FLAVOR", help="mariadb (default), mariadb-11.8 or mysql; with --like: the nearest to the pair's own (default)"
+    )
+    up.add_argument("--name", metavar="NAME", help="the topology's name (default: sandbox). A second sandbox needs a --dir of its own, too")
+    up.add_argument(
+        "--like",
+        metavar="TOPOLOGY",
+        help="as that pair is: releases as near as can be had, settings, schema without data, routes and segments. It is only looked at, "
+        "and what is not alike is said",
+    )
     up.add_argument("--replicas", type=int, default=0, choices=range(10), metavar="N", help="replicas on each side that follow the writer")
     start = command(inner, "start", "sandbox:start", "start one of its servers that was ended; it starts fenced")
     start.add_argument("--barred", action="store_true", help="also if it was fenced from outside; that stays, and so does its mark")
     stop = command(inner, "stop", "sandbox:stop", "end one of its servers")
     stop.add_argument("--kill", action="store_true", help="at once, as in a crash, instead of letting it shut down")
     for each in (start, stop):
-        each.add_argument("server", metavar="NAME", help="east or west")
+        each.add_argument("server", metavar="NAME", help="east or west, or as the sides are called with --like")
     for each in (
         up,
         start,
