@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +139,17 @@ def writer_and_standby(sandbox: Sandbox) -> tuple[str, str]:
     return next(name for name in sandbox.members if name != standby), standby
 
 
+def shape(value: object) -> object:
+    """Every key of a JSON document, all the way down, without the values: what two flavors must tell alike."""
+    match value:
+        case dict():
+            return {key: shape(item) for key, item in value.items()}
+        case list():
+            return [shape(item) for item in value]
+        case _:
+            return None
+
+
 def pid_of(sandbox: Sandbox, program: str) -> int:
     """Of `east`, `west` or `haproxy`, as it was started."""
     return next(process.pid for process in sandbox.processes if process.name == program)
@@ -153,9 +164,9 @@ def eventually(holds: Callable[[], bool], within_s: float = 5.0) -> bool:
     return True
 
 
-def switchover_with(path: Path, *, put: dict[str, str] | None = None, leave_out: tuple[str, ...] = ()) -> str:
-    """The shipped switchover as a file at `path`, with a step put first into a phase, and checks left out; the file's name."""
-    text = (shipped_folder() / "switchover.yaml").read_text()
+def switchover_with(path: Path, *, put: Mapping[str, str] | None = None, leave_out: tuple[str, ...] = (), of: str = "switchover") -> str:
+    """The shipped playbook `of` as a file at `path`, with a step put first into a phase, and checks left out; the file's name."""
+    text = (shipped_folder() / f"{of}.yaml").read_text()
     for phase, step in (put or {}).items():
         mark = f"- phase: {phase}\n  steps:\n"
         assert mark in text

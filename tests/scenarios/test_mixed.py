@@ -16,7 +16,7 @@ from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import poller
 from scenarios.command_line import environment, interlock
-from scenarios.pair_state import eventually, open_sides
+from scenarios.pair_state import eventually, open_sides, shape
 from servers.mixed_lab import channel, keys, mixed
 
 _PATIENT = ("-i", "max_lag=25s", "-i", "max_outage=25s")
@@ -39,6 +39,13 @@ def test_writes_move_there_and_back_under_load_and_nothing_is_lost(pair_of_two_k
     assert eventually(lambda: keys(sandbox, "east", writing.prefix) == keys(sandbox, "west", writing.prefix), 15.0)
     assert ledger.balance(entries, keys(sandbox, "east", writing.prefix)) == ledger.Balance(lost=(), duplicated=(), resurrected=())
     assert {entry.server for entry in ledger.acknowledged(entries)} == {1, 2}
+
+
+def test_status_says_the_same_facts_in_the_same_words(pair_of_two_kinds: Sandbox, pair: Sandbox, tmp_path: Path) -> None:
+    mixed_one, other = (interlock("status", "--json", env=environment(one, tmp_path)).document for one in (pair_of_two_kinds, pair))
+    assert shape(mixed_one) == shape(other)
+    assert {name: one["flavor"] for name, one in mixed_one["clusters"].items()} == {"east": "mysql", "west": "mariadb"}
+    assert (mixed_one["writer"], mixed_one["problems"]) == ("east", [])
 
 
 def test_row_events_of_mariadb_are_refused_before_anything_is_changed(pair_of_two_kinds: Sandbox, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import environment, interlock
 from scenarios.killer import Killer, assert_survives
-from scenarios.pair_state import CLOCK, open_sides, state_of, switchover_with
+from scenarios.pair_state import CLOCK, open_sides, shape, state_of, switchover_with
 from servers.offline_lab import let_in
 
 _TIMES = 2  # an even number: then every setting can be compared, also those that a switchover moves
@@ -74,7 +74,7 @@ def test_a_killed_run_is_taken_up_with_one_writer_and_nothing_lost(moved: Sandbo
 
 def test_status_says_the_same_facts_in_the_same_words(moved: Sandbox, pair: Sandbox, tmp_path: Path) -> None:
     mysql, mariadb = (interlock("status", "--json", env=environment(each, tmp_path)).document for each in (moved, pair))
-    assert _shape(mysql) == _shape(mariadb)
+    assert shape(mysql) == shape(mariadb)
     assert {name: one["flavor"] for name, one in mysql["clusters"].items()} == {"east": "mysql", "west": "mysql"}
     for name in ("east", "west"):
         assert mysql["clusters"][name]["read_only"] == mariadb["clusters"][name]["read_only"]
@@ -106,13 +106,3 @@ def test_the_harder_fence_goes_there_and_back_under_load(moved: Sandbox, tmp_pat
         assert (report.lost, report.duplicated, report.resurrected, report.samples.two) == ((), (), (), 0)
         offline = "SELECT @@GLOBAL.offline_mode AS offline"
         assert [query(moved, name, offline)[0]["offline"] for name in ("east", "west")] == [0, 1]
-
-
-def _shape(value: object) -> object:
-    match value:
-        case dict():
-            return {key: _shape(item) for key, item in value.items()}
-        case list():
-            return [_shape(item) for item in value]
-        case _:
-            return None

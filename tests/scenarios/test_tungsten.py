@@ -27,7 +27,7 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from interlock.simulated.store import MemoryStore
 from scenarios.command_line import environment, interlock
-from scenarios.pair_state import eventually, open_sides
+from scenarios.pair_state import eventually, open_sides, shape
 
 CLOCK = SystemClock()
 EAST, WEST = ServerName("east"), ServerName("west")
@@ -100,8 +100,9 @@ def test_the_writes_move_there_and_back_and_every_row_arrives(tungsten: Sandbox,
         assert eventually(partial(_holds, tungsten, standby, f"on {writer}"))
 
 
-def test_status_tells_of_the_replicator_as_of_any_channel(env: dict[str, str]) -> None:
+def test_status_tells_of_the_replicator_as_of_any_channel(env: dict[str, str], pair: Sandbox, tmp_path: Path) -> None:
     seen = interlock("status", "--json", env=env, within_s=_WITHIN_S).document
+    assert shape(seen) == shape(interlock("status", "--json", env=environment(pair, tmp_path), within_s=_WITHIN_S).document)
     assert [(each["from"], each["to"], each["running"]) for each in seen["channels"]] == [("west", "east", True), ("east", "west", True)]
     assert seen["clusters"]["west"]["position"].startswith("east=binlog.")
     assert seen["problems"] == []
