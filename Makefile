@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 
-.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-mixed endurance-diff endurance-races check bench bench-audit bench-diff bench-failover bench-routes endurance endurance-watch drill-crashes docs requirements clean
+.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-mixed endurance-diff endurance-races check bench bench-audit bench-diff bench-failover bench-routes endurance endurance-watch drill-crashes drill-segments docs requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -90,6 +90,10 @@ endurance: setup ## hours of a bad night on real servers: the store in etcd unde
 
 drill-crashes: setup ## kill -9 of a switchover and of a failover at every record of their journals, each taken up by resume and by rollback (half an hour)
 	PYTHONPATH=tests $(BIN)/python tests/endurance/crashes.py
+
+drill-segments: setup ## twenty moves of a segment there and back while both segments are written: none lost, the other one's p99 (ten minutes)
+	PYTHONPATH=tests $(BIN)/python tests/endurance/segments.py
+	PYTHONPATH=tests $(BIN)/python tests/endurance/segments.py --kind mysql
 
 endurance-watch: setup ## twenty days of watch --act failover in memory, and two hundred deaths (one core, some ten minutes)
 	PYTHONPATH=tests $(BIN)/python tests/endurance/watch_days.py

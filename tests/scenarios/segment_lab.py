@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,21 +30,22 @@ _PAUSE_S = 0.002
 
 @dataclass(slots=True, kw_only=True)
 class Writer:
-    """One pooled client of a segment: it keeps its connection while that lives. `gaps_ms` are the times between two acknowledged writes."""
+    """One pooled client of a segment: it keeps its connection while that lives. `took_ms`: of each acknowledged write, by its end."""
 
     segment: str
     connect: Callable[[], Connection[DictCursor]]
     acknowledged: list[str] = field(default_factory=list)
-    gaps_ms: list[float] = field(default_factory=list)
+    took_ms: list[tuple[float, float]] = field(default_factory=list)
     errors: dict[int, int] = field(default_factory=dict)
 
     def write_until(self, ended: threading.Event) -> None:
-        clock, last_s, connection = SystemClock(), None, None
-        name = f"{self.segment}-{clock.monotonic_s():.6f}"
+        clock, connection = SystemClock(), None
+        name = f"{self.segment}-{clock.monotonic_s():.6f}-{id(self):x}"
         while not ended.is_set():
             key = f"{name}-{len(self.acknowledged)}-{sum(self.errors.values())}"
             try:
                 connection = connection or self.connect()
+                began_s = clock.monotonic_s()
                 rows(connection, f"INSERT INTO shop_{self.segment}.writes (k, server_id) VALUES (%s, @@server_id)", key)
             except pymysql.Error as error:
                 self.errors[error.args[0]] = self.errors.get(error.args[0], 0) + 1
@@ -55,10 +56,8 @@ class Writer:
                 clock.sleep(_PAUSE_S)
                 continue
             self.acknowledged.append(key)
-            now_s = clock.monotonic_s()
-            if last_s is not None:
-                self.gaps_ms.append((now_s - last_s) * 1000)
-            last_s = now_s
+            ended_s = clock.monotonic_s()
+            self.took_ms.append((ended_s, (ended_s - began_s) * 1000))
             clock.sleep(_PAUSE_S)
         if connection is not None:
             connection.close()
@@ -109,23 +108,12 @@ class Shop:
     @contextmanager
     def writers(self) -> Iterator[dict[str, Writer]]:
         """One client of each segment writes until the end of the block: `eu` by the route, `us` straight to west."""
-        made = {
-            "eu": Writer(segment="eu", connect=lambda: self.client("eu")),
-            "us": Writer(segment="us", connect=lambda: self.client("us", "west")),
-        }
-        ended = threading.Event()
-        threads = [threading.Thread(target=each.write_until, args=(ended,)) for each in made.values()]
-        for thread in threads:
-            thread.start()
-        try:
-            _await(lambda: all(len(each.acknowledged) > 20 for each in made.values()))
+        made = {segment: self.writer(segment) for segment in ("eu", "us")}
+        with writing(tuple(made.values())):
             yield made
-            counts = [len(each.acknowledged) for each in made.values()]
-            _await(lambda: all(len(each.acknowledged) > count + 20 for each, count in zip(made.values(), counts, strict=True)))
-        finally:
-            ended.set()
-            for thread in threads:
-                thread.join()
+
+    def writer(self, segment: str) -> Writer:
+        return Writer(segment=segment, connect=lambda: self.client(segment, {"us": "west"}.get(segment)))
 
     def assert_nothing_lost(self, writers: Mapping[str, Writer]) -> None:
         """Every acknowledged key is on both servers, once."""
@@ -133,6 +121,24 @@ class Shop:
             wanted = set(writer.acknowledged)
             for server in self.pair.members:
                 _await(lambda server=server, segment=segment, wanted=wanted: wanted <= {key for key, _ in self.written(server, segment)})  # type: ignore[misc]
+
+
+@contextmanager
+def writing(writers: Sequence[Writer]) -> Iterator[None]:
+    """Each writes when the block begins, and after its end once more."""
+    ended = threading.Event()
+    threads = [threading.Thread(target=each.write_until, args=(ended,)) for each in writers]
+    for thread in threads:
+        thread.start()
+    try:
+        _await(lambda: all(len(each.acknowledged) > 20 for each in writers))
+        yield
+        counts = [len(each.acknowledged) for each in writers]
+        _await(lambda: all(len(each.acknowledged) > count + 20 for each, count in zip(writers, counts, strict=True)))
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
 
 
 def _await(holds: Callable[[], bool], within_s: float = 20.0) -> None:
