@@ -38,6 +38,7 @@ from interlock.stores.open import open_store, state_folder
 from interlock.vantages.points import Doors, vantage_points
 
 if TYPE_CHECKING:
+    from interlock.diff.mender import RowMender
     from interlock.diff.under_way import UnderWay
     from interlock.returning.driver import ReturningServer
 
@@ -77,6 +78,7 @@ class RealWorld:
         self._fencing: dict[ClusterName, tuple[FenceAgent, ...]] = {}
         self._returning: dict[ClusterName, ReturningServer] = {}
         self._comparers: dict[ClusterName, UnderWay] = {}
+        self._mender: RowMender | None = None
         self._silent: dict[ServerName, Deadline] = {}
         self._folder = folder
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="interlock")
@@ -209,6 +211,17 @@ class RealWorld:
         )
 
     @property
+    def mender(self) -> RowMender:
+        """StatementFailed where nothing is kept."""
+        if self._mender is None:
+            from interlock.diff.mender import RowMender  # noqa: PLC0415 - only a repair needs it
+
+            if self._folder is None:
+                raise StatementFailed("no comparison is kept here: there is no folder beside the store")
+            self._mender = RowMender(topology=self.topology, folder=self._folder, server=self.sql_server, clock=self._clock)
+        return self._mender
+
+    @property
     def marks(self) -> Marks:
         return PairMarks(self._store, self.topology.name, self._clock, this_author())
 
@@ -235,7 +248,8 @@ class RealWorld:
         return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
 
     def close(self) -> None:
-        closables: list[Server | Route | ReturningServer | UnderWay] = [*self._comparers.values(), *self._returning.values()]
+        closables: list[Server | Route | ReturningServer | UnderWay | RowMender] = [*self._comparers.values(), *self._returning.values()]
+        closables += [self._mender] if self._mender is not None else []
         closables += [*self._servers.values(), *self._routes.values()]
         for closable in closables:
             with contextlib.suppress(DriverError):  # it is of no more use, and says so

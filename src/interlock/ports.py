@@ -42,6 +42,7 @@ from interlock.model.facts import (
 from interlock.model.fencing import AgentFacts
 from interlock.model.liveness import SeenFrom, VantageKind
 from interlock.model.marks import Mark
+from interlock.model.mending import DifferenceFacts, MendedFacts, MendEffect, MendFacts, Mending
 from interlock.model.position import Position
 from interlock.model.returning import CopyFacts, ReturnEffect, ReturnFacts
 from interlock.model.segments import SegmentFacts, SegmentSurroundings
@@ -283,6 +284,26 @@ class Comparer(Protocol):
     def apply(self, effect: CompareEffect, /) -> None: ...
 
 
+class Mender(Protocol):
+    """Makes rows of one side as the other one's, where a kept comparison found that they differ."""
+
+    def found(self, wanted: Mending, /) -> DifferenceFacts: ...
+    def facts(self, wanted: Mending, /) -> MendFacts:
+        """The other side need not answer."""
+        ...
+
+    def mended(self, wanted: Mending, /) -> MendedFacts:
+        """The rows are looked at on both sides."""
+        ...
+
+    def script(self, effect: MendEffect, /) -> tuple[str, ...]: ...
+    def apply(self, effect: MendEffect, /) -> None:
+        """Carry out a part of it that takes a few seconds at the most, in transactions of their own, each with a note on the server. The
+        fence must let us through.
+        """
+        ...
+
+
 class Marks(Protocol):
     """The notes on this pair in the store. StoreFailed if they can't be had."""
 
@@ -324,6 +345,8 @@ class World(Protocol):
         ...
 
     def comparer(self, cluster: str, /) -> Comparer: ...
+    @property
+    def mender(self) -> Mender: ...
 
     def gather(self, calls: Sequence[Callable[[], R]], /) -> list[R]:
         """Run independent reads or effects at the same time; the first error (in the order of the calls) is raised after all have ended."""

@@ -72,6 +72,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     ),
     "comparing": ("data.compare",),
     "tables": ("table.can_change", "table.alter", "table.alike"),
+    "mending": ("data.differences", "data.mend", "server.put_fence_back", "data.mended"),
     "custom": ("command", "ssh", "http", "sql"),
 }
 """The actions of each module; their order is the reference's. Each module tells them in its `SPECS`."""

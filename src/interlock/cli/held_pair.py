@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,11 +13,8 @@ from interlock.dataclass import dataclass
 from interlock.decisions.marks import is_not_held
 from interlock.engine.guard import Guard
 from interlock.engine.runs import run_name
-from interlock.errors import NotPermitted, Refused
+from interlock.errors import Refused
 from interlock.model.verdict import Refuse
-from interlock.servers.grants import missing_for_repair
-from interlock.servers.quoting import text
-from interlock.servers.session import Session
 from interlock.stores.holder import this_holder
 
 if TYPE_CHECKING:
@@ -55,16 +52,6 @@ def held_pair(wiring: Wiring, *, but_quiesced: str = "", again: str = "") -> Ite
         yield Held(run=run, guard=guard, at=at)
     finally:
         guard.release()
-
-
-def see_allowed(session: Session, schemas: Iterable[str]) -> None:
-    """NotPermitted with the grants that are missing: without them it would see no triggers, and write nothing."""
-    rows = session.rows("SHOW GRANTS")
-    account = str(next(iter(session.rows("SELECT CURRENT_USER() AS u")[0].values())))
-    user, _, host = account.rpartition("@")
-    lacks = missing_for_repair((str(next(iter(row.values()))) for row in rows), schemas, account=f"{text(user)}@{text(host)}")
-    if lacks:
-        raise NotPermitted(f"{session.server}: the account may not write rows: {'; '.join(lacks)}", hint="see `interlock grants`")
 
 
 def ask(context: Context, question: str) -> None:

@@ -43,8 +43,8 @@ def repair(context: Context) -> Answer:
         return repair_differences(context, wiring)
 
 
-def is_repair(store: Store, run: str) -> bool:
-    """A run of this command is of no playbook, so it has no text of one."""
+def is_of_channel(store: Store, run: str) -> bool:
+    """A run of `--channel` is of no playbook, so it has no text of one."""
     header = store.header(run)
     if header.playbook != PLAYBOOK:
         return False
@@ -53,22 +53,19 @@ def is_repair(store: Store, run: str) -> bool:
 
 
 def take_up(context: Context, wiring: Wiring, run: str, *, back: bool) -> Answer:
-    """`interlock resume RUN` and `interlock rollback RUN` of a repair that did not come to its end."""
-    from interlock.cli import mending, unblocking  # noqa: PLC0415 - only here
+    """`interlock resume RUN` and `interlock rollback RUN` of one that was to let a channel go on, and did not come to its end."""
+    from interlock.cli import unblocking  # noqa: PLC0415 - only here
     from interlock.cli.repair_run import inputs_of  # noqa: PLC0415 - as above
 
     header = wiring.store.header(run)
     if header.outcome not in {None, "halted"}:
         raise UsageError(f"run {header.run} has ended", hint=f"`interlock show {header.run}` says how")
-    inputs = inputs_of(wiring.store.records(header.run))
-    if "channel" not in inputs:
-        return mending.go_on_with(context, wiring, header, inputs, back=back)
     if back:
         raise UsageError(
             f"run {header.run} lets a channel go on, and does not go back",
             hint=f"interlock resume {header.run}; `interlock show {header.run}` has what it sent",
         )
-    return unblocking.go_on_with(context, wiring, header, inputs)
+    return unblocking.go_on_with(context, wiring, header, inputs_of(wiring.store.records(header.run)))
 
 
 def _losses(context: Context) -> Answer:

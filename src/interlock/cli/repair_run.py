@@ -15,6 +15,7 @@ from interlock.cli.held_pair import Held, held_pair
 from interlock.cli.repair import PLAYBOOK
 from interlock.dataclass import dataclass
 from interlock.diff.ajar import WITHIN_S, ajar, lesser_fence, shut
+from interlock.engine.identity import overtaken_by
 from interlock.engine.journal import Entry, Journal, RecordKind
 from interlock.engine.report import ProblemReport
 from interlock.engine.states import EXIT_CODES, State
@@ -114,8 +115,10 @@ def repair_job(wiring: Wiring, own: RunHeader | None) -> Iterator[Job]:
 
 def unfinished_repair(wiring: Wiring, wanted: Mapping[str, object]) -> RunHeader | None:
     """The one that was left in its middle and began with these inputs, among others."""
-    for header in wiring.store.runs(wiring.topology.name):
-        if header.playbook == PLAYBOOK and header.outcome in {None, State.HALTED.value}:
+    headers = wiring.store.runs(wiring.topology.name)
+    for header in headers:
+        is_open = header.outcome is None or (header.outcome == State.HALTED and overtaken_by(wiring.store, header, headers) is None)
+        if header.playbook == PLAYBOOK and is_open:
             inputs = inputs_of(wiring.store.records(header.run))
             if all(inputs.get(name) == value for name, value in wanted.items()):
                 return header

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, width
-from interlock.cli.held_pair import Held, ask, held_pair, see_allowed
+from interlock.cli.held_pair import Held, ask, held_pair
 from interlock.cli.losses import find
 from interlock.cli.repair_run import beginning, ending
 from interlock.engine.journal import Journal
@@ -16,6 +16,7 @@ from interlock.errors import ExitCode, Refused
 from interlock.losses.applied import applied_rows
 from interlock.losses.applying import Applied, put_back, take_back
 from interlock.losses.find import Losses
+from interlock.losses.permitted import see_allowed
 from interlock.losses.putting_back import PlannedTransaction, planned, taken_back
 from interlock.losses.run_facts import RunFacts
 from interlock.losses.sql import SETTINGS

@@ -103,11 +103,16 @@ def _start(context: Context, name: str, given: dict[str, str], run: str | None =
 def _take_up(context: Context, *, back: bool) -> Answer:
     name = context.options.run
     with wired(context, about=name) as wiring:
-        from interlock.cli.repair import is_repair, take_up  # noqa: PLC0415 - only here
+        from interlock.cli.repair import PLAYBOOK, is_of_channel, take_up  # noqa: PLC0415 - only here
 
-        if is_repair(wiring.store, name):
+        if is_of_channel(wiring.store, name):
             return take_up(context, wiring, name, back=back)
-        return answer_of(context, carry_out(context, wiring, lambda engine: engine.roll_back(name) if back else engine.resume(name)))
+        report = carry_out(context, wiring, lambda engine: engine.roll_back(name) if back else engine.resume(name))
+        if report.playbook == PLAYBOOK:
+            from interlock.cli.mending import told  # noqa: PLC0415 - only here
+
+            return told(context, wiring, report)
+        return answer_of(context, report)
 
 
 def answer_of(context: Context, report: RunReport) -> Answer:

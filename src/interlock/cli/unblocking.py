@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, width
-from interlock.cli.held_pair import ask, see_allowed
+from interlock.cli.held_pair import ask
 from interlock.cli.repair_run import Job, end_without, repair_job, unfinished_repair
 from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
@@ -19,6 +19,7 @@ from interlock.losses.files import holds
 from interlock.losses.now import Survivor
 from interlock.losses.parsing import OWN_SCHEMA
 from interlock.losses.payload import mysqlbinlog
+from interlock.losses.permitted import see_allowed
 from interlock.losses.sql import SETTINGS
 from interlock.model.effects import StartApplier
 from interlock.model.facts import ChannelFacts

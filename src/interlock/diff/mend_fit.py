@@ -26,16 +26,15 @@ _CATCH_UP_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """The server that is mended and the one that it is to agree with, each with a connection: `session` as UNLOGGED makes it. `name` is
-    that of the notes. `check` raises if the pair is not ours.
+    """The server that is mended, with a connection as UNLOGGED makes it, and the one that it is to agree with, whose `rows` are asked for
+    only when they are needed: to take back what was mended, nobody needs it. `name` is that of the notes.
     """
 
     name: str
     mended: End
     other: End
     session: Session
-    rows: Survivor
-    check: Callable[[], None]
+    rows: Callable[[], Survivor]
 
 
 def unfit(sides: Sides, mends: Sequence[Mend]) -> dict[int, str]:
@@ -46,7 +45,7 @@ def unfit(sides: Sides, mends: Sequence[Mend]) -> dict[int, str]:
     if not sides.mended.server.write_facts().read_only and not sides.other.server.wait_applied(held, _CATCH_UP_S):
         why = f"{sides.mended.cluster} takes writes, and {sides.other.cluster} has not applied them all"
         return {mend.index: why for mend in mends}
-    now = _keyed(sides.rows, mends)
+    now = _keyed(sides.rows(), mends)
     moved = [mend for mend in mends if not _is_wanted(sides, mend, now.get(mend.index))]
     why = f"{sides.other.cluster} has it otherwise now"
     stands = {mend.index for mend in moved if mend.difference.key and parse_position(mend.difference.position).contains(held)}
@@ -58,10 +57,10 @@ def differing(sides: Sides, mends: Sequence[Mend]) -> dict[int, str]:
     mended = Survivor(sides.session)
     found: dict[int, str] = {}
     for portion in portions(mends):
-        here, there = _keyed(mended, portion), _keyed(sides.rows, portion)
+        here, there = _keyed(mended, portion), _keyed(sides.rows(), portion)
         for one in portion:
             if not one.difference.key:
-                if _count(sides.session, one) != _count(sides.rows.session, one):
+                if _count(sides.session, one) != _count(sides.rows().session, one):
                     found[one.index] = "the sides have not as many of it"
             elif not _alike(here.get(one.index), there.get(one.index), one.image):
                 its = "as it was mended" if _alike(here.get(one.index), one.wanted, one.image) else "otherwise"
@@ -73,7 +72,7 @@ def _is_wanted(sides: Sides, mend: Mend, now: Image | None) -> bool:
     """Whether the other side has the row as it is on the mended one once this is committed."""
     if mend.difference.key:
         return _alike(now, mend.wanted, mend.image)
-    return _count(sides.session, mend, locked=True) == _count(sides.rows.session, mend)
+    return _count(sides.session, mend, locked=True) == _count(sides.rows().session, mend)
 
 
 def _keyed(rows: Survivor, mends: Sequence[Mend]) -> dict[int, Image]:

@@ -21,7 +21,7 @@ TableName = tuple[str, str]
 """Schema and name."""
 
 COPIES_AT_MOST = 1000
-_ROWS_AT_ONCE = 100
+ROWS_AT_ONCE = 100
 _BYTES_AT_ONCE = 1 << 20
 _TRANSACTIONAL = frozenset({"innodb", "rocksdb", "ndbcluster"})
 
@@ -124,12 +124,12 @@ def row_name(difference: RowDifference) -> str:
     return f"{difference.schema}.{difference.table} {key or '(no key)'}"
 
 
-def portions(mends: Sequence[Mend]) -> Iterator[list[Mend]]:
-    """A transaction's worth each."""
+def portions(mends: Sequence[Mend], at_once: int = ROWS_AT_ONCE) -> Iterator[list[Mend]]:
+    """A transaction's worth each, of so many rows at the most."""
     some: list[Mend] = []
     size = 0
     for one in mends:
-        if some and (len(some) >= _ROWS_AT_ONCE or size + len(one.sql) > _BYTES_AT_ONCE):
+        if some and (len(some) >= at_once or size + len(one.sql) > _BYTES_AT_ONCE):
             yield some
             some, size = [], 0
         some.append(one)

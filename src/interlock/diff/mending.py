@@ -6,12 +6,13 @@ the rows: so a repair that is killed does nothing twice, and `--undo` knows what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import count
 
 from interlock.dataclass import dataclass
 from interlock.diff.mend_fit import Sides, unfit
-from interlock.diff.mend_plan import Mend, not_safe, portions, row_name
+from interlock.diff.mend_pace import Pace
+from interlock.diff.mend_plan import ROWS_AT_ONCE, Mend, not_safe, portions, row_name
 from interlock.errors import BoundReached, OutcomeUnknown, StatementFailed
 from interlock.losses.applied import TABLE, applied_rows, note, unnote
 from interlock.losses.sql import SETTINGS
@@ -56,24 +57,22 @@ def notes_name(comparison: str, onto: str) -> str:
     return f"{comparison}/{onto}"
 
 
-def mend(sides: Sides, mends: Sequence[Mend], *, pace: Callable[[int], None]) -> Iterator[Mended]:
-    """One result for each. A row that the server refuses is tried again as long as others make way. `pace` is told before each portion how
-    many rows it has, and waits.
+def mend(sides: Sides, mends: Sequence[Mend], *, pace: Pace) -> Iterator[Mended]:
+    """One result for each. A row that the server refuses is tried again as long as others make way. No transaction is open when a result
+    comes: whoever takes no more of them leaves the rest as it is.
 
     OutcomeUnknown if a commit's answer did not come: the next call knows what was mended.
     """
     prove_unlogged(sides.session)
     if mends:
-        sides.check()
         sides.session.run((canary.SCHEMA, TABLE), bound_s=_WITHIN_S, effect=True, doing="make the table of what was mended")
     numbers = count(1 + max((int(number) for number in applied_rows(sides.session, sides.name)), default=0))
     waiting = list(mends)
     while waiting:
         refused: list[_Refused] = []
         moved = False
-        for portion in portions(waiting):
+        for portion in portions(waiting, min(ROWS_AT_ONCE, pace.rows_per_s)):
             pace(len(portion))
-            sides.check()
             results = _mend_portion(sides, portion, refused, numbers)
             moved = moved or any(one.rows for one in results)
             yield from results
@@ -83,15 +82,17 @@ def mend(sides: Sides, mends: Sequence[Mend], *, pace: Callable[[int], None]) ->
         waiting = [one.mend for one in refused]
 
 
-def take_back(sides: Sides, mends: Sequence[Mend], *, pace: Callable[[int], None]) -> Iterator[Mended]:
-    """Those of these that the notes say were mended, the last note first. A row that was written since stays, and is noted still."""
+def take_back(sides: Sides, mends: Sequence[Mend], *, since: int, pace: Pace) -> Iterator[Mended]:
+    """Those of these that the notes after the number `since` say were mended, the last note first; as in `mend`. A row that was written
+    since stays, and is noted still.
+    """
     prove_unlogged(sides.session)
     last_first = sorted(applied_rows(sides.session, sides.name).items(), key=lambda one: int(one[0]), reverse=True)
+    places = {one.index: place for place, one in enumerate(mends)}
     for number, noted in last_first:
-        portion = [mend for mend in reversed(mends) if mend.index in noted]
-        if portion:
+        portion = [mends[place] for place in sorted((places[index] for index in noted if index in places), reverse=True)]
+        if portion and int(number) > since:
             pace(len(portion))
-            sides.check()
             yield from _take_back_note(sides, number, noted, portion)
 
 

@@ -51,6 +51,7 @@ from interlock.model.effects import (
     target_of,
 )
 from interlock.model.facts import WriteFacts
+from interlock.model.mending import MendEffect, MendRows, TakeRowsBack
 from interlock.model.returning import BeginCopy, EndReturn, KeepLosses, ReturnEffect, SetHeld, StopCopy, TakeBack
 from interlock.model.tables import AlterTable
 from interlock.model.topology import ServerName
@@ -101,6 +102,8 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
                 lines += world.returning(effect.cluster).script(effect)
             case BeginComparison() | StopComparison():
                 lines += world.comparer(effect.cluster).script(effect)
+            case MendRows() | TakeRowsBack():
+                lines += [f"{effect.server}: {line}" for line in world.mender.script(effect)]
             case Hold() | Release() | PointTo() | RestoreRoute():
                 lines += [f"{effect.route}: {line}" for line in world.route(effect.route).script(effect)]
             case RunCommand() | CallHttp() | CopyLogs():
@@ -109,7 +112,9 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
 
 
 def touched_servers(effects: Sequence[Effect]) -> set[ServerName]:
-    return {e.server for e in effects if isinstance(e, ServerEffect | SegmentEffect | TableEffect | ChannelEffect | ReturnEffect)}
+    return {
+        e.server for e in effects if isinstance(e, ServerEffect | SegmentEffect | TableEffect | ChannelEffect | ReturnEffect | MendEffect)
+    }
 
 
 def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadline, watch: Watch = _NOBODY) -> None:
@@ -171,13 +176,7 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
         case Open():
             _open(execution, effect, deadline, sending)
         case Fence():
-            execution.interlock.forget(effect.server)
-            sending()
-            world.server(effect.server).apply(effect, mark=execution.mark)
-            if effect.as_was:
-                execution.interlock.prove_put_back(effect.server)
-            else:
-                execution.interlock.prove_fenced(effect.server)
+            _fence(execution, effect, sending)
         case (SetEventScheduler() | KillSessions() | WriteNote() | EraseNote()) | (
             Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync()
         ):
@@ -202,6 +201,9 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
         case BeginComparison() | StopComparison():
             sending()
             world.comparer(effect.cluster).apply(effect)
+        case MendRows() | TakeRowsBack():
+            sending()
+            world.mender.apply(effect)
         case RunSql():
             execution.interlock.forget(effect.server)
             with _opening_nothing(execution, deadline):
@@ -221,6 +223,25 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
                     world.outside.run(effect)
 
 
+def _open(execution: Execution, effect: Open, deadline: Deadline, sending: Callable[[], None]) -> None:
+    """Of a pair with segments it opens nothing to anybody: the run is as far from the point of going back as it was."""
+    if execution.world.topology.segments:
+        execution.interlock.see_not_failed(effect.server)
+        execution.segments.open_server(effect, execution.mark, sending)
+    else:
+        execution.interlock.open(effect, deadline, execution.mark, _opening(execution, sending))
+
+
+def _fence(execution: Execution, effect: Fence, sending: Callable[[], None]) -> None:
+    execution.interlock.forget(effect.server)
+    sending()
+    execution.world.server(effect.server).apply(effect, mark=execution.mark)
+    if effect.as_was:
+        execution.interlock.prove_put_back(effect.server)
+    else:
+        execution.interlock.prove_fenced(effect.server)
+
+
 def _on_segment(execution: Execution, effect: SegmentEffect, deadline: Deadline, sending: Callable[[], None]) -> None:
     match effect:
         case OpenSegment():
@@ -233,15 +254,6 @@ def _on_segment(execution: Execution, effect: SegmentEffect, deadline: Deadline,
         case NoteOwner():
             sending()
             execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
-
-def _open(execution: Execution, effect: Open, deadline: Deadline, sending: Callable[[], None]) -> None:
-    """Of a pair with segments it opens nothing to anybody: the run is as far from the point of going back as it was."""
-    if execution.world.topology.segments:
-        execution.interlock.see_not_failed(effect.server)
-        execution.segments.open_server(effect, execution.mark, sending)
-    else:
-        execution.interlock.open(effect, deadline, execution.mark, _opening(execution, sending))
-
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from interlock.engine.back import (
     has_opened,
     intents_of_writes,
     put_the_rest_back,
+    shut_again,
     touched_segments,
     what_is_left,
 )
@@ -172,7 +173,7 @@ def _nobody_writes(execution: Execution) -> list[ProblemReport]:
 
 
 def _halt(execution: Execution, problems: list[ProblemReport]) -> None:
-    problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in halt(execution)]
+    problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in (*halt(execution), *shut_again(execution))]
     if not (intents_of_writes(execution) or touched_segments(execution)) and (open_now := open_masters(execution.world)):
         problems.append(ProblemReport(what=f"this run has fenced and opened nothing: {' and '.join(open_now)} takes the writes as before"))
     problems += _what_may_still_land(execution)

@@ -15,6 +15,7 @@ from interlock.model.comparing import BeginComparison, CompareEffect, StopCompar
 from interlock.model.facts import RouteFacts
 from interlock.model.fencing import AgentFacts
 from interlock.model.marks import Mark
+from interlock.model.mending import MendEffect, MendRows, TakeRowsBack
 from interlock.model.position import LogPoint
 from interlock.model.returning import BeginCopy, EndReturn, KeepLosses, ReturnEffect, SetHeld, StopCopy, TakeBack
 from interlock.model.segments import AccountState, SegmentNote
@@ -312,6 +313,7 @@ Effect = (
     | MarkEffect
     | ReturnEffect
     | CompareEffect
+    | MendEffect
 )
 
 
@@ -340,6 +342,8 @@ def target_of(effect: Effect) -> str:
             return f"return of {effect.cluster}"
         case BeginComparison() | StopComparison():
             return f"comparison of {effect.cluster}"
+        case MendRows() | TakeRowsBack():
+            return f"server {effect.server}"
 
 
 def is_repeatable(effect: Effect) -> bool:

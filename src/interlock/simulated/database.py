@@ -29,6 +29,10 @@ BOUND_S = 3.0
 """How long a client waits for a server that does not answer."""
 
 
+AJAR = "ajar"
+"""The name of the fence that lets administrators write."""
+
+
 class Flavor(StrEnum):
     """How a server tells what it holds."""
 
@@ -102,7 +106,7 @@ def _no_channel(effect: ChannelEffect) -> None:
 @dataclass(slots=True, kw_only=True)
 class Database:
     """`on_turn` is called whenever it begins or ends to take writes, or to answer. `settings` is what a team's own SQL reads and sets.
-    `barred`: it was fenced from outside, and does not start.
+    `barred`: it was fenced from outside, and does not start. `ajar`: its fence lets administrators write; None if there is but one fence.
     `sources` tells, for each server that it replicates from, how many transactions of that server's log it has been through.
     """
 
@@ -126,6 +130,7 @@ class Database:
     pending_of_clients: list[tuple[int, str]] = field(default_factory=list)
     channels: Callable[[], tuple[ChannelFacts, ...]] = tuple
     barred: bool = False
+    ajar: bool | None = None
     sources: dict[ServerName, Callable[[], int]] = field(default_factory=dict)
     change_channel: Callable[[ChannelEffect], None] = _no_channel
     acknowledging: list[Callable[[], bool]] = field(default_factory=list)
@@ -305,6 +310,16 @@ class Database:
         if self.read_only is not on:
             self.read_only = on
             self.turned()
+
+    @property
+    def fence(self) -> str:
+        """As `WriteFacts.fence` tells it."""
+        return "" if self.ajar is None or not self.read_only else AJAR if self.ajar else "shut"
+
+    def close(self, as_was: str) -> None:
+        self.set_read_only(on=True)
+        if self.ajar is not None:
+            self.ajar = as_was == AJAR
 
     def turned(self) -> None:
         for tell in self.on_turn:

@@ -8,6 +8,7 @@ from functools import partial
 
 from interlock.dataclass import dataclass
 from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, SegmentEffect, ServerEffect
+from interlock.model.mending import MendEffect
 from interlock.model.returning import ReturnEffect
 from interlock.model.topology import (
     Access,
@@ -40,7 +41,7 @@ class Sent:
 
     at_s: float
     process: str
-    effect: ServerEffect | SegmentEffect | ChannelEffect | RouteEffect | FencingEffect | ReturnEffect
+    effect: ServerEffect | SegmentEffect | ChannelEffect | RouteEffect | FencingEffect | ReturnEffect | MendEffect
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +66,8 @@ class SimulatedPair:
     violations: list[str] = field(default_factory=list)
     excused: set[str] = field(default_factory=set)
     fencing: dict[ClusterName, list[Power]] = field(default_factory=dict)
+    differing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By the name of a comparison: the keys of rows that west lacks (`mending.py`)."""
     kept: set[str] = field(default_factory=set)
     """Keys of what one side lacks and was read and kept (`returning.py`)."""
     replicas: dict[str, Database] = field(default_factory=dict)

@@ -91,7 +91,14 @@ class SimulatedServer:
 
     def write_facts(self) -> WriteFacts:
         database = self._read()
-        return WriteFacts(server=self.name, read_only=database.read_only, position=database.position, event_scheduler=database.scheduler)
+        return WriteFacts(
+            server=self.name,
+            read_only=database.read_only,
+            position=database.position,
+            event_scheduler=database.scheduler,
+            fence=database.fence,
+            loose=database.read_only and bool(database.ajar),
+        )
 
     def channels(self) -> tuple[ChannelFacts, ...]:
         return self._read().channels()
@@ -217,11 +224,11 @@ class SimulatedServer:
         database = self._database
         rows: list[Mapping[str, str]] = []
         match effect:
-            case Fence(within_s=within_s):
+            case Fence(within_s=within_s, as_was=as_was):
                 if database.is_held_up() and database.is_in_reach():
                     database.answer()
                     database.stick(within_s)
-                database.carry_out(Fence, lambda: database.set_read_only(on=True), within_s + _LATER_S)
+                database.carry_out(Fence, lambda: database.close(as_was), within_s + _LATER_S)
             case Open(within_s=within_s):
                 database.carry_out(Open, lambda: database.set_read_only(on=False), within_s + _LATER_S)
             case SetEventScheduler(on=on):

@@ -9,12 +9,14 @@ from typing import TypeVar
 from interlock.engine.marks import PairMarks
 from interlock.errors import InterlockError
 from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, SegmentEffect, ServerEffect
+from interlock.model.mending import MendEffect
 from interlock.model.returning import ReturnEffect
 from interlock.model.topology import ClusterName, RouteName, ServerName, Topology
-from interlock.ports import Comparer, FenceAgent, Marks, Outside, Prober, Returning, Route, Server, Store, VantagePoint
+from interlock.ports import Comparer, FenceAgent, Marks, Mender, Outside, Prober, Returning, Route, Server, Store, VantagePoint
 from interlock.simulated.clients import SimulatedProber
 from interlock.simulated.comparing import SimulatedComparer
 from interlock.simulated.fencing import SimulatedFencing
+from interlock.simulated.mending import SimulatedMender
 from interlock.simulated.outside import SimulatedOutside
 from interlock.simulated.pair import Sent, SimulatedPair
 from interlock.simulated.process import SimulatedProcess
@@ -39,6 +41,7 @@ class SimulatedWorld:
         self._routes: dict[RouteName, Route] = {}
         self._returning: dict[ClusterName, Returning] = {}
         self._comparers: dict[ClusterName, Comparer] = {}
+        self.mender: Mender = SimulatedMender(pair=pair, process=process, done=self._note)
 
     def server(self, name: str, /) -> Server:
         spec = self.topology.server(name)
@@ -99,5 +102,5 @@ class SimulatedWorld:
         runs = self._store.runs(self.topology.name)
         return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
 
-    def _note(self, effect: ServerEffect | SegmentEffect | ChannelEffect | RouteEffect | FencingEffect | ReturnEffect) -> None:
+    def _note(self, effect: ServerEffect | SegmentEffect | ChannelEffect | RouteEffect | FencingEffect | ReturnEffect | MendEffect) -> None:
         self._pair.note(Sent(at_s=self._pair.clock.monotonic_s(), process=self._process.name, effect=effect))

@@ -29,6 +29,7 @@ from interlock.model.effects import (
     WriteNote,
 )
 from interlock.model.marks import Mark, MarkKind
+from interlock.model.mending import MendRows, TakeRowsBack
 from interlock.model.returning import BeginCopy, EndReturn, KeepLosses, SetHeld, StopCopy, TakeBack
 from interlock.model.segments import AccountState
 from interlock.model.tables import AlterTable
@@ -86,6 +87,8 @@ class Table:
                     self.world.server(effect.server).tables.apply(effect, mark="test")
                 case BeginComparison() | StopComparison():
                     self.world.comparer(effect.cluster).apply(effect)
+                case MendRows() | TakeRowsBack():
+                    self.world.mender.apply(effect)
                 case _:
                     self.world.server(effect.server).apply(effect, mark="test")
 
@@ -326,8 +329,8 @@ WAITS = {"sessions.drain", "sessions.let_newcomers_end", "replication.wait", "re
 """These have no effect; they take a moment, and their step ends with it."""
 
 
-RETURNS = {"losses.keep", "data.undo", "data.copy", "server.release_outside", "data.compare"}
-"""They have no way back, or take their time, and are played with their run: tests/unit/engine/test_rejoin.py."""
+RETURNS = {"losses.keep", "data.undo", "data.copy", "server.release_outside", "data.compare", "data.mend", "server.put_fence_back"}
+"""They have no way back, or take their time, and are played with their run: tests/unit/engine/test_rejoin.py, test_repair.py."""
 
 
 def test_newcomers_are_waited_for_and_known_sessions_are_not(table: Table) -> None:

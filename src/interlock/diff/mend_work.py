@@ -1,0 +1,106 @@
+"""One request to mend rows, in this process: the plan of it, what the notes say of it, and the rows that are under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from interlock.clock import Clock, Deadline
+from interlock.decisions.pace import Limits
+from interlock.diff.ends import End
+from interlock.diff.mend_fit import Sides, differing
+from interlock.diff.mend_pace import Pace
+from interlock.diff.mend_plan import Chosen, MendPlan, differences_of, plan_mends, row_name
+from interlock.diff.mending import UNLOGGED, Mended, mend, notes_name, take_back
+from interlock.diff.pacing import Governor
+from interlock.diff.references import parents_of
+from interlock.losses.applied import applied_rows
+from interlock.losses.now import Survivor
+from interlock.losses.putting_back import LeftOut
+from interlock.model.differences import Comparison
+from interlock.servers.session import Session
+
+
+class MendWork:
+    """`mended` is changed to agree with `other`, which is asked for nothing before a row is changed. Close it when it is of no more use."""
+
+    def __init__(self, comparison: Comparison, chosen: Chosen, mended: End, other: End, *, clock: Clock) -> None:
+        """DriverError if the server that is mended does not answer."""
+        self.comparison, self.mended, self.other = comparison, mended, other
+        self._chosen, self._clock = chosen, clock
+        self._reading: Session | None = None
+        self._under_way: dict[bool, Iterator[Mended]] = {}
+        ends = {one.cluster: one for one in (mended, other)}
+        self._governor = Governor(ends[comparison.writer], ends[comparison.other], Limits(), clock=clock)
+        self.session = mended.server.session(UNLOGGED)
+        self.sides = Sides(
+            name=notes_name(comparison.name, mended.cluster), mended=mended, other=other, session=self.session, rows=self._rows
+        )
+        self._all = plan_mends(
+            comparison,
+            mended.cluster,
+            chosen,
+            Survivor(self.session).table,
+            parents=parents_of(self.session, {table.schema for table in comparison.tables}),
+        )
+        self._rows_of = {one.index: one.rows for one in self._all.mends}
+        notes = applied_rows(self.session, self.sides.name)
+        self.noted = {index for rows in notes.values() for index in rows}
+        self.last_note = max((int(number) for number in notes), default=0)
+        self.unmended = sum(one.rows for one in self._all.mends if one.index not in self.noted)
+        self.mended_rows = sum(one.rows for one in self._all.mends) - self.unmended
+        self.left = {False: 0, True: 0}
+
+    def plan(self, *, back: bool) -> MendPlan:
+        """What there is still to be sent; to be taken back is what was noted."""
+        mends = tuple(one for one in self._all.mends if (one.index in self.noted) == back)
+        writable = {one.index for one in self._all.mends}
+        noted = {index: one for index, one in enumerate(differences_of(self.comparison)) if index in self.noted and self._chosen.has(one)}
+        stay = {row_name(one) for index, one in noted.items() if index not in writable}
+        if back:
+            why = "it was mended, and can't be written as the table is now"
+            return MendPlan(mends=mends, left_out=tuple(LeftOut(what=one, why=why) for one in stay))
+        left = tuple(one for one in self._all.left_out if one.what not in stay)
+        return MendPlan(mends=mends, left_out=left, done=sum(one.copies for one in noted.values()))
+
+    def busy(self) -> str:
+        """What is to be waited for. DriverError if a side does not answer."""
+        return self._governor.look()
+
+    def go_on(self, until: Deadline, *, back: bool, since: int, rows_per_s: int) -> Iterator[Mended]:
+        """What becomes of rows, from where it was left; no transaction is open afterwards."""
+        if back not in self._under_way:
+            mends, pace = self.plan(back=back).mends, Pace(rows_per_s, self._clock)
+            both = take_back(self.sides, mends, since=since, pace=pace) if back else mend(self.sides, mends, pace=pace)
+            self._under_way[back] = both
+        for result in self._under_way[back]:
+            self._know(result, back=back)
+            yield result
+            if until.is_over():
+                return
+
+    def _know(self, result: Mended, *, back: bool) -> None:
+        if not result.rows:
+            self.left[back] += self._rows_of[result.index]
+        elif back:
+            self.noted.discard(result.index)
+            self.unmended, self.mended_rows = self.unmended + result.rows, self.mended_rows - result.rows
+        else:
+            self.noted.add(result.index)
+            self.unmended, self.mended_rows = self.unmended - result.rows, self.mended_rows + result.rows
+
+    def differ(self) -> tuple[LeftOut, ...]:
+        """The mended rows in which the sides differ all the same."""
+        mends = [one for one in self._all.mends if one.index in self.noted]
+        names = {one.index: row_name(one.difference) for one in mends}
+        return tuple(LeftOut(what=names[index], why=why) for index, why in differing(self.sides, mends).items())
+
+    def close(self) -> None:
+        self.session.close()
+        self._governor.close()
+        if self._reading is not None:
+            self._reading.close()
+
+    def _rows(self) -> Survivor:
+        if self._reading is None:
+            self._reading = self.other.session()
+        return Survivor(self._reading)
