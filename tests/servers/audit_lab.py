@@ -14,6 +14,7 @@ from interlock.audit.catalogue import chapters
 from interlock.audit.judge import judge
 from interlock.audit.pair import collect
 from interlock.audit.rule import DELIMITER
+from interlock.audit.sql_checks import all_checks
 from interlock.bootstrap import Wiring, read_topology
 from interlock.model.audit import AuditNotes, AuditReport, Finding, Fix, FixKind
 from interlock.sandbox import sql
@@ -78,9 +79,9 @@ class Lab:
         topology = read_topology(path)
         if not accepted:
             topology = replace(topology, audit=AuditNotes(answers=topology.audit.answers, checks=topology.audit.checks))
-        wiring = Wiring(topology, f"sqlite:{self.folder}/store.db")
+        wiring, checks = Wiring(topology, f"sqlite:{self.folder}/store.db"), all_checks(topology)
         try:
-            return judge(collect(wiring.world, wiring.clock, runs=wiring.store.runs(topology.name)), chapters(topology.audit.checks))
+            return judge(collect(wiring.world, wiring.clock, runs=wiring.store.runs(topology.name), checks=checks), chapters(checks))
         finally:
             wiring.close()
 

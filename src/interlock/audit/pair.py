@@ -16,6 +16,7 @@ from interlock.clock import Clock
 from interlock.decisions.segments import is_fit_to_move, owner_of
 from interlock.engine.segment_status import segments_now
 from interlock.errors import DriverError
+from interlock.model.audit import SqlCheck
 from interlock.model.verdict import Refuse
 from interlock.ports import RunHeader, World
 from interlock.servers.server import SqlServer
@@ -37,8 +38,11 @@ def collect(
     runs: Sequence[RunHeader] = (),
     comparisons: Sequence[PastComparison] = (),
     refusals: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    checks: Sequence[SqlCheck] = (),
 ) -> PairSeen:
-    """DriverError if a master does not answer; a replica or a route that does not is told as such."""
+    """`checks` are the team's own that are carried out. DriverError if a master does not answer; a replica or a route that does not is told
+    as such.
+    """
     topology = world.topology
     first, second = (world.sql_server(one.name) for one in topology.masters())
     east, west = world.gather([lambda: look(first, clock), lambda: look(second, clock)])
@@ -60,7 +64,7 @@ def collect(
         _with_replicas(pair, world, clock),
         segments=segments_now(world) if topology.segments else (),
         unmovable=dict(_unmovable(world)),
-        checked=carried_out(pair, world, clock),
+        checked=carried_out(pair, checks, world, clock),
     )
 
 

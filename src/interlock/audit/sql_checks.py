@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from interlock.audit.facts import PairSeen, ServerSeen
 from interlock.audit.reader import BOUND_S, reading
 from interlock.audit.rule import Fault, Rule
 from interlock.clock import Clock
+from interlock.documents.audit_fields import read_checks
 from interlock.errors import BoundReached, NotPermitted, StatementFailed
 from interlock.model.audit import AuditVerdict, Fix, FixKind, SqlCheck
+from interlock.model.topology import Topology
 from interlock.servers.server import SqlServer
 from interlock.servers.session import text_of
 
@@ -24,9 +27,14 @@ class Servers(Protocol):
     def sql_server(self, name: str, /) -> SqlServer: ...
 
 
-def carried_out(pair: PairSeen, world: Servers, clock: Clock) -> Mapping[str, Rows]:
+def all_checks(topology: Topology) -> tuple[SqlCheck, ...]:
+    """Of the topology file and of the files that it names. InvalidFile with every problem of one that is wrong."""
+    servers = [str(one.name) for one in topology.servers()]
+    return (*topology.audit.checks, *(check for file in topology.audit.files for check in read_checks(Path(file), servers)))
+
+
+def carried_out(pair: PairSeen, checks: Sequence[SqlCheck], world: Servers, clock: Clock) -> Mapping[str, Rows]:
     """The rows of each check, by its id, each with the server's name in the column `server`."""
-    checks = pair.topology.audit.checks
     return {
         check.id: tuple(row for server in _asked(pair, check) for row in _rows(world.sql_server(server.name), check, clock))
         for check in checks

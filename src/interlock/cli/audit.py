@@ -50,9 +50,11 @@ def _audited(context: Context, wiring: Wiring) -> AuditReport:
     from interlock.audit.history import against_last, keep  # noqa: PLC0415 - as above
     from interlock.audit.judge import judge, only  # noqa: PLC0415 - as above
     from interlock.audit.pair import collect  # noqa: PLC0415 - as above
+    from interlock.audit.sql_checks import all_checks  # noqa: PLC0415 - as above
 
     question, rule = context.options.question, context.options.rule
-    asked = chapters(wiring.topology.audit.checks)
+    checks = all_checks(wiring.topology)
+    asked = chapters(checks)
     check_accepted(asked, wiring.topology.audit.accepted)
     if question is not None or rule is not None:
         asked = tuple(only(asked, question=question, rule_id=rule))
@@ -67,6 +69,7 @@ def _audited(context: Context, wiring: Wiring) -> AuditReport:
         runs=wiring.store.runs(wiring.topology.name),
         comparisons=tuple(_comparisons(wiring)),
         refusals=_refusals(wiring) if any(chapter.question == _QUIESCE for chapter in asked) else {},
+        checks=[check for check in checks if any(check.id == rule.id for chapter in asked for rule in chapter.rules)],
     )
     report = judge(pair, asked, took_s=wiring.clock.monotonic_s() - began_s)
     if question is not None or rule is not None:

@@ -1,17 +1,18 @@
-"""What a topology file says to the audit: `answers`, `accepted` and `audit` (SQL checks of a team's own)."""
+"""What a topology file says to the audit: `answers`, `accepted` and `audit` (SQL checks of a team's own, or files of them)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from pathlib import Path
 from typing import cast
 
 from interlock.documents.check import Checking, a_kind_of, check_fields
 from interlock.documents.fields import Field, Kind
-from interlock.documents.problems import shown
+from interlock.documents.problems import Problems, shown
 from interlock.documents.values import NAME
-from interlock.documents.yaml import ListNode, MapNode, Node
+from interlock.documents.yaml import ListNode, MapNode, Node, read_file, read_tree
 from interlock.model.audit import BESIDE, Accepted, AuditNotes, AuditVerdict, Given, SqlCheck
 
 QUESTIONS = 16
@@ -70,13 +71,29 @@ CHECK_FIELDS = (
 )
 
 
+FILE_FIELDS = (Field(name="file", kind=Kind.TEXT, required=True, doc="a file that is such a list of checks, read by the audit alone"),)
+
+
 def check_audit(root: MapNode, checking: Checking, servers: Iterable[str]) -> AuditNotes:
     """What of it is right; what is wrong was added to the problems."""
+    node = root.get("audit")
+    items = _items(node, "audit", checking)
     return AuditNotes(
         answers=dict(_answers(root.get("answers"), checking)),
         accepted=dict(_accepted(root.get("accepted"), checking)),
-        checks=tuple(_checks(root.get("audit"), checking, (*PLACES, *servers))),
+        checks=tuple(_checks([item for item in items if not _names_file(item)], checking, (*PLACES, *servers))),
+        files=tuple(_files([item for item in items if _names_file(item)], checking)),
     )
+
+
+def read_checks(path: Path, servers: Iterable[str]) -> tuple[SqlCheck, ...]:
+    """Those of a file of a team's own, which is a list of them. InvalidFile with every problem of it."""
+    text, problems = read_file(path), Problems(str(path))
+    root = read_tree(text, problems)
+    items = _items(root, "the file", Checking(problems=problems, folder=path.parent)) if root is not None else ()
+    checks = tuple(_checks(items, Checking(problems=problems, folder=path.parent), (*PLACES, *servers), source=path.name))
+    problems.raise_any()
+    return checks
 
 
 def _answers(node: Node | None, checking: Checking) -> Iterator[tuple[int, Given]]:
@@ -106,23 +123,40 @@ def _accepted(node: Node | None, checking: Checking) -> Iterator[tuple[str, Acce
             yield key, Accepted(reason=reason, until=date.fromisoformat(until), objects=objects)
 
 
-def _checks(node: Node | None, checking: Checking, places: Sequence[str]) -> Iterator[SqlCheck]:
+def _items(node: Node | None, subject: str, checking: Checking) -> tuple[Node, ...]:
     if node is None:
-        return
+        return ()
     if not isinstance(node, ListNode):
-        checking.problems.add(node, f"audit is {a_kind_of(node)}, not a list", "write one item for each check")
-        return
-    for item in node.items:
+        checking.problems.add(node, f"{subject} is {a_kind_of(node)}, not a list", "write one item for each check")
+        return ()
+    return node.items
+
+
+def _names_file(item: Node) -> bool:
+    return isinstance(item, MapNode) and item.get("file") is not None
+
+
+def _files(items: Sequence[Node], checking: Checking) -> Iterator[str]:
+    """Relative to the topology file's folder."""
+    for item in items:
+        told = check_fields(item, FILE_FIELDS, "a file of audit checks", checking).get("file")
+        if isinstance(told, str):
+            yield str(checking.folder / Path(told).expanduser())
+
+
+def _checks(items: Sequence[Node], checking: Checking, places: Sequence[str], *, source: str = "the topology file") -> Iterator[SqlCheck]:
+    for item in items:
         values = check_fields(item, CHECK_FIELDS, "an audit check", checking)
         question, place = values.get("question"), values.get("on")
         if isinstance(place, str) and place not in places:
-            checking.problems.add_unknown(item, f"an audit check is to run on {shown(place)}, which is no server", place, places)
+            at = (item.get("on") if isinstance(item, MapNode) else None) or item
+            checking.problems.add_unknown(at, f"an audit check is to run on {shown(place)}, which is no server", place, places)
         if isinstance(question, int) and not BESIDE <= question <= QUESTIONS:
             checking.problems.add(item, f"question {question} is not between {BESIDE} and {QUESTIONS}")
         elif {"id", "title", "sql", "why"} <= values.keys() and isinstance(question, int):
             verdict = AuditVerdict(str(values["verdict"])) if "verdict" in values else AuditVerdict.NEEDS_ATTENTION
             words = {name: str(values[name]) for name in ("id", "title", "sql", "why", "fix", "on") if name in values}
-            yield SqlCheck(question=question, verdict=verdict, **words)
+            yield SqlCheck(question=question, verdict=verdict, source=source, **words)
 
 
 def _entries(node: Node | None, key: str, checking: Checking) -> Iterator[tuple[str, Node]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from interlock.documents.audit_fields import ACCEPTED_FIELDS, ANSWER_FIELDS, CHECK_FIELDS
+from interlock.documents.audit_fields import ACCEPTED_FIELDS, ANSWER_FIELDS, CHECK_FIELDS, FILE_FIELDS
 from interlock.documents.fencing_fields import FENCING_FIELDS, FENCING_TYPES
 from interlock.documents.fields import Field, Kind
 from interlock.documents.topology_fields import (
@@ -95,7 +95,7 @@ def topology_schema(route_types: RouteTypes) -> Schema:
             "segments": _by_name(mapping_schema(SEGMENT_FIELDS)),
             "answers": {"type": "object", "additionalProperties": mapping_schema(ANSWER_FIELDS)},
             "accepted": _by_name(mapping_schema(ACCEPTED_FIELDS)),
-            "audit": {"type": "array", "items": mapping_schema(CHECK_FIELDS)},
+            "audit": {"type": "array", "items": {"oneOf": [mapping_schema(CHECK_FIELDS), mapping_schema(FILE_FIELDS)]}},
         },
     )
     return {"$schema": DIALECT, "title": "Interlock topology", **whole}

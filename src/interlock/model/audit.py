@@ -105,11 +105,14 @@ class SqlCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditNotes:
-    """What the topology file says to the audit: answers by question, accepted rules by id, checks of its own."""
+    """What the topology file says to the audit: answers by question, accepted rules by id, checks of its own, and the absolute paths of
+    files with more of them. Those are read by the audit alone: a mistake in one keeps nobody from a failover.
+    """
 
     answers: Mapping[int, Given] = field(default_factory=dict)
     accepted: Mapping[str, Accepted] = field(default_factory=dict)
     checks: tuple[SqlCheck, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
