@@ -96,10 +96,12 @@ def test_the_bare_switchover_moves_the_writes_and_loses_nothing(sandbox: Sandbox
 def test_the_bare_way_back_opens_the_old_writer_again(sandbox: Sandbox, tmp_path: Path) -> None:
     orders = parts_of(sandbox, tmp_path)["Without Interlock: east answers"]
     with shell(sandbox) as sh:
-        sh.type(orders[1]["lines"][0])
+        for line in orders[1]["lines"]:
+            sh.type(line)
         assert open_sides(sandbox) == []
         (back,) = (order for order in orders if order["does"].startswith("Only if"))
-        sh.type(back["lines"][0])
+        for line in back["lines"]:
+            sh.type(line)
     assert open_sides(sandbox) == ["east"]
 
 
@@ -131,9 +133,39 @@ def test_every_command_of_interlock_in_it_is_one(sandbox: Sandbox, tmp_path: Pat
     assert "from west to east" in told
 
 
-def test_the_page_is_one_file_that_needs_no_other(fresh_pair: Sandbox, tmp_path: Path) -> None:
+def test_the_passwords_and_the_store_are_found_as_the_plan_says(pair: Sandbox, tmp_path: Path) -> None:
+    env = environment(pair, tmp_path)
+    parts = parts_of(pair, tmp_path)
+    with shell(pair) as sh:
+        for part in ("With Interlock: before", "Without Interlock: before"):
+            for line in parts[part][0]["lines"]:
+                sh.type(line)
+        said = sh.type('echo "$MYSQL_PWD $INTERLOCK_TOPOLOGY $INTERLOCK_STORE"').split()
+    assert said == [pair.password("interlock"), env["INTERLOCK_TOPOLOGY"], env["INTERLOCK_STORE"]]
+
+
+def test_the_steps_are_counted_with_every_route_and_each_way_of_closing_is_told_by_its_means(pair: Sandbox, tmp_path: Path) -> None:
+    env = environment(pair, tmp_path)
+    topology = tmp_path / "two.yaml"
+    told = Path(env["INTERLOCK_TOPOLOGY"]).read_text()
+    told = told.replace("routes:\n", 'routes:\n  reports: {type: command, flip: [/bin/true, "{to}"], show: [/bin/echo, east]}\n')
+    topology.write_text(told.replace("    fencing:\n", "    fencing:\n    - {type: proxy, route: writes}\n"))
+    done = interlock("runbook", "--json", "-t", str(topology), env=env)
+    assert done.code == 0, done.err
+    parts = {part["title"]: part for part in json.loads(done.out)["runbook"]["parts"]}
+    bare = parts["Without Interlock: east answers"]
+    assert [order["does"].split()[0] for order in bare["orders"]][4:] == ["Open", "Lead", "Lead", "Only"]
+    assert "until step 7 nobody" in bare["says"][0]
+    assert "step 8, and nothing else" in bare["says"][0]
+    assert bare["orders"][3]["expect"].endswith("step 8")
+    proxy, command = parts["Without Interlock: east is dead"]["orders"][:2]
+    assert (proxy["lines"], "route writes: nobody is sent to east" in proxy["does"]) == ([], True)
+    assert (len(command["lines"]), command["expect"]) == (2, "stopped")
+
+
+def test_the_page_is_one_file_that_needs_no_other(pair: Sandbox, tmp_path: Path) -> None:
     html, markdown = tmp_path / "plan.html", tmp_path / "plan.md"
-    done = interlock("runbook", "--html", str(html), "--markdown", str(markdown), env=environment(fresh_pair, tmp_path))
+    done = interlock("runbook", "--html", str(html), "--markdown", str(markdown), env=environment(pair, tmp_path))
     assert done.code == 0
     page = html.read_text()
     assert page.startswith("<!doctype html>")

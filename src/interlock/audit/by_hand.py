@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.model.effects import PointTo
-from interlock.model.topology import ClusterName, RouteSpec, ServerSpec
+from interlock.model.topology import ClusterName, RouteSpec, SecretRef, SecretSource, ServerSpec
 from interlock.ports import Route
 from interlock.servers.server import SqlServer
 
@@ -71,12 +71,29 @@ class Hand:
         """The same, for one bare value. The statement may hold a variable of the shell."""
         return f'{self._client()} -N -e "{statement}"'
 
+    def password(self) -> str:
+        """For every client of this server: from where the topology says that it is to be had."""
+        account = self.server.spec.access.account
+        return f"export MYSQL_PWD={_shell_words(account.password)}   # of {account.user} on {self.server.name}"
+
     def _client(self) -> str:
         spec = self.server.spec
         tls = spec.access.tls
         secured = self.words.no_tls if tls is None else f"--ssl-ca={shlex.quote(tls.ca)}" if tls.ca is not None else "--ssl"
         place = f"--host={shlex.quote(spec.host)} --port={spec.port} --protocol=TCP --user={shlex.quote(spec.access.account.user)}"
         return f"{self.words.client} {place} {secured}"
+
+
+def _shell_words(secret: SecretRef | None) -> str:
+    match secret:
+        case None:
+            return "…"
+        case SecretRef(source=SecretSource.ENV, place=(variable,)):
+            return f'"${variable}"'
+        case SecretRef(source=SecretSource.FILE):
+            return f'"$(cat {shlex.join(secret.place)})"'
+        case _:
+            return f'"$({shlex.join(secret.place)})"'
 
 
 def hand_of(server: SqlServer) -> Hand:

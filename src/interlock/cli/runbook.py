@@ -38,7 +38,7 @@ def runbook(context: Context) -> Answer:
             outages_ms={playbook: past_outages_ms(wiring.store, name, playbook) for playbook in _PLAYBOOKS},
             drilled_at=max(drilled, default=None),
         )
-        book = made(wiring.world, ClusterName(to), from_, past, wiring.clock.wall())
+        book = made(wiring.world, ClusterName(to), from_, past, at=wiring.clock.wall(), store=context.store_url())
     for place, page in ((options.html, html_page), (options.markdown, markdown_page)):
         if place is not None:
             write_private(Path(place), page(book))
