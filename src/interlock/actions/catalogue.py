@@ -20,7 +20,6 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
         "replication.can_take_over",
         "replication.stop_receiving",
         "replication.start_receiving",
-        "replication.begin_anew",
         "replication.apply_received",
     ),
     "logs_salvage": ("logs.salvage",),

@@ -9,7 +9,7 @@ from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
 from interlock.decisions.received import can_take_over, is_all_applied
 from interlock.documents.fields import Kind
-from interlock.model.effects import Effect, Repoint, StartReceiver, StopApplier, StopReceiver
+from interlock.model.effects import Effect, StartReceiver, StopReceiver
 from interlock.model.facts import ChannelFacts, WriteFacts
 from interlock.model.position import Position
 from interlock.model.topology import ServerName
@@ -78,50 +78,6 @@ class StartReceiving(NoOutputs):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BeginAnew(NoOutputs):
-    """Let a server receive from another one again, from what it holds: what it had received and did not apply is thrown away.
-
-    For a source whose log was set back to what this server holds: what is still in the relay log is not the source's any more.
-    """
-
-    server: ServerName = param(Kind.SERVER, "the server that receives")
-    source: ServerName = param(Kind.SERVER, "the one that it receives from")
-
-    def look(self, world: World, /) -> SeenReceiver:
-        return SeenReceiver(channel=next((one for one in world.server(self.server).channels() if one.source == self.source), None))
-
-    def decide(self, seen: SeenReceiver, /) -> Verdict:
-        channel = seen.channel
-        if channel is None:
-            return Refuse(f"{self.server} does not replicate from {self.source}", f"point {self.server} at {self.source}")
-        if channel.using == "position":
-            return Refuse(
-                f"{self.server} finds its place at {self.source} by file and offset", "point it at the place by hand, then resume"
-            )
-        if channel.receiver != "No" and channel.applier and not channel.error:
-            return Done(f"{self.server} receives from {self.source}, and applies it")
-        return Act(f"{self.server} stands at an earlier log of {self.source} ({channel.error or 'it is stopped'})")
-
-    def effects(self, seen: SeenReceiver, /) -> tuple[Effect, ...]:
-        if seen.channel is None:
-            return ()
-        host, _, port = seen.channel.source_address.rpartition(":")
-        return (
-            Repoint(server=self.server, channel=seen.channel.name, source=self.source, host=host, port=int(port), using=seen.channel.using),
-        )
-
-    def undo(self, before: SeenReceiver, now: SeenReceiver | None, /) -> tuple[Effect, ...]:
-        """It stands still again; what was thrown away is the source's no more."""
-        if before.channel is None or (now is not None and now.channel is None):
-            return ()
-        name, then = before.channel.name, now.channel if now is not None else None
-        receives, applies = (then is None or then.receiver != "No"), (then is None or then.applier)
-        receiver = (StopReceiver(server=self.server, channel=name),) if before.channel.receiver == "No" and receives else ()
-        applier = (StopApplier(server=self.server, channel=name),) if not before.channel.applier and applies else ()
-        return (*receiver, *applier)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedFacts:
     position: Position
     channels: tuple[ChannelFacts, ...]
@@ -181,7 +137,6 @@ SPECS = (
     describe(CanTakeOver, "replication.can_take_over", Verb.CHECK),
     describe(StopReceiving, "replication.stop_receiving", Verb.DO),
     describe(StartReceiving, "replication.start_receiving", Verb.DO),
-    describe(BeginAnew, "replication.begin_anew", Verb.DO),
     describe(
         ApplyReceived,
         "replication.apply_received",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
-from interlock.decisions.returning import AUTO, choose, means_of, progress
+from interlock.decisions.returning import AUTO, choose, half_told, means_of, progress
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect
 from interlock.model.returning import (
@@ -109,12 +109,10 @@ class UndoSurplus(NoOutputs):
         surplus = seen.surplus
         if seen.incomplete:
             return Refuse(f"an earlier copy of the data to {seen.server} was not ended", "copy them anew: -i data=copy")
+        if surplus is None and seen.noted:
+            return Act(half_told(seen.server, self.writer))
         if surplus is None:
-            return (
-                Act(f"a note of it is left on {seen.server}")
-                if seen.noted
-                else Done(f"{seen.server} holds nothing that {self.writer} lacks")
-            )
+            return Done(f"{seen.server} holds nothing that {self.writer} lacks")
         if surplus.inexact or surplus.to is None:
             return Refuse(f"{seen.server} can't be taken back exactly: {surplus.inexact}", "copy its data: -i data=copy")
         return Act(f"{seen.server} holds {surplus.lost} transactions that {self.writer} lacks")
@@ -122,7 +120,7 @@ class UndoSurplus(NoOutputs):
     def effects(self, seen: ReturnFacts, /) -> tuple[Effect, ...]:
         server, surplus = seen.server, seen.surplus
         if surplus is None or surplus.to is None:
-            return (EndReturn(cluster=self.cluster, server=server),)
+            return (SetHeld(cluster=self.cluster, server=server, position=seen.position), EndReturn(cluster=self.cluster, server=server))
         rows = TakeBack(
             cluster=self.cluster,
             server=server,

@@ -55,11 +55,13 @@ def _choose(seen: ReturnFacts, writer: ServerName, asked: str) -> Chosen | Refus
         return Chosen(way=Way.COPY, why=f"an earlier copy of the data to {server} was not ended")
     if asked == Way.COPY:
         return Chosen(way=Way.COPY, why=f"it was asked to copy the data from {writer}")
-    if surplus is None:
+    if surplus is None and not seen.noted:
         return Chosen(way=Way.ATTACH, why=f"{server} holds nothing that {writer} lacks")
+    extra = f"{server} holds {surplus.lost} transactions that {writer} lacks" if surplus is not None else half_told(server, writer)
     if asked == Way.ATTACH:
-        return Refuse(f"{server} holds {surplus.lost} transactions that {writer} lacks", f"`interlock rejoin {server}` again")
-    extra = f"{server} holds {surplus.lost} transactions that {writer} lacks"
+        return Refuse(extra, f"`interlock rejoin {server}` again")
+    if surplus is None:
+        return Chosen(way=Way.UNDO, why=extra)
     if surplus.taken_back:
         return Chosen(way=Way.UNDO, why=f"{extra}, and their rows were taken back already")
     if not surplus.inexact:
@@ -68,6 +70,11 @@ def _choose(seen: ReturnFacts, writer: ServerName, asked: str) -> Chosen | Refus
     if asked == Way.UNDO:
         return Refuse(f"{extra}, and they can't be taken back exactly: {surplus.inexact}", "copy the data: -i data=copy")
     return Chosen(way=Way.COPY, why=f"{extra}, and they can't be taken back exactly: {surplus.inexact}")
+
+
+def half_told(server: ServerName, writer: ServerName) -> str:
+    """By its own note: somebody was stopped between its rows and the last word of it to the writer."""
+    return f"{server} was taken back, and its log and {writer} may not have been told all of it"
 
 
 def why_inexact(undone: Sequence[ReadTransaction], now: Mapping[RowId, Image], unfit: Mapping[tuple[str, str], str]) -> str:

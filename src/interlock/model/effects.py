@@ -92,6 +92,7 @@ class Repoint:
     """Let a channel of a replica lead from another server, account and options as they are.
 
     `using` is the dialect's word for how it finds its place there; `at` is that place where it is told one, in the new source's log.
+    `starts` False: it stands still, and of what had come by it nothing is left.
     """
 
     server: ServerName
@@ -101,6 +102,7 @@ class Repoint:
     port: int
     using: str
     at: LogPoint | None = None
+    starts: bool = True
     within_s: float = 5.0
 
 

@@ -39,10 +39,10 @@ class Surplus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnFacts:
-    """`incomplete`: a copy was begun on the server and not ended, so its data are nobody's. `noted`: it has a note of ours that is of no
-    use any more. `surplus` None: it holds nothing that the writer lacks. `size_bytes` is what the writer's data take. `means` by which they
-    can be copied from here, the best first, and in `lacking` why others can't be had. `grants` are what Interlock's accounts lack for
-    anything but attaching.
+    """`incomplete`: a copy was begun on the server and not ended, so its data are nobody's. `noted`: a way back of it was begun and not
+    ended, by its own note. `surplus` None: it holds nothing that the writer lacks. `size_bytes` is what the writer's data take. `means` by
+    which they can be copied from here, the best first, and in `lacking` why others can't be had. `grants` are what Interlock's accounts
+    lack for anything but attaching.
     """
 
     server: ServerName

@@ -14,7 +14,8 @@ from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.losses.live import PLAIN_SETTINGS
-from interlock.model.facts import ServerFacts
+from interlock.model.effects import Repoint
+from interlock.model.facts import ChannelFacts, ServerFacts
 from interlock.model.fencing import AgentFacts
 from interlock.model.position import FilePosition, MariaDBPosition, Position
 from interlock.model.returning import (
@@ -29,7 +30,7 @@ from interlock.model.returning import (
     Surplus,
     TakeBack,
 )
-from interlock.model.topology import ClusterName
+from interlock.model.topology import ClusterName, ServerName
 from interlock.returning import note
 from interlock.returning.clone import clone_state
 from interlock.returning.copying import Copier, Copy
@@ -208,7 +209,10 @@ class ReturningServer:
         return held_words(self._flavor(), version_of(self._facts().version), str(position), channels)
 
     def _told_to_writer(self) -> tuple[str, ...]:
-        return writer_words(self._flavor(), [one.name for one in self.writer.channels() if one.source == self.server.name])
+        """Nothing, if it does not receive from the server. What it had received of the server's and did not apply is in no log any more."""
+        channels = [one for one in self.writer.channels() if one.source == self.server.name]
+        words = [line for one in channels for line in self.writer.script(_from_nothing(one))]
+        return (*words, *writer_words(self._flavor())) if channels else ()
 
     def _set_held(self, position: Position, mark: str) -> None:
         """StatementFailed if it does not hold exactly that afterwards. While its log says nothing that could be trusted, its note does."""
@@ -267,3 +271,10 @@ class ReturningServer:
     def _send(self, session: Session, statements: Sequence[str], mark: str) -> None:
         for statement in statements:
             session.run((marked(statement, mark),), bound_s=_DATA_BOUND_S, effect=True, doing=statement[:60])
+
+
+def _from_nothing(channel: ChannelFacts) -> Repoint:
+    """It leads where it led. RESET REPLICA would not do: MySQL then starts no applier before the receiver has run (1871, tried on 9.7)."""
+    host, _, port = channel.source_address.rpartition(":")
+    source = ServerName(channel.source or "")
+    return Repoint(server=channel.server, channel=channel.name, source=source, host=host, port=int(port), using=channel.using, starts=False)

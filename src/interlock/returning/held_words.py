@@ -23,7 +23,7 @@ def held_words(flavor: str, version: Version, position: str, channels: Sequence[
     """`channels` are the names of the server's channels, which are stopped first."""
     if flavor == "mariadb":
         return (
-            *(_slave(verb, one) for one in channels for verb in ("STOP", "RESET")),
+            *(f"{verb} SLAVE{f' {text(one)}' if one else ''}" for one in channels for verb in ("STOP", "RESET")),
             "RESET MASTER",
             f"SET GLOBAL gtid_binlog_state={text(position)}",
             f"SET GLOBAL gtid_slave_pos={text(position)}",
@@ -36,20 +36,14 @@ def held_words(flavor: str, version: Version, position: str, channels: Sequence[
     )
 
 
-def writer_words(flavor: str, channels: Sequence[str]) -> tuple[str, ...]:
-    """What the writer is told, whose channels from the server these are; nothing but on MariaDB.
+def writer_words(flavor: str) -> tuple[str, ...]:
+    """What the writer is told, once its channels from the server stand still; nothing but on MariaDB.
 
     It asks for what its `gtid_slave_pos` lacks, also of its own domain, and the new log begins later: 1236. It holds all that it logged, so
-    that is what it says. The last one is refused (BEHIND) if the writer wrote between the reading and the setting.
+    that is what it says. Refused (BEHIND) if the writer wrote between the reading and the setting.
     """
-    if flavor != "mariadb" or not channels:
-        return ()
-    return (*(_slave("STOP", one) for one in channels), "SET GLOBAL gtid_slave_pos=@@GLOBAL.gtid_binlog_pos")
+    return ("SET GLOBAL gtid_slave_pos=@@GLOBAL.gtid_binlog_pos",) if flavor == "mariadb" else ()
 
 
 BEHIND = 1947
 """`gtid_strict_mode`: the binary log has a more recent GTID (tried on MariaDB 10.11)."""
-
-
-def _slave(verb: str, channel: str) -> str:
-    return f"{verb} SLAVE{f' {text(channel)}' if channel else ''}"

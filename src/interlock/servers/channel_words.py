@@ -40,7 +40,7 @@ class ChannelWords:
                 lines = [
                     self._say(f"STOP {self.noun}", channel),
                     self._say(self.change, channel, f" TO {', '.join(self._place(effect))}"),
-                    self._say(f"START {self.noun}", channel),
+                    *((self._say(f"START {self.noun}", channel),) if effect.starts else ()),
                 ]
             case StopApplier(channel=channel):
                 lines = [self._say(f"STOP {self.noun}", channel, APPLIER)]

@@ -16,7 +16,8 @@ class Channel:
     """`running` is its applier, `receiving` its receiver; `lag_known` False makes the server answer NULL.
 
     `received` and `applied` count transactions of the source's log: those that came, and those of them that the applier has been through.
-    `apply_delay_s` is how much later than it comes a transaction is applied, by a slow applier.
+    `apply_delay_s` is how much later than it comes a transaction is applied, by a slow applier. `log_begins`: so many transactions of the
+    source's log are there no more.
     """
 
     source: Database
@@ -29,6 +30,7 @@ class Channel:
     lag_known: bool = True
     received: int = 0
     applied: int = 0
+    log_begins: int = 0
     neighbour: Callable[[str], Database] | None = None
     """Who can be its source, by name; None for a channel between the masters, which nobody leads elsewhere."""
 
@@ -65,8 +67,6 @@ class Channel:
                 self.pump()
             case Repoint(source=source) if self.neighbour is not None:
                 self._lead_from(self.neighbour(source))
-            case Repoint(source=source) if source == self.source.name:
-                self._lead_from(self.source)
             case Repoint():
                 raise StatementFailed(f"{self.target.name} is led from {self.source.name} and nowhere else", server=self.target.name)
             case SetSemiSync(waits=waits, acknowledges=acknowledges):
@@ -95,6 +95,8 @@ class Channel:
         """Receive all that is due and can come, and apply what came."""
         if self.target.faults.down:
             self.received = self.applied  # a server that restarts fetches anew what it had not applied
+        if self._can_receive() and self.received < self.log_begins:
+            self.receiving, self.error = False, f"1236 the log of {self.source.name} begins later"
         while self._can_receive() and self.received < len(self.source.log) and self._is_due(self.received, self.delay_s):
             self.received += 1
         while self._can_apply() and self.applied < self.received:

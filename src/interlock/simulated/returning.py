@@ -133,6 +133,9 @@ class SimulatedReturning:
         self._done(effect)
         mine.carry_out(type(effect), lambda: self._change(effect, mine), BOUND_S)
         self._process.move()
+        if isinstance(effect, SetHeld):
+            self._tell_writer(mine)
+            self._process.move()
 
     def _change(self, effect: ReturnEffect, mine: Database) -> None:
         match effect:
@@ -167,9 +170,14 @@ class SimulatedReturning:
         else:
             lost = self._lost()
             mine.log = [each for each in mine.log if each not in lost]
-        outgoing.received = outgoing.applied = len(mine.log)
+        outgoing.log_begins = len(mine.log)
         mine.held = {each.gtid.domain: each.gtid for each in mine.log}
         incoming.error = ""
+
+    def _tell_writer(self, mine: Database) -> None:
+        """That it holds all that there is."""
+        outgoing, _ = self._channels()
+        outgoing.received = outgoing.applied = len(mine.log)
 
     def _channels(self) -> tuple[Channel, Channel]:
         """From the one that comes back, and into it."""

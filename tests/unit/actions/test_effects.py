@@ -169,11 +169,6 @@ def not_receiving(table: Table) -> None:
     table.pair.to_west.receiving = False
 
 
-def standing_still(table: Table) -> None:
-    table.pair.to_west.receiving = False
-    table.pair.to_west.stop()
-
-
 def paused(table: Table) -> None:
     table.pair.to_west.stop()
 
@@ -200,7 +195,6 @@ LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] =
     "flip, held": ("route.flip", {"route": ROUTES, "to": ClusterName("west")}, holding),
     "events": ("events.hand_over", {"server": WEST, "was": "ON"}, nothing),
     "receiver, started": ("replication.start_receiving", {"server": WEST, "source": EAST}, not_receiving),
-    "receiver, anew": ("replication.begin_anew", {"server": WEST, "source": EAST}, standing_still),
     "receiver": ("replication.stop_receiving", {"server": WEST, "source": EAST}, nothing),
     "segment": ("segment.fence", {"segment": "eu", "server": EAST}, active_active),
     "segment, opened": ("segment.open", {"segment": "eu", "server": WEST, "accounts": EU_OPEN}, active_active),

@@ -32,6 +32,8 @@ WAYS: dict[str, tuple[ReturnFacts, str, Way | str]] = {
     "nothing extra, and an earlier copy was not ended": (replace(NOTHING, incomplete=True), "auto", Way.COPY),
     "an earlier copy was not ended, and an undo was asked for": (replace(SEEN, incomplete=True), "undo", Way.COPY),
     "extra that can be taken back": (SEEN, "auto", Way.UNDO),
+    "nothing extra, and not all of it was told": (replace(NOTHING, noted=True), "auto", Way.UNDO),
+    "nothing extra was expected, and not all of it was told": (replace(NOTHING, noted=True), "attach", "may not have been told"),
     "extra that was taken back already": (replace(SEEN, surplus=replace(INEXACT, inexact="", taken_back=True)), "auto", Way.UNDO),
     "extra that can be taken back, and a copy was asked for": (SEEN, "copy", Way.COPY),
     "extra that can't be taken back": (replace(SEEN, surplus=INEXACT), "auto", Way.COPY),

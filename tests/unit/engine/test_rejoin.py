@@ -115,8 +115,21 @@ def moves(inexact: str) -> int:
     return played.processes["second"].moves
 
 
+def moves_of_its_log(inexact: str) -> range:
+    """From the moment at which its log is told to begin anew, over what the writer is told of it."""
+    played = failed_over(inexact)
+    engine, began = played.engine("second"), list[int]()
+    process = played.processes["second"]
+    played.pair.on_sent.append(lambda sent: began.append(process.moves) if isinstance(sent.effect, SetHeld) else None)
+    engine.start(REJOIN, EAST)
+    return range(began[0], began[0] + 4)
+
+
+KILLED = [(way, move) for way, inexact in WAYS.items() for move in (*range(1, moves(inexact) + 1, 11), *moves_of_its_log(inexact))]
+
+
 @pytest.mark.parametrize("how", ["resume", "rollback"])
-@pytest.mark.parametrize(("way", "move"), [(way, move) for way, inexact in WAYS.items() for move in range(1, moves(inexact) + 1, 11)])
+@pytest.mark.parametrize(("way", "move"), sorted(set(KILLED)))
 def test_a_rejoin_that_was_killed_at_any_move_ends_in_a_named_outcome_and_the_writer_goes_on(way: str, move: int, how: str) -> None:
     played = failed_over(WAYS[way])
     with pytest.raises(ProcessKilled):
