@@ -84,9 +84,7 @@ def _shown(seconds: float | None) -> str:
 def _tells(pair: PairSeen) -> Iterator[str]:
     for server in pair.masters:
         hours = span_s(server, pair.at) / 3600
-        said = (
-            f"{server.name}: {len(server.log.begins)} log files, {sum(size for _, size in server.log.begins) / 1e6:.1f} MB in {hours:.1f}h"
-        )
+        said = f"{server.name}: {len(server.log.begins)} log file{'s' * (len(server.log.begins) != 1)}, {sum(size for _, size in server.log.begins) / 1e6:.1f} MB in {hours:.1f}h"
         if hours * 3600 >= DAY_S:
             by_hour = bytes_by_hour(server.log.begins, pair.at)
             quiet = min(range(24), key=lambda hour: by_hour.get(hour, 0.0))
