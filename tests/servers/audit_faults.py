@@ -36,7 +36,7 @@ SETTINGS = [
         ("max_connections", "west", "120", "settings.connections", 13, "= 200", ""),
         ("slave_exec_mode", "west", "'IDEMPOTENT'", "conflicts.are_not_hidden", 7, "'STRICT'", "mariadb"),
         ("replica_exec_mode", "west", "'IDEMPOTENT'", "conflicts.are_not_hidden", 7, "'STRICT'", "mysql"),
-        ("gtid_strict_mode", "east", "0", "conflicts.gtid_strict", 7, "= 1", "mariadb"),
+        ("gtid_strict_mode", "east", "0", "conflicts.gtid_strict", 7, "'ON'", "mariadb"),
         ("replica_transaction_retries", "west", "0", "conflicts.applier_retries", 7, "= 10", "mysql"),
         ("transaction_isolation", "west", "'READ-COMMITTED'", "conflicts.isolation", 7, "REPEATABLE-READ", "mysql"),
         ("foreign_key_checks", "east", "0", "integrity.foreign_keys_checked", 4, "'ON'", ""),

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from interlock.audit.rule import Rule, same, wanted
+from collections.abc import Callable, Iterator
+
+from interlock.audit.facts import PairSeen
+from interlock.audit.rule import Fault, Rule, same, wanted
 from interlock.model.audit import BESIDE, AuditVerdict
 
 _UNFIT, _ATTENTION = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION
+
+
+def _is(value: str, *names: str) -> Callable[[PairSeen], Iterator[Fault]]:
+    """A setting that must have this value and no other."""
+    return wanted(names, lambda its: its == value, value)
 
 
 RULES = (
@@ -16,7 +24,7 @@ RULES = (
         verdict=_UNFIT,
         why="a statement that is run again on the other side can change other rows there, and what a failover lost can't be told by row",
         source='MySQL manual, "Replication Formats"; MariaDB KB, "Binary Log Formats"',
-        look=wanted(("binlog_format",), lambda value: value == "ROW", "ROW"),
+        look=_is("ROW", "binlog_format"),
     ),
     Rule(
         id="log.row_image",
@@ -25,7 +33,7 @@ RULES = (
         verdict=_ATTENTION,
         why="with a part of a row in the log, what a failover lost can't be put back, and a row that differs is changed without notice",
         source='MySQL manual, "binlog_row_image"; MariaDB KB, "binlog_row_image"',
-        look=wanted(("binlog_row_image",), lambda value: value == "FULL", "FULL"),
+        look=_is("FULL", "binlog_row_image"),
     ),
     Rule(
         id="log.partial_json",
@@ -43,7 +51,7 @@ RULES = (
         verdict=_ATTENTION,
         why="without names, rows of a table that changed since can't be read by column: no loss and no rolling change is told surely",
         source='MySQL manual, "binlog_row_metadata"; MariaDB KB, "binlog_row_metadata"',
-        look=wanted(("binlog_row_metadata",), lambda value: value == "FULL", "FULL"),
+        look=_is("FULL", "binlog_row_metadata"),
     ),
     Rule(
         id="log.checksums",
@@ -52,7 +60,7 @@ RULES = (
         verdict=_ATTENTION,
         why="a damaged event would be applied instead of stopping the channel",
         source='MySQL manual, "binlog_checksum"; MariaDB KB, "Binlog Event Checksums"',
-        look=wanted(("binlog_checksum",), lambda value: value == "CRC32", "CRC32"),
+        look=_is("CRC32", "binlog_checksum"),
     ),
     Rule(
         id="log.checksums_are_verified",
@@ -61,7 +69,7 @@ RULES = (
         verdict=_ATTENTION,
         why="a relay log that was damaged on the disk would be applied",
         source='MySQL manual, "replica_sql_verify_checksum"; MariaDB KB, "slave_sql_verify_checksum"',
-        look=wanted(("replica_sql_verify_checksum", "slave_sql_verify_checksum"), lambda value: value == "ON", "ON"),
+        look=_is("ON", "replica_sql_verify_checksum", "slave_sql_verify_checksum"),
     ),
     Rule(
         id="durable.log",
@@ -70,7 +78,7 @@ RULES = (
         verdict=_ATTENTION,
         why="after a power cut the master can lack what it acknowledged and what the other side holds: the two have drifted apart",
         source='MySQL manual, "sync_binlog"; MariaDB KB, "sync_binlog"',
-        look=wanted(("sync_binlog",), lambda value: value == "1", "1"),
+        look=_is("1", "sync_binlog"),
     ),
     Rule(
         id="durable.commits",
@@ -142,7 +150,7 @@ RULES = (
         verdict=_UNFIT,
         why="with IDEMPOTENT a row that collides is overwritten, or its lack passed over, and nobody is told: the sides drift apart",
         source='MySQL manual, "replica_exec_mode"; MariaDB KB, "slave_exec_mode"',
-        look=wanted(("replica_exec_mode", "slave_exec_mode"), lambda value: value == "STRICT", "STRICT"),
+        look=_is("STRICT", "replica_exec_mode", "slave_exec_mode"),
     ),
     Rule(
         id="conflicts.gtid_strict",
@@ -151,7 +159,7 @@ RULES = (
         verdict=_ATTENTION,
         why="without gtid_strict_mode a write on the wrong side goes into the log under a GTID that stops replication only later",
         source='MariaDB KB, "gtid_strict_mode"',
-        look=wanted(("gtid_strict_mode",), lambda value: value == "ON", "1"),
+        look=_is("ON", "gtid_strict_mode"),
     ),
     Rule(
         id="conflicts.applier_retries",
@@ -178,7 +186,7 @@ RULES = (
         verdict=_UNFIT,
         why="rows without a parent come in at this side, and pass replication, which checks none of them there either",
         source='MySQL manual, "foreign_key_checks"',
-        look=wanted(("foreign_key_checks",), lambda value: value == "ON", "ON"),
+        look=_is("ON", "foreign_key_checks"),
     ),
     Rule(
         id="integrity.unique_checked",
@@ -187,7 +195,7 @@ RULES = (
         verdict=_UNFIT,
         why="InnoDB may take a duplicate key in a secondary index unseen",
         source='MySQL manual, "unique_checks"',
-        look=wanted(("unique_checks",), lambda value: value == "ON", "ON"),
+        look=_is("ON", "unique_checks"),
     ),
     Rule(
         id="integrity.triggers_once",
@@ -196,7 +204,7 @@ RULES = (
         verdict=_UNFIT,
         why="what a trigger wrote stands in the row log already: fired again, it is written twice",
         source='MariaDB KB, "Running Triggers on the Replica for Row-based Events"',
-        look=wanted(("slave_run_triggers_for_rbr",), lambda value: value == "NO", "NO"),
+        look=_is("NO", "slave_run_triggers_for_rbr"),
     ),
     Rule(
         id="time.zone",
