@@ -24,7 +24,7 @@ from interlock.hosts.local import Here
 from interlock.hosts.secrets import Secrets
 from interlock.model.effects import CopyLogs
 from interlock.model.facts import CommandResult
-from interlock.model.topology import ClusterName, RouteName, ServerName, ServerSpec, SshSpec, Topology
+from interlock.model.topology import ClusterName, ClusterSpec, RouteName, ServerName, ServerSpec, SshSpec, Topology
 from interlock.ports import Comparer, FenceAgent, Marks, Outside, Prober, Returning, Route, Server, Store, VantagePoint
 from interlock.routes.client import ClientLogin
 from interlock.routes.parts import RouteParts
@@ -32,7 +32,7 @@ from interlock.routes.prober import RouteProber
 from interlock.routes.registry import make_route, route_fields
 from interlock.servers.registry import make_server
 from interlock.servers.server import SqlServer
-from interlock.servers.trepctl import Replicator
+from interlock.servers.trepctl import Origin, Replicator
 from interlock.stores.holder import this_author, this_holder
 from interlock.stores.open import open_store, state_folder
 from interlock.vantages.points import Doors, vantage_points
@@ -48,6 +48,11 @@ _AT_ONCE = 16
 _BEGUN_WITHIN_S = 0.2
 """A thread that is there has begun by then, on a busy machine too."""
 _SILENT_FOR_S = 30.0
+
+
+def _host_of(cluster: ClusterSpec) -> ClusterName | None:
+    """The cluster on whose host its programs run; None for here."""
+    return cluster.name if cluster.ssh is not None else None
 
 
 def _copier(folder: Path, clock: Clock) -> Callable[[CopyLogs, SshSpec | None], CommandResult]:
@@ -106,13 +111,16 @@ class RealWorld:
         cluster = self.topology.clusters[spec.cluster]
         if cluster.channel is None or not spec.is_master:
             return None
+        source = self.topology.other_masters(spec.name)[0]
+        other = self.topology.clusters[self.topology.server(source).cluster]
         return Replicator(
             cluster.channel,
             server=spec.name,
-            source=self.topology.other_masters(spec.name)[0],
-            host=cluster.name if cluster.ssh is not None else None,
+            source=source,
+            host=_host_of(cluster),
             outside=self.outside,
             clock=self._clock,
+            origin=None if other.channel is None else Origin(trepctl=other.channel.trepctl, host=_host_of(other)),
         )
 
     def route(self, name: str, /) -> Route:

@@ -31,6 +31,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "semisync": ("semisync.named", "semisync.acknowledge", "semisync.hand_over"),
     "appliers": ("applier.pause", "applier.continue"),
     "replication_wait": ("replication.wait",),
+    "heartbeat": ("replication.heartbeat",),
     "route_hold": ("route.hold", "route.release"),
     "route_flip": ("route.flip",),
     "pair_checks": (

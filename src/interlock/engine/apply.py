@@ -39,6 +39,7 @@ from interlock.model.effects import (
     RunSql,
     SegmentEffect,
     ServerEffect,
+    SendHeartbeat,
     SetEventScheduler,
     SetMark,
     SetSemiSync,
@@ -88,7 +89,7 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
         match effect:
             case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql() | WriteNote() | EraseNote():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
-            case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
+            case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SendHeartbeat() | SetSemiSync():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
             case CloseSegment() | OpenSegment() | NoteOwner():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).segments.script(effect)]
@@ -178,7 +179,7 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
         case Fence():
             _fence(execution, effect, sending)
         case (SetEventScheduler() | KillSessions() | WriteNote() | EraseNote()) | (
-            Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync()
+            Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SendHeartbeat() | SetSemiSync()
         ):
             sending()
             world.server(effect.server).apply(effect, mark=execution.mark)

@@ -144,6 +144,15 @@ class StartReceiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendHeartbeat:
+    """Have a replicator of its own write a mark on the channel's source, and wait until it has applied it here: BoundReached if not."""
+
+    server: ServerName
+    channel: str
+    within_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetSemiSync:
     """Whether the server's commits wait for an acknowledgement, and whether it acknowledges others'; None leaves it as it is.
 
@@ -294,7 +303,7 @@ class CopyLogs:
 
 
 ServerEffect = Fence | Open | SetEventScheduler | KillSessions | RunSql | WriteNote | EraseNote
-ChannelEffect = Repoint | StopApplier | StartApplier | StopReceiver | StartReceiver | SetSemiSync
+ChannelEffect = Repoint | StopApplier | StartApplier | StopReceiver | StartReceiver | SendHeartbeat | SetSemiSync
 """On replication at a server. None of them lets it take writes."""
 SegmentEffect = CloseSegment | OpenSegment | NoteOwner
 """On the accounts of one segment at a server, and on the note of its owner there."""
@@ -324,7 +333,7 @@ def target_of(effect: Effect) -> str:
     match effect:
         case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql() | WriteNote() | EraseNote():
             return f"server {effect.server}"
-        case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
+        case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SendHeartbeat() | SetSemiSync():
             return f"server {effect.server}"
         case CloseSegment() | OpenSegment() | NoteOwner() | AlterTable():
             return f"server {effect.server}"

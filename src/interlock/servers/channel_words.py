@@ -11,7 +11,16 @@ from dataclasses import replace
 
 from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
-from interlock.model.effects import ChannelEffect, Repoint, SetSemiSync, StartApplier, StartReceiver, StopApplier, StopReceiver
+from interlock.model.effects import (
+    ChannelEffect,
+    Repoint,
+    SendHeartbeat,
+    SetSemiSync,
+    StartApplier,
+    StartReceiver,
+    StopApplier,
+    StopReceiver,
+)
 from interlock.model.position import LogPoint
 from interlock.servers.mariadb_script import bounded
 from interlock.servers.quoting import text
@@ -51,6 +60,8 @@ class ChannelWords:
                 lines = [self._say(f"STOP {self.noun}", channel, RECEIVER)]
             case StartReceiver(channel=channel):
                 lines = [self._say(f"START {self.noun}", channel, RECEIVER)]
+            case SendHeartbeat():
+                raise StatementFailed(f"{effect.server} replicates by itself", hint="it needs no heartbeat", server=effect.server)
             case SetSemiSync():
                 lines = self._semi_sync(effect)
         return tuple(self.bound(line, effect.within_s) for line in lines)

@@ -1,6 +1,7 @@
 """`trepctl`, the command of Tungsten Replicator, on the host of a replicator or here: what it is told, and what is made of its answers.
 
-Sources: Continuent's documentation, "trepctl status", "trepctl wait", "trepctl offline", "trepctl online", "Generated Field Reference",
+Sources: Continuent's documentation, "trepctl status", "trepctl heartbeat", "trepctl wait", "trepctl offline", "trepctl online", "Generated
+Field Reference",
 and the replicator's own scripts, which take it for caught up once `currentEventId` of the extractor is `appliedLastEventId` without the
 part behind the semicolon. Never run against a real replicator.
 """
@@ -13,22 +14,26 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from interlock.clock import Clock
+from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
 from interlock.errors import BoundReached, StatementFailed
-from interlock.model.effects import RunCommand, StartApplier, StartReceiver, StopApplier, StopReceiver
+from interlock.model.effects import RunCommand, SendHeartbeat, StartApplier, StartReceiver, StopApplier, StopReceiver
 from interlock.model.facts import ChannelFacts, CommandResult
 from interlock.model.position import FilePosition, LogPoint
 from interlock.model.topology import ChannelSpec, ClusterName, ServerName
 from interlock.ports import Outside
 
 STATUS_WITHIN_S = 10.0
-ReplicatorEffect = StopReceiver | StartReceiver | StopApplier | StartApplier
+ReplicatorEffect = StopReceiver | StartReceiver | StopApplier | StartApplier | SendHeartbeat
+HEARTBEAT = "interlock"
+"""The name of each heartbeat that Interlock sends, by which a person finds it in the replicator's log."""
 GOOD_FOR_S = 60.0
 """How long a status is good enough for a position that nobody waits for: it only grows, so an older one says too little, never too much."""
 
 _EVENT = re.compile(r"([^:;\s]+\.\d+):(\d+)(?:;.*)?")
 _NONE = {"", "NONE", "UNKNOWN"}
+_NUMBER = "SEQNO"
+_PAUSE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,14 +110,31 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where the source's own replicator is asked: its `trepctl`, on the host of the source's cluster, None for here."""
+
+    trepctl: tuple[str, ...]
+    host: ClusterName | None
+
+
 class Replicator:
     """The replicator that applies a source's service to one master."""
 
     def __init__(
-        self, spec: ChannelSpec, *, server: ServerName, source: ServerName, host: ClusterName | None, outside: Outside, clock: Clock
+        self,
+        spec: ChannelSpec,
+        *,
+        server: ServerName,
+        source: ServerName,
+        host: ClusterName | None,
+        outside: Outside,
+        clock: Clock,
+        origin: Origin | None = None,
     ) -> None:
-        """`host` is the cluster on whose host `trepctl` runs, None for here."""
+        """`host` is the cluster on whose host `trepctl` runs, None for here. Without an `origin` no heartbeat can be sent."""
         self.source = source
+        self._origin = origin
         self._spec = spec
         self._server = server
         self._host = host
@@ -162,15 +184,18 @@ class Replicator:
 
     def script(self, effect: ReplicatorEffect, /) -> tuple[str, ...]:
         """The commands of an effect, as a plan shows them; which number is waited for is known when it is sent."""
-        return tuple(line for each in self._orders(effect, "SEQNO") for line in self._outside.script(each))
+        return tuple(line for each in self._orders(effect, _NUMBER) for line in self._outside.script(each))
 
     def apply(self, effect: ReplicatorEffect, /) -> None:
-        """BoundReached if what was received is not applied in time: then it is still online, and nothing has changed."""
+        """BoundReached if what was received, or a heartbeat, is not applied in time: then it is still online, and nothing has changed."""
+        if isinstance(effect, SendHeartbeat):
+            self._heartbeat(effect)
+            return
         before = self.status()
         for order in self._orders(effect, str(before.stored)):
             if "wait" in order.argv and (not before.is_online or before.has_applied_all):
                 continue
-            self._run(order)
+            self._run(order, "all that it received")
         self.status()
 
     def _orders(self, effect: ReplicatorEffect, last: str) -> tuple[RunCommand, ...]:
@@ -186,18 +211,63 @@ class Replicator:
                 return (self._order("offline"),)
             case StartReceiver() | StartApplier():
                 return (self._order("online"),)
+            case SendHeartbeat():
+                waiting = self._order("wait", "-applied", last, "-limit", str(whole_s), within_s=whole_s + STATUS_WITHIN_S)
+                return (self._at_source("heartbeat", "-name", HEARTBEAT), self._at_source("status", "-json"), waiting)
+
+    def _heartbeat(self, effect: SendHeartbeat) -> None:
+        """As "trepctl heartbeat" in the documentation shows that events arrive: the source's number grows by it, and is applied here. Under
+        load it may be the number of another event of this moment, which shows the same.
+        """
+        deadline = Deadline.after(self._clock, effect.within_s)
+        beat, ask, _ = self._orders(effect, _NUMBER)
+        before = self._read_at_source(ask)
+        self._outside.run(beat)
+        while (last := self._read_at_source(ask)) <= before:
+            if deadline.is_over():
+                raise BoundReached(
+                    f"{self.source}: its replicator read no heartbeat within {effect.within_s:g}s",
+                    hint=f"trepctl -service {self._spec.service} status on its host tells how far it has read",
+                    server=self.source,
+                )
+            self._clock.sleep(_PAUSE_S)
+        *_, waiting = self._orders(replace(effect, within_s=deadline.left_s()), str(last))
+        self._run(waiting, f"number {last}, a heartbeat of {self.source}")
+        self.status()
+
+    def _read_at_source(self, ask: RunCommand) -> int:
+        """The last number that the source's replicator gave to an event of its binary log. StatementFailed if it reads none."""
+        result = self._outside.run(ask)
+        seen = read_status(result.stdout if isinstance(result, CommandResult) else "", service=self._spec.service)
+        if not seen.is_online or seen.role == "slave":
+            raise StatementFailed(
+                f"{self.source}: service {self._spec.service} of its replicator is {seen.role} and {seen.state}",
+                hint="the source's replicator must be a master of that service, and ONLINE",
+                server=self.source,
+            )
+        return seen.seqno
+
+    def _at_source(self, *words: str) -> RunCommand:
+        if self._origin is None:
+            raise StatementFailed(
+                f"nobody knows how the replicator of {self.source} is asked",
+                hint=f"say `channel: {{type: tungsten, …}}` of the cluster of {self.source} too",
+                server=self.source,
+            )
+        argv = (*self._origin.trepctl, "-service", self._spec.service, *words)
+        return RunCommand(argv=argv, within_s=STATUS_WITHIN_S, host=self._origin.host)
 
     def _order(self, *words: str, within_s: float = STATUS_WITHIN_S) -> RunCommand:
         return RunCommand(argv=self.command(*words), within_s=within_s, host=self._host)
 
-    def _run(self, order: RunCommand) -> None:
+    def _run(self, order: RunCommand, what: str) -> None:
         try:
             self._outside.run(order)
         except StatementFailed as failed:
             if "wait" not in order.argv:
                 raise
             raise BoundReached(
-                f"{self._server}: {self._spec.service} has not applied all that it received: {failed.message}",
+                f"{self._server}: {self._spec.service} has not applied {what}: {failed.message}",
                 hint="it is still on line: wait until trepctl status shows appliedLastSeqno at maximumStoredSeqNo, then try again",
                 server=self._server,
             ) from failed

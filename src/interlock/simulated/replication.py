@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
-from interlock.model.effects import ChannelEffect, Repoint, SetSemiSync, StartApplier, StartReceiver, StopApplier, StopReceiver
+from interlock.model.effects import (
+    ChannelEffect,
+    Repoint,
+    SendHeartbeat,
+    SetSemiSync,
+    StartApplier,
+    StartReceiver,
+    StopApplier,
+    StopReceiver,
+)
 from interlock.model.facts import ChannelFacts
 from interlock.simulated.database import Database, Flavor, Transaction
 
@@ -69,6 +78,8 @@ class Channel:
                 self._lead_from(self.neighbour(source))
             case Repoint():
                 raise StatementFailed(f"{self.target.name} is led from {self.source.name} and nowhere else", server=self.target.name)
+            case SendHeartbeat():
+                self.pump()
             case SetSemiSync(waits=waits, acknowledges=acknowledges):
                 for key, value in (("semi_sync_waits", waits), ("semi_sync_acknowledges", acknowledges)):
                     if value is not None:

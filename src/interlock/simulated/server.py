@@ -14,6 +14,7 @@ from interlock.model.effects import (
     Repoint,
     RunSql,
     SegmentEffect,
+    SendHeartbeat,
     ServerEffect,
     SetEventScheduler,
     SetSemiSync,
@@ -213,6 +214,8 @@ class SimulatedServer:
             case StartReceiver():
                 return ("receive",)
             case SetSemiSync(waits=waits, acknowledges=acknowledges):
+            case SendHeartbeat():
+                return ("a heartbeat",)
                 return (f"semi-sync: waits {waits}, acknowledges {acknowledges}",)
 
     def apply(self, effect: ServerEffect | ChannelEffect, /, mark: str) -> Mapping[str, object]:
@@ -233,7 +236,7 @@ class SimulatedServer:
                 database.carry_out(Open, lambda: database.set_read_only(on=False), within_s + _LATER_S)
             case SetEventScheduler(on=on):
                 database.carry_out(SetEventScheduler, lambda: setattr(database, "scheduler", "ON" if on else "OFF"), BOUND_S)
-            case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
+            case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SendHeartbeat() | SetSemiSync():
                 database.carry_out(type(effect), lambda: database.change_channel(effect), effect.within_s + _LATER_S)
             case WriteNote(mark=kept, within_s=within_s):
                 database.carry_out(WriteNote, lambda: database.notes.__setitem__((kept.kind, kept.subject), kept), within_s + _LATER_S)

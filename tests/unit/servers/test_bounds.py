@@ -17,6 +17,7 @@ from interlock.model.effects import (
     Open,
     Repoint,
     RunSql,
+    SendHeartbeat,
     ServerEffect,
     SetEventScheduler,
     SetSemiSync,
@@ -69,7 +70,7 @@ def dialect(spoken: str) -> Dialect:
 def script_of(spoken: str, effect: ServerEffect | ChannelEffect) -> tuple[str, ...]:
     flavor, version = SPOKEN[spoken]
     match effect:
-        case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SetSemiSync():
+        case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SendHeartbeat() | SetSemiSync():
             words = flavor_named(flavor).channels
             assert words is not None
             return words(version_of(version)).script(effect)

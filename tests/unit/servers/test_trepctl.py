@@ -9,11 +9,11 @@ import pytest
 
 from interlock.clock import SystemClock
 from interlock.errors import BoundReached, StatementFailed
-from interlock.model.effects import OutsideEffect, RunCommand, StartApplier, StartReceiver, StopApplier, StopReceiver
+from interlock.model.effects import OutsideEffect, RunCommand, SendHeartbeat, StartApplier, StartReceiver, StopApplier, StopReceiver
 from interlock.model.facts import ChannelFacts, CommandResult
 from interlock.model.position import FilePosition, LogPoint
 from interlock.model.topology import ChannelSpec, ClusterName, ServerName
-from interlock.servers.trepctl import Replicator, ReplicatorEffect, event_point, read_status
+from interlock.servers.trepctl import Origin, Replicator, ReplicatorEffect, event_point, read_status
 
 WEST = ServerName("west")
 ONLINE: Mapping[str, object] = {
@@ -137,6 +137,74 @@ def test_a_replicator_that_is_too_far_behind_stays_on_line_and_says_so() -> None
         replicator(slow).apply(StopReceiver(server=WEST, channel="east"))
     assert "still on line" in late.value.hint
     assert not any("offline" in one.argv for one in slow.asked if isinstance(one, RunCommand))
+
+
+class Numbering(Printing):
+    """The source's replicator reads a heartbeat `late` looks after it was sent; the standby applies it, or never does."""
+
+    def __init__(self, *, late: int = 0, applies: bool = True, role: str = "master", state: str = "ONLINE") -> None:
+        super().__init__("")
+        self.late, self.applies, self.told = late, applies, {**ONLINE, "role": role, "state": state}
+        self.sent = False
+
+    def run(self, effect: OutsideEffect, /) -> CommandResult:
+        assert isinstance(effect, RunCommand)
+        if "heartbeat" in effect.argv:
+            self.sent = True
+        elif "wait" in effect.argv and not self.applies:
+            raise StatementFailed("trepctl ended with 1: Wait timed out!")
+        elif self.sent and effect.host == "east":
+            self.late -= 1
+        number = 206 + int(self.sent and self.late < 0)
+        self.text = json.dumps({**self.told, "appliedLastSeqno": number} if effect.host == "east" else ONLINE)
+        return super().run(effect)
+
+
+def beating(source: Numbering) -> Replicator:
+    spec = ChannelSpec(kind="tungsten", service="east", trepctl=("trepctl",))
+    origin = Origin(trepctl=("/source/trepctl",), host=ClusterName("east"))
+    return Replicator(spec, server=WEST, source=ServerName("east"), host=None, outside=source, clock=SystemClock(), origin=origin)
+
+
+BEAT = SendHeartbeat(server=WEST, channel="east", within_s=30.0)
+
+
+@pytest.mark.parametrize("late", [0, 2])
+def test_a_heartbeat_is_sent_on_the_source_and_its_number_waited_for_on_the_standby(late: int) -> None:
+    source = Numbering(late=late)
+    beating(source).apply(BEAT)
+    asked = [(one.host, one.argv) for one in source.asked if isinstance(one, RunCommand)]
+    ask = ("east", ("/source/trepctl", "-service", "east", "status", "-json"))
+    beat = ("east", ("/source/trepctl", "-service", "east", "heartbeat", "-name", "interlock"))
+    assert asked[:-2] == [ask, beat, *[ask] * (1 + late)]
+    host, wait = asked[-2]
+    assert (host, wait[:-1]) == (None, ("trepctl", "-service", "east", "wait", "-applied", "207", "-limit"))
+
+
+def test_a_plan_shows_the_three_commands_of_a_heartbeat() -> None:
+    assert len(beating(Numbering()).script(BEAT)) == 3
+
+
+BEATEN = {
+    "never read": (Numbering(late=10**6), 0.01, BoundReached, "east: its replicator read no heartbeat"),
+    "never applied": (Numbering(applies=False), 30.0, BoundReached, "west: east has not applied number 207, a heartbeat of east"),
+    "of a slave": (Numbering(role="slave"), 30.0, StatementFailed, "is slave and ONLINE"),
+    "of one off line": (Numbering(state="OFFLINE:NORMAL"), 30.0, StatementFailed, "is master and OFFLINE:NORMAL"),
+}
+
+
+@pytest.mark.parametrize(("source", "within_s", "error", "words"), BEATEN.values(), ids=BEATEN)
+def test_a_heartbeat_that_does_not_arrive_says_where_it_was_last(
+    source: Numbering, within_s: float, error: type[StatementFailed], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        beating(source).apply(SendHeartbeat(server=WEST, channel="east", within_s=within_s))
+
+
+def test_without_a_channel_on_the_source_s_side_nobody_knows_its_replicator() -> None:
+    with pytest.raises(StatementFailed, match="nobody knows how the replicator of east is asked") as unknown:
+        replicator(Printing(json.dumps(ONLINE))).apply(BEAT)
+    assert "of the cluster of east too" in unknown.value.hint
 
 
 def test_what_it_told_before_it_went_off_line_stands() -> None:
