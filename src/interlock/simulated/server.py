@@ -213,9 +213,9 @@ class SimulatedServer:
                 return ("stop receiving",)
             case StartReceiver():
                 return ("receive",)
-            case SetSemiSync(waits=waits, acknowledges=acknowledges):
             case SendHeartbeat():
                 return ("a heartbeat",)
+            case SetSemiSync(waits=waits, acknowledges=acknowledges):
                 return (f"semi-sync: waits {waits}, acknowledges {acknowledges}",)
 
     def apply(self, effect: ServerEffect | ChannelEffect, /, mark: str) -> Mapping[str, object]:
