@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from interlock.clock import Deadline, SystemClock
+from interlock.diff.kept import place_of
 from interlock.model.marks import Mark, MarkKind
 from interlock.sandbox import pair as pairs
 from interlock.sandbox import processes, sql
@@ -424,3 +425,56 @@ def test_a_killed_repair_keeps_no_failover_away_when_the_writer_dies(kind: str, 
     done = lab.repair("--apply", "--yes", "--json")
     assert (done.code, done.document["run"]) == (0, run), done.out + done.err
     assert items_of(lab, "west") == items_of(lab, "east")
+
+
+@pytest.mark.parametrize("kind", ["mariadb"])
+def test_a_run_of_the_playbook_does_the_same_and_a_plan_shows_it(items: Lab) -> None:
+    name = items.compare("items").name
+    words = ("repair", "-i", f"diff={name}", "-i", "tables=app.items", "--json")
+    told = interlock("plan", *words, env=items.env)
+    assert (told.code, told.document["would"]) == (0, "succeed"), told.out + told.err
+    (step,) = [step for phase in told.document["phases"] for step in phase["steps"] if step["action"] == "data.mend"]
+    assert "12 rows in 12 statements" in step["script"][-1]
+    assert items_of(items, "west") != items_of(items, "east")
+    done = interlock("run", *words, env=items.env)
+    assert (done.code, done.document["outcome"]) == (0, "succeeded"), done.out + done.err
+    assert items_of(items, "west") == items_of(items, "east")
+
+
+@pytest.mark.parametrize("kind", ["mysql"])
+def test_if_no_row_could_be_mended_all_is_as_before_and_said(items: Lab) -> None:
+    items.compare("items")
+    items.plant("west", "UPDATE app.items SET name='since' WHERE id=1")
+    fence = fence_of(items, "west")
+    done = items.repair("--row", "app.items:id=1", "--apply", "--yes", "--json")
+    assert (done.code, done.document["outcome"]) == (4, "rolled_back"), done.out + done.err
+    assert "none of 1 rows of west could be mended" in done.document["problems"][0]["what"]
+    assert [one["why"] for one in done.document["mended"]] == ["west has it otherwise now"]
+    assert fence_of(items, "west") == fence
+
+
+@pytest.mark.parametrize("kind", ["mariadb"])
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("items", "nothing", "app.nothing with"),
+        ('"tag"', '"tog"', "app.items with tog, which neither east nor west has"),
+        ('"position": "', '"position": "x', "is damaged: "),
+        ('"cluster": "west"', '"cluster": "north"', "is of no row"),
+        ('"key": {"id": 1}', '"key": {"id": 2}', "has another key than its row"),
+        ('"west"', '"north"', "compared east and north, and the pair is east and west"),
+    ],
+    ids=["table", "column", "position", "cluster", "key", "side"],
+)
+def test_a_comparison_that_somebody_changed_is_named_and_nothing_is_mended(items: Lab, old: str, new: str, why: str) -> None:
+    place = place_of(items.folder, items.compare("items").name)
+    text = place.read_text()
+    assert old in text
+    place.write_text(text.replace(old, new))
+    before = items_of(items, "west")
+    for words in ((), ("--apply", "--yes")):
+        refused = items.repair(*words)
+        assert refused.code in {2, 3}, refused.out + refused.err
+        assert why in refused.err
+        assert "compare again" in refused.err
+    assert items_of(items, "west") == before

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from interlock.errors import StatementFailed
 from interlock.model.audit import AuditReport, Finding
-from interlock.model.codec import from_plain, to_plain
+from interlock.model.codec import DAMAGED, from_plain, to_plain
 
 KEPT_AT_MOST = 100
 
@@ -35,7 +35,7 @@ def last_of(folder: Path, topology: str) -> AuditReport | None:
         return None
     try:
         return from_plain(json.loads(names[-1].read_text()), AuditReport)
-    except (OSError, ValueError) as error:
+    except (OSError, *DAMAGED) as error:
         raise StatementFailed(f"{names[-1]} can't be read: {error}", hint="remove it: the next audit is kept anew") from error
 
 

@@ -36,7 +36,7 @@ def repair_differences(context: Context, wiring: Wiring) -> Answer:
     options = context.options
     back = bool(options.undo)
     wanted = Mending(
-        comparison=comparison_of(wiring.folder, wiring.topology.name, options.diff or "").name,
+        comparison=comparison_of(wiring.folder, wiring.topology, options.diff or "").name,
         onto=options.onto or "",
         tables=tuple(options.table),
         rows=tuple(options.row),

@@ -87,7 +87,14 @@ def _record(wiring: Wiring, facts: RunFacts, held: Held, results: Sequence[Appli
 def _nothing_to_do(found: Losses, *, back: bool) -> str:
     if back:
         return "nothing was put back, so there is nothing to take back"
-    return f"nothing can be put back: {len(found.report.transactions)} transactions were lost, `interlock losses {found.report.run}`"
+    lost = len(found.report.transactions)
+    before = sum(one.applied for one in found.report.transactions)
+    others = f"; the other {lost - before} are there anyway, or a person decides: `interlock losses {found.report.run}`"
+    if before:
+        return f"all is done: {before} of {lost} lost transactions were put back before{others if before < lost else ''}"
+    return (
+        f"none of {lost} lost transactions can be put back; `interlock losses {found.report.run}` says why" if lost else "nothing was lost"
+    )
 
 
 def _plain(facts: RunFacts, plans: Sequence[PlannedTransaction], results: Sequence[Applied] | None) -> Mapping[str, object]:

@@ -10,22 +10,26 @@ from interlock.diff.mend_plan import Chosen, TableName, differences_of
 from interlock.errors import UsageError
 from interlock.model.differences import Comparison
 from interlock.model.mending import Mending
+from interlock.model.topology import Topology
 
 _BETWEEN_PAIRS = re.compile(r",(?=[^,=]+=)")
 
 
-def comparison_of(folder: Path, topology: str, name: str) -> Comparison:
+def comparison_of(folder: Path, topology: Topology, name: str) -> Comparison:
     """The kept one of this name, or the newest of this pair. UsageError if there is none, it is another pair's, or it has not ended."""
     for each in [name] if name else reversed(kept_names(folder)):
         found = read_kept(folder, each).comparison
-        if found.topology != topology:
+        if found.topology != topology.name:
             if name:
-                raise UsageError(f"{name} compared the pair {found.topology}, and the topology file is of {topology}", hint="see -t")
+                raise UsageError(f"{name} compared the pair {found.topology}, and the topology file is of {topology.name}", hint="see -t")
             continue
+        if {found.writer, found.other} != set(topology.clusters):
+            known = " and ".join(topology.clusters)
+            raise UsageError(f"{found.name} compared {found.writer} and {found.other}, and the pair is {known}", hint="compare again")
         if found.ended_at is None:
             raise UsageError(f"the comparison {found.name} has not ended", hint=f"`interlock diff --resume {found.name}`, or name another")
         return found
-    raise UsageError(f"no comparison of {topology} is kept", hint="`interlock diff` first")
+    raise UsageError(f"no comparison of {topology.name} is kept", hint="`interlock diff` first")
 
 
 def side_of(wanted: Mending, comparison: Comparison) -> str:

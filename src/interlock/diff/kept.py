@@ -18,9 +18,10 @@ from typing import Any, Self, TextIO
 from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed, UsageError
 from interlock.losses.codec import packed_image, unpacked_image
-from interlock.model.codec import from_plain, to_plain
+from interlock.model.codec import DAMAGED, from_plain, to_plain
 from interlock.model.differences import ComparedTable, Comparison, DifferenceKind, NotCompared, RowDifference, ShapeDifference
 from interlock.model.losses import Image
+from interlock.model.position import parse_position
 
 Table = tuple[str, str]
 """Schema and name."""
@@ -181,9 +182,15 @@ def read_kept(folder: Path, name: str) -> Kept:
     except OSError as error:
         raise StatementFailed(f"{place} can't be read: {error}") from error
     try:
-        return _folded([json.loads(line) for line in lines])
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise StatementFailed(f"{place} is damaged: {error}", hint="was it changed by hand? compare again") from error
+        kept = _folded([json.loads(line) for line in lines])
+        _see_whole(kept.comparison, name)
+    except DAMAGED as error:
+        raise damaged(folder, name, error) from error
+    return kept
+
+
+def damaged(folder: Path, name: str, error: Exception) -> StatementFailed:
+    return StatementFailed(f"{place_of(folder, name)} is damaged: {error}", hint="was it changed by hand? compare again: `interlock diff`")
 
 
 def packed_difference(one: RowDifference) -> dict[str, object]:
@@ -215,6 +222,26 @@ def unpacked_difference(plain: Mapping[str, Any]) -> RowDifference:
         position=str(plain["position"]),
         copies=int(plain["copies"]),
     )
+
+
+def _see_whole(comparison: Comparison, name: str) -> None:
+    """ValueError if what it tells does not fit together: it would be rows of another table, or of another key, that are mended."""
+    if comparison.name != name:
+        raise ValueError(f"it is that of {comparison.name}")
+    sides, positions = {comparison.writer, comparison.other}, set[str]()
+    for table in comparison.tables:
+        for one in table.differences:
+            what = f"a difference of {one.schema}.{one.table} among those of {table.schema}.{table.name}"
+            if (one.schema, one.table) != (table.schema, table.name):
+                raise ValueError(what)
+            images = [image for image in (one.writer, one.other) if image is not None]
+            if not images or one.cluster not in sides or one.copies < 1:
+                raise ValueError(f"{what} is of no row")
+            if {name: repr(images[0].get(name)) for name in table.key} != {name: repr(cell) for name, cell in one.key.items()}:
+                raise ValueError(f"{what} has another key than its row")
+            positions.add(one.position)
+    for position in positions:
+        parse_position(position)
 
 
 def _folded(lines: Sequence[Mapping[str, Any]]) -> Kept:

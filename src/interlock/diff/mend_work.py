@@ -16,7 +16,7 @@ from interlock.diff.references import parents_of
 from interlock.losses.applied import applied_rows
 from interlock.losses.now import Survivor
 from interlock.losses.putting_back import LeftOut
-from interlock.model.differences import Comparison
+from interlock.model.differences import ComparedTable, Comparison
 from interlock.servers.session import Session
 
 
@@ -62,6 +62,16 @@ class MendWork:
         left = tuple(one for one in self._all.left_out if one.what not in stay)
         return MendPlan(mends=mends, left_out=left, done=sum(one.copies for one in noted.values()))
 
+    def unknown(self) -> str:
+        """A table or a column of the comparison that neither side has now; empty if there is none."""
+        here = Survivor(self.session)
+        for table in self.comparison.tables:
+            named = {column for one in table.differences for column in one.writer or one.other or {}} - _columns(here, table)
+            strange = named - _columns(self._rows(), table) if named else named
+            if strange:
+                return f"{table.schema}.{table.name} with {', '.join(sorted(strange))}"
+        return ""
+
     def busy(self) -> str:
         """What is to be waited for. DriverError if a side does not answer."""
         return self._governor.look()
@@ -104,3 +114,8 @@ class MendWork:
         if self._reading is None:
             self._reading = self.other.session()
         return Survivor(self._reading)
+
+
+def _columns(rows: Survivor, table: ComparedTable) -> set[str]:
+    its = rows.table(table.schema, table.name)
+    return {column.name for column in its.columns} if its is not None else set()

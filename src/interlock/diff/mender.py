@@ -12,6 +12,7 @@ from interlock.dataclass import dataclass
 from interlock.diff.ajar import lesser_fence
 from interlock.diff.chosen import chosen_by, comparison_of, side_of
 from interlock.diff.ends import End
+from interlock.diff.kept import place_of
 from interlock.diff.mend_work import MendWork
 from interlock.diff.mending import Mended
 from interlock.errors import DriverError, InterlockError, StatementFailed
@@ -130,7 +131,7 @@ class RowMender:
 
     def _work(self, wanted: Mending) -> MendWork:
         if wanted not in self._works:
-            comparison = comparison_of(self.folder, self.topology.name, wanted.comparison)
+            comparison = comparison_of(self.folder, self.topology, wanted.comparison)
             named = replace(wanted, comparison=comparison.name, onto=side_of(wanted, comparison))
             if named not in self._works:
                 self._works[named] = self._made(named, comparison)
@@ -141,7 +142,15 @@ class RowMender:
         onto = wanted.onto
         other = comparison.writer if onto == comparison.other else comparison.other
         ends = (End(cluster=one, server=self.server(self.topology.clusters[ClusterName(one)].master.name)) for one in (onto, other))
-        return MendWork(comparison, chosen_by(wanted, comparison), *ends, clock=self.clock)
+        work = MendWork(comparison, chosen_by(wanted, comparison), *ends, clock=self.clock)
+        if unknown := work.unknown():
+            work.close()
+            place = place_of(self.folder, comparison.name)
+            raise StatementFailed(
+                f"{place} tells of {unknown}, which neither {comparison.writer} nor {comparison.other} has",
+                hint="was it changed by hand, or were the tables? compare again: `interlock diff`",
+            )
+        return work
 
 
 def _named(sentences: Iterable[str]) -> tuple[str, ...]:

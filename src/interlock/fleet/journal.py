@@ -16,7 +16,7 @@ from interlock.clock import Clock
 from interlock.dataclass import dataclass
 from interlock.errors import StoreFailed, UsageError
 from interlock.fleet.model import Limits, Pair, PairReport
-from interlock.model.codec import fields_of, from_plain, to_plain
+from interlock.model.codec import DAMAGED, fields_of, from_plain, to_plain
 from interlock.ports import Holder, Record, RunHeader, Store
 
 FLEETS = "(fleets)"
@@ -119,7 +119,7 @@ def read_history(fleet: str, records: Sequence[Record]) -> History:
         history = History(fleet=fleet, order=from_plain(records[0].body, Order), began_at=records[0].at, records=len(records))
         for record in records[1:]:
             _take(history, record)
-    except (KeyError, ValueError) as error:
+    except DAMAGED as error:
         raise StoreFailed(f"the journal of fleet {fleet} makes no sense: {error}", hint="look at each pair: interlock runs") from error
     return history
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from interlock.clock import Clock
 from interlock.dataclass import dataclass
 from interlock.decisions.losses import Chain, Judgement, RowId, agreed, fold, judge, judge_change
-from interlock.errors import DriverError
+from interlock.errors import DriverError, StatementFailed
 from interlock.losses.applied import applied_rows
 from interlock.losses.files import holds, read_files
 from interlock.losses.folder import Keep, Kept
@@ -23,7 +23,7 @@ from interlock.losses.live import Dumped, Found, OldWriter, read_live
 from interlock.losses.now import Survivor
 from interlock.losses.run_facts import RunFacts
 from interlock.losses.sql import SETTINGS
-from interlock.losses.tables import Table
+from interlock.losses.tables import Table, misfit
 from interlock.model.facts import ServerFacts, WriteFacts
 from interlock.model.losses import LossKind, LossReport, LossState, LostRow, LostTransaction, ReadTransaction, RowChange
 from interlock.model.position import MariaDBPosition, MySQLPosition, Position
@@ -44,7 +44,12 @@ class Losses:
     tables: Mapping[tuple[str, str], Table]
 
     def table(self, row: LostRow) -> Table:
-        return self.tables[row.schema, row.table]
+        """StatementFailed if it has none of that name any more."""
+        found = self.tables.get((row.schema, row.table))
+        if found is None:
+            what = f"{self.report.survivor} has no table {row.schema}.{row.table} now"
+            raise StatementFailed(what, hint=f"`interlock losses {self.report.run}` tells the row: a person decides")
+        return found
 
 
 def find_losses(facts: RunFacts, old: OldWriter, survivor: OpenSurvivor, keep: Keep, *, clock: Clock, program: str | None = None) -> Losses:
@@ -77,7 +82,7 @@ def find_losses(facts: RunFacts, old: OldWriter, survivor: OpenSurvivor, keep: K
             bound=facts.bound,
             source=_source(found, kept),
             proof=proof,
-            transactions=_judged(facts.run, [one for one in missing if not one.is_only_canaries], rows, later),
+            transactions=_judged(facts.run, [_fitting(one, rows) for one in missing if not one.is_only_canaries], rows, later),
             canaries=sum(one.canaries for one in missing),
         )
         changes = [row for one in report.transactions for row in one.rows]
@@ -193,8 +198,18 @@ def _judged(
     )
 
 
+def _fitting(transaction: ReadTransaction, rows: Survivor) -> ReadTransaction:
+    """What was read is a person's to decide on, where the survivor's table is another one by now."""
+
+    def seen(change: RowChange) -> RowChange:
+        why = change.problem or misfit((change.before, change.after), change.key, rows.table(change.schema, change.table))
+        return change if why == change.problem else replace(change, problem=why)
+
+    return replace(transaction, rows=tuple(seen(change) for change in transaction.rows))
+
+
 def _judge_chains(chains: Mapping[RowId, Chain], rows: Survivor, fires: frozenset[tuple[str, str]]) -> dict[RowId, Judgement]:
-    now = rows.rows(chains)
+    now = rows.rows(row for row, chain in chains.items() if not chain.problem)
     alone = {row: judge(chain, now.get(row)) for row, chain in chains.items()}
     moving = {row for row, its in alone.items() if its.kind is LossKind.REAPPLICABLE}
     judged = dict(alone)

@@ -13,7 +13,7 @@ from typing import Any
 from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed
 from interlock.losses.codec import all_unpacked, packed
-from interlock.model.codec import from_plain, to_plain
+from interlock.model.codec import DAMAGED, from_plain, to_plain
 from interlock.model.losses import ReadTransaction
 
 MANIFEST = "manifest.json"
@@ -70,8 +70,9 @@ class Keep:
             told = from_plain(json.loads((place / MANIFEST).read_text()), Manifest)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise StatementFailed(f"{place / MANIFEST} can't be read: {error}") from error
+        except (OSError, *DAMAGED) as error:
+            hint = f"was it changed by hand? with {place} moved away, only the old writer itself tells what it had"
+            raise StatementFailed(f"{place / MANIFEST} can't be read: {error}", hint=hint) from error
         for one in told.files:
             if sha256_of(place / one.name) != one.sha256:
                 raise StatementFailed(f"{place / one.name} is not as it was copied: its SHA-256 is another", hint="was it changed by hand?")
@@ -94,8 +95,11 @@ class Keep:
             )
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StatementFailed(f"{place} can't be read: {error}") from error
+        except (OSError, *DAMAGED) as error:
+            hint = (
+                f"was it changed by hand? moved away, it is written anew as long as the old writer's log is there: `interlock losses {run}`"
+            )
+            raise StatementFailed(f"{place} can't be read: {error}", hint=hint) from error
 
     def keep(self, run: str, kept: Kept) -> None:
         transactions: Sequence[object] = [packed(one) for one in kept.transactions]

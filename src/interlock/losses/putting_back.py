@@ -7,8 +7,10 @@ from dataclasses import field
 from datetime import datetime
 
 from interlock.dataclass import dataclass
+from interlock.errors import StatementFailed
 from interlock.losses.find import Losses
 from interlock.losses.sql import SETTINGS, NotWritable, inverse, statement
+from interlock.losses.tables import misfit
 from interlock.model.losses import LossKind, LostRow, LostTransaction
 
 
@@ -46,10 +48,10 @@ def planned(losses: Losses) -> tuple[PlannedTransaction, ...]:
 
 
 def taken_back(losses: Losses, applied: dict[str, frozenset[int]]) -> tuple[PlannedTransaction, ...]:
-    """The transactions that were put back, the last one first, each with the rows that were."""
+    """The transactions that were put back, the last one first, each with the rows that were. StatementFailed if one can't be any more."""
     found = []
     for one in reversed(losses.report.transactions):
-        rows = [_row(index, row, losses) for index, row in enumerate(one.rows) if index in applied.get(one.position, ())]
+        rows = [_back(index, row, losses) for index, row in enumerate(one.rows) if index in applied.get(one.position, ())]
         if rows:
             found.append(PlannedTransaction(position=one.position, at=one.at, rows=tuple(reversed(rows))))
     return tuple(found)
@@ -105,8 +107,19 @@ def _planned(one: LostTransaction, losses: Losses) -> PlannedTransaction:
     return PlannedTransaction(position=one.position, at=one.at, rows=tuple(rows), left_out=tuple(left))
 
 
+def _back(index: int, row: LostRow, losses: Losses) -> PutBack:
+    try:
+        return _row(index, row, losses)
+    except NotWritable as odd:
+        hint = f"`interlock losses {losses.report.run}` tells its values: change it by hand"
+        raise StatementFailed(f"{named(row)} was put back, and can't be taken back: {odd}", hint=hint) from odd
+
+
 def _row(index: int, row: LostRow, losses: Losses) -> PutBack:
     table = losses.table(row)
+    why = misfit((row.before, row.after), tuple(row.key), table)
+    if why:
+        raise NotWritable(why)
     return PutBack(index=index, row=row, sql=statement(row, table), inverse=inverse(row, table))
 
 

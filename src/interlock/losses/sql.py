@@ -6,6 +6,7 @@ They rely on the session that `SETTINGS` makes: UTC, utf8mb4, a strict mode that
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
@@ -23,6 +24,7 @@ _FLOATS = frozenset({"float", "double"})
 _TEMPORAL = frozenset({"date", "time", "datetime", "timestamp"})
 _BYTES = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"})
 _INVERSE = {Change.INSERT: Change.DELETE, Change.DELETE: Change.INSERT, Change.UPDATE: Change.UPDATE}
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _UNICODE = frozenset({"utf8mb4", "utf8mb3", "utf8", "ascii"})
 
 
@@ -48,6 +50,8 @@ def literal(cell: Cell, column: TableColumn) -> str:
         case bytes():
             return f"X'{cell.hex()}'"
         case str() if column.kind == "decimal":
+            if not _DECIMAL.fullmatch(cell):
+                raise NotWritable(f"{column.name}: {cell[:40]!r} is no number")
             return cell
         case str() if column.kind == "json" and not column.charset:
             return f"CAST({text(cell)} AS JSON)"
@@ -63,7 +67,9 @@ def guard(cell: Cell, column: TableColumn) -> str:
     if isinstance(cell, Odd):
         raise NotWritable(f"{column.name}: {cell.why}")
     if column.kind in _NUMBERED:
-        return f"CAST({its} AS UNSIGNED) <=> {int(str(cell))}"
+        if not isinstance(cell, int):
+            raise NotWritable(f"{column.name}: {cell!r:.40} is no number")
+        return f"CAST({its} AS UNSIGNED) <=> {cell:d}"
     if column.kind in _FLOATS:
         return f"{its}+0e0 <=> {literal(cell, column)}"
     if column.kind in _TEMPORAL:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from interlock.dataclass import dataclass
 from interlock.servers.quoting import name, text
@@ -52,6 +52,17 @@ class Table:
 
     def column(self, wanted: str) -> TableColumn:
         return next(one for one in self.columns if one.name == wanted)
+
+
+def misfit(images: Iterable[Mapping[str, object] | None], key: Sequence[str], table: Table | None) -> str:
+    """Why these are no rows of the table as it is now, told apart by `key`; empty if they are."""
+    if table is None:
+        return "there is no such table now"
+    columns = {column.name for column in table.columns if not column.made}
+    unknown = sorted({name for image in images if image is not None for name in image} - columns)
+    if unknown:
+        return f"the table has no column {', '.join(unknown)} now"
+    return "the table's key is another one now" if tuple(key) != table.key else ""
 
 
 def table_of(session: Session, schema: str, table: str) -> Table | None:

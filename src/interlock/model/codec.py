@@ -12,6 +12,9 @@ from interlock.model.position import Position, parse_position
 
 T = TypeVar("T")
 
+DAMAGED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading kept JSON may raise that was cut off, changed by hand, or written by another version."""
+
 
 def to_plain(value: object) -> object:
     """Dicts, lists, texts, numbers: what `json` can write. Positions become their text, times ISO 8601. TypeError for anything else."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -99,3 +100,34 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
         file.write('{"what": 1}\n')
     with pytest.raises(StatementFailed, match=r"c1\.jsonl is damaged: not a line of a comparison"):
         read_kept(tmp_path, "c1")
+
+
+CHANGED = {
+    "cut off in its head": ('"began"', '"bega'),
+    "of another table": ('"schema": "app", "table": "t", "kind"', '"schema": "app", "table": "u", "kind"'),
+    "another key": ('"key": {"id": 2}', '"key": {"id": 3}'),
+    "a side that is none": ('"cluster": "west"', '"cluster": "north"'),
+    "no copy": ('"copies": 1', '"copies": 0'),
+    "no end of copies": ('"copies": 1', '"copies": 1e999'),
+    "no row": ('"writer": {"id"', '"writer": null, "also": {"id"'),
+    "no position": ('"position": "0-1-9"', '"position": "somewhere"'),
+    "a kind that is none": ('"kind": "changed"', '"kind": "gone"'),
+    "an image that is none": ('"after": null', '"after": [1]'),
+    "another's name": ('"name": "c1"', '"name": "c2"'),
+    "no time": ("2026-03-01T12:00:00", "noon"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), CHANGED.values(), ids=CHANGED.keys())
+def test_a_file_that_somebody_changed_is_named_and_its_rows_are_nobodys(tmp_path: Path, old: str, new: str) -> None:
+    gone = replace(ROW, kind=DifferenceKind.MISSING_ON, other=None)
+    with DiffLog.begin(tmp_path, EMPTY, {}) as log:
+        log.table(TABLE)
+        log.chunk(("app", "t"), Chunk(after=None, upto=None, rows=1, differences=(gone, ROW)))
+    place = place_of(tmp_path, "c1")
+    text = place.read_text()
+    assert old in text
+    place.write_text(text.replace(old, new))
+    with pytest.raises(StatementFailed, match=r"c1\.jsonl is damaged") as raised:
+        read_kept(tmp_path, "c1")
+    assert "compare again" in raised.value.hint

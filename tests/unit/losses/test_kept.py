@@ -54,9 +54,22 @@ def test_a_kept_report_that_is_damaged_is_named(tmp_path: Path) -> None:
     kept = Kept(transactions=(ReadTransaction(position="1-1-5", at=AT),), source="east", proof="all", complete=True)
     keep.keep("r1", kept)
     assert keep.kept("r1") == kept
-    (tmp_path / "losses" / "r1.json").write_text('{"transactions": [{"position": 1}]}')
-    with pytest.raises(StatementFailed, match=r"r1\.json can't be read"):
-        keep.kept("r1")
+    place = tmp_path / "losses" / "r1.json"
+    whole = place.read_text()
+    wrong = (
+        '{"transactions": [{"position": 1}]}',
+        whole[:-9],
+        "",
+        "[1]",
+        "7",
+        whole.replace("[]", "[[1]]"),
+        whole.replace('"canaries": 0', '"canaries": 1e999'),
+    )
+    for text in (*wrong, "[" * 100_000):
+        place.write_text(text)
+        with pytest.raises(StatementFailed, match=r"r1\.json can't be read") as raised:
+            keep.kept("r1")
+        assert "changed by hand" in raised.value.hint
 
 
 def report(value: str) -> LossReport:
