@@ -11,6 +11,7 @@ from datetime import datetime
 
 from interlock.dataclass import dataclass
 from interlock.engine.segment_status import SegmentStatus
+from interlock.model.conflicts import Turn
 from interlock.model.facts import ChannelFacts, RouteFacts, ServerFacts, WriteFacts
 from interlock.model.topology import ServerName, ServerSpec, Topology
 from interlock.model.verdict import Refuse
@@ -227,7 +228,7 @@ class PastComparison:
 class PairSeen:
     """Everything. `masters` come in the topology's order. `runs` are the pair's, newest first. `refusals` say by cluster why a quiesce onto
     it would be refused now, empty if it would not; `unmovable` by segment why it could not be moved. `checked` holds the rows of a team's
-    own checks. `hosts` are those that can be reached by SSH.
+    own checks. `hosts` are those that can be reached by SSH. `turns` tell from the pair's runs when a segment was closed and opened where.
     """
 
     topology: Topology
@@ -242,6 +243,7 @@ class PairSeen:
     hosts: tuple[HostSeen, ...] = ()
     segments: tuple[SegmentStatus, ...] = ()
     unmovable: Mapping[str, Refuse] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()
     checked: Mapping[str, tuple[Mapping[str, str], ...]] = field(default_factory=dict)
 
     @property

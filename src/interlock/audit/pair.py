@@ -17,6 +17,7 @@ from interlock.decisions.segments import is_fit_to_move, owner_of
 from interlock.engine.segment_status import segments_now
 from interlock.errors import DriverError
 from interlock.model.audit import SqlCheck
+from interlock.model.conflicts import Turn
 from interlock.model.verdict import Refuse
 from interlock.ports import RunHeader, World
 from interlock.servers.server import SqlServer
@@ -39,6 +40,7 @@ def collect(
     comparisons: Sequence[PastComparison] = (),
     refusals: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     checks: Sequence[SqlCheck] = (),
+    turns: Sequence[Turn] = (),
 ) -> PairSeen:
     """`checks` are the team's own that are carried out. DriverError if a master does not answer; a replica or a route that does not is told
     as such.
@@ -59,6 +61,7 @@ def collect(
         runs=tuple(runs),
         comparisons=tuple(comparisons),
         refusals=refusals,
+        turns=tuple(turns),
     )
     return replace(
         _with_replicas(pair, world, clock),

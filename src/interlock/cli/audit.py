@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _COMPARISONS = 20
 _QUIESCE = 13
+_OWNED = "segment.all_owned"
 
 
 def audit(context: Context) -> Answer:
@@ -51,6 +52,7 @@ def _audited(context: Context, wiring: Wiring) -> AuditReport:
     from interlock.audit.judge import judge, only  # noqa: PLC0415 - as above
     from interlock.audit.pair import collect  # noqa: PLC0415 - as above
     from interlock.audit.sql_checks import all_checks  # noqa: PLC0415 - as above
+    from interlock.engine.segment_turns import turns_of  # noqa: PLC0415 - as above
 
     question, rule = context.options.question, context.options.rule
     checks = all_checks(wiring.topology)
@@ -69,6 +71,7 @@ def _audited(context: Context, wiring: Wiring) -> AuditReport:
         runs=wiring.store.runs(wiring.topology.name),
         comparisons=tuple(_comparisons(wiring)),
         refusals=_refusals(wiring) if any(chapter.question == _QUIESCE for chapter in asked) else {},
+        turns=turns_of(wiring.store, wiring.topology) if wiring.topology.segments else (),
         checks=[check for check in checks if any(check.id == rule.id for chapter in asked for rule in chapter.rules)],
     )
     report = judge(pair, asked, took_s=wiring.clock.monotonic_s() - began_s)
@@ -92,15 +95,16 @@ def _comparisons(wiring: Wiring) -> Iterator[PastComparison]:
 
 
 def _refusals(wiring: Wiring) -> dict[str, tuple[str, ...]]:
-    """What a plan of `quiesce` says against it, for either side. Segments are moved one by one instead."""
+    """What a plan of `quiesce` says against it, for either side. That a side does not own every segment is none: the command moves them."""
     from interlock.cli.runs import playbook_of  # noqa: PLC0415 - only here
     from interlock.engine.plan import plan  # noqa: PLC0415 - as above
 
-    if wiring.topology.segments:
-        return {}
     playbook = playbook_of("quiesce", wiring)
     reports = {name: plan(playbook, {"onto": name, "for": "4h", "reason": "audit"}, wiring.world, ()) for name in wiring.topology.clusters}
-    return {name: tuple(dict.fromkeys(problem["what"] for problem in report.problems)) for name, report in reports.items()}
+    return {
+        name: tuple(dict.fromkeys(problem["what"] for problem in report.problems if _OWNED not in problem["what"].partition(":")[0]))
+        for name, report in reports.items()
+    }
 
 
 def _watch(context: Context, wiring: Wiring) -> Answer:

@@ -24,4 +24,4 @@ def _turn(record: Record, topology: Topology) -> Iterator[Turn]:
     spec = next((master for master in topology.masters() if master.name == server), None)
     if spec is not None:
         position = parse_position(str(record.body["position"]))
-        yield Turn(segment=segment, cluster=spec.cluster, position=position, open=record.kind == RecordKind.OPENING)
+        yield Turn(segment=segment, cluster=spec.cluster, position=position, open=record.kind == RecordKind.OPENING, at=record.at)

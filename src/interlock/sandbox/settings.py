@@ -151,6 +151,7 @@ accepted:  # what an audit would find of every sandbox
   durable.log: {{reason: what it holds is thrown away, until: {_FOR_EVER}}}
   durable.commits: {{reason: what it holds is thrown away, until: {_FOR_EVER}}}
   accounts.pass_read_only: {{reason: the sandbox's own administrator, until: {_FOR_EVER}, objects: "'admin'@'%'"}}
+  segregation.every_schema_owned: {{reason: the table that a rehearsal's clients write, until: {_FOR_EVER}, objects: app}}
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -31,6 +31,8 @@ from interlock.audit.judge import judge
 from interlock.documents.topology import parse_topology
 from interlock.engine.segment_status import SegmentStatus
 from interlock.model.audit import AuditVerdict, FixKind
+from interlock.model.conflicts import Turn
+from interlock.model.position import parse_position
 from interlock.model.topology import ClusterName, RouteName, SegmentSpec
 from interlock.model.verdict import Refuse
 from interlock.ports import RunHeader
@@ -131,6 +133,15 @@ def segment(name: str, owner: str, *schemas: str, **more: Any) -> SegmentSpec:
     return SegmentSpec(name=name, schemas=schemas, owner=ClusterName(owner), **given)
 
 
+def closed_on_west(*, minute: int) -> Change:
+    """A run closed the segment of shop.orders there then, after one had opened it."""
+    turns = [
+        Turn(segment="shop", cluster=ClusterName("west"), position=parse_position("1-1-1"), open=open_, at=datetime.fromtimestamp(at, UTC))
+        for open_, at in ((True, 0), (False, 60 * minute))
+    ]
+    return lambda seen: replace(seen, turns=tuple(turns))
+
+
 DAYS_AGO = ((AT - timedelta(days=9), 9),)
 SEGMENTS = topology(segments={"shop": segment("shop", "east", "shop"), "crm": segment("crm", "west", "crm")})
 
@@ -209,6 +220,8 @@ CASES: list[tuple[str, int, AuditVerdict, Change]] = [
     ("move.segments_fit", 3, ATTENTION, lambda seen: replace(seen, unmovable={"shop": Refuse("others can write it", "revoke it")})),
     ("segregation.every_schema_owned", 1, ATTENTION, topology(segments={"crm": segment("crm", "east", "crm")})),
     ("segregation.written_by_owner", 1, UNFIT, both(SEGMENTS, wrote(west=(1,)))),
+    ("segregation.written_by_owner", 1, UNFIT, both(SEGMENTS, closed_on_west(minute=100), wrote(west=(99, 103)))),
+    ("segregation.written_by_owner", 1, FITS, both(SEGMENTS, closed_on_west(minute=100), wrote(west=(99, 100)))),
     ("peaks.logs_kept", 2, ATTENTION, on_both(settings={**SETTINGS, "binlog_expire_logs_seconds": "172800"})),
     ("peaks.logs_alike", 2, ATTENTION, setting("west", binlog_expire_logs_seconds="1209600")),
     ("peaks.known", 2, PERSON, on_both(log=LogSeen(begins=((AT - timedelta(hours=5), 9),)))),
@@ -274,6 +287,9 @@ CASES: list[tuple[str, int, AuditVerdict, Change]] = [
     ("testing.rehearsed", 15, ATTENTION, run("rolled_back")),
     ("testing.rehearsed", 15, ATTENTION, run("succeeded", days_ago=100)),
     ("testing.rehearsed", 15, FITS, run("succeeded")),
+    ("testing.rehearsed", 15, FITS, both(SEGMENTS, run("succeeded", playbook="move-segment"))),
+    ("testing.rehearsed", 15, PERSON, both(SEGMENTS, run("succeeded", playbook="adopt-segment"))),
+    ("testing.rehearsed", 15, PERSON, run("succeeded", playbook="move-segment")),
 ]
 """Rule, question, verdict (FITS: it does not speak), and what is amiss. What else may speak of the same fault is in BESIDE_IT."""
 BESIDE_IT = {

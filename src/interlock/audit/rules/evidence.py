@@ -12,6 +12,8 @@ from interlock.model.audit import AuditVerdict
 
 _UNFIT, _ATTENTION, _PERSON = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION, AuditVerdict.PERSON
 REHEARSED_WITHIN = timedelta(days=90)
+_CALLED = {"switchover": "a switchover", "move-segment": "the move of a segment"}
+_REHEARSE = {"switchover": "interlock switchover --to {to}", "move-segment": "interlock segment move {segment} --to CLUSTER"}
 COMPARED_WITHIN = timedelta(days=30)
 
 
@@ -41,11 +43,13 @@ def _compared(pair: PairSeen) -> Iterator[Fault]:
 
 
 def _rehearsed(pair: PairSeen) -> Iterator[Fault]:
-    moves = [run for run in pair.runs if run.outcome is not None and run.playbook in {"switchover", "quiesce"}]
+    """By the runs that move writes: of a pair with segments, those that move one."""
+    move = "move-segment" if pair.topology.segments else "switchover"
+    moves = [run for run in pair.runs if run.outcome is not None and run.playbook in {move, "quiesce"}]
     last = next((run for run in moves if run.outcome != "refused"), None)
     if last is None:
         yield Fault(
-            says="was a switchover rehearsed with the application, when, and with what outage? (a run of the pair answers this)",
+            says=f"was {_CALLED[move]} rehearsed with the application, when, and with what outage? (a run of the pair answers this)",
             object="rehearsal",
         )
     elif last.outcome != "succeeded":
@@ -61,7 +65,7 @@ def _rehearsed(pair: PairSeen) -> Iterator[Fault]:
             says=f"the last rehearsal, {last.run}, was on {last.started_at:%Y-%m-%d}, more than {REHEARSED_WITHIN.days} days ago",
             object="rehearsal",
             seen={"last": f"{last.started_at:%Y-%m-%d}"},
-            fix=command(f"interlock switchover --to {pair.standby.spec.cluster}"),
+            fix=command(_REHEARSE[move].format(to=pair.standby.spec.cluster, segment=next(iter(pair.topology.segments), ""))),
             verdict=_ATTENTION,
         )
 

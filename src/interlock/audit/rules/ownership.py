@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 from interlock.audit.facts import PairSeen
 from interlock.audit.rule import Chapter, Fault, Rule, command, in_topology, sql
@@ -11,7 +12,7 @@ from interlock.model.audit import AuditVerdict, Fix
 
 _UNFIT, _ATTENTION = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION
 _SHOWN = 5
-_MOVES = frozenset({"move-segment", "adopt-segment"})
+_CLOCKS_APART = timedelta(minutes=1)
 _COMMAND = re.compile(r"`(interlock [^`]+)`")
 
 
@@ -59,21 +60,35 @@ def _unowned(pair: PairSeen) -> Iterator[Fault]:
 
 
 def _foreign_writes(pair: PairSeen) -> Iterator[Fault]:
-    """A table of a segment that a master wrote which does not own it, as its own log has it."""
+    """A table of a segment that a master wrote since it does not own it any more, as its own log has it. By the minute, which is enough to
+    ask the question; `interlock conflicts` answers it by the order of both logs.
+    """
     if not pair.topology.segments:
         return
     for server in pair.masters:
-        if any(run.playbook in _MOVES and server.log.since is not None and run.started_at >= server.log.since for run in pair.runs):
-            continue  # what it wrote before a move it owned then
         for table, its in sorted(server.log.writes.items()):
             owner = owner_of(pair, table)
-            if owner is not None and owner != server.spec.cluster:
+            if owner is None or owner == server.spec.cluster:
+                continue
+            closed_at = _closed_at(pair, str(server.spec.cluster), table)
+            late = [minute for minute in its.minutes if closed_at is None or minute * 60 > (closed_at + _CLOCKS_APART).timestamp()]
+            if late:
+                last = datetime.fromtimestamp(60 * max(late), UTC)
                 yield Fault(
-                    says=f"{server.name} wrote {table}, which {owner} owns ({its.events} row events in its log)",
+                    says=f"{server.name} wrote {table}, which {owner} owns (in {len(late)} minutes, the last {last:%Y-%m-%d %H:%M} UTC)",
                     server=server.name,
                     object=table,
-                    seen={server.name: f"{its.events} row events"},
+                    seen={server.name: f"{its.events} row events in its log"},
+                    fix=command("interlock conflicts   # which rows, decided by the order of both logs"),
                 )
+
+
+def _closed_at(pair: PairSeen, cluster: str, table: str) -> datetime | None:
+    """When the table's segment was closed there for the last time, by the runs of the pair; None if no run says so."""
+    schema = table.partition(".")[0]
+    names = {name for name, one in pair.topology.segments.items() if schema in one.schemas}
+    closed = [turn.at for turn in pair.turns if turn.segment in names and turn.cluster == cluster and not turn.open and turn.at is not None]
+    return max(closed, default=None)
 
 
 def _problems(pair: PairSeen) -> Iterator[Fault]:
@@ -105,17 +120,20 @@ def _incomplete(pair: PairSeen) -> Iterator[Fault]:
     own = {one.spec.access.account.user for one in pair.masters} | {link.user for one in pair.masters for link in one.links}
     users = sorted(one.name for one in pair.writer.accounts if one.user not in own and not one.passes and not one.super and one.host == "%")
     account = (users[0] if users else "'app'@'%'").replace("'", "")
+    taken = {one.route for one in pair.topology.segments.values()}
+    free = next((str(name) for name in pair.topology.routes if name not in taken), None)
     for name, one in pair.topology.segments.items():
         for what, there, example in (
             ("accounts", bool(one.accounts), f"accounts: ['{account}']"),
-            ("route", one.route is not None, f"route: {next(iter(pair.topology.routes), 'writes')}"),
+            ("route", one.route is not None, f"route: {free or name}"),
             ("schemas", bool(one.schemas), f"schemas: [{name}]"),
         ):
             if not there:
+                another = f"{_a_route(pair, name)}\n" if what == "route" and free is None else ""
                 yield Fault(
                     says=f"the segment {name} names no {what}",
                     object=f"{name}.{what}",
-                    fix=in_topology(f"segments:\n  {name}: {{{example}}}"),
+                    fix=in_topology(f"{another}segments:\n  {name}: {{{example}}}"),
                 )
 
 
@@ -124,12 +142,13 @@ def _no_route(pair: PairSeen) -> Iterator[Fault]:
         yield Fault(
             says="the topology names no route: clients are not led to another server when the writes move",
             object="routes",
-            fix=in_topology(
-                "routes:\n  writes: {type: haproxy, socket: 'unix:/run/haproxy/admin.sock', backend: mysql, servers: {"
-                + ", ".join(f"{one}: {one}" for one in pair.topology.clusters)
-                + "}}"
-            ),
+            fix=in_topology(_a_route(pair, "writes")),
         )
+
+
+def _a_route(pair: PairSeen, name: str) -> str:
+    servers = ", ".join(f"{one}: {one}" for one in pair.topology.clusters)
+    return f"routes:\n  {name}: {{type: haproxy, socket: 'unix:/run/haproxy/admin.sock', backend: {name}, servers: {{{servers}}}}}"
 
 
 def _no_canary(pair: PairSeen) -> Iterator[Fault]:
@@ -163,8 +182,9 @@ def _routes_lead(pair: PairSeen) -> Iterator[Fault]:
 
 def _tells_segregation(pair: PairSeen) -> Iterator[str]:
     if pair.topology.segments:
+        now = {one.segment: one.owner for one in pair.segments}
         for name, one in pair.topology.segments.items():
-            yield f"segment {name}: {', '.join((*one.schemas, *one.accounts))}, owned by {one.owner}"
+            yield f"segment {name}: {', '.join((*one.schemas, *one.accounts))}, owned by {now.get(name, one.owner)}"
     elif pair.has_one_writer:
         yield f"active/passive: {pair.writer.name} takes the writes of every table, {pair.standby.name} takes none"
     for server in pair.masters:

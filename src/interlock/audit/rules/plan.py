@@ -114,8 +114,9 @@ def _tells_plan(pair: PairSeen) -> Iterator[str]:
 
 
 def _tells_quiesce(pair: PairSeen) -> Iterator[str]:
+    first = ", with the segments moved there first" if pair.topology.segments else ""
     for name, problems in pair.refusals.items():
-        yield f"a quiesce onto {name} would {'be refused' if problems else 'succeed'} now"
+        yield f"a quiesce onto {name} would {'be refused' if problems else 'succeed'} now{first}"
     for server in pair.masters:
         kept = kept_s(server)
         lags = ", ".join(f"{one.lag_s}s behind {one.source or one.source_address}" for one in server.channels) or "no channel"
