@@ -24,8 +24,9 @@ class SeenInto:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat(NoOutputs):
-    """A heartbeat of the source's replicator is applied on the other side, so the standby can catch up; nothing where servers replicate by
-    themselves. It writes on the source, so it stands before the fence; what it leaves there is the replicator's own, and is not taken back.
+    """See a heartbeat of Tungsten Replicator applied on the standby; nothing is sent where servers replicate by themselves.
+
+    It writes on the source, so it stands before the fence. What it leaves there is the replicator's own, and is not taken back.
     """
 
     server: ServerName = param(Kind.SERVER, "the standby")
