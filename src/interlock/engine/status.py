@@ -14,7 +14,7 @@ from interlock.engine.status_problems import (
     Looked,
     channel_problems,
     is_running,
-    mark_problem,
+    mark_problems,
     segment_problems,
     server_problems,
     unfinished_problem,
@@ -128,8 +128,8 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
     if len(open_now) > 1 and not segments:
         problems.append({"what": f"{' and '.join(open_now)} take writes at the same time", "hint": "fence the one that should not"})
     problems += [unfinished_problem(run) for run in unfinished]
-    problems += [mark_problem(mark, world.marks.now()) for mark in marks]
-    problems += channel_problems(looked)
+    problems += mark_problems(marks, looked, world.marks.now())
+    problems += channel_problems(topology, looked, marks)
     problems += [{"what": f"replica {each.replica}: {each.error}", "hint": ""} for each in replicas if each.error]
     problems += [{"what": f"route {route.route}: {route.error}", "hint": ""} for route in routes if route.error]
     writer = str(topology.server(open_now[0]).cluster) if len(open_now) == 1 and not segments else None

@@ -44,8 +44,9 @@ def server_problems(
         if seen.errors and not _says_the_error(seen.liveness):
             yield {"what": seen.errors[0].message, "hint": seen.errors[0].hint}
         if seen.liveness is not None:
-            also = f"; {_NO_WRITER}" if not open_now and len(verdicts) == 1 else ""
-            yield {"what": f"{seen.liveness.why}{also}", "hint": _hint(seen.liveness, topology, open_now, marks)}
+            also = [_failed(mark) for mark in marks if mark.kind is MarkKind.FAILED and mark.subject == seen.liveness.cluster]
+            also += [_NO_WRITER] if not open_now and len(verdicts) == 1 else []
+            yield {"what": "; ".join((seen.liveness.why, *also)), "hint": _hint(seen.liveness, topology, open_now, marks)}
     if not open_now and len(verdicts) != 1:
         yield {"what": _NO_WRITER, "hint": _why_no_writer(looked, marks, unfinished)}
 
@@ -96,14 +97,25 @@ def unfinished_problem(run: str) -> Problem:
     return {"what": f"run {run} is unfinished", "hint": f"`interlock resume {run}` or `interlock rollback {run}`"}
 
 
-def mark_problem(mark: Mark, now: datetime) -> Problem:
-    if mark.kind is MarkKind.FAILED:
-        return {"what": f"{mark.subject} {failed_since(mark)}, and has not rejoined", "hint": f"`interlock rejoin {mark.subject}`"}
-    return {"what": told(mark, now), "hint": f"`{end_of(mark)}`"}
+def mark_problems(marks: Sequence[Mark], looked: Mapping[ServerName, Looked], now: datetime) -> Iterator[Problem]:
+    """That a master which does not answer is marked as failed is told with the master."""
+    silent = {seen.liveness.cluster for seen in looked.values() if seen.liveness is not None}
+    for mark in marks:
+        if mark.kind is not MarkKind.FAILED:
+            yield {"what": told(mark, now), "hint": f"`{end_of(mark)}`"}
+        elif mark.subject not in silent:
+            yield {"what": _failed(mark), "hint": f"`interlock rejoin {mark.subject}`"}
 
 
-def channel_problems(looked: Mapping[ServerName, Looked]) -> Iterator[Problem]:
-    """Of each channel between two masters as its receiving end tells it. One that tries to reach a master which answers nobody is well."""
+def _failed(mark: Mark) -> str:
+    return f"{mark.subject} {failed_since(mark)}, and has not rejoined"
+
+
+def channel_problems(topology: Topology, looked: Mapping[ServerName, Looked], marks: Sequence[Mark]) -> Iterator[Problem]:
+    """Of each channel between two masters as its receiving end tells it. One that applies all, and only misses a master which answers
+    nobody, is well.
+    """
+    kept = {(mark.kind, mark.subject) for mark in marks}
     for name, seen in looked.items():
         if seen.channels is None:
             continue
@@ -113,13 +125,15 @@ def channel_problems(looked: Mapping[ServerName, Looked]) -> Iterator[Problem]:
             channel = next((one for one in seen.channels if one.source == other), None)
             if channel is None:
                 yield {"what": f"no channel from {other} to {name}", "hint": f"point {name} at {other}"}
-            elif not is_running(channel) and not (source.liveness is not None and _only_waits_for_its_source(channel)):
-                yield {"what": f"the channel from {other} to {name} does not run: {channel.error or 'stopped'}", "hint": ""}
+            elif not is_running(channel) and not (source.liveness is not None and _misses_its_source(channel)):
+                cluster = topology.server(name).cluster
+                hint = f"a quiesce stopped it: `interlock rejoin {cluster}` starts it" if (MarkKind.QUIESCED, cluster) in kept else ""
+                yield {"what": f"the channel from {other} to {name} does not run: {channel.error or 'stopped'}", "hint": hint}
 
 
 def is_running(channel: ChannelFacts) -> bool:
     return channel.applier and channel.receiver == "Yes" and not channel.error
 
 
-def _only_waits_for_its_source(channel: ChannelFacts) -> bool:
-    return channel.applier and channel.receiver == "Connecting" and not channel.applier_error
+def _misses_its_source(channel: ChannelFacts) -> bool:
+    return channel.applier and not channel.applier_error and (channel.receiver == "Connecting" or channel.receiver_error != 0)

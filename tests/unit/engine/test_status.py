@@ -7,9 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from interlock.engine.status import status
+from interlock.playbook.load import load_playbook
 from interlock.simulated.process import SimulatedProcess
 from interlock.simulated.world import SimulatedWorld
-from unit.engine.stage import Stage
+from unit.engine.stage import CATALOGUE, SHIPPED, Stage
+
+FAILOVER, QUIESCE = (load_playbook(SHIPPED / f"{name}.yaml", CATALOGUE) for name in ("failover", "quiesce"))
 
 
 def problems(played: Stage) -> list[tuple[str, str]]:
@@ -85,3 +88,22 @@ def test_a_channel_that_stopped_by_itself_is_told_beside_its_dead_source() -> No
     played.pair.to_west.stop("1062 duplicate entry")
     writer_dies(played)
     assert [what for what, _ in problems(played) if "1062" in what] == ["the channel from east to west does not run: 1062 duplicate entry"]
+
+
+def test_a_dead_one_whose_writes_were_taken_over_is_one_problem_and_its_way_on_is_a_rejoin() -> None:
+    played = Stage()
+    played.pair.east.set_read_only(on=True)
+    played.settle()
+    played.pair.east.crash()
+    assert played.run(FAILOVER, {"to": "west"}).outcome == "succeeded"
+    ((what, hint),) = [(what, hint) for what, hint in problems(played) if "channel" not in what]
+    assert what.startswith("east is dead")
+    assert "east is marked as failed since" in what
+    assert hint == "start it, fenced, then `interlock rejoin east`"
+
+
+def test_an_applier_that_a_quiesce_stopped_is_started_by_the_rejoin() -> None:
+    played = Stage()
+    assert played.run(QUIESCE, {"onto": "west", "for": "4h", "reason": "a disk"}).outcome == "succeeded"
+    hints = [hint for what, hint in problems(played) if what.startswith("the channel from west to east does not run")]
+    assert hints == ["a quiesce stopped it: `interlock rejoin east` starts it"]
