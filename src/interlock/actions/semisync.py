@@ -38,6 +38,11 @@ def _look_at_settings(world: World, source: ServerName, server: ServerName) -> S
     return SeenSides(source=first, server=second)
 
 
+def _who_waits(seen: SeenSides) -> str:
+    waits = [side.server for side in (seen.server, seen.source) if side.waits]
+    return f"commits wait for an acknowledgement on {' and '.join(waits)}" if waits else "no commit waits for an acknowledgement"
+
+
 def _shall_hand_over(old: SemiSyncFacts, new: SemiSyncFacts) -> bool:
     return bool(old.words) and bool(new.words) and old.waits and not new.waits
 
@@ -60,7 +65,7 @@ class NameSemiSync:
             return Done(f"{self.to} has no semi-synchronous replication", (f"commits on {self.to} will wait for no acknowledgement",))
         if _shall_hand_over(old, new):
             return Done(f"commits wait for an acknowledgement on {self.from_}, and shall on {self.to}")
-        return Done(f"commits wait for an acknowledgement on {self.from_}: {old.waits}, on {self.to}: {new.waits}")
+        return Done(_who_waits(seen))
 
     def outputs(self, seen: SeenSides, /) -> Mapping[str, object]:
         new, old = seen.source, seen.server
@@ -141,7 +146,7 @@ class HandOverSemiSync(NoOutputs):
             warning = f"commits on {self.to} wait for no acknowledgement: no server that gives one is connected to it"
             return Wait(f"no server that acknowledges is connected to {self.to}", otherwise=Done("not handed over", (warning,)))
         if not new.waits or old.waits or (self.release and new.acknowledges):
-            return Act(f"commits wait for an acknowledgement on {self.from_}: {old.waits}, on {self.to}: {new.waits}")
+            return Act(_who_waits(seen))
         return Done(f"commits on {self.to} wait for an acknowledgement, and {new.clients} servers give it")
 
     def effects(self, seen: SeenSides, /) -> tuple[Effect, ...]:

@@ -1,7 +1,10 @@
-"""How spans and moments read. Spans are written as in a playbook (`200ms`, `2s`, `5m`, `4h`, `1d`); moments are UTC, ISO 8601."""
+"""How spans and moments read, and what was given. Spans are written as in a playbook (`200ms`, `2s`, `5m`, `4h`, `1d`); moments are UTC,
+ISO 8601.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 _UNKNOWN = "unknown"
@@ -12,6 +15,15 @@ def span(seconds: float | None) -> str:
     if seconds is None:
         return _UNKNOWN
     return f"-{_span(-seconds)}" if seconds < 0 else _span(seconds)
+
+
+def as_typed(seconds: float) -> str:
+    """Exactly, in the largest unit of a playbook that gives a whole number: `4h` `90s` `200ms`."""
+    milliseconds = round(seconds * 1000)
+    for unit, its_ms in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+        if milliseconds and milliseconds % its_ms == 0:
+            return f"{milliseconds // its_ms}{unit}"
+    return f"{milliseconds}ms" if milliseconds else "0s"
 
 
 def span_ms(milliseconds: float | None) -> str:
@@ -55,3 +67,9 @@ def ago(at: datetime | None, now: datetime) -> str:
         return _UNKNOWN
     seconds = (now - at).total_seconds()
     return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
+
+
+def inputs_text(inputs: Mapping[str, object]) -> str:
+    """`to=west, max_outage=10s`, as they are typed; without those that say nothing. The only fractions among inputs are durations."""
+    said = {name: as_typed(value) if isinstance(value, float) else str(value) for name, value in inputs.items() if value is not None}
+    return ", ".join(f"{name}={value}" for name, value in said.items() if value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from interlock.engine.plan import PlannedPhase, PlannedStep, PlanReport
-from interlock.report.durations import span, span_ms
+from interlock.report.durations import inputs_text, span, span_ms
 from interlock.report.problems_text import hanging, problem_lines
 from interlock.report.tables import printable
 
@@ -15,7 +15,7 @@ _LEGEND = "✓ passes now  ✗ fails now  ▶ would be sent  ↩ its undo  = not
 
 def plan_text(report: PlanReport, width: int) -> str:
     """The phases in order, where clients wait, then the verdict with everything that stands in the way."""
-    inputs = ", ".join(f"{name}={_input(value)}" for name, value in report.inputs.items() if value is not None)
+    inputs = inputs_text(report.inputs)
     lines = [
         *hanging("", f"plan of {report.playbook} for {report.topology}: {report.summary}", width),
         *(hanging("  inputs: ", inputs, width) if inputs else []),
@@ -28,11 +28,6 @@ def plan_text(report: PlanReport, width: int) -> str:
             lines += ["", _rule("clients wait from here" if waits else "clients go on from here", width)]
         lines += ["", *_phase(phase, width)]
     return "\n".join([*lines, "", *_verdict(report, width)])
-
-
-def _input(value: object) -> str:
-    """The only fractions among inputs are durations in seconds."""
-    return f"{value:g}s" if isinstance(value, float) else str(value)
 
 
 def _rule(words: str, width: int) -> str:

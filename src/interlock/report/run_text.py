@@ -7,7 +7,7 @@ from datetime import datetime
 
 from interlock.engine.report import PhaseReport, RunReport, StepReport
 from interlock.engine.states import State
-from interlock.report.durations import moment, moment_ms, span, span_ms
+from interlock.report.durations import inputs_text, moment, moment_ms, span, span_ms
 from interlock.report.problems_text import hanging, problem_lines
 from interlock.report.tables import Column, pairs, printable, table
 
@@ -41,7 +41,7 @@ def run_text(report: RunReport, width: int, *, steps: bool, said: str = "") -> s
 def _head(report: RunReport, width: int) -> list[str]:
     outcome = _CAN_NOT_BE_PUT_BACK if _is_not_as_before(report) else _MEANING.get(report.outcome or "", f"unfinished, {report.state}")
     rows = [
-        ("inputs", ", ".join(f"{name}={_input(value)}" for name, value in report.inputs.items() if value is not None)),
+        ("inputs", inputs_text(report.inputs)),
         ("began", _began(report)),
         ("outage", _outage(report)),
     ]
@@ -59,11 +59,6 @@ def _began(report: RunReport) -> str:
     if report.ended_at is not None:
         parts.append(f"took {span((report.ended_at - report.started_at).total_seconds())}")
     return ", ".join(parts)
-
-
-def _input(value: object) -> str:
-    """The only fractions among inputs are durations in seconds."""
-    return f"{value:g}s" if isinstance(value, float) else str(value)
 
 
 def _outage(report: RunReport) -> str:
@@ -112,7 +107,8 @@ def _timeline(report: RunReport, width: int) -> str:
 def _step(step: StepReport, began: datetime, width: int) -> Iterator[str]:
     at = f"+{(step.at - began).total_seconds():.3f}s" if step.at else ""
     head = f"{at:>10}  {_MARKS.get(step.result, '?')} "
-    yield from hanging(head, f"{step.action or step.id}: {step.detail or step.result} ({_took(step.ms)})", width)
+    took = "" if step.result == "skipped" else f" ({_took(step.ms)})"
+    yield from hanging(head, f"{step.action or step.id}: {step.detail or step.result}{took}", width)
     for line in step.script:
         yield from hanging(" " * len(head) + "> ", line, width)
     if step.hint:

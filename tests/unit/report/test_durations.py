@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from interlock.report.durations import ago, moment, moment_ms, span, span_ms
+from interlock.documents.values import duration_s
+from interlock.report.durations import ago, as_typed, inputs_text, moment, moment_ms, span, span_ms
 
 NOON = datetime(2025, 3, 1, 12, 0, 0, 123999, tzinfo=UTC)
 
@@ -51,3 +52,16 @@ def test_a_moment_that_is_not_known_says_so() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(-185, "3m 05s ago"), (0, "0ms ago"), (2, "in 2.0s")])
 def test_a_moment_is_told_from_now(seconds: float, text: str) -> None:
     assert ago(NOON + timedelta(seconds=seconds), NOON) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "typed"),
+    [(0.0, "0s"), (0.2, "200ms"), (2.5, "2500ms"), (2.0, "2s"), (90.0, "90s"), (600.0, "10m"), (14_400.0, "4h"), (172_800.0, "2d")],
+)
+def test_a_duration_that_was_given_is_told_as_it_may_be_typed_again(seconds: float, typed: str) -> None:
+    assert as_typed(seconds) == typed
+    assert duration_s(typed) == seconds
+
+
+def test_inputs_are_told_as_typed_but_for_those_that_say_nothing() -> None:
+    assert inputs_text({"to": "west", "for": 14_400.0, "accept": "", "rate": 0, "from": None}) == "to=west, for=4h, rate=0"
