@@ -79,8 +79,7 @@ def must_not_be_barred(member: Member) -> None:
     if is_barred(member):
         raise Refused(
             f"{member.name} was fenced from outside and is barred from starting",
-            hint=f"bring it back with: interlock rejoin {member.name}; "
-            f"or start it as it is, fenced: interlock sandbox start {member.name} --barred",
+            hint=f"start it as it is, fenced: interlock sandbox start {member.name} --barred; then: interlock rejoin {member.name}",
         )
 
 
