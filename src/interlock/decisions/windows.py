@@ -12,6 +12,7 @@ from interlock.dataclass import dataclass
 from interlock.model.verdict import Refuse
 
 BIN_S = 600
+HOUR_S = 3600
 DAY_S = 86_400
 WEEK_S = 7 * DAY_S
 _MONDAY = 4 * DAY_S  # 1970-01-01 was a Thursday
@@ -65,14 +66,19 @@ def together(activities: Sequence[Activity]) -> Activity:
     return Activity(since_s=max(one.since_s for one in activities), until_s=min(one.until_s for one in activities), bins=bins)
 
 
+def hours_text(seconds: float) -> str:
+    """`25.5h`; of less than an hour the minutes."""
+    return f"{seconds / 3600:.1f}h" if seconds >= HOUR_S else f"{max(seconds, 0) / 60:.0f}m"
+
+
 def quietest(activity: Activity, length_s: int, most: int) -> Windows | Refuse:
     """At most so many windows of that length. Refuse where the logs don't tell: not every time of the day was seen."""
     if length_s > DAY_S:
         return Refuse(f"{length_s / 3600:g}h is longer than a day", "ask for a shorter time: what takes days has no quiet hour")
     if activity.span_s < DAY_S + length_s:
         return Refuse(
-            f"the logs reach back {max(activity.span_s, 0) / 3600:.1f}h: too short to tell when it is quiet",
-            f"ask again once they reach back {(DAY_S + length_s) / 3600:.1f}h, better a week",
+            f"the logs reach back {hours_text(activity.span_s)}: too short to tell when it is quiet",
+            f"ask again once they reach back {hours_text(DAY_S + length_s)}, better a week",
         )
     cycle_s = WEEK_S if activity.span_s >= WEEK_S + length_s else DAY_S
     found = sorted(_windows(activity, length_s, cycle_s), key=lambda one: (one.most_per_s, one.mean_per_s, one.begins_s))

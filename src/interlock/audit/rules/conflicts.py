@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from interlock.audit.facts import PairSeen
 from interlock.audit.rule import Chapter, Fault, Rule, replica, sql
 from interlock.audit.rules.settings import of_question
+from interlock.decisions.windows import hours_text
 from interlock.model.audit import AuditVerdict
 
 _UNFIT, _PERSON = AuditVerdict.UNFIT, AuditVerdict.PERSON
@@ -50,9 +51,8 @@ def _application(pair: PairSeen) -> Iterator[Fault]:
 
 def _tells(pair: PairSeen) -> Iterator[str]:
     for server in pair.masters:
-        hours = server.counters.get("uptime", 0) / 3600
         yield (
-            f"{server.name} in {hours:.1f}h: {server.counters.get('lock_deadlocks', 0)} deadlocks, "
+            f"{server.name} in {hours_text(server.counters.get('uptime', 0))}: {server.counters.get('lock_deadlocks', 0)} deadlocks, "
             f"{server.counters.get('lock_timeouts', 0)} lock time-outs, "
             f"{max(server.counters.get(name, 0) for name in _RETRIES)} retries of the applier"
         )

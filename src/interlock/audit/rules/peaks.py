@@ -7,11 +7,10 @@ from datetime import datetime
 
 from interlock.audit.facts import PairSeen, ServerSeen
 from interlock.audit.rule import Chapter, Fault, Rule, set_global
+from interlock.decisions.windows import DAY_S, WEEK_S, hours_text
 from interlock.model.audit import AuditVerdict, Fix
 
 _ATTENTION, _PERSON = AuditVerdict.NEEDS_ATTENTION, AuditVerdict.PERSON
-DAY_S = 86400
-WEEK_S = 7 * DAY_S
 
 
 def kept_s(server: ServerSeen) -> float | None:
@@ -83,9 +82,10 @@ def _shown(seconds: float | None) -> str:
 
 def _tells(pair: PairSeen) -> Iterator[str]:
     for server in pair.masters:
-        hours = span_s(server, pair.at) / 3600
-        said = f"{server.name}: {len(server.log.begins)} log file{'s' * (len(server.log.begins) != 1)}, {sum(size for _, size in server.log.begins) / 1e6:.1f} MB in {hours:.1f}h"
-        if hours * 3600 >= DAY_S:
+        files, reaches_s = server.log.begins, span_s(server, pair.at)
+        count = f"{len(files)} log file{'s' * (len(files) != 1)}"
+        said = f"{server.name}: {count}, {sum(size for _, size in files) / 1e6:.1f} MB in {hours_text(reaches_s)}"
+        if reaches_s >= DAY_S:
             by_hour = bytes_by_hour(server.log.begins, pair.at)
             quiet = min(range(24), key=lambda hour: by_hour.get(hour, 0.0))
             busy = max(range(24), key=lambda hour: by_hour.get(hour, 0.0))

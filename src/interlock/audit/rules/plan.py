@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from interlock.audit.facts import PairSeen
 from interlock.audit.rule import Chapter, Fault, Rule, command, in_topology, replica, sql
-from interlock.audit.rules.peaks import DAY_S, keep, kept_s
+from interlock.audit.rules.peaks import keep, kept_s
 from interlock.audit.rules.settings import of_question
 from interlock.decisions.replication import is_channel_healthy
+from interlock.decisions.windows import DAY_S
 from interlock.model.audit import AuditVerdict
 from interlock.model.topology import ClusterSpec
 from interlock.model.verdict import Refuse

@@ -88,7 +88,7 @@ def _tells(pair: PairSeen) -> Iterator[str]:
     for one in pair.masters:
         zone = one.settings.get("time_zone", "")
         said = f"{zone} ({one.settings.get('system_time_zone', '')})" if zone == "SYSTEM" else zone
-        yield f"{one.name}: time zone {said}, clock {one.facts.clock_offset_s:+.2f}s, {one.zones} named zones"
+        yield f"{one.name}: time zone {said}, clock {one.facts.clock_offset_s:+z.2f}s, {one.zones} named zones"
 
 
 CHAPTER = Chapter(
