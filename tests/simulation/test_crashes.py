@@ -25,7 +25,7 @@ RECOVERIES = {
 }
 
 
-EVERY = {"quiesce": 7}
+EVERY = {"quiesce": 7, "rolling-ddl": 61}
 """Of a playbook that mostly does what switchover does, every so many moves; others for one kill than for two."""
 
 

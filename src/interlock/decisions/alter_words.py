@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 from interlock.dataclass import dataclass
 from interlock.model.verdict import Refuse
@@ -133,6 +134,8 @@ def read_clauses(alter: str) -> tuple[Clause, ...] | Refuse:
             return Refuse(f"the ALTER is not understood from here on: {alter[at : at + 40]}", WHAT_CAN)
         tokens.append(_Token.of(found))
         at = found.end()
+    if not _is_balanced(tokens):
+        return Refuse(f"the ALTER has a parenthesis too many: {alter[:120]}", WHAT_CAN)
     clauses: list[Clause] = []
     for words in _split(tokens):
         clause = _read(words)
@@ -141,6 +144,11 @@ def read_clauses(alter: str) -> tuple[Clause, ...] | Refuse:
             return Refuse(f"{said[:120]}: {clause}", WHAT_CAN)
         clauses.append(clause)
     return tuple(clauses)
+
+
+def _is_balanced(tokens: Sequence[_Token]) -> bool:
+    depths = list(accumulate({"(": 1, ")": -1}.get(token, 0) for token in tokens))
+    return not depths or (min(depths) >= 0 and depths[-1] == 0)
 
 
 def _split(tokens: Sequence[_Token]) -> list[list[_Token]]:

@@ -20,6 +20,7 @@ from interlock.playbook.tree import OnFailure, Parallel, Phase, Playbook, Step
 
 _BEGINS = {Role.HOLDS, Role.FENCES, Role.FENCES_OUTSIDE, Role.CLOSES_SEGMENT}
 OPENING = frozenset({Role.OPENS, Role.OPENS_SEGMENT})
+_ENDS = frozenset({*OPENING, Role.FLIPS})
 _SEGMENTS = frozenset({Role.CLOSES_SEGMENT, Role.OPENS_SEGMENT})
 
 _CLIENTS_FIRST_S = 0.3
@@ -45,17 +46,42 @@ def needs_no_answer(playbook: Playbook) -> bool:
     return any(step.spec.role is Role.FENCES_OUTSIDE for phase in playbook.phases for step in steps_of(phase))
 
 
-def critical_span(playbook: Playbook) -> range:
-    """The phases from the first one that holds or fences to the last one that opens or flips: clients may feel what happens there."""
-    begins = [n for n, p in enumerate(playbook.phases) if any(s.spec.role in _BEGINS for s in steps_of(p))]
-    ends = [n for n, p in enumerate(playbook.phases) if any(s.spec.role in {*OPENING, Role.FLIPS} for s in steps_of(p))]
-    return range(begins[0], max(ends) + 1) if begins and ends and max(ends) >= begins[0] else range(0)
+def critical_spans(playbook: Playbook) -> tuple[range, ...]:
+    """The phases in which clients may feel something: from one that holds or fences to the last one that opens or flips. What holds or
+    fences after that begins another span: a playbook that moves the writes there and back has two.
+    """
+    spans: list[range] = []
+    began: int | None = None
+    for number, phase in enumerate(playbook.phases):
+        roles = {step.spec.role for step in steps_of(phase)}
+        if roles & _BEGINS and (began is None or (spans and spans[-1].start == began)):
+            began = number
+        if roles & _ENDS and began is not None:
+            spans = [*(span for span in spans if span.start != began), range(began, number + 1)]
+    return tuple(spans)
 
 
-def steps_undone_by_halting(playbook: Playbook) -> set[str]:
-    """The steps that must be looked at again after a halt, which fenced everything: openings, flips, and the checks that came after."""
-    steps = [step for phase in playbook.phases for step in steps_of(phase)]
-    first = next((number for number, step in enumerate(steps) if step.spec.role in OPENING), len(steps))
+def _moves(execution: Execution) -> dict[tuple[object, ...], BoundStep]:
+    """By what was moved (a server, its segment, routes) the last step that fenced, opened or flipped it, of those that are done."""
+    last: dict[tuple[object, ...], BoundStep] = {}
+    for step in (step for phase in execution.playbook.phases for step in steps_of(phase)):
+        role = step.spec.role
+        if step.id not in execution.passed or role not in {Role.FENCES, Role.OPENS, Role.OPENS_BESIDE, Role.FLIPS, *_SEGMENTS}:
+            continue
+        bounds = bind(step, execution.scope)
+        for bound in bounds if isinstance(bounds, list) else ():
+            moved = ("route", bound.args["route"]) if role is Role.FLIPS else (bound.args["server"], bound.args.get("segment"))
+            last[moved] = bound
+    return last
+
+
+def steps_undone_by_halting(execution: Execution) -> set[str]:
+    """The steps that must be looked at again after a halt, which fenced everything: the opening that stood then, and the openings, flips
+    and checks that came after it.
+    """
+    steps = [step for phase in execution.playbook.phases for step in steps_of(phase)]
+    stood = {bound.step.id for bound in _moves(execution).values() if bound.step.spec.role in OPENING}
+    first = next((number for number, step in enumerate(steps) if step.id in stood), len(steps))
     return {step.id for step in steps[first:] if step.spec.role in {*OPENING, Role.FLIPS} or step.spec.verb is Verb.CHECK}
 
 
@@ -64,37 +90,41 @@ def what_was_undone(execution: Execution) -> str:
 
     Somebody put it back since, or the run itself did while its store could not take that down. What can't be seen is left to the steps.
     """
-    for step in (step for phase in execution.playbook.phases for step in steps_of(phase)):
-        if step.id not in execution.passed or step.spec.role not in {Role.FENCES, Role.OPENS, Role.OPENS_BESIDE, Role.FLIPS, *_SEGMENTS}:
+    for bound in _moves(execution).values():
+        action = cast("Action[Any]", bound.action)
+        try:
+            verdict = action.decide(action.look(execution.world))
+        except DriverError:
             continue
-        bounds = bind(step, execution.scope)
-        for bound in bounds if isinstance(bounds, list) else ():
-            action = cast("Action[Any]", bound.action)
-            try:
-                verdict = action.decide(action.look(execution.world))
-            except DriverError:
-                continue
-            if isinstance(verdict, Act) and not verdict.once:
-                return f"{bound.key} was done and holds no more: {verdict.why}"
+        if isinstance(verdict, Act) and not verdict.once:
+            return f"{bound.key} was done and holds no more: {verdict.why}"
     return ""
 
 
 def go_forward(execution: Execution) -> None:
     """Run what is not done yet, to the end of the playbook. StepFailed (or StopRequested) as soon as it can't go on."""
-    span = critical_span(execution.playbook)
+    phases, spans = execution.playbook.phases, critical_spans(execution.playbook)
     outage_began_s = 0.0
-    for number, phase in enumerate(execution.playbook.phases):
+    for number, phase in enumerate(phases):
         if all(step.id in execution.passed for step in steps_of(phase)):
             continue
-        if number == span.start and span and not execution.prober:
-            prepare(execution, execution.playbook.phases[span.start : span.stop])
+        span = next((each for each in spans if number in each), range(0))
+        within = phases[span.start : span.stop]
+        if span and number == span.start and not _is_left_out(execution, within):
+            prepare(execution, within)
             outage_began_s = execution.clock.monotonic_s()
-            execution.observe(OutageBegan(bound_s=_bound_of(execution, execution.playbook.phases[span.start : span.stop])))
+            execution.observe(OutageBegan(bound_s=_bound_of(execution, within)))
         _run_phase(execution, phase)
         if number == span.stop - 1 and outage_began_s:
             execution.observe(OutageEnded(ms=(execution.clock.monotonic_s() - outage_began_s) * 1000, held=_has_held(execution)))
+            outage_began_s = 0.0
             if execution.prober is not None:  # clients first: every check from here on would take its time from their first write
                 execution.prober.await_writes(_CLIENTS_FIRST_S)
+
+
+def _is_left_out(execution: Execution, phases: Sequence[Phase]) -> bool:
+    """Whether the conditions leave out every step of these phases."""
+    return all(isinstance(bind(step, execution.scope), str) for phase in phases for step in steps_of(phase))
 
 
 def _has_held(execution: Execution) -> bool:
@@ -125,17 +155,20 @@ def prepare(execution: Execution, phases: Sequence[Phase]) -> None:
     # It writes with the canary account, which no segment keeps out: of a segment's outage it would know nothing.
     if any(step.spec.role in _SEGMENTS for phase in phases for step in steps_of(phase)):
         return
-    execution.prober = world.prober()
-    if execution.prober is not None:
-        execution.prober.start(in_outage=bool(gone))
+    if execution.prober is None:
+        execution.prober = world.prober()
+        if execution.prober is not None:
+            execution.prober.start(in_outage=bool(gone))
 
 
 def _record_intents(execution: Execution, phases: Sequence[Phase]) -> None:
+    """But of a fence from outside: a look at a service or a machine's power takes longer than the write that is spared."""
     sure: list[tuple[BoundStep, object]] = []
     for step in (step for phase in phases for step in steps_of(phase)):
         bounds = bind(step, execution.scope)
         for bound in bounds if isinstance(bounds, list) else ():
-            if step.spec.verb is Verb.DO and bound.is_known and bound.key not in execution.intents:
+            begins = step.spec.verb is Verb.DO and step.spec.role is not Role.FENCES_OUTSIDE
+            if begins and bound.is_known and bound.key not in execution.intents:
                 sure += _early_intent(execution, bound)
     if sure:
         record_intents(execution, sure)

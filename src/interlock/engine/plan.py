@@ -13,7 +13,7 @@ from typing import Any, cast
 from interlock.actions.action import Action
 from interlock.dataclass import dataclass
 from interlock.engine.apply import scripts
-from interlock.engine.forward import critical_span, steps_of
+from interlock.engine.forward import critical_spans, steps_of
 from interlock.engine.roles import pair_roles
 from interlock.engine.steps import BoundStep, bind, plain_args
 from interlock.errors import DriverError, InterlockError, Refused
@@ -93,12 +93,12 @@ def plan(playbook: Playbook, given: Mapping[str, str], world: World, past_outage
             problems=({"what": refused.message, "hint": refused.hint},),
         )
     planning = _Planning(world=world, scope=scope_of(inputs, world.topology, roles.writer, roles.standby))
-    span = critical_span(playbook)
+    spans = critical_spans(playbook)
     phases = tuple(
         PlannedPhase(
             phase=phase.name,
             steps=tuple(planned for step in steps_of(phase) for planned in _plan_step(planning, step)),
-            clients_wait=number in span,
+            clients_wait=any(number in span for span in spans),
         )
         for number, phase in enumerate(playbook.phases)
     )
@@ -111,9 +111,9 @@ def plan(playbook: Playbook, given: Mapping[str, str], world: World, past_outage
         inputs=cast("Mapping[str, object]", to_plain(inputs)),
         phases=phases,
         problems=tuple(planning.problems),
-        outage_at_most_s=sum(s.bound_s for p in phases if p.clients_wait for s in p.steps) if span else None,
-        expected_outage_ms=expected if span else None,
-        expected_from=why if span else "",
+        outage_at_most_s=sum(s.bound_s for p in phases if p.clients_wait for s in p.steps) if spans else None,
+        expected_outage_ms=expected if spans else None,
+        expected_from=why if spans else "",
         past_outages_ms=tuple(past_outages_ms),
     )
 

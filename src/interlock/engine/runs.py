@@ -229,7 +229,7 @@ class Engine:
             raise GoBack("the operator asked for the way back")
         if state is State.HALTED:
             execution.move(Event.GO_ON_OPENED if progress.opening else Event.GO_ON)
-            execution.passed -= steps_undone_by_halting(execution.playbook)
+            execution.passed -= steps_undone_by_halting(execution)
         if undone := what_was_undone(execution):
             raise StepFailed(undone, hint="start a new run: what this one had checked is long ago")
         go_forward(execution)

@@ -37,7 +37,7 @@ from interlock.model.facts import (
 from interlock.model.marks import Mark
 from interlock.model.position import Position
 from interlock.model.topology import ServerName, ServerSpec
-from interlock.simulated.database import BOUND_S, CALL_S, Database, Flavor, Session
+from interlock.simulated.database import AJAR, BOUND_S, CALL_S, Database, Flavor, Session
 from interlock.simulated.process import SimulatedProcess
 from interlock.simulated.segments import SimulatedSegments
 from interlock.simulated.tables import SimulatedTables
@@ -99,6 +99,7 @@ class SimulatedServer:
             event_scheduler=database.scheduler,
             fence=database.fence,
             loose=database.read_only and bool(database.ajar),
+            lesser=AJAR if database.read_only and database.ajar is False else "",
         )
 
     def channels(self) -> tuple[ChannelFacts, ...]:

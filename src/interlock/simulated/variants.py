@@ -99,7 +99,10 @@ def parsed(text: str) -> Playbook:
     return parse_playbook(text, file="simulated", catalogue=known())
 
 
-GIVEN: Mapping[str, Mapping[str, str]] = {"quiesce": {"onto": "west", "for": "4h", "reason": "its disk"}}
+GIVEN: Mapping[str, Mapping[str, str]] = {
+    "quiesce": {"onto": "west", "for": "4h", "reason": "its disk"},
+    "rolling-ddl": {"table": "app.t", "alter": "ADD COLUMN note TEXT, ADD INDEX by_k (k)"},
+}
 """What a night tells a shipped playbook that must be told something."""
 
 BEARS: Mapping[str, frozenset[Sickness]] = {"quiesce": frozenset({Sickness.WRITERS_APPLIER})}
