@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,17 +18,17 @@ import servers.trepctl_stand_in
 from interlock.bootstrap import RealWorld, read_topology
 from interlock.clock import SystemClock
 from interlock.decisions.received import is_all_applied
+from interlock.errors import BoundReached, Unreachable
 from interlock.hosts.secrets import Secrets
-from interlock.model.effects import StartReceiver, StopReceiver
+from interlock.model.effects import SendHeartbeat, StartReceiver, StopReceiver
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Done
-from interlock.playbook.find import shipped_folder
 from interlock.sandbox import pair as pairs
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from interlock.simulated.store import MemoryStore
 from scenarios.command_line import environment, interlock
-from scenarios.pair_state import eventually, open_sides, shape
+from scenarios.pair_state import eventually, open_sides, shape, switchover_with
 
 CLOCK = SystemClock()
 EAST, WEST = ServerName("east"), ServerName("west")
@@ -90,14 +91,21 @@ def env(tungsten: Sandbox, tmp_path: Path) -> dict[str, str]:
     return environment(tungsten, tmp_path)
 
 
-def test_the_writes_move_there_and_back_and_every_row_arrives(tungsten: Sandbox, env: dict[str, str]) -> None:
+def test_the_writes_move_there_and_back_after_a_heartbeat_and_every_row_arrives(
+    tungsten: Sandbox, env: dict[str, str], tmp_path: Path
+) -> None:
+    """The heartbeat is the shipped switchover's with a step in its drain, as docs/servers/tungsten.md says."""
+    step = '- do: replication.heartbeat\n    with: {server: "${to}", source: "${from}", within: 60s}'
+    playbook = switchover_with(tmp_path / "with-a-heartbeat.yaml", put={"drain": step})
     for writer, standby in (("west", "east"), ("east", "west")):
-        moved = interlock("switchover", "--to", writer, "--yes", "--json", env=env, within_s=_WITHIN_S)
+        moved = interlock("run", playbook, "-i", f"to={writer}", "--yes", "--json", env=env, within_s=_WITHIN_S)
         assert moved.code == 0, moved.out + moved.err
         assert moved.document["outcome"] == "succeeded"
         assert open_sides(tungsten) == [writer]
         query(tungsten, writer, "INSERT INTO app.ledger (k, server_id) VALUES (%s, @@server_id)", f"on {writer}")
-        assert eventually(partial(_holds, tungsten, standby, f"on {writer}"))
+        assert eventually(partial(_holds, tungsten, standby, f"on {writer}"), _WITHIN_S)
+        (beat,) = query(tungsten, writer, f"SELECT name FROM tungsten_{standby}.heartbeat")
+        assert beat["name"].startswith("interlock ")
 
 
 def test_status_tells_of_the_replicator_as_of_any_channel(env: dict[str, str], pair: Sandbox, tmp_path: Path) -> None:
@@ -128,6 +136,29 @@ def test_a_receiver_that_is_stopped_has_applied_what_came_and_gets_no_more_until
         assert (west.channels()[0].receiver, west.channels()[0].applier) == ("Yes", True)
 
 
+def test_a_heartbeat_that_the_standby_does_not_apply_is_named(tungsten: Sandbox) -> None:
+    with closing(RealWorld(read_topology(Path(tungsten.topology)), CLOCK, Secrets(CLOCK), MemoryStore(CLOCK))) as world:
+        query(tungsten, "west", "STOP SLAVE")
+        try:
+            with pytest.raises(BoundReached, match=r"west: east has not applied number \d+, a heartbeat of east"):
+                world.server("west").apply(SendHeartbeat(server=WEST, channel="east", within_s=1.0), "m")
+        finally:
+            query(tungsten, "west", "START SLAVE")
+        world.server("west").apply(SendHeartbeat(server=WEST, channel="east", within_s=_WITHIN_S), "m")
+
+
+def test_a_purge_ends_the_sessions_that_hold_a_run_s_locks(tungsten: Sandbox) -> None:
+    """Why no action sends it: `sessions.kill` ends clients, and nobody else."""
+    with closing(RealWorld(read_topology(Path(tungsten.topology)), CLOCK, Secrets(CLOCK), MemoryStore(CLOCK))) as world:
+        east = world.server("east")
+        east.take_lock("a run's")
+        words = [sys.executable, str(STAND_IN), tungsten.directory, "east", "-service", "east", "purge", "-y"]
+        said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+        assert int(said.rpartition(": ")[2]) >= 1
+        with pytest.raises(Unreachable, match=r"Lost connection|gone away"):
+            east.holds_lock("a run's")
+
+
 def test_a_replicator_that_is_offline_refuses_the_run(tungsten: Sandbox, env: dict[str, str]) -> None:
     query(tungsten, "west", "STOP SLAVE SQL_THREAD")
     try:
@@ -155,10 +186,7 @@ def test_a_replicator_with_an_error_refuses_the_run_with_its_words(tungsten: San
 
 
 def test_a_check_that_fails_after_the_flip_takes_everything_back(tungsten: Sandbox, env: dict[str, str], tmp_path: Path) -> None:
-    text, mark = (shipped_folder() / "switchover.yaml").read_text(), "- phase: settle\n  steps:\n"
-    assert mark in text
-    path = tmp_path / "fails.yaml"
-    path.write_text(text.replace(mark, f'{mark}  - check: command\n    with: {{run: ["false"], within: 5s}}\n'))
-    ended = interlock("run", str(path), "-i", "to=west", "--yes", "--json", env=env, within_s=_WITHIN_S)
+    playbook = switchover_with(tmp_path / "fails.yaml", put={"settle": '- check: command\n    with: {run: ["false"], within: 5s}'})
+    ended = interlock("run", playbook, "-i", "to=west", "--yes", "--json", env=env, within_s=_WITHIN_S)
     assert (ended.code, ended.document["outcome"]) == (4, "rolled_back"), ended.out
     assert open_sides(tungsten) == ["east"]

@@ -1,4 +1,5 @@
 """A stand-in for Tungsten Replicator's `trepctl` on one side of a sandbox: it answers as Continuent's documentation says, and nothing else.
+For the other side's service it is the applier (role slave), for the side's own the extractor (role master).
 
 Underneath, the server's own replication by file and offset moves the rows, from an address that Interlock does not know; so all that
 Interlock sees of the channel is what is printed here. Run as `trepctl_stand_in.py SANDBOX SERVER -service NAME COMMAND …`.
@@ -9,10 +10,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+import pymysql
 
 from interlock.clock import Deadline, SystemClock
 from interlock.sandbox import places
+from interlock.sandbox.accounts import ADMIN
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 
@@ -22,9 +27,16 @@ def main(argv: list[str]) -> int:
     folder, server, *words = argv
     sandbox = places.read(Path(folder))
     service = words[words.index("-service") + 1]
+    is_master = service == server  # each side's service has its name, and is extracted there
     match [word for word in words if word not in {"-service", service}]:
         case ["status", "-json"]:
-            sys.stdout.write(json.dumps(status(sandbox, server, service), indent=2) + "\n")
+            told = extracted(sandbox, server) if is_master else status(sandbox, server, service)
+            sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        case ["heartbeat", "-name", name] if is_master:
+            heartbeat(sandbox, server, name)
+        case ["purge", "-y"] if is_master:
+            sys.stdout.write("Directing replicator to purge non-Tungsten sessions\n")
+            sys.stdout.write(f"Number of sessions purged: {purge(sandbox, server)}\n")
         case ["online"]:
             query(sandbox, server, "START SLAVE")
         case ["offline"]:
@@ -65,6 +77,33 @@ def status(sandbox: Sandbox, server: str, service: str) -> Mapping[str, object]:
         "simpleServiceName": service,
         "state": "ONLINE" if online else "OFFLINE:ERROR" if error != "NONE" else "OFFLINE:NORMAL",
     }
+
+
+def extracted(sandbox: Sandbox, server: str) -> Mapping[str, object]:
+    """The same of the replicator that reads the server's own binary log, whose role is master."""
+    (log,) = query(sandbox, server, "SHOW MASTER STATUS")
+    file, offset = log["File"], int(log["Position"])
+    told = {"appliedLastEventId": f"{file}:{offset:016d};140", "appliedLastSeqno": _seqno(file, offset)}
+    return {**told, "appliedLatency": 0.1, "role": "master", "serviceName": server, "state": "ONLINE"}
+
+
+def heartbeat(sandbox: Sandbox, server: str, name: str) -> None:
+    """A row in the replicator's own schema, on the source."""
+    schema = f"tungsten_{server}"
+    query(sandbox, server, f"CREATE DATABASE IF NOT EXISTS {schema}")
+    query(sandbox, server, f"CREATE TABLE IF NOT EXISTS {schema}.heartbeat (id BIGINT PRIMARY KEY, name VARCHAR(128))")
+    query(sandbox, server, f"REPLACE INTO {schema}.heartbeat VALUES (1, %s)", f"{name} {SystemClock().wall()}")
+
+
+def purge(sandbox: Sandbox, server: str) -> int:
+    """End every session that is not the replicator's own: other tools' too, and the tool's that asked for it (the open-source replicator's
+    PurgeTask compares the login's name, and nothing else).
+    """
+    others = query(sandbox, server, "SELECT id FROM information_schema.processlist WHERE user NOT IN (%s, 'repl', 'system user')", ADMIN)
+    for row in others:
+        with suppress(pymysql.err.OperationalError):  # it has ended by itself
+            query(sandbox, server, f"KILL {row['id']}")
+    return len(others)
 
 
 def wait(sandbox: Sandbox, server: str, service: str, seqno: int, limit_s: float) -> int:
