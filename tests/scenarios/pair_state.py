@@ -120,7 +120,7 @@ def start_proxy(sandbox: Sandbox) -> None:
     """Again, after its end: as its configuration says, for what it was told at run time is lost."""
     program = processes.programs(["haproxy"])["haproxy"]
     processes.spawn([program, "-f", sandbox.proxy.config, "-db"], Path(sandbox.proxy.log))
-    assert eventually(lambda: "srv_name" in _proxy_says(sandbox), 60.0)
+    assert eventually(lambda: "srv_name" in _proxy_says(sandbox))
 
 
 def _proxy_says(sandbox: Sandbox) -> str:
@@ -155,7 +155,8 @@ def pid_of(sandbox: Sandbox, program: str) -> int:
     return next(process.pid for process in sandbox.processes if process.name == program)
 
 
-def eventually(holds: Callable[[], bool], within_s: float = 5.0) -> bool:
+def eventually(holds: Callable[[], bool], within_s: float = 60.0) -> bool:
+    """Whether it came about. The bound is generous: it is only ever waited for where a test fails."""
     deadline = Deadline.after(CLOCK, within_s)
     while not holds():
         if deadline.is_over():

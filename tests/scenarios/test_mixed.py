@@ -36,7 +36,7 @@ def test_writes_move_there_and_back_under_load_and_nothing_is_lost(pair_of_two_k
         entries, samples = writing.stop(), watching.stop()
     assert [one.document["outcome"] for one in done] == ["succeeded"] * 2, [one.document["problems"] for one in done]
     assert samples.two == 0
-    assert eventually(lambda: keys(sandbox, "east", writing.prefix) == keys(sandbox, "west", writing.prefix), 15.0)
+    assert eventually(lambda: keys(sandbox, "east", writing.prefix) == keys(sandbox, "west", writing.prefix))
     assert ledger.balance(entries, keys(sandbox, "east", writing.prefix)) == ledger.Balance(lost=(), duplicated=(), resurrected=())
     assert {entry.server for entry in ledger.acknowledged(entries)} == {1, 2}
 
@@ -70,7 +70,7 @@ def test_mariadb_takes_heartbeats_of_mysql_for_parts_of_its_log() -> None:
     """Which is why the pair above has none: the positions drift apart without any write."""
     with mixed({"east": "mysql", "west": "mariadb"}, beats_s=1) as sandbox:
         end = int(sql.query(sandbox, "east", "SHOW BINARY LOG STATUS")[0]["Position"])
-        assert eventually(lambda: int(str(channel(sandbox, "west")["Read_Source_Log_Pos"])) > end, 15.0)
+        assert eventually(lambda: int(str(channel(sandbox, "west")["Read_Source_Log_Pos"])) > end)
         assert int(sql.query(sandbox, "east", "SHOW BINARY LOG STATUS")[0]["Position"]) == end
 
 
@@ -78,5 +78,5 @@ def test_what_the_refusal_says_is_what_mysql_does() -> None:
     """A row that MariaDB logs as a row stops the applier of MySQL 9.7."""
     with mixed({"east": "mysql", "west": "mariadb"}, mariadb_logs="ROW") as sandbox:
         sql.query(sandbox, "west", "INSERT INTO app.ledger (k, server_id) VALUES ('a row', 2)")
-        assert eventually(lambda: channel(sandbox, "east")["Replica_SQL_Running"] == "No", 15.0)
+        assert eventually(lambda: channel(sandbox, "east")["Replica_SQL_Running"] == "No")
         assert "Could not parse relay log event entry" in str(channel(sandbox, "east")["Last_SQL_Error"])

@@ -79,7 +79,7 @@ def arm(moved: Moved, moment: str) -> Callable[[Any], None]:
         return lambda _: None
 
     def kill_in_the_flip() -> None:
-        eventually(lambda: moved.leads() == "west", 60.0)
+        eventually(lambda: moved.leads() == "west")
         kill()
 
     def observe(event: Any) -> None:

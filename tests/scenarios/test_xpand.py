@@ -102,5 +102,5 @@ def balance(sandbox: Sandbox, name: str, entries: tuple[ledger.Entry, ...], pref
     def keys(server: str) -> list[str]:
         return [str(row["k"]) for row in sql.query(sandbox, server, "SELECT k FROM app.ledger WHERE k LIKE %s", f"{prefix}-%")]
 
-    assert eventually(lambda: len({tuple(sorted(keys(server))) for server in sandbox.members}) == 1, 10.0)
+    assert eventually(lambda: len({tuple(sorted(keys(server))) for server in sandbox.members}) == 1)
     return ledger.balance(entries, keys(name))

@@ -132,7 +132,7 @@ def running(sandbox: Sandbox, name: str, statement: str, account: str = "app") -
             background.thread.join(20)
 
 
-def until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
+def until(holds: Callable[[], bool], within_s: float = 60.0) -> None:
     end_s = time.perf_counter() + within_s
     while not holds():
         assert time.perf_counter() < end_s, "it did not come about in time"

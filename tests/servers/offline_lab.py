@@ -9,8 +9,6 @@ from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from scenarios.pair_state import eventually, open_sides
 
-_WITHIN_S = 60.0
-
 
 @contextmanager
 def let_in(sandbox: Sandbox) -> Iterator[None]:
@@ -20,14 +18,14 @@ def let_in(sandbox: Sandbox) -> Iterator[None]:
     sql.query(sandbox, open_sides(sandbox)[0], "GRANT CONNECTION_ADMIN ON *.* TO repl")
     try:
         for name in sandbox.members:
-            assert eventually(lambda name=name: _is_let_in(sandbox, name), _WITHIN_S)  # type: ignore[misc]
+            assert eventually(lambda name=name: _is_let_in(sandbox, name))  # type: ignore[misc]
         log_in_again(sandbox)
         yield
     finally:
         for name in sandbox.members:
             sql.query(sandbox, name, "SET GLOBAL offline_mode=0")
         sql.query(sandbox, open_sides(sandbox)[0], "REVOKE CONNECTION_ADMIN ON *.* FROM repl")
-        assert eventually(lambda: not any(_is_let_in(sandbox, name) for name in sandbox.members), _WITHIN_S)
+        assert eventually(lambda: not any(_is_let_in(sandbox, name) for name in sandbox.members))
 
 
 def log_in_again(sandbox: Sandbox) -> None:
@@ -36,7 +34,7 @@ def log_in_again(sandbox: Sandbox) -> None:
         sql.query(sandbox, name, "STOP REPLICA IO_THREAD")
         sql.query(sandbox, name, "START REPLICA IO_THREAD")
     for name in sandbox.members:
-        assert eventually(lambda name=name: receives(sandbox, name), _WITHIN_S)  # type: ignore[misc]
+        assert eventually(lambda name=name: receives(sandbox, name))  # type: ignore[misc]
 
 
 def receives(sandbox: Sandbox, name: str) -> bool:
