@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from interlock.dataclass import dataclass
 from interlock.diff.leading import Lead
+from interlock.diff.sql import TEXTS
 from interlock.errors import Refused
 from interlock.losses.sql import SETTINGS
 from interlock.model.position import MySQLPosition, Position
@@ -49,7 +50,7 @@ class End:
             session.close()
             flavor = spoken.flavor if spoken is not None else "something unknown"
             raise Refused(f"{self.server.name} speaks {flavor}, whose tables are not compared", hint="compare pairs of MariaDB or MySQL")
-        session.run((spoken.bounds(bound_s), "SET SESSION TRANSACTION READ ONLY"), bound_s=2.0, doing="set up the session")
+        session.run((spoken.bounds(bound_s), TEXTS, "SET SESSION TRANSACTION READ ONLY"), bound_s=2.0, doing="set up the session")
         return session
 
     def logged(self, session: Session) -> Position:

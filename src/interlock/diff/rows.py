@@ -9,12 +9,12 @@ from interlock.dataclass import dataclass
 from interlock.diff.ends import STATEMENT_S, Both, End
 from interlock.diff.kept import Chunk
 from interlock.diff.proof import Proof, Settled, StandsStill, Unsettled
-from interlock.diff.sql import Asked, Range, chunk_sql, end_sql, hashes_sql, image_of, key_of, keys_sql, parts_by_number, rows_sql
+from interlock.diff.sql import Asked, Range, chunk_sql, end_sql, few_sql, hashes_sql, image_of, key_of, keys_sql, parts_by_number, rows_sql
 from interlock.losses.codec import shown
 from interlock.losses.sql import NotWritable
 from interlock.model.differences import DifferenceKind, NotCompared, RowDifference
 from interlock.model.losses import Image
-from interlock.servers.session import Row, Session, text_of
+from interlock.servers.session import Result, Row, Session, text_of
 
 _PART_ROWS = 1_000
 """A range is hashed in parts of so many rows: on its way is always something, and then not the whole range is looked at again."""
@@ -64,9 +64,9 @@ class Finder:
 
     def compare(self, range_: Range) -> Chunk:
         """Hashes of the range, in parts where that costs nothing; of the parts that are not the same, the rows."""
-        at_most = _PACKET_BYTES // len(chunk_sql(self.asked, range_))
-        parts = parts_by_number(self.asked, range_, min(self.rows // _PART_ROWS, at_most)) or [range_]
-        hashed = self._hashed(parts)
+        at_most = _PACKET_BYTES // len(few_sql(self.asked, range_))
+        parts = parts_by_number(self.asked, range_, min(self.rows // _PART_ROWS, at_most))
+        hashed = list(self._hashed_few(parts) if parts else self._hashed([range_]))
         rows = sum(part.counts[0] for part in hashed)
         unlike = [part for part in hashed if not part.same]
         if not unlike:
@@ -74,15 +74,19 @@ class Finder:
         differences, unsettled = self._narrowed(unlike)
         return Chunk(after=range_[0], upto=range_[1], rows=rows, differences=differences, not_compared=unsettled)
 
-    def _hashed(self, parts: Sequence[Range]) -> list[_Part]:
-        """In one round trip to each side."""
-        answers = self.both.run([chunk_sql(self.asked, part) for part in parts], doing=f"hash {self.asked.table.written}")
-        hashed = []
+    def _hashed_few(self, parts: Sequence[Range]) -> Iterator[_Part]:
+        """Each of some thousand rows; those that turn out to have too much text once more, row by row."""
+        answers = self._asked_both([few_sql(self.asked, part) for part in parts])
         for part, ours, theirs in zip(parts, *answers, strict=True):
-            here, there = ours.rows[0], theirs.rows[0]
-            counts = int(text_of(here["n"])), int(text_of(there["n"]))
-            hashed.append(_Part(range=part, counts=counts, same=counts[0] == counts[1] and text_of(here["x"]) == text_of(there["x"])))
-        return hashed
+            yield from self._hashed([part]) if ours.warnings or theirs.warnings else [_part(part, ours, theirs)]
+
+    def _hashed(self, parts: Sequence[Range]) -> Iterator[_Part]:
+        answers = self._asked_both([chunk_sql(self.asked, part) for part in parts])
+        return map(_part, parts, *answers)
+
+    def _asked_both(self, statements: Sequence[str]) -> tuple[Sequence[Result], Sequence[Result]]:
+        """In one round trip to each side."""
+        return self.both.run(statements, doing=f"hash {self.asked.table.written}")
 
     def _narrowed(self, unlike: Sequence[_Part]) -> tuple[tuple[RowDifference, ...], tuple[NotCompared, ...]]:
         self.other.reaches(self.writer.logged(self.both.writer), _CATCH_UP_S)
@@ -225,6 +229,12 @@ class Finder:
             columns=tuple(name for name in row if ours and theirs and repr(ours[name]) != repr(theirs[name])),
             position=position,
         )
+
+
+def _part(range_: Range, ours: Result, theirs: Result) -> _Part:
+    here, there = ours.rows[0], theirs.rows[0]
+    counts = int(text_of(here["n"])), int(text_of(there["n"]))
+    return _Part(range=range_, counts=counts, same=counts[0] == counts[1] and text_of(here["x"]) == text_of(there["x"]))
 
 
 def _asks(asked: Asked, keys: Sequence[Image]) -> Callable[[Session], Found]:

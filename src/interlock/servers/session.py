@@ -52,10 +52,11 @@ def text_of(value: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What one statement gave: its rows by column name, and how many rows it changed."""
+    """What one statement gave: its rows by column name, how many rows it changed, and of how much it warned."""
 
     rows: tuple[Row, ...]
     affected: int
+    warnings: int = 0
 
 
 class Session:
@@ -143,9 +144,9 @@ class Session:
         results = []
         with self._connection.cursor() as cursor:
             affected = cursor.execute(text)
-            results.append(Result(rows=tuple(cursor.fetchall()), affected=affected))
+            results.append(Result(rows=tuple(cursor.fetchall()), affected=affected, warnings=cursor.warning_count))
             while cursor.nextset():
-                results.append(Result(rows=tuple(cursor.fetchall()), affected=cursor.rowcount))
+                results.append(Result(rows=tuple(cursor.fetchall()), affected=cursor.rowcount, warnings=cursor.warning_count))
         self._used_at_s = self._clock.monotonic_s()
         return tuple(results)
 
