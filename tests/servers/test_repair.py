@@ -434,7 +434,7 @@ def test_a_run_of_the_playbook_does_the_same_and_a_plan_shows_it(items: Lab) -> 
     told = interlock("plan", *words, env=items.env)
     assert (told.code, told.document["would"]) == (0, "succeed"), told.out + told.err
     (step,) = [step for phase in told.document["phases"] for step in phase["steps"] if step["action"] == "data.mend"]
-    assert "12 rows in 12 statements" in step["script"][-1]
+    assert "12 rows, each guarded" in step["script"][-1]
     assert items_of(items, "west") != items_of(items, "east")
     done = interlock("run", *words, env=items.env)
     assert (done.code, done.document["outcome"]) == (0, "succeeded"), done.out + done.err

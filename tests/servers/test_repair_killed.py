@@ -1,4 +1,7 @@
-"""A repair that is killed after every write of its journal: each row is as it was or as it is wanted, and `resume` ends it."""
+"""A repair that is killed at a write of its journal: each row is as it was or as it is wanted, and `resume` ends it.
+
+At every move of the playbook it is played in memory: tests/unit/engine/test_repair.py.
+"""
 
 from __future__ import annotations
 
@@ -66,23 +69,25 @@ def fence_of(lab: Lab) -> object:
         return sql.value(west, f"SELECT @@GLOBAL.{'super_' if lab.is_mysql else ''}read_only")
 
 
+MOMENTS = ("after intended mend/data.mend", "before done mend/data.mend", "after acting mend/server.put_fence_back", "before ended")
+"""The rows are to be mended; they are, behind a lesser fence; that is put back; all is done. The third only where there is a lesser one."""
+
+
 def test_rows_that_are_mended(lab: Lab) -> None:
     def differ() -> None:
         lab.plant("west", "UPDATE app.goods SET v='other' WHERE id<4", "DELETE FROM app.goods WHERE id=5")
         lab.compare("goods")
 
-    differ()
     wanted = lab.rows("east", "goods")
-    for kind, number in moments(lab, *WORDS):
+    for moment in (one for one in MOMENTS if lab.is_mysql or "fence" not in one):
         differ()
         before = lab.rows("west", "goods")
-        killed = do(lab, kind, number, *WORDS)
+        killed = do(lab, moment, 1, *WORDS)
         assert killed.returncode == -signal.SIGKILL, killed
-        assert lab.rows("west", "goods") in (before, wanted), (kind, number)
+        assert lab.rows("west", "goods") in (before, wanted), moment
         go_on(lab)
-        if lab.rows("west", "goods") == before:  # it came to nothing, or was killed before it had said what it is
-            assert lab.repair("--apply", "--yes").code == 0
-        assert (lab.rows("west", "goods"), fence_of(lab)) == (wanted, 1), (kind, number)
+        assert newest(lab).outcome == "succeeded"
+        assert (lab.rows("west", "goods"), fence_of(lab)) == (wanted, 1), moment
 
 
 def test_a_channel_that_goes_on(lab: Lab) -> None:

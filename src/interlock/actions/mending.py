@@ -66,6 +66,8 @@ class Differences:
                 f"{found.overtaken} takes the writes now, and the comparison took {found.other}'s rows for right",
                 f"compare again; or, if {found.overtaken}'s rows are to be changed: --onto {found.overtaken}",
             )
+        if found.left_out and not (self.back or found.rows or found.mended):
+            return Refuse(f"{found.comparison}: nothing can be mended", f"a person decides: {'; '.join(found.left_out)}")
         told = f"{found.rows} rows of {found.server} can be mended, {found.mended} were before"
         return Done(f"{found.comparison}: {told}", warnings=() if self.back else found.left_out)
 
@@ -93,7 +95,7 @@ class Mend(NoOutputs):
     tables: str = param(Kind.TEXT, _TABLES, default="")
     rows: str = param(Kind.TEXT, _ROWS, default="")
     back: bool = param(Kind.FLAG, "whether what was mended is taken back instead, where nobody wrote since", default=False)
-    rate: int = param(Kind.INTEGER, "how many rows are changed in a second at the most", default=1000)
+    rate: int = param(Kind.INTEGER, "how many rows are changed in a second at the most; 0: as many as can", default=1000)
     within_s: float = param(Kind.DURATION, "how long it may take", default=14400.0)
 
     def look(self, world: World, /) -> MendFacts:
@@ -175,6 +177,7 @@ class Mended(NoOutputs):
     rows: str = param(Kind.TEXT, _ROWS, default="")
     back: bool = param(Kind.FLAG, "whether what was mended was taken back instead", default=False)
     of: int = param(Kind.INTEGER, "how many rows were to be changed")
+    within_s: float = param(Kind.DURATION, "how long it may take", default=3600.0)
 
     def look(self, world: World, /) -> MendedFacts:
         return world.mender.mended(_wanted(self.comparison, self.server, self.tables, self.rows))
@@ -186,6 +189,8 @@ class Mended(NoOutputs):
             return Refuse(f"none of {self.of} rows of {self.server} could be {what}", "compare again: they were written since")
         if self.back:
             return Done(f"{seen.unmended} rows of {self.server} are as they were")
+        if seen.ahead:
+            return Wait(f"compared {seen.mended - seen.ahead} of {seen.mended} mended rows again")
         if seen.differ:
             return Done(f"in {len(seen.differ)} of {seen.mended} rows the sides differ all the same", warnings=seen.differ[:_NAMED])
         return Done(f"{seen.mended} rows were compared again, and are alike")

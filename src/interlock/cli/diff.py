@@ -15,6 +15,7 @@ from interlock.dataclass import dataclass
 from interlock.decisions.pace import Limits
 from interlock.documents.values import duration_s
 from interlock.errors import ExitCode, NotPermitted, UsageError
+from interlock.model.codec import DAMAGED
 from interlock.model.marks import MarkKind
 from interlock.model.topology import ClusterName
 from interlock.report.durations import span
@@ -94,15 +95,20 @@ def _go_on(context: Context, wiring: Wiring) -> str:
 def _carry_out(context: Context, wiring: Wiring, kept: Kept, log: DiffLog) -> None:
     """What of it is not done yet."""
     from interlock.diff.compare import Before, Comparing  # noqa: PLC0415 - only here
+    from interlock.diff.kept import damaged  # noqa: PLC0415 - as above
 
     writer, other = _ends(wiring, kept.comparison.writer)
-    limits = Limits(threads=int(str(kept.options["max_load"])), lag_s=float(str(kept.options["lag_s"])))
+    try:
+        limits = Limits(threads=int(str(kept.options["max_load"])), lag_s=float(str(kept.options["lag_s"])))
+        selection = selection_of(kept.options)
+    except DAMAGED as error:
+        raise damaged(wiring.folder, kept.comparison.name, error) from error
     done = frozenset((one.schema, one.name) for one in kept.comparison.tables if one.complete)
     began_s = wiring.clock.monotonic_s()
     with _shown(wiring.clock) as shown:
         comparing = Comparing(writer=writer, other=other, log=log, limits=limits, clock=wiring.clock, show=shown.show)
         try:
-            comparing.run(selection_of(kept.options), Before(done=done, reached=kept.reached), parallel=context.options.parallel)
+            comparing.run(selection, Before(done=done, reached=kept.reached), parallel=context.options.parallel)
         except BaseException:
             note(f"unfinished; to go on: interlock diff --resume {kept.comparison.name}{context.said()}")
             raise

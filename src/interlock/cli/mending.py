@@ -59,6 +59,7 @@ def repair_differences(context: Context, wiring: Wiring) -> Answer:
     _see_possible(wiring, wanted, back=back)
     context.tell(mend_text(plan, _heads(wiring, work), width(), back=back))
     ask(context, f"{'take back' if back else 'mend'} {sum(one.rows for one in plan.mends)} rows on {work.mended.cluster}?")
+    wiring.world.mender.close()  # a person may have thought about it for long: the run looks anew
     playbook = playbook_of(PLAYBOOK, wiring)
     return told(context, wiring, carry_out(context, wiring, lambda engine: engine.start(playbook, given)), plain)
 

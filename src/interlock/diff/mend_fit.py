@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from interlock.dataclass import dataclass
 from interlock.decisions.losses import RowId
 from interlock.diff.ends import End
-from interlock.diff.mend_plan import Mend, portions
+from interlock.diff.mend_plan import Mend
 from interlock.losses.now import LOOK_S, Survivor
 from interlock.losses.sql import count_of
 from interlock.model.losses import Image
@@ -56,15 +56,14 @@ def differing(sides: Sides, mends: Sequence[Mend]) -> dict[int, str]:
     """Of rows that were mended, those in which the sides differ now, and how: they are compared again."""
     mended = Survivor(sides.session)
     found: dict[int, str] = {}
-    for portion in portions(mends):
-        here, there = _keyed(mended, portion), _keyed(sides.rows(), portion)
-        for one in portion:
-            if not one.difference.key:
-                if _count(sides.session, one) != _count(sides.rows().session, one):
-                    found[one.index] = "the sides have not as many of it"
-            elif not _alike(here.get(one.index), there.get(one.index), one.image):
-                its = "as it was mended" if _alike(here.get(one.index), one.wanted, one.image) else "otherwise"
-                found[one.index] = f"{sides.mended.cluster} has it {its}, and {sides.other.cluster} otherwise now"
+    here, there = _keyed(mended, mends), _keyed(sides.rows(), mends)
+    for one in mends:
+        if not one.difference.key:
+            if _count(sides.session, one) != _count(sides.rows().session, one):
+                found[one.index] = "the sides have not as many of it"
+        elif not _alike(here.get(one.index), there.get(one.index), one.image):
+            its = "as it was mended" if _alike(here.get(one.index), one.wanted, one.image) else "otherwise"
+            found[one.index] = f"{sides.mended.cluster} has it {its}, and {sides.other.cluster} otherwise now"
     return found
 
 

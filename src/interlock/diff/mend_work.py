@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 from interlock.clock import Clock, Deadline
@@ -9,7 +10,7 @@ from interlock.decisions.pace import Limits
 from interlock.diff.ends import End
 from interlock.diff.mend_fit import Sides, differing
 from interlock.diff.mend_pace import Pace
-from interlock.diff.mend_plan import Chosen, MendPlan, differences_of, plan_mends, row_name
+from interlock.diff.mend_plan import Chosen, Mend, MendPlan, differences_of, plan_mends, portions, row_name
 from interlock.diff.mending import UNLOGGED, Mended, mend, notes_name, take_back
 from interlock.diff.pacing import Governor
 from interlock.diff.references import parents_of
@@ -49,6 +50,8 @@ class MendWork:
         self.unmended = sum(one.rows for one in self._all.mends if one.index not in self.noted)
         self.mended_rows = sum(one.rows for one in self._all.mends) - self.unmended
         self.left = {False: 0, True: 0}
+        self.differ: list[LeftOut] = []
+        self._again: deque[list[Mend]] | None = None
 
     def plan(self, *, back: bool) -> MendPlan:
         """What there is still to be sent; to be taken back is what was noted."""
@@ -73,8 +76,11 @@ class MendWork:
         return ""
 
     def busy(self) -> str:
-        """What is to be waited for. DriverError if a side does not answer."""
-        return self._governor.look()
+        """What is to be waited for; meanwhile the connections are kept. DriverError if a side does not answer."""
+        why = self._governor.look()
+        for session in filter(None, (self.session, self._reading) if why else ()):
+            session.ping()
+        return why
 
     def go_on(self, until: Deadline, *, back: bool, since: int, rows_per_s: int) -> Iterator[Mended]:
         """What becomes of rows, from where it was left; no transaction is open afterwards."""
@@ -98,11 +104,15 @@ class MendWork:
             self.noted.add(result.index)
             self.unmended, self.mended_rows = self.unmended - result.rows, self.mended_rows + result.rows
 
-    def differ(self) -> tuple[LeftOut, ...]:
-        """The mended rows in which the sides differ all the same."""
-        mends = [one for one in self._all.mends if one.index in self.noted]
-        names = {one.index: row_name(one.difference) for one in mends}
-        return tuple(LeftOut(what=names[index], why=why) for index, why in differing(self.sides, mends).items())
+    def compare_again(self, until: Deadline) -> int:
+        """Look at mended rows on both sides, from where it was left; how many there are still. `differ` has those in which the sides differ."""
+        if self._again is None:
+            self._again = deque(portions([one for one in self._all.mends if one.index in self.noted]))
+        while self._again and not until.is_over():
+            some = self._again.popleft()
+            names = {one.index: row_name(one.difference) for one in some}
+            self.differ += [LeftOut(what=names[index], why=why) for index, why in differing(self.sides, some).items()]
+        return sum(one.rows for some in self._again for one in some)
 
     def close(self) -> None:
         self.session.close()

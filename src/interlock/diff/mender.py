@@ -95,17 +95,19 @@ class RowMender:
 
     def mended(self, wanted: Mending, /) -> MendedFacts:
         work = self._work(wanted)
-        self.differing = work.differ()
+        ahead = work.compare_again(Deadline.after(self.clock, _SLICE_S))
+        self.differing = tuple(work.differ)
         differ = tuple(f"{one.what}: {one.why}" for one in self.differing)
-        return MendedFacts(unmended=work.unmended, mended=work.mended_rows, differ=differ)
+        return MendedFacts(unmended=work.unmended, mended=work.mended_rows, ahead=ahead, differ=differ)
 
     def script(self, effect: MendEffect, /) -> tuple[str, ...]:
         """Of what is sent by the hundred, how much of it: the rows are customers', and the journal is read by others."""
-        plan = self._work(effect.wanted).plan(back=isinstance(effect, TakeRowsBack))
-        rows = f"{sum(one.rows for one in plan.mends)} rows in {len(plan.mends)} statements, each guarded by the whole row"
         match effect:
-            case MendRows():
-                what = f"{rows}: `interlock repair {effect.wanted.comparison} --sql FILE` writes them"
+            case MendRows(wanted=wanted):
+                rows = self._work(wanted).unmended
+                what = (
+                    f"{rows} rows, each guarded by the whole row: `interlock repair {wanted.comparison} --sql FILE` writes the statements"
+                )
             case TakeRowsBack(since=since):
                 what = f"the inverse of what was mended{f' after note {since}' if since else ''}, the last first, each row guarded"
         return ("SET SESSION sql_log_bin=0", f"START TRANSACTION … COMMIT: {what}")

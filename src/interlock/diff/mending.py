@@ -71,7 +71,7 @@ def mend(sides: Sides, mends: Sequence[Mend], *, pace: Pace) -> Iterator[Mended]
     while waiting:
         refused: list[_Refused] = []
         moved = False
-        for portion in portions(waiting, min(ROWS_AT_ONCE, pace.rows_per_s)):
+        for portion in portions(waiting, pace.at_once(ROWS_AT_ONCE)):
             pace(len(portion))
             results = _mend_portion(sides, portion, refused, numbers)
             moved = moved or any(one.rows for one in results)

@@ -64,10 +64,13 @@ class MendFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MendedFacts:
-    """Afterwards: how many of the wanted rows are mended, how many are not, and in which mended ones the sides differ all the same."""
+    """Afterwards: how many of the wanted rows are mended, how many are not, and in which mended ones the sides differ all the same; `ahead`
+    of the mended ones were not looked at yet.
+    """
 
     unmended: int
     mended: int
+    ahead: int = 0
     differ: tuple[str, ...] = ()
 
 
