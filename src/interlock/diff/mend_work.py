@@ -14,7 +14,7 @@ from interlock.diff.mend_plan import Chosen, Mend, MendPlan, differences_of, pla
 from interlock.diff.mending import UNLOGGED, Mended, mend, notes_name, take_back
 from interlock.diff.pacing import Governor
 from interlock.diff.references import parents_of
-from interlock.losses.applied import applied_rows
+from interlock.losses.applied import MENDED
 from interlock.losses.now import Survivor
 from interlock.losses.putting_back import LeftOut
 from interlock.model.differences import ComparedTable, Comparison
@@ -44,7 +44,7 @@ class MendWork:
             parents=parents_of(self.session, {table.schema for table in comparison.tables}),
         )
         self._rows_of = {one.index: one.rows for one in self._all.mends}
-        notes = applied_rows(self.session, self.sides.name)
+        notes = MENDED.rows(self.session, self.sides.name)
         self.noted = {index for rows in notes.values() for index in rows}
         self.last_note = max((int(number) for number in notes), default=0)
         self.unmended = sum(one.rows for one in self._all.mends if one.index not in self.noted)
@@ -105,7 +105,7 @@ class MendWork:
             self.unmended, self.mended_rows = self.unmended - result.rows, self.mended_rows + result.rows
 
     def compare_again(self, until: Deadline) -> int:
-        """Look at mended rows on both sides, from where it was left; how many there are still. `differ` has those in which the sides differ."""
+        """Look at mended rows on both sides, from where it was left; how many there are still. `differ` has those that differ."""
         if self._again is None:
             self._again = deque(portions([one for one in self._all.mends if one.index in self.noted]))
         while self._again and not until.is_over():
