@@ -39,7 +39,7 @@ class SeenDifferences:
 class Differences:
     """A kept comparison tells which rows differ, and nothing stands in the way of mending them."""
 
-    comparison: str = param(Kind.TEXT, "its name; empty for the newest of this pair", default="")
+    comparison: str = param(Kind.TEXT, "its name")
     onto: str = param(Kind.TEXT, "the cluster whose rows are changed; empty for the one that was compared with the writer", default="")
     tables: str = param(Kind.TEXT, _TABLES, default="")
     rows: str = param(Kind.TEXT, _ROWS, default="")

@@ -29,7 +29,7 @@ class MendWork:
         self.comparison, self.mended, self.other = comparison, mended, other
         self._chosen, self._clock = chosen, clock
         self._reading: Session | None = None
-        self._under_way: dict[bool, Iterator[Mended]] = {}
+        self._under_way: dict[bool, Iterator[list[Mended]]] = {}
         ends = {one.cluster: one for one in (mended, other)}
         self._governor = Governor(ends[comparison.writer], ends[comparison.other], Limits(), clock=clock)
         self.session = mended.server.session(UNLOGGED)
@@ -88,9 +88,10 @@ class MendWork:
             mends, pace = self.plan(back=back).mends, Pace(rows_per_s, self._clock)
             both = take_back(self.sides, mends, since=since, pace=pace) if back else mend(self.sides, mends, pace=pace)
             self._under_way[back] = both
-        for result in self._under_way[back]:
-            self._know(result, back=back)
-            yield result
+        for results in self._under_way[back]:
+            for result in results:
+                self._know(result, back=back)
+            yield from results
             if until.is_over():
                 return
 

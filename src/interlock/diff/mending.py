@@ -57,9 +57,9 @@ def notes_name(comparison: str, onto: str) -> str:
     return f"{comparison}/{onto}"
 
 
-def mend(sides: Sides, mends: Sequence[Mend], *, pace: Pace) -> Iterator[Mended]:
-    """One result for each. A row that the server refuses is tried again as long as others make way. No transaction is open when a result
-    comes: whoever takes no more of them leaves the rest as it is.
+def mend(sides: Sides, mends: Sequence[Mend], *, pace: Pace) -> Iterator[list[Mended]]:
+    """One result for each, a transaction's worth at a time: whoever takes no more of them leaves the rest as it is. A row that the server
+    refuses is tried again as long as others make way.
 
     OutcomeUnknown if a commit's answer did not come: the next call knows what was mended.
     """
@@ -75,14 +75,14 @@ def mend(sides: Sides, mends: Sequence[Mend], *, pace: Pace) -> Iterator[Mended]
             pace(len(portion))
             results = _mend_portion(sides, portion, refused, numbers)
             moved = moved or any(one.rows for one in results)
-            yield from results
+            yield results
         if not moved:
-            yield from (_left(one.mend, one.why) for one in refused)
+            yield [_left(one.mend, one.why) for one in refused]
             return
         waiting = [one.mend for one in refused]
 
 
-def take_back(sides: Sides, mends: Sequence[Mend], *, since: int, pace: Pace) -> Iterator[Mended]:
+def take_back(sides: Sides, mends: Sequence[Mend], *, since: int, pace: Pace) -> Iterator[list[Mended]]:
     """Those of these that the notes after the number `since` say were mended, the last note first; as in `mend`. A row that was written
     since stays, and is noted still.
     """
@@ -93,7 +93,7 @@ def take_back(sides: Sides, mends: Sequence[Mend], *, since: int, pace: Pace) ->
         portion = [mends[place] for place in sorted((places[index] for index in noted if index in places), reverse=True)]
         if portion and int(number) > since:
             pace(len(portion))
-            yield from _take_back_note(sides, number, noted, portion)
+            yield _take_back_note(sides, number, noted, portion)
 
 
 # -- one transaction ----------------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from interlock.model.topology import ServerName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mending:
-    """Which rows of which side: those of a kept comparison (empty: the newest of the pair) on the cluster `onto` (empty: the one that was
+    """Which rows of which side: those of a kept comparison on the cluster `onto` (empty: the one that was
     compared with the writer). `tables` and `rows` choose, as they are typed for `interlock repair`; all of them if nothing is chosen.
     """
 
