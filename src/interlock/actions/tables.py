@@ -15,7 +15,7 @@ from interlock.model.facts import WriteFacts
 from interlock.model.tables import AlterTable, TableFacts
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Act, Done, Refuse, Verdict, Wait
-from interlock.playbook.catalogue import Verb
+from interlock.playbook.catalogue import Role, Verb
 from interlock.ports import World
 
 _FENCE_WITHIN_S = 5.0
@@ -213,6 +213,6 @@ class DeclaredAlike:
 
 SPECS = (
     describe(CanChange, "table.can_change", Verb.CHECK),
-    describe(AlterOneSide, "table.alter", Verb.DO, bounds_on_server="within"),
+    describe(AlterOneSide, "table.alter", Verb.DO, role=Role.LOOSENS, bounds_on_server="within"),
     describe(DeclaredAlike, "table.alike", Verb.CHECK, outputs={"definition": Kind.TEXT}),
 )

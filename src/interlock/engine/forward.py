@@ -23,6 +23,8 @@ OPENING = frozenset({Role.OPENS, Role.OPENS_SEGMENT})
 _ENDS = frozenset({*OPENING, Role.FLIPS})
 _SEGMENTS = frozenset({Role.CLOSES_SEGMENT, Role.OPENS_SEGMENT})
 
+_MOVES = frozenset({Role.FENCES, Role.LOOSENS, Role.OPENS, Role.OPENS_BESIDE, Role.FLIPS, *_SEGMENTS})
+
 _CLIENTS_FIRST_S = 0.3
 """How long the checks behind the flip stand back at the most, if no write comes through the routes."""
 
@@ -62,16 +64,20 @@ def critical_spans(playbook: Playbook) -> tuple[range, ...]:
 
 
 def _moves(execution: Execution) -> dict[tuple[object, ...], BoundStep]:
-    """By what was moved (a server, its segment, routes) the last step that fenced, opened or flipped it, of those that are done."""
+    """By what was moved (a server, its segment, routes) the last step that fenced, opened or flipped it, of those that are done. How it
+    stands while one of them is under way, that step itself says.
+    """
     last: dict[tuple[object, ...], BoundStep] = {}
     for step in (step for phase in execution.playbook.phases for step in steps_of(phase)):
         role = step.spec.role
-        if step.id not in execution.passed or role not in {Role.FENCES, Role.OPENS, Role.OPENS_BESIDE, Role.FLIPS, *_SEGMENTS}:
-            continue
-        bounds = bind(step, execution.scope)
+        bounds = bind(step, execution.scope) if role in _MOVES else ""
         for bound in bounds if isinstance(bounds, list) else ():
             moved = ("route", bound.args["route"]) if role is Role.FLIPS else (bound.args["server"], bound.args.get("segment"))
-            last[moved] = bound
+            if step.id not in execution.passed:
+                if bound.key in execution.intents:
+                    last.pop(moved, None)
+            elif role is not Role.LOOSENS:
+                last[moved] = bound
     return last
 
 

@@ -106,6 +106,7 @@ def _no_channel(effect: ChannelEffect) -> None:
 @dataclass(slots=True, kw_only=True)
 class Database:
     """`on_turn` is called whenever it begins or ends to take writes, or to answer. `settings` is what a team's own SQL reads and sets.
+    `cut` are the keys of rows that came with a column that it did not have.
     `barred`: it was fenced from outside, and does not start. `ajar`: its fence lets administrators write; None if there is but one fence.
     `sources` tells, for each server that it replicates from, how many transactions of that server's log it has been through.
     """
@@ -121,6 +122,7 @@ class Database:
     log: list[Transaction] = field(default_factory=list)
     held: dict[int, Gtid] = field(default_factory=dict)
     rows: set[str] = field(default_factory=set)
+    cut: set[str] = field(default_factory=set)
     sessions: dict[int, Session] = field(default_factory=dict)
     events: tuple[EventFacts, ...] = ()
     settings: dict[str, str] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from interlock.playbook.catalogue import Role
 from interlock.playbook.tree import Parallel, Playbook
 from interlock.ports import Record, RunHeader
 from interlock.simulated.checkers import Shape, Watch, history, shape_of
+from interlock.simulated.declared import all_declared
 from interlock.simulated.faults import Faults
 from interlock.simulated.own import Own
 from interlock.simulated.pair import SimulatedPair
@@ -101,6 +102,10 @@ class Judge:
         if outcome == State.SUCCEEDED:
             if _opens(self.playbook) and (now.writers, now.leads_to, now.holding) != (("west",), ("west",), False):
                 note(f"end: it succeeded, and {now} is left")
+            if all_declared(pair.east) != all_declared(pair.west):
+                note("end: it succeeded, and the sides declare their tables differently")
+            if cut := pair.east.cut | pair.west.cut:
+                note(f"end: it succeeded, and {len(cut)} rows came to a side without a column of theirs, such as {min(cut)}")
         elif now != self.before:
             note(f"undo: it is {outcome}, and {_difference(self.before, now)}")
         for name in now.writers:

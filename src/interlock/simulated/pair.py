@@ -7,7 +7,7 @@ from dataclasses import field
 from functools import partial
 
 from interlock.dataclass import dataclass
-from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, SegmentEffect, ServerEffect
+from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, SegmentEffect, ServerEffect, TableEffect
 from interlock.model.mending import MendEffect
 from interlock.model.returning import ReturnEffect
 from interlock.model.topology import (
@@ -41,7 +41,7 @@ class Sent:
 
     at_s: float
     process: str
-    effect: ServerEffect | SegmentEffect | ChannelEffect | RouteEffect | FencingEffect | ReturnEffect | MendEffect
+    effect: ServerEffect | SegmentEffect | TableEffect | ChannelEffect | RouteEffect | FencingEffect | ReturnEffect | MendEffect
 
 
 @dataclass(slots=True, kw_only=True)

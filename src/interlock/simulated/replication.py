@@ -18,6 +18,7 @@ from interlock.model.effects import (
 )
 from interlock.model.facts import ChannelFacts
 from interlock.simulated.database import Database, Flavor, Transaction
+from interlock.simulated.declared import has_more_columns
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,6 +121,8 @@ class Channel:
                     self.stop(f"1062 duplicate entry {transaction.key!r}")
                     return
                 now_s = self.source.clock.monotonic_s()
+                if has_more_columns(self.source, self.target):
+                    self.target.cut.add(transaction.key)
                 self.target.take(Transaction(gtid=transaction.gtid, key=transaction.key, at_s=now_s))
             self.applied += 1
 

@@ -22,6 +22,7 @@ from interlock.model.effects import (
     StartReceiver,
     StopApplier,
     StopReceiver,
+    TableEffect,
     WriteNote,
 )
 from interlock.model.facts import (
@@ -54,7 +55,7 @@ class SimulatedServer:
         spec: ServerSpec,
         database: Database,
         process: SimulatedProcess,
-        done: Callable[[ServerEffect | ChannelEffect | SegmentEffect], None],
+        done: Callable[[ServerEffect | ChannelEffect | SegmentEffect | TableEffect], None],
     ) -> None:
         self._spec = spec
         self._database = database
@@ -136,7 +137,7 @@ class SimulatedServer:
 
     @property
     def tables(self) -> SimulatedTables:
-        return SimulatedTables(self._database, self._process, read=self._read, connected=self._must_be_connected)
+        return SimulatedTables(self._database, self._process, read=self._read, connected=self._must_be_connected, done=self._done)
 
     def prepared_transactions(self) -> tuple[str, ...]:
         return tuple(filter(None, (self._read().settings.get("xa_prepared"),)))

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from interlock.engine.marks import PairMarks
 from interlock.errors import InterlockError
-from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, SegmentEffect, ServerEffect
+from interlock.model.effects import ChannelEffect, FencingEffect, RouteEffect, SegmentEffect, ServerEffect, TableEffect
 from interlock.model.mending import MendEffect
 from interlock.model.returning import ReturnEffect
 from interlock.model.topology import ClusterName, RouteName, ServerName, Topology
@@ -102,5 +102,7 @@ class SimulatedWorld:
         runs = self._store.runs(self.topology.name)
         return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
 
-    def _note(self, effect: ServerEffect | SegmentEffect | ChannelEffect | RouteEffect | FencingEffect | ReturnEffect | MendEffect) -> None:
+    def _note(
+        self, effect: ServerEffect | SegmentEffect | TableEffect | ChannelEffect | RouteEffect | FencingEffect | ReturnEffect | MendEffect
+    ) -> None:
         self._pair.note(Sent(at_s=self._pair.clock.monotonic_s(), process=self._process.name, effect=effect))

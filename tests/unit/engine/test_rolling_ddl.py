@@ -1,0 +1,188 @@
+"""The shipped rolling-ddl: a table changed on one side after the other, and from any move of it to a named outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from interlock.engine.plan import plan
+from interlock.model.effects import Effect, Fence, Open
+from interlock.model.tables import AlterTable
+from interlock.playbook.load import load_playbook, parse_playbook
+from interlock.playbook.tree import Playbook
+from interlock.simulated.database import Flavor
+from interlock.simulated.declared import all_declared
+from interlock.simulated.pair import simulated_pair
+from interlock.simulated.process import ProcessKilled
+from unit.engine.stage import CATALOGUE, SHIPPED, Shape, Stage, assert_safe
+
+ROLLING = load_playbook(SHIPPED / "rolling-ddl.yaml", CATALOGUE)
+ALTER, BACK = "ADD COLUMN note TEXT, ADD INDEX by_k (k)", "DROP INDEX `by_k`, DROP COLUMN `note`"
+THERE = {"table": "app.t", "alter": ALTER}
+AND_BACK = {**THERE, "back": "true"}
+
+
+def stage() -> Stage:
+    """A pair whose fences let nobody write, administrators included."""
+    played = Stage(pair=simulated_pair(flavor=Flavor.MYSQL))
+    played.pair.east.ajar = played.pair.west.ajar = False
+    return played
+
+
+def with_step(phase: str, step: str, *, end: str = "") -> Playbook:
+    text = (SHIPPED / "rolling-ddl.yaml").read_text()
+    mark = f"- phase: {phase}\n  steps:\n"
+    assert mark in text
+    text = text.replace(mark, f"{mark}  {step}\n")
+    return parse_playbook(text.replace("on_failure: roll_back", end) if end else text, file="rolling.yaml", catalogue=CATALOGUE)
+
+
+def fails_in(phase: str, *, end: str = "") -> Playbook:
+    return with_step(phase, "- check: sql\n    with: {server: west, query: SELECT x, matches: well}", end=end)
+
+
+def assert_changed(played: Stage, *, writer: str) -> None:
+    """Both sides, with no row that lost what was written into the new column, and both fences as they were."""
+    assert_safe(played, writer=writer)
+    pair = played.pair
+    assert all_declared(pair.east) == all_declared(pair.west)
+    assert "`note` TEXT" in all_declared(pair.east)["app.t"]
+    assert (pair.east.cut, pair.west.cut) == (set(), set())
+    assert [each.fence for each in (pair.east, pair.west) if each.read_only] == ["shut"]
+
+
+def names_of(effects: list[Effect]) -> list[str]:
+    wanted = [each for each in effects if isinstance(each, Fence | Open | AlterTable)]
+    return [f"{type(each).__name__} {each.server} {each.as_was if isinstance(each, Fence) else ''}".strip() for each in wanted]
+
+
+def test_the_standby_is_changed_behind_its_fence_then_the_writes_move_then_the_other_side_is_changed() -> None:
+    played = stage()
+    assert played.run(ROLLING, THERE).outcome == "succeeded"
+    assert names_of(played.effects()) == [
+        *("Fence west ajar", "AlterTable west", "Fence west shut"),
+        *("Fence east", "Open west"),
+        *("Fence east ajar", "AlterTable east", "Fence east shut"),
+    ]
+    assert_changed(played, writer="west")
+
+
+def test_the_writes_come_home_if_it_is_wanted() -> None:
+    played = stage()
+    assert played.run(ROLLING, AND_BACK).outcome == "succeeded"
+    assert [name for name in names_of(played.effects()) if name.startswith("Open")] == ["Open west", "Open east"]
+    assert_changed(played, writer="east")
+
+
+def test_rows_for_a_side_without_the_column_would_lose_it_so_nothing_is_applied_there_meanwhile() -> None:
+    text = (SHIPPED / "rolling-ddl.yaml").read_text()
+    pause = '    - do: applier.pause\n      with: {server: "${from}", source: "${to}"}\n'
+    assert pause in text
+    played = stage()
+    hasty = parse_playbook(text.replace(pause, ""), file="hasty.yaml", catalogue=CATALOGUE)
+    assert played.run(hasty, THERE).outcome == "succeeded"
+    assert played.pair.east.cut
+
+
+REFUSED = {
+    "it does not fit": ({**THERE, "alter": "DROP COLUMN k"}, "can't be had back"),
+    "it is not understood": ({**THERE, "alter": "ADD COLUMN n INT; DROP TABLE t"}, "not understood"),
+    "it is there already": ({**THERE, "alter": "ADD COLUMN k TEXT"}, "has k already"),
+}
+
+
+@pytest.mark.parametrize(("given", "why"), REFUSED.values(), ids=REFUSED)
+def test_what_does_not_fit_is_refused_before_anything_is_touched(given: Mapping[str, str], why: str) -> None:
+    played = stage()
+    report = played.run(ROLLING, given)
+    assert (report.outcome, played.pair.sent) == ("refused", [])
+    assert why in report.problems[0].what
+
+
+def test_sides_that_differ_already_are_refused() -> None:
+    played = stage()
+    played.pair.west.settings["table app.t"] = "CREATE TABLE `app.t` (\n  `id` int NOT NULL,\n  PRIMARY KEY (`id`)\n) ENGINE=InnoDB"
+    report = played.run(ROLLING, THERE)
+    assert (report.outcome, played.pair.sent) == ("refused", [])
+    assert "not declared alike already" in report.problems[0].what
+
+
+def test_a_plan_shows_the_statement_and_its_inverse() -> None:
+    played = stage()
+    planned = plan(ROLLING, THERE, played.engine().world, ())
+    assert planned.would == "succeed"
+    (first,) = (step for phase in planned.phases for step in phase.steps if step.id == "changed_first")
+    assert f"west: ALTER TABLE app.t {ALTER}" in first.script
+    assert f"west: ALTER TABLE app.t {BACK}" in first.undo
+    assert [phase.phase for phase in planned.phases if phase.clients_wait][:3] == ["fence", "catch_up", "flip"]
+    assert "change_other" not in {phase.phase for phase in planned.phases if phase.clients_wait}
+    assert played.pair.sent == []
+
+
+PHASES = [phase.name for phase in ROLLING.phases][2:]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_failure_in_any_phase_is_undone(phase: str) -> None:
+    played = stage()
+    before, fences = played.shape(), (played.pair.east.fence, played.pair.west.fence)
+    assert played.run(fails_in(phase), AND_BACK).outcome == "rolled_back"
+    assert_safe(played, writer="east")
+    assert played.shape() == before
+    assert (played.pair.east.fence, played.pair.west.fence) == fences
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_run_that_halted_in_any_phase_goes_on_from_there(phase: str) -> None:
+    """What it had opened last is opened again, and not what it had opened first."""
+    played = stage()
+    assert played.run(fails_in(phase, end="on_failure: halt"), AND_BACK).outcome == "halted"
+    played.pair.west.settings["x"] = "well"
+    assert played.engine("second").resume(played.only_run()).outcome == "succeeded"
+    assert_changed(played, writer="east")
+
+
+def moves_of(given: Mapping[str, str]) -> int:
+    counted = stage()
+    counted.run(ROLLING, given)
+    return counted.processes["first"].moves
+
+
+KILLED = range(7, moves_of(AND_BACK) + 1, 41)
+
+
+@pytest.mark.parametrize("power", [False, True], ids=["killed", "power lost"])
+@pytest.mark.parametrize("how", ["resume", "rollback"])
+@pytest.mark.parametrize("move", KILLED)
+def test_a_run_that_was_killed_ends_changed_on_both_sides_or_on_none(move: int, how: str, power: bool) -> None:  # noqa: FBT001 - a column
+    """With the power, it is lost which checks had passed before the writes came home: one of them may send the run back then."""
+    played = stage()
+    before = played.shape()
+    with pytest.raises(ProcessKilled):
+        played.engine(kill_at=move).start(ROLLING, AND_BACK)
+    if power:
+        played.store.lose_power()
+    played.settle()
+    outcome = _taken_up(played, how, power=power)
+    if outcome == "succeeded":
+        assert_changed(played, writer="east")
+    else:
+        assert_unchanged(played, before)
+
+
+def _taken_up(played: Stage, how: str, *, power: bool) -> str:
+    header = next(iter(played.store.runs(None)), None)
+    if header is None or header.outcome is not None:
+        return "refused" if header is None else str(header.outcome)
+    engine = played.engine("second")
+    report = engine.resume(header.run) if how == "resume" else engine.roll_back(header.run)
+    forward = {"succeeded", "rolled_back"} if power else {"succeeded"}
+    assert report.outcome in {"refused", *(forward if how == "resume" else {"rolled_back"})}
+    return str(report.outcome)
+
+
+def assert_unchanged(played: Stage, before: Shape) -> None:
+    assert_safe(played, writer="east")
+    assert played.shape() == before
+    assert played.pair.west.fence == "shut"
