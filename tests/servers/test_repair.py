@@ -483,11 +483,11 @@ def test_a_comparison_that_somebody_changed_is_named_and_nothing_is_mended(items
 @pytest.mark.parametrize("kind", ["mysql"])
 def test_one_that_is_stopped_takes_back_what_it_has_mended(many: Lab) -> None:
     before, fence = items_of(many, "west"), fence_of(many, "west")
-    process = start("repair", "--apply", "--yes", "--rate", "20", env=many.env)
+    process = start("repair", "--apply", "--yes", "--rate", "4", env=many.env)
     deadline = Deadline.after(SystemClock(), 60)
     while not deadline.is_over() and others(many) == 200:
         assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 4, out + err
     assert (items_of(many, "west"), fence_of(many, "west")) == (before, fence)

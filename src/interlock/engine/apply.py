@@ -204,6 +204,7 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
             world.comparer(effect.cluster).apply(effect)
         case MendRows() | TakeRowsBack():
             sending()
+            execution.interlock.forget(effect.server)
             world.mender.apply(effect)
         case RunSql():
             execution.interlock.forget(effect.server)
@@ -252,7 +253,8 @@ def _on_segment(execution: Execution, effect: SegmentEffect, deadline: Deadline,
             sending()
             execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
             execution.segments.prove_closed(effect.server, effect.segment)
-        case NoteOwner():
+        case NoteOwner() | GuardTables():
+            execution.segments.forget(effect.server, effect.segment)
             sending()
             execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
 

@@ -59,9 +59,9 @@ def add_repair(commands: Any) -> None:
         "repair",
         "repair:repair",
         "mend what a comparison found, put back what an emergency lost, or let a channel go on",
-        "Mend the rows in which a comparison found the two sides to differ; or, with --losses, put back on the writer the lost rows that\n"
-        "nobody wrote since; or, with --channel, make the one change that lets a stopped applier go on. Without --apply it changes\n"
-        "nothing and shows what it would send, and what it leaves out and why.",
+        "Mend the rows in which a comparison found the two sides to differ (with --apply: = run repair); or, with --losses, put back on\n"
+        "the writer the lost rows that nobody wrote since; or, with --channel, make the one change that lets a stopped applier go on.\n"
+        "Without --apply it changes nothing and shows what it would send, and what it leaves out and why.",
     )
     repair.add_argument("diff", metavar="NAME", nargs="?", help="the comparison, see `interlock diff` (default: the newest of this pair)")
     repair.add_argument("--losses", metavar="RUN", help="the failover: its name, or the beginning of it")
