@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from interlock.losses.applied import MENDED
 from interlock.sandbox import members, processes, sql
 from interlock.sandbox import pair as pairs
 from interlock.sandbox.barred import is_barred
 from interlock.sandbox.kinds import kind_named
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
+from interlock.servers import canary
 from scenarios.command_line import Ended, environment, interlock, start
 from scenarios.pair_state import CLOCK, eventually
 
@@ -126,6 +128,9 @@ def test_what_was_lost_is_told_put_back_where_it_can_be_and_the_old_writer_is_a_
     assert Counter(row["change"] for row in rows) == {"update": 300, "delete": 100, "insert": 600}
     assert {(row["change"], row["key"]["id"]) for row in rows if row["class"] == "conflicting"} == CONFLICTS
 
+    with closing(sql.connect(sandbox, "west")) as west:  # once mended itself: the notes of that are on west alone
+        for statement in ("SET SESSION sql_log_bin=0", canary.SCHEMA, MENDED.table):
+            sql.rows(west, statement)
     repaired = interlock("repair", "--losses", emergency.run, "--apply", "--yes", "--json", env=emergency.env)
     assert repaired.code == 0, repaired.err
     before = emergency.rows("west")

@@ -14,7 +14,7 @@ import pymysql
 import pytest
 import yaml
 
-from interlock.losses import applied
+from interlock.losses.applied import PUT_BACK
 from interlock.model.audit import AuditVerdict, FixKind
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
@@ -209,7 +209,7 @@ def test_ids_that_clients_bring_are_seen_in_the_log(lab: Lab) -> None:
         lab.run("east", (f"{_OWN} (4, 3)",))
         (one,) = found(lab.audit(), "keys.explicit_ids")
         assert (one.question, one.object, "1 of 3 inserts" in one.says, "such as 4" in one.says) == (6, "app.own", True, True)
-        lab.run("east", (canary.SCHEMA, applied.TABLE, "START TRANSACTION", applied.note("r1", "1-1-9", [0]), f"{_OWN} (6, 3)", "COMMIT"))
+        lab.run("east", (canary.SCHEMA, PUT_BACK.table, "START TRANSACTION", PUT_BACK.note("r1", "1-1-9", [0]), f"{_OWN} (6, 3)", "COMMIT"))
         assert found(lab.audit(), "keys.explicit_ids") == [one], "a lost row that `repair` put back is nobody's habit"
     finally:
         lab.run("east", ("DROP TABLE app.own", "DELETE FROM interlock.repaired"))

@@ -13,7 +13,7 @@ import pytest
 from interlock.clock import Deadline, SystemClock
 from interlock.decisions.losses import fold
 from interlock.errors import LeaseLost, StatementFailed, Unreachable
-from interlock.losses.applied import applied_rows
+from interlock.losses.applied import PUT_BACK
 from interlock.losses.applying import put_back, take_back
 from interlock.losses.files import read_files
 from interlock.losses.find import Losses, find_losses
@@ -496,7 +496,7 @@ def test_a_row_written_meanwhile_ends_its_whole_transaction_without_effect(sandb
 
         sql.rows(lost.west, "UPDATE app.small SET n=7 WHERE id=6")
         after = losses_of(facts_at(lost.since), lost.old, lost.survivor, Keep(tmp_path))
-        plans = taken_back(after, applied_rows(lost.session, "r1"))
+        plans = taken_back(after, PUT_BACK.rows(lost.session, "r1"))
         assert [plan.position for plan in plans] == [second.position]
         (kept,) = take_back(lost.session, "r1", plans, check=nothing)
         assert (kept.rows, kept.why) == (0, "insert app.small id=6: the row was written since")

@@ -13,7 +13,7 @@ from interlock.engine.journal import Journal
 from interlock.engine.report import ProblemReport
 from interlock.engine.states import State
 from interlock.errors import ExitCode, Refused
-from interlock.losses.applied import applied_rows
+from interlock.losses.applied import PUT_BACK
 from interlock.losses.applying import Applied, put_back, take_back
 from interlock.losses.find import Losses
 from interlock.losses.permitted import see_allowed
@@ -46,7 +46,7 @@ def _change(context: Context, wiring: Wiring, facts: RunFacts, held: Held, *, ba
             raise Refused(f"{facts.survivor} does not take writes now", hint="rows are put back on the writer: `interlock status`")
         found = find(context, wiring, facts)
         see_allowed(session, {row.schema for one in found.report.transactions for row in one.rows})
-        plans = taken_back(found, applied_rows(session, facts.run)) if back else planned(found)
+        plans = taken_back(found, PUT_BACK.rows(session, facts.run)) if back else planned(found)
         sent = [plan for plan in plans if plan.rows]
         if sent:
             context.tell(plan_text(found.report, plans, width(), back=back))

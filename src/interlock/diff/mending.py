@@ -14,7 +14,7 @@ from interlock.diff.mend_fit import Sides, unfit
 from interlock.diff.mend_pace import Pace
 from interlock.diff.mend_plan import ROWS_AT_ONCE, Mend, not_safe, portions, row_name
 from interlock.errors import BoundReached, OutcomeUnknown, StatementFailed
-from interlock.losses.applied import TABLE, applied_rows, note, unnote
+from interlock.losses.applied import MENDED
 from interlock.losses.sql import SETTINGS
 from interlock.model.losses import Change
 from interlock.servers import canary
@@ -53,7 +53,7 @@ def prove_unlogged(session: Session) -> None:
 
 
 def notes_name(comparison: str, onto: str) -> str:
-    """Under which the notes of its repair stand in `interlock.repaired` on that side."""
+    """Under which the notes of its repair stand in `interlock.mended` on that side."""
     return f"{comparison}/{onto}"
 
 
@@ -65,8 +65,8 @@ def mend(sides: Sides, mends: Sequence[Mend], *, pace: Pace) -> Iterator[list[Me
     """
     prove_unlogged(sides.session)
     if mends:
-        sides.session.run((canary.SCHEMA, TABLE), bound_s=_WITHIN_S, effect=True, doing="make the table of what was mended")
-    numbers = count(1 + max((int(number) for number in applied_rows(sides.session, sides.name)), default=0))
+        sides.session.run((canary.SCHEMA, MENDED.table), bound_s=_WITHIN_S, effect=True, doing="make the table of what was mended")
+    numbers = count(1 + max((int(number) for number in MENDED.rows(sides.session, sides.name)), default=0))
     waiting = list(mends)
     while waiting:
         refused: list[_Refused] = []
@@ -87,7 +87,7 @@ def take_back(sides: Sides, mends: Sequence[Mend], *, since: int, pace: Pace) ->
     since stays, and is noted still.
     """
     prove_unlogged(sides.session)
-    last_first = sorted(applied_rows(sides.session, sides.name).items(), key=lambda one: int(one[0]), reverse=True)
+    last_first = sorted(MENDED.rows(sides.session, sides.name).items(), key=lambda one: int(one[0]), reverse=True)
     places = {one.index: place for place, one in enumerate(mends)}
     for number, noted in last_first:
         portion = [mends[place] for place in sorted((places[index] for index in noted if index in places), reverse=True)]
@@ -136,7 +136,7 @@ def _attempt(sides: Sides, mends: Sequence[Mend], left: dict[int, Mended], numbe
     if why or not changed:
         _send(sides, "ROLLBACK")
         return why
-    _send(sides, note(sides.name, str(next(numbers)), [mend.index for mend in changed]))
+    _send(sides, MENDED.note(sides.name, str(next(numbers)), [mend.index for mend in changed]))
     _send(sides, "COMMIT")
     return {}
 
@@ -149,7 +149,7 @@ def _take_back_note(sides: Sides, number: str, noted: Collection[int], mends: Se
         _send(sides, "START TRANSACTION")
         results: list[Mended] = []
         try:
-            if _send(sides, unnote(sides.name, number)) != 1:
+            if _send(sides, MENDED.unnote(sides.name, number)) != 1:
                 _send(sides, "ROLLBACK")
                 return [_left(mend, "it was taken back already") for mend in mends]
             for mend in mends:
@@ -162,7 +162,7 @@ def _take_back_note(sides: Sides, number: str, noted: Collection[int], mends: Se
             continue
         stay = set(noted) - {one.index for one in results if one.rows}
         if stay:
-            _send(sides, note(sides.name, number, sorted(stay)))
+            _send(sides, MENDED.note(sides.name, number, sorted(stay)))
         _send(sides, "COMMIT")
         return results
 

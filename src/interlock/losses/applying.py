@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from interlock.dataclass import dataclass
 from interlock.errors import BoundReached, OutcomeUnknown, StatementFailed
-from interlock.losses.applied import TABLE, note, unnote
+from interlock.losses.applied import PUT_BACK
 from interlock.losses.putting_back import PlannedTransaction, named
 from interlock.servers import canary
 from interlock.servers.quoting import marked
@@ -36,10 +36,10 @@ def put_back(session: Session, run: str, plans: Sequence[PlannedTransaction], *,
     plans = [plan for plan in plans if plan.rows]
     if plans:
         check()
-        session.run((canary.SCHEMA, TABLE), bound_s=_WITHIN_S, effect=True, doing="make the table of what was put back")
+        session.run((canary.SCHEMA, PUT_BACK.table), bound_s=_WITHIN_S, effect=True, doing="make the table of what was put back")
     for plan in plans:
         check()
-        its_note = note(run, plan.position, [row.index for row in plan.rows])
+        its_note = PUT_BACK.note(run, plan.position, [row.index for row in plan.rows])
         yield _whole(session, run, plan, its_note, [(named(row.row), row.sql) for row in plan.rows])
 
 
@@ -47,7 +47,7 @@ def take_back(session: Session, run: str, plans: Sequence[PlannedTransaction], *
     """The same with the inverse: what was put back and not written since goes away again, with its note."""
     for plan in plans:
         check()
-        yield _whole(session, run, plan, unnote(run, plan.position), [(named(row.row), row.inverse) for row in plan.rows])
+        yield _whole(session, run, plan, PUT_BACK.unnote(run, plan.position), [(named(row.row), row.inverse) for row in plan.rows])
 
 
 def _whole(session: Session, run: str, plan: PlannedTransaction, its_note: str, rows: Sequence[tuple[str, str]]) -> Applied:

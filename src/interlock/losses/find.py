@@ -15,7 +15,7 @@ from interlock.clock import Clock
 from interlock.dataclass import dataclass
 from interlock.decisions.losses import Chain, Judgement, RowId, agreed, fold, judge, judge_change
 from interlock.errors import DriverError, StatementFailed
-from interlock.losses.applied import applied_rows
+from interlock.losses.applied import PUT_BACK
 from interlock.losses.files import holds, read_files
 from interlock.losses.folder import Keep, Kept
 from interlock.losses.later import LaterWrite, later_writes
@@ -179,7 +179,7 @@ def _judged(
     run: str, missing: Sequence[ReadTransaction], rows: Survivor, later: Callable[[Collection[RowId]], Mapping[RowId, LaterWrite]]
 ) -> tuple[LostTransaction, ...]:
     """Rows that were put back already are no part of the chains. Of the others, who wrote those that conflict is told by `later`."""
-    applied = applied_rows(rows.session, run)
+    applied = PUT_BACK.rows(rows.session, run)
     left = [row for one in missing for index, row in enumerate(one.rows) if index not in applied.get(one.position, ())]
     judged = agreed(left, _judge_chains(fold(left), rows, _fires(left, rows)))
     conflicting = {row for row, its in judged.items() if its.kind is LossKind.CONFLICTING}
