@@ -253,8 +253,7 @@ def _on_segment(execution: Execution, effect: SegmentEffect, deadline: Deadline,
             sending()
             execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
             execution.segments.prove_closed(effect.server, effect.segment)
-        case NoteOwner() | GuardTables():
-            execution.segments.forget(effect.server, effect.segment)
+        case NoteOwner():
             sending()
             execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
 
