@@ -18,7 +18,7 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import connect, query, rows
 from scenarios.command_line import environment, interlock
 
-_PASSWORD = "only-In-This-Sandbox-1"
+PASSWORD = "only-In-This-Sandbox-1"
 _TRUSTED = '["admin@%", "root@localhost"]'
 _SEGMENTS = f"""\
 segments:
@@ -37,6 +37,7 @@ class Writer:
     acknowledged: list[str] = field(default_factory=list)
     took_ms: list[tuple[float, float]] = field(default_factory=list)
     errors: dict[int, int] = field(default_factory=dict)
+    statement: str = ""
 
     def write_until(self, ended: threading.Event) -> None:
         clock, connection = SystemClock(), None
@@ -46,7 +47,7 @@ class Writer:
             try:
                 connection = connection or self.connect()
                 began_s = clock.monotonic_s()
-                rows(connection, f"INSERT INTO shop_{self.segment}.writes (k, server_id) VALUES (%s, @@server_id)", key)
+                rows(connection, self.statement or f"INSERT INTO shop_{self.segment}.writes (k, server_id) VALUES (%s, @@server_id)", key)
             except pymysql.Error as error:
                 self.errors[error.args[0]] = self.errors.get(error.args[0], 0) + 1
                 with suppress(pymysql.Error):
@@ -82,14 +83,14 @@ class Shop:
     def status(self, segment: str) -> Any:
         return next(each for each in self.run("segment", "list") if each["segment"] == segment)
 
-    def client(self, segment: str, server: str | None = None) -> Connection[DictCursor]:
-        """Of the segment's account: straight to a server, or as its clients come."""
+    def client(self, segment: str, server: str | None = None, user: str = "") -> Connection[DictCursor]:
+        """Of the segment's account, unless one is named: straight to a server, or as its clients come."""
         place = self.pair.proxy if server is None else self.pair.members[server]
         return pymysql.connect(
             host=place.host,
             port=place.port,
-            user=f"app_{segment}",
-            password=_PASSWORD,
+            user=user or f"app_{segment}",
+            password=PASSWORD,
             autocommit=True,
             connect_timeout=5,
             read_timeout=20,
@@ -159,7 +160,7 @@ def active_active(pair: Sandbox, folder: Path) -> Shop:
             f"CREATE TABLE shop_{segment}.writes (k VARCHAR(60) NOT NULL PRIMARY KEY, server_id INT NOT NULL)",
             f"CREATE TABLE shop_{segment}.prices (id INT PRIMARY KEY, price INT, note INT)",
             f"CREATE PROCEDURE shop_{segment}.nothing() SELECT 1",
-            f"CREATE USER app_{segment}@'%' IDENTIFIED BY '{_PASSWORD}'",
+            f"CREATE USER app_{segment}@'%' IDENTIFIED BY '{PASSWORD}'",
             f"GRANT SELECT, INSERT, DELETE ON shop_{segment}.* TO app_{segment}@'%'",
             f"GRANT SELECT (id, price), UPDATE (price) ON shop_{segment}.prices TO app_{segment}@'%' WITH GRANT OPTION",
             f"GRANT EXECUTE ON PROCEDURE shop_{segment}.nothing TO app_{segment}@'%'",

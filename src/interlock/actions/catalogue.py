@@ -55,6 +55,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
         "privileges.complete",
     ),
     "route_checks": ("route.leads_to", "route.hold_outlasts", "route.canary", "server.refuses_writes"),
+    "segment_guard": ("segment.guard",),
     "segment_fence": ("segment.fence",),
     "segment_hand_over": ("segment.hand_over",),
     "segment_open": ("segment.open",),

@@ -103,21 +103,21 @@ def is_closed(spec: SegmentSpec, seen: SegmentFacts) -> Verdict:
         return _lacking(spec, seen)
     if seen.open_by:
         return Refuse(f"segment {spec.name} is open on {seen.server}: {seen.open_by}", "see `interlock segment list`")
-    return Done(f"segment {spec.name} is closed on {seen.server}: accounts locked, no right to write, no session")
+    how = "its guard is locked" if spec.tenants is not None else "accounts locked, no right to write, no session"
+    return Done(f"segment {spec.name} is closed on {seen.server}: {how}")
 
 
 def can_be_moved_exactly(spec: SegmentSpec, seen: SegmentFacts, around: SegmentSurroundings) -> Refuse | None:
     """Why its rights on this server can't be taken and given back exactly, or who else could write it there; None if all is well."""
-    if not spec.schemas or not spec.accounts:
+    if spec.tenants is None and not (spec.schemas and spec.accounts):
         lacking = "accounts" if spec.schemas else "schemas"
-        return Refuse(
-            f"segment {spec.name} has no {lacking}: what it is can't be closed",
-            "name both schemas and accounts; tenants that share tables are not moved (docs/segments.md)",
-        )
+        return Refuse(f"segment {spec.name} has no {lacking}: what it is can't be closed", "name both schemas and accounts, or tenants")
     if seen.missing:
         return _lacking(spec, seen)
     if seen.unclear:
         return Refuse(f"{seen.server}: {'; '.join(seen.unclear)}", "give the accounts of a segment rights on its own schemas alone")
+    if around.fires_wrongly:
+        return Refuse(f"{seen.server}: {'; '.join(around.fires_wrongly)}", "tenants that share tables need that: docs/segments.md")
     if around.lacks:
         return Refuse(f"{seen.server}: Interlock can't move segment {spec.name}", "; ".join(around.lacks))
     if around.writers:
@@ -158,6 +158,8 @@ def is_fit_to_move(
         refused = can_be_moved_exactly(spec, facts, beside)
         if refused is not None:
             return refused
+        if facts.unguarded:
+            return Refuse(f"on {facts.server} no trigger guards {', '.join(facts.unguarded)} for {spec.name}", _adopt(spec, owner))
     if seen[owner].is_closed:
         return Refuse(f"segment {spec.name} is closed on {seen[owner].server}, which owns it", "see `interlock runs` for a run to resume")
     if seen[to].open_by:

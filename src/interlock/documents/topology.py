@@ -34,6 +34,7 @@ from interlock.model.topology import (
     SegmentSpec,
     ServerName,
     ServerSpec,
+    Tenants,
     Topology,
 )
 
@@ -263,12 +264,18 @@ def _segments(nodes: Mapping[str, MapNode], routes: tuple[str, ...], checking: C
         schemas = cast("tuple[str, ...]", values.get("schemas", ()))
         accounts = cast("tuple[str, ...]", values.get("accounts", ()))
         route, owner = values.get("route"), values.get("owner")
-        if not schemas and not accounts:
-            checking.problems.add(node, f"segment {shown(name)} holds nothing", "give it schemas, accounts or both")
+        tenants = _tenants(cast("dict[str, object] | None", values.get("tenants")))
+        if not schemas and not accounts and "tenants" not in values:
+            checking.problems.add(node, f"segment {shown(name)} holds nothing", "give it schemas and accounts, or tenants")
+        for table in tenants.tables if tenants is not None else ():
+            if not all(table.partition(".")):
+                checking.problems.add(node, f"{shown(table)} is no table", "write schema.table")
+        if tenants is not None and (schemas or accounts):
+            checking.problems.add(node, f"segment {shown(name)} is tenants, and schemas or accounts too", "make two segments of it")
         for account in (*accounts, *cast("tuple[str, ...]", values.get("trusted", ()))):
             if not account.rpartition("@")[0]:
                 checking.problems.add(node, f"{shown(account)} is no account", "write user@host, such as app@%")
-        for part in (*schemas, *accounts):
+        for part in (*schemas, *accounts, *_rows_of(tenants)):
             if owners.setdefault(part, name) != name:
                 checking.problems.add(node, f"{shown(part)} is in two segments: {owners[part]} and {name}", "keep it in one")
         if isinstance(route, str) and route not in routes:
@@ -281,5 +288,24 @@ def _segments(nodes: Mapping[str, MapNode], routes: tuple[str, ...], checking: C
                 owner=ClusterName(owner),
                 route=RouteName(route) if isinstance(route, str) else None,
                 trusted=cast("tuple[str, ...]", values.get("trusted", ())),
+                tenants=tenants,
             )
     return segments
+
+
+def _tenants(values: dict[str, object] | None) -> Tenants | None:
+    """None without any, and where a key is missing: that is told already."""
+    if values is None or not {"column", "values", "tables"} <= values.keys():
+        return None
+    return Tenants(
+        column=cast("str", values["column"]),
+        values=cast("tuple[str, ...]", values["values"]),
+        tables=cast("tuple[str, ...]", values["tables"]),
+    )
+
+
+def _rows_of(tenants: Tenants | None) -> tuple[str, ...]:
+    """A name for what each tenant has in each table."""
+    if tenants is None:
+        return ()
+    return tuple(f"{table} where {tenants.column} is {value}" for table in tenants.tables for value in tenants.values)

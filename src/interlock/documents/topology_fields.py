@@ -75,9 +75,15 @@ ROUTE_FIELDS = (
     Field(name="clients", kind=Kind.ADDRESS, doc="host:port where clients connect"),
     Field(name="unproved", kind=Kind.FLAG, default=False, doc="true: use it though nothing can tell where it leads"),
 )
+TENANTS_FIELDS = (
+    Field(name="column", kind=Kind.TEXT, required=True, doc="the column of each of the tables that says whose row it is"),
+    Field(name="values", kind=Kind.TEXTS, required=True, doc="its values in the rows of this segment"),
+    Field(name="tables", kind=Kind.TEXTS, required=True, doc="the tables, as schema.table, each with a guard trigger"),
+)
 SEGMENT_FIELDS = (
     Field(name="schemas", kind=Kind.TEXTS, default=(), doc="the schemas of the segment"),
     Field(name="accounts", kind=Kind.TEXTS, default=(), doc="the accounts that write it, user@host"),
+    Field(name="tenants", kind=Kind.FIELDS, fields=TENANTS_FIELDS, doc="instead of both: rows of tables that segments share"),
     Field(name="owner", kind=Kind.CLUSTER, required=True, doc="the cluster that takes its writes"),
     Field(name="route", kind=Kind.SERVER, doc="the route of its clients"),
     Field(name="trusted", kind=Kind.TEXTS, default=(), doc="other accounts that can write it and that you answer for: administrators'"),

@@ -25,6 +25,7 @@ from interlock.model.effects import (
     Fence,
     FenceOutside,
     FencingEffect,
+    GuardTables,
     Hold,
     KillSessions,
     NoteOwner,
@@ -91,7 +92,7 @@ def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
             case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SendHeartbeat() | SetSemiSync():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
-            case CloseSegment() | OpenSegment() | NoteOwner():
+            case CloseSegment() | OpenSegment() | NoteOwner() | GuardTables():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).segments.script(effect)]
             case AlterTable():
                 lines += [f"{effect.server}: {line}" for line in world.server(effect.server).tables.script(effect)]
@@ -183,7 +184,7 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
         ):
             sending()
             world.server(effect.server).apply(effect, mark=execution.mark)
-        case CloseSegment() | OpenSegment() | NoteOwner():
+        case CloseSegment() | OpenSegment() | NoteOwner() | GuardTables():
             _on_segment(execution, effect, deadline, sending)
         case AlterTable():
             sending()
@@ -203,8 +204,8 @@ def _one(execution: Execution, effect: Effect, deadline: Deadline, watch: Watch)
             sending()
             world.comparer(effect.cluster).apply(effect)
         case MendRows() | TakeRowsBack():
-            sending()
             execution.interlock.forget(effect.server)
+            sending()
             world.mender.apply(effect)
         case RunSql():
             execution.interlock.forget(effect.server)
@@ -253,7 +254,8 @@ def _on_segment(execution: Execution, effect: SegmentEffect, deadline: Deadline,
             sending()
             execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
             execution.segments.prove_closed(effect.server, effect.segment)
-        case NoteOwner():
+        case NoteOwner() | GuardTables():
+            execution.segments.forget(effect.server, effect.segment)
             sending()
             execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
 

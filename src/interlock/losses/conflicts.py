@@ -23,7 +23,7 @@ from interlock.model.conflicts import Conflict, ConflictReport, LogRead, Turn, V
 from interlock.model.facts import ServerFacts
 from interlock.model.losses import Image, ReadTransaction, RowChange
 from interlock.model.position import Position, parse_position
-from interlock.model.topology import ClusterName, SegmentSpec
+from interlock.model.topology import ClusterName, SegmentSpec, Tenants
 
 _UNREAD_AT_MOST = 20
 
@@ -44,6 +44,15 @@ class Ownership:
 
     def of_schema(self, schema: str) -> SegmentSpec | None:
         return next((spec for spec in self.segments.values() if schema in spec.schemas), None)
+
+    def of_tenants(self, change: RowChange) -> tuple[SegmentSpec, ...]:
+        """Those whose tenant's row it was, or has become."""
+        table = f"{change.schema}.{change.table}"
+        return tuple(
+            spec
+            for spec in self.segments.values()
+            if spec.tenants is not None and table in spec.tenants.tables and _values(change, spec.tenants) & {*spec.tenants.values}
+        )
 
     def allows(self, spec: SegmentSpec, write: Write) -> bool:
         owns_now = self.owners[spec.name] == write.cluster
@@ -181,6 +190,16 @@ def _violations(write: Write, one: ReadTransaction, ownership: Ownership) -> Ite
         for statement in one.statements:
             if statement.schema == schema:
                 yield Violation(**whose, table=statement.text, key={}, change="statement")
+
+    for change in one.rows:
+        for spec in ownership.of_tenants(change):
+            if not ownership.allows(spec, write):
+                its: Any = {"segment": spec.name, "write": write, "schema": change.schema, "table": change.table}
+                yield Violation(**its, key=_key(change), change=change.change.value)
+
+
+def _values(change: RowChange, tenants: Tenants) -> set[str]:
+    return {str(image[tenants.column]) for image in (change.before, change.after) if image is not None and tenants.column in image}
 
 
 def _key(change: RowChange) -> Image:

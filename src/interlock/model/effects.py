@@ -20,7 +20,7 @@ from interlock.model.position import LogPoint
 from interlock.model.returning import BeginCopy, EndReturn, KeepLosses, ReturnEffect, SetHeld, StopCopy, TakeBack
 from interlock.model.segments import AccountState, SegmentNote
 from interlock.model.tables import AlterTable
-from interlock.model.topology import ClusterName, RouteName, ServerName
+from interlock.model.topology import ClusterName, RouteName, ServerName, Tenants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +192,20 @@ class OpenSegment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuardTables:
+    """Make the triggers by which the guard of a segment keeps its tenants out of `tables`, or (`on` False) take them away. A guard that was
+    not there is open. Not in the binary log.
+    """
+
+    server: ServerName
+    segment: str
+    tenants: Tenants
+    tables: tuple[str, ...]
+    on: bool = True
+    within_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoteOwner:
     """Write down on one server who owns a segment; None: nothing is noted. Not in the binary log."""
 
@@ -305,8 +319,8 @@ class CopyLogs:
 ServerEffect = Fence | Open | SetEventScheduler | KillSessions | RunSql | WriteNote | EraseNote
 ChannelEffect = Repoint | StopApplier | StartApplier | StopReceiver | StartReceiver | SendHeartbeat | SetSemiSync
 """On replication at a server. None of them lets it take writes."""
-SegmentEffect = CloseSegment | OpenSegment | NoteOwner
-"""On the accounts of one segment at a server, and on the note of its owner there."""
+SegmentEffect = CloseSegment | OpenSegment | NoteOwner | GuardTables
+"""On the accounts of one segment at a server, or the guard of its tenants' tables, and on the note of its owner there."""
 TableEffect = AlterTable
 """On a table's declaration, at one server alone."""
 RouteEffect = Hold | Release | PointTo | RestoreRoute
@@ -335,7 +349,7 @@ def target_of(effect: Effect) -> str:
             return f"server {effect.server}"
         case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SendHeartbeat() | SetSemiSync():
             return f"server {effect.server}"
-        case CloseSegment() | OpenSegment() | NoteOwner() | AlterTable():
+        case CloseSegment() | OpenSegment() | NoteOwner() | GuardTables() | AlterTable():
             return f"server {effect.server}"
         case Hold() | Release() | PointTo() | RestoreRoute():
             return f"route {effect.route}"

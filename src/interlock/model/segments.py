@@ -18,11 +18,14 @@ class Right:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
-    """One account of a segment, `user@host`: whether it can log in, and its rights to write the segment's schemas."""
+    """One account of a segment, `user@host`: whether it can log in, and its rights to write the segment's schemas. Or, of tenants that
+    share tables, the `guard` of these: it has no rights of its own.
+    """
 
     account: str
     locked: bool
     rights: tuple[Right, ...] = ()
+    guard: bool = False
 
     @property
     def is_closed(self) -> bool:
@@ -42,7 +45,7 @@ class SegmentFacts:
     """`position` is what the server held once all else was read. `sessions` are those of the segment's accounts.
 
     `missing` are its accounts and schemas that are not there, `unclear` why a right could not be taken away and given back exactly, a
-    sentence each. `note` is None while nothing was ever noted.
+    sentence each. `unguarded` are tables of tenants whose guard trigger is not there. `note` is None while nothing was ever noted.
     """
 
     server: ServerName
@@ -53,6 +56,7 @@ class SegmentFacts:
     note: SegmentNote | None = None
     missing: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
+    unguarded: tuple[str, ...] = ()
 
     @property
     def open_by(self) -> str:
@@ -60,7 +64,8 @@ class SegmentFacts:
         unlocked = [each.account for each in self.accounts if not each.locked]
         rights = [f"{each.account} has {right.privileges[0]} on {right.on}" for each in self.accounts for right in each.rights]
         sessions = [f"{len(self.sessions)} sessions of its accounts"] if self.sessions else []
-        return "; ".join([*(f"{account} is not locked" for account in unlocked), *rights, *sessions])
+        bare = [f"{table} has no guard" for table in self.unguarded]
+        return "; ".join([*(f"{account} is not locked" for account in unlocked), *rights, *sessions, *bare])
 
     @property
     def is_closed(self) -> bool:
@@ -75,10 +80,12 @@ class SegmentFacts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSurroundings:
     """What else could write a segment on one server: `writers` are accounts that are not its own, `events` those that would go on when it
-    has moved. `lacks` are the rights that Interlock needs to move it, each as the GRANT that gives it.
+    has moved. `fires_wrongly` says why a guard of tenants would not do. `lacks` are the rights that Interlock needs to move it, each as
+    the GRANT that gives it.
     """
 
     server: ServerName
     writers: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    fires_wrongly: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()

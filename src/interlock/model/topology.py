@@ -149,8 +149,19 @@ class RouteSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tenants:
+    """The rows of `tables` (`schema.table`) whose `column` has one of these values."""
+
+    column: str
+    values: tuple[str, ...]
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSpec:
-    """`trusted` are further accounts that could write its schemas and that a person answers for: administrators'."""
+    """Schemas and the accounts that write them; or `tenants` of tables that other segments share, without either. `trusted` are further
+    accounts that could write its schemas and that a person answers for: administrators'.
+    """
 
     name: str
     schemas: tuple[str, ...]
@@ -158,6 +169,7 @@ class SegmentSpec:
     owner: ClusterName
     route: RouteName | None
     trusted: tuple[str, ...] = ()
+    tenants: Tenants | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,11 @@ goes on writing until its next USE (tried on MariaDB 10.11).
 
 from __future__ import annotations
 
-from interlock.model.effects import CloseSegment, NoteOwner, OpenSegment, SegmentEffect
+from collections.abc import Iterable
+
+from interlock.model.effects import CloseSegment, GuardTables, NoteOwner, OpenSegment, SegmentEffect
 from interlock.model.segments import AccountState, Right
+from interlock.servers import guard_words
 from interlock.servers.canary import SCHEMA
 from interlock.servers.quoting import name, text
 
@@ -27,10 +30,14 @@ def statements(effect: SegmentEffect) -> tuple[str, ...]:
     """What is sent on a connection that logs nothing, in one round trip."""
     match effect:
         case CloseSegment(accounts=accounts):
-            return (*(_lock(each, on=True) for each in accounts if not each.locked), *(line for each in accounts for line in _taking(each)))
+            locked = (_lock(effect.segment, each, on=True) for each in accounts if not each.locked)
+            return (*locked, *(line for each in accounts for line in _taking(each)))
         case OpenSegment(accounts=accounts):
             given = (_grant(each, right) for each in accounts for right in each.rights)
-            return (*given, *(_lock(each, on=False) for each in accounts if not each.locked))
+            return (*given, *(_lock(effect.segment, each, on=False) for each in accounts if not each.locked))
+        case GuardTables():
+            wanted = guard_words.triggers(effect.segment, effect.tenants, effect.tables)
+            return guard_words.make(effect.segment, wanted) if effect.on else guard_words.unmake(wanted)
         case NoteOwner(segment=segment, note=note):
             if note is None:
                 return (f"DELETE FROM `interlock`.`segment_owner` WHERE `segment`={text(segment)}",)
@@ -45,9 +52,9 @@ def statements(effect: SegmentEffect) -> tuple[str, ...]:
 def script(effect: SegmentEffect) -> tuple[str, ...]:
     """The same for people: with the setting of the connection, and what follows it."""
     lines = ("SET SESSION sql_log_bin=0", *statements(effect))
-    if not isinstance(effect, CloseSegment):
+    users = ", ".join(sorted(map(text, users_of(effect.accounts)))) if isinstance(effect, CloseSegment) else ""
+    if not users:
         return lines
-    users = ", ".join(sorted({text(account_of(each.account)[0]) for each in effect.accounts}))
     return (*lines, f"KILL of each session of {users}, until none is left")
 
 
@@ -66,12 +73,19 @@ def account_of(account: str) -> tuple[str, str]:
     return user, host
 
 
+def users_of(accounts: Iterable[AccountState]) -> set[str]:
+    """Whose sessions are those of the segment."""
+    return {account_of(each.account)[0] for each in accounts if not each.guard}
+
+
 def sql_of(account: str) -> str:
     user, host = account_of(account)
     return f"{text(user)}@{text(host)}"
 
 
-def _lock(account: AccountState, *, on: bool) -> str:
+def _lock(segment: str, account: AccountState, *, on: bool) -> str:
+    if account.guard:
+        return guard_words.lock(segment, on=on)
     return f"ALTER USER {sql_of(account.account)} ACCOUNT {'LOCK' if on else 'UNLOCK'}"
 
 

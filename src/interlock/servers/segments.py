@@ -10,8 +10,8 @@ from interlock.errors import BoundReached, StatementFailed
 from interlock.model.effects import CloseSegment, NoteOwner, SegmentEffect
 from interlock.model.position import Position
 from interlock.model.segments import AccountState, SegmentFacts, SegmentNote, SegmentSurroundings
-from interlock.model.topology import ClusterName, SegmentSpec
-from interlock.servers import canary, segment_rights, segment_words
+from interlock.model.topology import ClusterName, SegmentSpec, Tenants
+from interlock.servers import canary, segment_rights, segment_words, tenant_guards
 from interlock.servers.accounts import AccountName
 from interlock.servers.dialect import Dialect
 from interlock.servers.effects import all_marked
@@ -52,6 +52,8 @@ class SqlSegments:
 
     def facts(self, spec: SegmentSpec, /) -> SegmentFacts:
         """First who can log in and what they may do, then who is there, then the position: what was written is part of it."""
+        if spec.tenants is not None:
+            return self._of_tenants(spec, spec.tenants)
         known = self._accounts()
         wanted = [segment_words.account_of(account) for account in spec.accounts]
         there = [account for account in wanted if account in known.locked]
@@ -84,6 +86,8 @@ class SqlSegments:
 
     def surroundings(self, spec: SegmentSpec, /) -> SegmentSurroundings:
         """Accounts that can't log in write nothing; Interlock's own, and those that the topology trusts, are left out."""
+        if spec.tenants is not None:
+            return self._around_tenants(spec, spec.tenants)
         known = self._accounts()
         access = self._pool.spec.access
         ours = {access.account.user, access.canary.user if access.canary is not None else access.account.user}
@@ -113,16 +117,41 @@ class SqlSegments:
         statements = all_marked(segment_words.statements(effect), mark)
         if statements and not self._send(statements, effect) and isinstance(effect, NoteOwner) and effect.note is not None:
             self._send(all_marked((*segment_words.MAKE_TABLE, *segment_words.statements(effect)), mark), effect)
-        if isinstance(effect, CloseSegment):
-            self._end_sessions({segment_words.account_of(each.account)[0] for each in effect.accounts}, deadline, mark)
+        if isinstance(effect, CloseSegment) and (users := segment_words.users_of(effect.accounts)):
+            self._end_sessions(users, deadline, mark)
 
     # -- parts
+
+    def _of_tenants(self, spec: SegmentSpec, tenants: Tenants) -> SegmentFacts:
+        """Accounts and sessions are as they were: whoever is not let through by the guard is told so with each row."""
+        self._see_closable()
+        return SegmentFacts(
+            server=self._pool.spec.name,
+            segment=spec.name,
+            accounts=(tenant_guards.state(self._pool, spec.name, tenants),),
+            note=self._note(spec.name),
+            missing=tenant_guards.missing(self._pool, tenants),
+            unguarded=tenant_guards.unguarded(self._pool, spec.name, tenants),
+            position=self._position(),
+        )
+
+    def _around_tenants(self, spec: SegmentSpec, tenants: Tenants) -> SegmentSurroundings:
+        account, own, everywhere = self._own_rights()
+        made = not tenant_guards.unguarded(self._pool, spec.name, tenants)
+        its = segment_words.sql_of(account)
+        self._pool.ready(Purpose.UNLOGGED)  # as in `surroundings`
+        return SegmentSurroundings(
+            server=self._pool.spec.name,
+            fires_wrongly=tenant_guards.what_fires_wrongly(self._pool, tenants),
+            lacks=tenant_guards.lacks(self._pool, own, its, tenants, everywhere=everywhere, made=made),
+        )
 
     def _send(self, statements: Sequence[str], effect: SegmentEffect) -> bool:
         """False if there is no table of owners."""
         session, harmless = self._pool.ready(Purpose.UNLOGGED), canary.MISSING if isinstance(effect, NoteOwner) else ()
         bound_s = max(effect.within_s, READ_BOUND_S)  # never less than the connection's own bound: the server gives up first
-        return bool(self._pool.act(statements, bound_s=bound_s, doing="segment", session=session, harmless=harmless))
+        bounded = (self._dialect().bounds(bound_s), *statements)
+        return bool(self._pool.act(bounded, bound_s=bound_s, doing="segment", session=session, harmless=harmless))
 
     def _end_sessions(self, users: Collection[str], deadline: Deadline, mark: str) -> None:
         """Those that logged in before the lock, and those whose login was under way then: it was not refused, and shows no name yet."""
@@ -144,21 +173,31 @@ class SqlSegments:
             self._pool.clock.sleep(_LOOK_EVERY_S)
 
     def _accounts(self) -> _Known:
-        dialect = self._dialect()
-        if dialect.flavor not in _ACCOUNTS:
-            raise StatementFailed(
-                f"{self._pool.spec.name} ({dialect.flavor}): Interlock closes no segment there",
-                hint=f"segments are for {' and '.join(_ACCOUNTS)}; move the whole pair",
-                server=self._pool.spec.name,
-            )
         locked, roles = {}, set()
-        for row in self._pool.rows(_ACCOUNTS[dialect.flavor]):
+        for row in self._pool.rows(_ACCOUNTS[self._see_closable()]):
             one = text_of(row["user"]), text_of(row["host"])
             if row["is_role"]:
                 roles.add(one)
             else:
                 locked[one] = bool(row["locked"])
         return _Known(locked, frozenset(roles))
+
+    def _see_closable(self) -> str:
+        """The flavor."""
+        flavor = self._dialect().flavor
+        if flavor not in _ACCOUNTS:
+            raise StatementFailed(
+                f"{self._pool.spec.name} ({flavor}): Interlock closes no segment there",
+                hint=f"segments are for {' and '.join(_ACCOUNTS)}; move the whole pair",
+                server=self._pool.spec.name,
+            )
+        return flavor
+
+    def _own_rights(self) -> tuple[str, Grants, set[str]]:
+        """Interlock's account, what it has been given, and what of that is on everything."""
+        account = text_of(self._pool.rows("SELECT CURRENT_USER() AS account")[0]["account"])
+        own = segment_rights.parse(text_of(next(iter(row.values()))) for row in self._pool.rows("SHOW GRANTS"))
+        return account, own, {given.upper() for pattern, right in own.rights if pattern == "*" for given in right.privileges}
 
     def _grants(self, accounts: Iterable[AccountName]) -> dict[AccountName, Grants]:
         """Nothing for an account that is not in effect: with skip_name_resolve, one whose host is a name (1141, tried on MariaDB 11.8)."""
@@ -188,9 +227,7 @@ class SqlSegments:
 
     def _lacks(self, spec: SegmentSpec) -> tuple[str, ...]:
         """Who gives a right must have it, with GRANT OPTION."""
-        account = text_of(self._pool.rows("SELECT CURRENT_USER() AS account")[0]["account"])
-        own = segment_rights.parse(text_of(next(iter(row.values()))) for row in self._pool.rows("SHOW GRANTS"))
-        everywhere = {given.upper() for pattern, right in own.rights if pattern == "*" for given in right.privileges}
+        account, own, everywhere = self._own_rights()
         needed = segment_words.NEEDS[self._dialect().flavor]
         lacks = [f"GRANT {need} ON *.* TO {segment_words.sql_of(account)}" for need in needed if not everywhere & {need, "ALL PRIVILEGES"}]
         whole = [right for pattern, right in own.rights if pattern == "*"]

@@ -91,12 +91,14 @@ class Faults:
 @dataclass(slots=True, kw_only=True)
 class SegmentHere:
     """A segment of an active/active pair at one server: its accounts, the rights they have, and the note of its owner. A session that is
-    there goes on writing whatever becomes of its account: only its end ends that. `writers` are others who can write it.
+    there goes on writing whatever becomes of its account: only its end ends that. `writers` are others who can write it, `unguarded` tables
+    of tenants without a guard.
     """
 
     accounts: tuple[AccountState, ...]
     note: SegmentNote | None = None
     writers: tuple[str, ...] = ()
+    unguarded: tuple[str, ...] = ()
 
 
 def _no_channel(effect: ChannelEffect) -> None:

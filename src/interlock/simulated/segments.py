@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from interlock.model.effects import CloseSegment, NoteOwner, OpenSegment, SegmentEffect
+from interlock.model.effects import CloseSegment, GuardTables, NoteOwner, OpenSegment, SegmentEffect
 from interlock.model.segments import AccountState, SegmentFacts, SegmentSurroundings
 from interlock.model.topology import SegmentSpec
 from interlock.simulated.database import Database, SegmentHere
@@ -43,6 +43,7 @@ class SimulatedSegments:
             accounts=here.accounts,
             sessions=sessions_of(database, here.accounts),
             note=here.note,
+            unguarded=here.unguarded,
             missing=tuple(f"account {account}" for account in spec.accounts if account not in known),
         )
 
@@ -57,6 +58,8 @@ class SimulatedSegments:
                 return (f"close {effect.segment}",)
             case OpenSegment():
                 return (f"open {effect.segment}",)
+            case GuardTables():
+                return (f"{'guard' if effect.on else 'do not guard'} {', '.join(effect.tables)}",)
             case NoteOwner(note=note):
                 return (
                     f"note that {note.owner} owns {effect.segment} in epoch {note.epoch}" if note else f"note nothing of {effect.segment}",
@@ -75,16 +78,19 @@ def _change(database: Database, effect: SegmentEffect) -> None:
     here = database.segments[effect.segment]
     match effect:
         case CloseSegment():
-            here.accounts = tuple(AccountState(account=each.account, locked=True) for each in here.accounts)
+            here.accounts = tuple(AccountState(account=each.account, locked=True, guard=each.guard) for each in here.accounts)
             for number in sessions_of(database, here.accounts):
                 del database.sessions[number]
         case OpenSegment(accounts=accounts):
             here.accounts = accounts
+        case GuardTables(tables=tables, on=on):
+            others = tuple(table for table in here.unguarded if table not in tables)
+            here.unguarded = others if on else (*others, *tables)
         case NoteOwner(note=note):
             here.note = note
     database.turned()
 
 
 def sessions_of(database: Database, accounts: tuple[AccountState, ...]) -> tuple[int, ...]:
-    users = {each.account.partition("@")[0] for each in accounts}
+    users = {each.account.partition("@")[0] for each in accounts if not each.guard}
     return tuple(number for number, session in database.sessions.items() if session.user in users)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from interlock.model.effects import (
     CopyLogs,
     Effect,
     FenceOutside,
+    GuardTables,
     Hold,
     NoteOwner,
     OpenSegment,
@@ -33,10 +35,10 @@ from interlock.model.mending import MendRows, TakeRowsBack
 from interlock.model.returning import BeginCopy, EndReturn, KeepLosses, SetHeld, StopCopy, TakeBack
 from interlock.model.segments import AccountState
 from interlock.model.tables import AlterTable
-from interlock.model.topology import ClusterName, RouteName, ServerName
+from interlock.model.topology import ClusterName, RouteName, ServerName, Tenants
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.catalogue import Verb
-from interlock.simulated.active_active import RIGHTS, with_segments
+from interlock.simulated.active_active import EU, RIGHTS, with_segments
 from interlock.simulated.pair import SimulatedPair, simulated_pair
 from interlock.simulated.process import SimulatedProcess
 from interlock.simulated.replicas import with_replica
@@ -79,7 +81,7 @@ class Table:
                     self.world.marks.apply(effect)
                 case FenceOutside() | ReleaseOutside():
                     agent_of(self.world, effect).apply(effect)
-                case CloseSegment() | OpenSegment() | NoteOwner():
+                case CloseSegment() | OpenSegment() | NoteOwner() | GuardTables():
                     self.world.server(effect.server).segments.apply(effect, mark="test")
                 case KeepLosses() | TakeBack() | BeginCopy() | StopCopy() | SetHeld() | EndReturn():
                     self.world.returning(effect.cluster).apply(effect, mark="test")
@@ -94,7 +96,7 @@ class Table:
 
     def shape(self) -> object:
         pair = self.pair
-        segments = [[(s.accounts, s.note) for s in d.segments.values()] for d in (pair.east, pair.west)]
+        segments = [[(s.accounts, s.note, s.unguarded) for s in d.segments.values()] for d in (pair.east, pair.west)]
         databases = [(d.read_only, d.scheduler, dict(d.settings), s) for d, s in zip((pair.east, pair.west), segments, strict=True)]
         channels = [(c.source.name, c.running, c.receiving) for c in (pair.to_west, pair.to_east, *self.replicas)]
         return databases, pair.proxy.leads_to, pair.proxy.holding, dict(pair.proxy.weights), self.flag, channels, self.world.marks.all()
@@ -128,6 +130,15 @@ def holding(table: Table) -> None:
 
 def active_active(table: Table) -> None:
     with_segments(table.pair)
+    table.world = SimulatedWorld(table.pair, SimulatedProcess("test"), MemoryStore(table.pair.clock))
+
+
+def tenants_without_a_guard(table: Table) -> None:
+    with_segments(table.pair)
+    orders = Tenants(column="tenant", values=("eu",), tables=("shop.orders",))
+    segments = {**table.pair.topology.segments, "eu": replace(EU, schemas=(), accounts=(), tenants=orders)}
+    table.pair.topology = replace(table.pair.topology, segments=segments)
+    table.pair.east.segments["eu"].unguarded = orders.tables
     table.world = SimulatedWorld(table.pair, SimulatedProcess("test"), MemoryStore(table.pair.clock))
 
 
@@ -196,6 +207,7 @@ LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] =
     "events": ("events.hand_over", {"server": WEST, "was": "ON"}, nothing),
     "receiver, started": ("replication.start_receiving", {"server": WEST, "source": EAST}, not_receiving),
     "receiver": ("replication.stop_receiving", {"server": WEST, "source": EAST}, nothing),
+    "tenants, guarded": ("segment.guard", {"segment": "eu", "server": EAST}, tenants_without_a_guard),
     "segment": ("segment.fence", {"segment": "eu", "server": EAST}, active_active),
     "segment, opened": ("segment.open", {"segment": "eu", "server": WEST, "accounts": EU_OPEN}, active_active),
     "segment, handed over": ("segment.hand_over", {"segment": "eu", "to": ClusterName("west")}, active_active),

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from interlock.documents.topology import load_topology, parse_topology
 from interlock.errors import InvalidFile
-from interlock.model.topology import ChannelSpec, ClusterName, Follow, LogsSpec, RouteName, SecretSource, Tls, Topology
+from interlock.model.topology import ChannelSpec, ClusterName, Follow, LogsSpec, RouteName, SecretSource, Tenants, Tls, Topology
 from unit.documents.example import ROUTE_TYPES, SHOP
 
 EAST, WEST = ClusterName("east"), ClusterName("west")
+TENANTS = "tenants: {column: tenant, values: [acme, '7'], tables: [s.t]}"
 
 
 def parse(text: str) -> Topology:
@@ -48,6 +49,11 @@ def test_the_example_of_the_design_is_read_whole() -> None:
     assert shop.routes[RouteName("anything")].clients == ("10.0.0.1", 3306)
     assert shop.segments["eu"].owner == "east"
     assert shop.digest == hashlib.sha256(SHOP.encode()).hexdigest()
+
+
+def test_tenants_of_shared_tables_are_a_segment_without_schemas_and_accounts() -> None:
+    acme = parse(changed('schemas: [shop_eu], accounts: ["app_eu@%"]', TENANTS)).segments["eu"]
+    assert (acme.tenants, acme.schemas, acme.accounts) == (Tenants(column="tenant", values=("acme", "7"), tables=("s.t",)), (), ())
 
 
 @pytest.mark.parametrize(
@@ -101,6 +107,11 @@ def test_access_set_on_a_server_leaves_the_others_as_they_were() -> None:
         pytest.param('"10.0.0.1:3306"', "here", "21:90: clients is the text 'here', not an address", "host:port", id="address"),
         pytest.param("owner: east", "owner: wst", "23:59: owner: there is no cluster 'wst'", "'west'", id="owner"),
         pytest.param("route: writes", "route: write", "23:72: there is no route 'write'", "'writes'", id="segment-route"),
+        pytest.param("[shop_eu]", f"[shop_eu], {TENANTS}", "23:7: segment 'eu' is tenants", "make two", id="tenants-and-schemas"),
+        pytest.param(
+            "schemas: [shop_eu]", "tenants: {column: t, values: [a]}", "23:17: tenants lacks 'tables'", "schema.table", id="tables"
+        ),
+        pytest.param("schemas: [shop_eu]", TENANTS.replace("s.t", "t"), "23:7: 't' is no table", "schema.table", id="no-table"),
         pytest.param('["app_eu@%"]', "[app_eu]", "23:7: 'app_eu' is no account", "user@host", id="account"),
         pytest.param("route: writes}", "trusted: [root]}", "23:7: 'root' is no account", "user@host", id="trusted"),
         pytest.param("tls: {ca: certificates/db-ca.pem}", "tls: false", "5:8: tls is the flag 'false'", "tls: off", id="tls-flag"),

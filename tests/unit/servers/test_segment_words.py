@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from interlock.model.effects import CloseSegment, NoteOwner, OpenSegment, SegmentEffect
+from interlock.model.effects import CloseSegment, GuardTables, NoteOwner, OpenSegment, SegmentEffect
 from interlock.model.segments import AccountState, Right, SegmentNote
-from interlock.model.topology import ClusterName, ServerName
+from interlock.model.topology import ClusterName, ServerName, Tenants
+from interlock.servers.guard_words import triggers
 from interlock.servers.segment_rights import Grants, parse, rights_on, unclear, writes_everywhere
 from interlock.servers.segment_words import script, statements
 
@@ -93,6 +94,8 @@ NOTING = (
     "INSERT INTO `interlock`.`segment_owner` (`segment`, `owner`, `epoch`) VALUES ('eu', 'west', 7) "
     "ON DUPLICATE KEY UPDATE `owner`='west', `epoch`=7"
 )
+GUARD = AccountState(account="the guard of s.t", locked=False, guard=True)
+GUARDING = "INSERT INTO `interlock`.`segment_guard` (`segment`, `closed`) VALUES ('eu', {closed}) ON DUPLICATE KEY UPDATE `closed`={closed}"
 WORDS: dict[str, tuple[SegmentEffect, tuple[str, ...]]] = {
     "close": (
         CloseSegment(server=EAST, segment="eu", accounts=(EU,)),
@@ -119,6 +122,14 @@ WORDS: dict[str, tuple[SegmentEffect, tuple[str, ...]]] = {
         NoteOwner(server=EAST, segment="eu", note=SegmentNote(owner=ClusterName("west"), epoch=7)),
         (NOTING,),
     ),
+    "the guard of tenants, locked": (
+        CloseSegment(server=EAST, segment="eu", accounts=(GUARD,)),
+        (GUARDING.format(closed=1),),
+    ),
+    "the guard of tenants, unlocked": (
+        OpenSegment(server=EAST, segment="eu", accounts=(GUARD,)),
+        (GUARDING.format(closed=0),),
+    ),
     "no note": (NoteOwner(server=EAST, segment="eu", note=None), ("DELETE FROM `interlock`.`segment_owner` WHERE `segment`='eu'",)),
 }
 
@@ -128,3 +139,23 @@ def test_each_effect_in_words(effect: SegmentEffect, expected: tuple[str, ...]) 
     assert statements(effect) == expected
     assert script(effect)[0] == "SET SESSION sql_log_bin=0"
     assert script(effect)[1 : len(expected) + 1] == expected
+
+
+def test_a_guard_asks_with_a_lock_and_only_of_its_own_rows() -> None:
+    """Who writes another tenant's row never waits for it; who is let through is waited for."""
+    tenants = Tenants(column="of`", values=("a", "b'"), tables=("s.t",))
+    made = statements(GuardTables(server=EAST, segment="e'u", tenants=tenants, tables=tenants.tables))
+    (update,) = (line for line in made if "BEFORE UPDATE" in line)
+    assert update.partition(" FOR EACH ROW ")[2] == (
+        r"BEGIN IF @@sql_log_bin AND (OLD.`of``` IN ('a', 'b\'') OR NEW.`of``` IN ('a', 'b\'')) THEN "
+        r"IF IFNULL((SELECT `closed` FROM `interlock`.`segment_guard` WHERE `segment`='e\'u' LOCK IN SHARE MODE), 1) THEN "
+        r"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO=1644, MESSAGE_TEXT='segment e\'u is closed on this server'; END IF; END IF; END"
+    )
+    assert sum(line.startswith("CREATE TRIGGER") for line in made) == 3
+
+
+def test_triggers_of_several_segments_and_tables_have_names_of_their_own() -> None:
+    tenants = Tenants(column="t", values=("a",), tables=("s.t", "s.u"))
+    names = {each.name for segment in ("eu", "us") for each in triggers(segment, tenants, tenants.tables)}
+    assert len(names) == 12
+    assert max(map(len, names)) <= 64
