@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from interlock.audit.activity import Read
 from interlock.decisions.windows import DAY_S, HOURS, Window, Windows
-from interlock.report.durations import span
+from interlock.report.durations import as_typed
 from interlock.report.tables import Column, table
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -23,7 +23,7 @@ _A_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 def window_text(topology: str, found: Windows, reads: Sequence[Read], width: int) -> str:
     cycle = "week" if found.cycle_s > DAY_S else "day"
-    lines = [f"the quietest time for {span(found.length_s)} on {topology}, each {cycle}", ""]
+    lines = [f"the quietest time for {as_typed(found.length_s)} on {topology}, each {cycle}", ""]
     rows = [(_when(one, found), f"{one.most_per_s * 60:,.1f}", f"{one.mean_per_s * 60:,.1f}", f"{one.seen}") for one in found.best]
     lines += [table(_COLUMNS, rows, width), ""]
     lines.append(f"loudest: {_when(found.peak, found)}, {found.peak.mean_per_s * 60:,.1f} transactions a minute")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from interlock.decisions.windows import BIN_S, DAY_S, WEEK_S, Activity, Windows, quietest, together
+from interlock.decisions.windows import BIN_S, DAY_S, WEEK_S, Activity, Windows, hours_text, quietest, together
 from interlock.model.verdict import Refuse
 
 MONDAY_S = 1_704_067_200
@@ -86,3 +86,8 @@ def test_two_sides_count_together_for_as_long_as_both_tell() -> None:
     both = together([one, other])
     assert (both.since_s, both.until_s) == (other.since_s, one.until_s)
     assert found(both).by_hour[3:6] == (1.0, 1.0, 2.0)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(-5.0, "0m"), (1500.0, "25m"), (3600.0, "1.0h"), (91_800.0, "25.5h")])
+def test_less_than_an_hour_is_told_in_minutes(seconds: float, told: str) -> None:
+    assert hours_text(seconds) == told
