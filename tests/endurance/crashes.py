@@ -1,8 +1,9 @@
 """kill -9 of a run at every record of its journal and every change of its state, each taken up by `resume` and by `rollback`; under load.
 
 Of a switchover, and at every record once more with the process that takes it up killed too: some four hundred runs on two pairs at once.
-And of a failover, each on a pair of its own, for each needs a writer that dies. `make drill-crashes` runs the whole of it, `crashes.py
-[switchover|failover] [KIND…]` a part. It ends with 1 if a moment does not end as it must.
+And of a failover, each on a pair of its own, for each needs a writer that dies; and of a rolling-ddl, each with a column of its own. `make
+drill-crashes` runs the whole of it, `crashes.py [switchover|failover|rolling-ddl] [KIND…]` a part. It ends with 1 if a moment does not end
+as it must.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from interlock.sandbox.places import Sandbox
 from scenarios import killed_failover
 from scenarios.killer import TWICE, Killer, assert_survives
 from scenarios.pair_state import switchover_with
+from scenarios.rolling import RollingKiller
 
 _AT_ONCE = 2
 _CLOCK = SystemClock()
@@ -43,25 +45,35 @@ def main(words: Sequence[str]) -> int:
 
 
 def _switchovers(kinds: Sequence[str]) -> bool:
+    return _all_survive(
+        "switchover", kinds, lambda pair, folder: Killer(pair=pair, folder=folder, playbook=switchover_with(folder / "whole.yaml"))
+    )
+
+
+def _changes_of_a_table(kinds: Sequence[str]) -> bool:
+    return _all_survive("rolling-ddl", kinds, RollingKiller.of)
+
+
+def _all_survive(playbook: str, kinds: Sequence[str], killer: Callable[[Sandbox, Path], Killer]) -> bool:
     ways = [(kind, then) for kind in kinds for then in _WAYS[kind]]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return all(list(pool.map(lambda way: _survives(*way), ways)))
+        return all(list(pool.map(lambda way: _survives(playbook, *way, killer), ways)))
 
 
-def _survives(kind: str, then: str) -> bool:
+def _survives(playbook: str, kind: str, then: str, killer_of: Callable[[Sandbox, Path], Killer]) -> bool:
     """Every moment of this kind, on a pair of its own; says what came of it."""
     began_s = _CLOCK.monotonic_s()
     with _pair() as (sandbox, folder):
-        killer = Killer(pair=sandbox, folder=folder, playbook=switchover_with(folder / "whole.yaml"))
+        killer = killer_of(sandbox, folder)
         try:
             report = assert_survives(killer, kind, range(1, killer.count(kind) + 1), then)
         except (AssertionError, subprocess.TimeoutExpired) as wrong:
-            _say(f"{then} after a kill ({kind}): NOT AS IT MUST BE, after {killer.told}: {wrong}")
+            _say(f"{playbook}, {then} after a kill ({kind}): NOT AS IT MUST BE, after {killer.told}: {wrong}")
             return False
     again = f", {killer.twice} killed twice" if TWICE in then else ""
     samples = report.samples.one + report.samples.two + report.samples.none
     _say(
-        f"{then} after a kill ({kind}): {len(killer.told)} moments{again}, exit codes {_codes(killer.told.values())}, each within "
+        f"{playbook}, {then} after a kill ({kind}): {len(killer.told)} moments{again}, exit codes {_codes(killer.told.values())}, each within "
         f"{killer.longest_s:.0f} s; {report.acknowledged} acknowledged, none lost; {samples} samples, none with two writers; "
         f"{_CLOCK.monotonic_s() - began_s:.0f} s"
     )
@@ -97,7 +109,7 @@ def _one_failover(kind: str, number: int, verb: str) -> int | None:
             return None
 
 
-_OF: dict[str, Callable[[Sequence[str]], bool]] = {"switchover": _switchovers, "failover": _failovers}
+_OF: dict[str, Callable[[Sequence[str]], bool]] = {"switchover": _switchovers, "failover": _failovers, "rolling-ddl": _changes_of_a_table}
 
 
 @contextmanager
