@@ -144,14 +144,6 @@ def test_one_that_can_not_go_on_is_left_as_it_is_with_the_fence_put_back_and_goe
     assert (lacks(played), played.pair.west.fence) == (0, "shut")
 
 
-def test_a_server_that_is_fenced_closely_again_meanwhile_is_mended_to_the_end() -> None:
-    """As one that starts again is."""
-    played = differing()
-    played.when(lambda _: lacks(played) == 1, lambda: played.pair.west.close(""))
-    assert played.run(REPAIR, GIVEN).outcome == "succeeded"
-    assert (lacks(played), played.pair.west.fence) == (0, "shut")
-
-
 def test_a_server_that_somebody_opened_meanwhile_is_left_open() -> None:
     played = differing()
 
