@@ -57,12 +57,12 @@ def _changes_of_a_table(kinds: Sequence[str]) -> bool:
 def _all_survive(playbook: str, kinds: Sequence[str], killer: Callable[[Sandbox, Path], Killer]) -> bool:
     ways = [(kind, then) for kind in kinds for then in _WAYS[kind]]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return all(list(pool.map(lambda way: _survives(playbook, *way, killer), ways)))
+        return all(list(pool.map(lambda way: _survives(playbook, way, killer), ways)))
 
 
-def _survives(playbook: str, kind: str, then: str, killer_of: Callable[[Sandbox, Path], Killer]) -> bool:
+def _survives(playbook: str, way: tuple[str, str], killer_of: Callable[[Sandbox, Path], Killer]) -> bool:
     """Every moment of this kind, on a pair of its own; says what came of it."""
-    began_s = _CLOCK.monotonic_s()
+    (kind, then), began_s = way, _CLOCK.monotonic_s()
     with _pair() as (sandbox, folder):
         killer = killer_of(sandbox, folder)
         try:
@@ -73,8 +73,8 @@ def _survives(playbook: str, kind: str, then: str, killer_of: Callable[[Sandbox,
     again = f", {killer.twice} killed twice" if TWICE in then else ""
     samples = report.samples.one + report.samples.two + report.samples.none
     _say(
-        f"{playbook}, {then} after a kill ({kind}): {len(killer.told)} moments{again}, exit codes {_codes(killer.told.values())}, each within "
-        f"{killer.longest_s:.0f} s; {report.acknowledged} acknowledged, none lost; {samples} samples, none with two writers; "
+        f"{playbook}, {then} after a kill ({kind}): {len(killer.told)} moments{again}, exit codes {_codes(killer.told.values())}, "
+        f"each within {killer.longest_s:.0f} s; {report.acknowledged} acknowledged, none lost; {samples} samples, none with two writers; "
         f"{_CLOCK.monotonic_s() - began_s:.0f} s"
     )
     return True

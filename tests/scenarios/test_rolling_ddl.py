@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ _FAILS = '- check: command\n    with: {run: [echo, "not well"], matches: "all is
 
 
 @pytest.fixture(scope="module")
-def moved(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+def moved(request: pytest.FixtureRequest) -> Sandbox:
     """The pair after one switchover there and back: from then on, each server has opened and fenced once."""
     sandbox: Sandbox = request.getfixturevalue(request.param)
     env = environment(sandbox, Path(sandbox.directory))
