@@ -5,7 +5,7 @@ The interlock holds here too: what was opened is fenced, the old writer catches 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 from interlock.actions.action import Action, facts_type
@@ -44,7 +44,7 @@ def go_back(execution: Execution) -> None:
     bounds = bound_intents(execution)
     if execution.taken_over:
         _look_again_at_fences(execution)
-    for intent in reversed(list(execution.intents.values())):
+    for intent in _last_first(execution, bounds):
         if intent.undone or _goes_last(bounds[intent.step]):
             continue
         if intent.begun and _stays(execution, bounds[intent.step]):
@@ -70,7 +70,7 @@ def put_the_rest_back(execution: Execution) -> list[UndoFailed]:
     deadline = Deadline.after(execution.clock, execution.playbook.rollback_within_s)
     bounds = bound_intents(execution)
     failed: list[UndoFailed] = []
-    for intent in reversed(list(execution.intents.values())):
+    for intent in _last_first(execution, bounds):
         if intent.undone or not (intent.begun or execution.taken_over) or not _goes_last(bounds[intent.step]):
             continue
         if _stays(execution, bounds[intent.step]):
@@ -136,6 +136,11 @@ def bound_intents(execution: Execution) -> dict[str, BoundStep]:
     if missing:
         raise StepFailed(f"the journal has an effect of {missing[0]}, and the playbook in it has no such step")
     return found
+
+
+def _last_first(execution: Execution, bounds: Mapping[str, BoundStep]) -> list[Intent]:
+    """By their places in the playbook: of those that were recorded together, some may have been begun before one that was not."""
+    return [execution.intents[key] for key in reversed(bounds) if key in execution.intents]
 
 
 def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Deadline) -> None:
@@ -335,7 +340,7 @@ def what_is_left(execution: Execution) -> list[str]:
     """The commands that a person can run by hand to go back: the undo of everything that was not undone, in order, without the reads."""
     lines: list[str] = []
     bounds = bound_intents(execution)
-    for intent in reversed(list(execution.intents.values())):
+    for intent in _last_first(execution, bounds):
         if intent.undone or not (intent.begun or execution.taken_over):
             continue
         action = cast("Action[Any]", bounds[intent.step].action)

@@ -76,5 +76,5 @@ def erase_notes(world: World, marks: Sequence[Mark]) -> None:
                 return
     raise StatementFailed(
         "the note on the servers can't be erased: none of them takes writes",
-        hint="DELETE FROM interlock.note on the one that is to take them, once it is open",
+        hint=f"a failover may go past it: -i but_quiesced={marks[0].subject}; release it again once a master takes writes",
     )

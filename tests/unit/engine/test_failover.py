@@ -7,12 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from interlock.decisions.fencing import sentence
+from interlock.engine.forward import steps_of
 from interlock.engine.runs import Engine
 from interlock.engine.status import status
 from interlock.errors import UsageError
 from interlock.model.effects import Open
-from interlock.model.marks import MarkKind
+from interlock.model.marks import Mark, MarkKind
 from interlock.model.topology import ClusterName
+from interlock.playbook.catalogue import Role
 from interlock.playbook.load import load_playbook
 from interlock.simulated.process import ProcessKilled
 from unit.engine.stage import CATALOGUE, SHIPPED, SWITCHOVER, Stage, all_of
@@ -103,6 +105,17 @@ def test_what_is_not_dead_is_left_alone(mend: Callable[[Stage], None]) -> None:
     mend(played)
     report = played.run(FAILOVER, TO_WEST)
     assert (report.outcome, played.effects()) == ("refused", [])
+
+
+def test_what_somebody_with_another_store_quiesced_is_not_opened_before_it_was_released() -> None:
+    """By the note on its server, which nobody can erase while no master takes writes."""
+    played = stage()
+    kept = Mark(topology="shop", kind=MarkKind.QUIESCED, subject="west", by="anna@ops1", at=played.pair.clock.wall(), reason="its disk")
+    played.pair.west.notes[kept.kind, kept.subject] = kept
+    report = played.run(FAILOVER, TO_WEST)
+    assert (report.outcome, played.pair.writers()) == ("refused", ())
+    assert "by a note on west: west is quiesced by anna@ops1" in report.problems[0].what
+    assert played.run(FAILOVER, {**TO_WEST, "but_quiesced": "west"}).outcome == "succeeded"
 
 
 def test_what_came_and_is_not_applied_keeps_the_other_side_closed() -> None:
@@ -212,6 +225,24 @@ def test_a_failover_that_was_killed_at_any_move_ends_in_a_named_outcome(move: in
         assert played.pair.fencing[EAST][0].is_off is opened, "once west was opened, east lacks what was written there"
         assert played.engine("third").start(FAILOVER, TO_WEST).outcome == "succeeded", "there is a way on"
         assert (played.pair.violations, played.pair.writers()) == ([], ("west",))
+
+
+def test_what_is_undone_is_undone_in_the_reverse_order_of_the_playbook_whenever_it_was_recorded() -> None:
+    """A fence from outside is recorded behind the effects that are looked at together before it."""
+    first = stage()
+    opened_at: list[int] = []
+    engine, process = first.engine(), first.processes["first"]
+    first.pair.on_sent.append(lambda sent: opened_at.append(process.moves) if isinstance(sent.effect, Open) else None)
+    engine.start(FAILOVER, TO_WEST)
+    played = stage()
+    with pytest.raises(ProcessKilled):
+        played.engine(kill_at=opened_at[0] - 1).start(FAILOVER, TO_WEST)
+    (header,) = played.store.runs(None)
+    assert played.engine("second").roll_back(header.run).outcome == "rolled_back"
+    undone = [str(record.body["step"]) for record in played.store.records(header.run) if record.kind == "undone"]
+    in_order = [step.id for phase in FAILOVER.phases for step in steps_of(phase) if step.id in undone and step.spec.role is not Role.NOTES]
+    assert {"catch_up/applier.pause", "fence/server.fence_outside", "fence/route.hold"} <= set(in_order)
+    assert undone[: len(in_order)] == in_order[::-1]
 
 
 @pytest.mark.parametrize("move", MOVES)
