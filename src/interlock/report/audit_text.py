@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interlock.model.audit import BESIDE, Answered, AuditReport, AuditVerdict, Finding, FixKind
 from interlock.report.durations import moment, span
-from interlock.report.tables import Column, pairs, printable, table
+from interlock.report.tables import Column, folded, pairs, printable, table
 
 WORDS = {
     AuditVerdict.FITS: "fits",
@@ -34,10 +34,8 @@ def audit_text(report: AuditReport, width: int) -> str:
     parts = [pairs(heads, width), table(_COLUMNS, rows, width)]
     parts += [finding_text(one, width) for one in report.findings]
     if report.accepted:
-        parts.append(
-            "accepted:\n"
-            + "\n".join(printable(f"  {one.finding.says} ({one.finding.rule}, until {one.until}: {one.reason})") for one in report.accepted)
-        )
+        accepted = [f"  {one.finding.says} ({one.finding.rule}, until {one.until}: {one.reason})" for one in report.accepted]
+        parts.append("\n".join(["accepted:", *(folded(printable(one), width) for one in accepted)]))
     return "\n\n".join(parts)
 
 
@@ -46,7 +44,7 @@ def finding_text(one: Finding, width: int) -> str:
     if one.seen:
         rows.append(("seen", "; ".join(f"{server}: {value}" for server, value in one.seen.items())))
     question = f"question {one.question}" if one.question != BESIDE else "beside the questions"
-    head = printable(f"{WORDS[one.verdict]}: {one.says} ({one.rule}, {question})")
+    head = folded(printable(f"{WORDS[one.verdict]}: {one.says} ({one.rule}, {question})"), width)
     text = f"{head}\n{pairs(rows, width, indent=2)}"
     if one.fix is not None:
         text += f"\n  {printable(fix_head(one))}:\n" + "\n".join(f"    {printable(line)}" for line in one.fix.text.splitlines())

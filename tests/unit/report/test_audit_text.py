@@ -8,7 +8,7 @@ from interlock.audit.catalogue import chapters
 from interlock.audit.judge import judge
 from interlock.model.audit import AuditReport, Fix, FixKind
 from interlock.report.audit_page import html_page, markdown_page
-from interlock.report.audit_text import audit_text
+from interlock.report.audit_text import audit_text, finding_text
 from unit.audit.small_pair import AT, pair
 
 HOSTILE = "t\x1b[2J<script>alert(1)</script>|`x`"
@@ -35,3 +35,13 @@ def test_the_lines_of_a_fix_stay_lines() -> None:
     report = hostile()
     assert "    SELECT 1" in audit_text(report, 100).splitlines()
     assert "SELECT 1</pre>" in html_page(report)
+
+
+def test_only_what_is_to_be_pasted_may_be_wider_than_the_terminal() -> None:
+    found = [one for one in judge(pair(), chapters()).findings if one.fix is not None]
+    assert found
+    for one in found:
+        lines = finding_text(one, 60).splitlines()
+        pasted = len(one.fix.text.splitlines()) if one.fix is not None else 0
+        assert max(map(len, lines[:-pasted])) <= 60
+        assert [line.removeprefix("    ") for line in lines[-pasted:]] == (one.fix.text.splitlines() if one.fix is not None else [])
