@@ -69,10 +69,12 @@ class Comparing:
             both(self.writer, self.other) as planner,
             closing(Proof(self.writer, self.other, clock=self.clock)) as proof,
             closing(Governor(self.writer, self.other, self.limits, clock=self.clock)) as governor,
-            ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="interlock-diff") as pool,
+            ThreadPoolExecutor(max_workers=parallel + 1, thread_name_prefix="interlock-diff") as pool,
         ):
             ranges = Ranges(session=planner.writer, works=self._works(planner, selection, before), tell=self._tell)
             readers = [pool.submit(self._read, ranges, proof, governor) for _ in range(parallel)]
+            if self.other.lead is not None:
+                pool.submit(self.other.lead.follow, self.stop)
             try:
                 while (waited := wait(readers, timeout=_TELL_EVERY_S, return_when=FIRST_EXCEPTION)).not_done:
                     if any(reader.exception() for reader in waited.done):

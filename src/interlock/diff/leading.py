@@ -6,7 +6,7 @@ Without that a quiesced side would stay behind for good, and every row that was 
 from __future__ import annotations
 
 from dataclasses import field
-from threading import Lock
+from threading import Event, Lock
 
 from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
@@ -16,6 +16,7 @@ from interlock.servers.server import SqlServer
 
 MARK = "diff"
 _STEP_S = 0.2
+_FOLLOW_EVERY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,12 @@ class Lead:
     channel: str
     clock: Clock
     turn: Lock = field(default_factory=Lock, compare=False)
+
+    def follow(self, stop: Event) -> None:
+        """Until `stop` is set. Otherwise all that the writer writes while a range is read would differ in it, and be looked at again."""
+        while not stop.is_set():
+            self._go_on()
+            self.clock.sleep(_FOLLOW_EVERY_S)
 
     def reaches(self, position: Position, within_s: float) -> bool:
         """As `wait_applied` of a server whose applier runs."""

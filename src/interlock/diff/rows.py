@@ -92,23 +92,27 @@ class Finder:
         self.other.reaches(self.writer.logged(self.both.writer), _CATCH_UP_S)
         found: dict[tuple[str, str], RowDifference] = {}
         unsettled: list[NotCompared] = []
+        suspects = self._suspects_of(unlike)
+        while some := list(islice(suspects, _FEW if self.asked.is_bulky else _AT_ONCE)):
+            if len(found) >= self.most:
+                unsettled.append(NotCompared(what=f"rows from {_key_words(some[0])} on", why=TOO_MANY))
+                break
+            for one in self._judged(some):
+                if isinstance(one, NotCompared):
+                    unsettled.append(one)
+                else:  # two keys that are one to their collation find the same two rows
+                    found[repr(one.writer), repr(one.other)] = one
+        return tuple(found.values()), tuple(unsettled)
+
+    def _suspects_of(self, unlike: Sequence[_Part]) -> Iterator[Image]:
+        """The keys of rows that are not the same, of all the parts: to judge some together takes no longer than to judge one."""
         left = list(reversed(unlike))
         while left:
             part = left.pop()
-            if len(found) >= self.most:
-                unsettled.append(NotCompared(what=f"rows after {_key_words(part.range[0] or {})}", why=TOO_MANY))
-                break
             if max(part.counts) > LISTED_ROWS and (smaller := self._smaller(part)):
                 left += reversed([each for each in self._hashed(smaller) if not each.same])
-                continue
-            suspects = iter(self._suspects(part.range))
-            while some := list(islice(suspects, _FEW if self.asked.is_bulky else _AT_ONCE)):
-                for one in self._judged(some):
-                    if isinstance(one, NotCompared):
-                        unsettled.append(one)
-                    else:  # two keys that are one to their collation find the same two rows
-                        found[repr(one.writer), repr(one.other)] = one
-        return tuple(found.values()), tuple(unsettled)
+            else:
+                yield from self._suspects(part.range)
 
     def _smaller(self, part: _Part) -> list[Range]:
         """The part in parts, by the side that has more rows there; none if it can't be divided."""
@@ -129,7 +133,7 @@ class Finder:
         return [*ranges, (after, upto)] if ranges else []
 
     def _suspects(self, piece: Range) -> Iterable[Image]:
-        """The keys whose rows are not the same, or only on one side."""
+        """Of a piece that is divided no further."""
         ours, theirs = self.both.rows(keys_sql(self.asked, piece), doing=f"hash the rows of {self.asked.table.written}")
         here, there = ({tuple(key.values()): (text_of(row["#h"]), key) for row, key in self._keyed(rows)} for rows in (ours, theirs))
         for values in {**here, **there}:
