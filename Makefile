@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 UV_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 
-.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-mixed endurance-diff endurance-races check bench bench-audit bench-diff bench-failover bench-routes endurance endurance-watch drill-crashes drill-segments docs requirements clean
+.PHONY: help setup system servers demo test containers faults soak seeded-bugs endurance-switchovers endurance-mixed endurance-diff endurance-races check bench bench-audit bench-diff bench-failover bench-routes endurance endurance-watch drill-crashes drill-diff drill-segments docs requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -57,6 +57,9 @@ endurance-mixed: setup ## 20 switchovers there and back between MySQL and MariaD
 
 endurance-diff: setup ## 50 comparisons of each flavor under writers: what was planted is found, and nothing else
 	PYTHONPATH=tests $(BIN)/python tests/endurance/differences.py
+
+drill-diff: setup ## 200 differences among 5 million rows, on each flavor under load: quiesce, diff, repair, rejoin, switch back (half an hour)
+	PYTHONPATH=tests $(BIN)/python tests/endurance/diff_drill.py
 
 endurance-races: setup ## 50 real races of two operators
 	PYTHONPATH=tests $(BIN)/python tests/endurance/races.py
