@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from interlock.errors import StatementFailed
@@ -30,7 +31,7 @@ def changes(before: AuditReport, after: AuditReport) -> tuple[tuple[Finding, ...
 
 def last_of(folder: Path, topology: str) -> AuditReport | None:
     """None if there is none. StatementFailed if it can't be read."""
-    names = _names(folder, topology)
+    names = kept_in(_place(folder, topology))
     if not names:
         return None
     try:
@@ -40,15 +41,20 @@ def last_of(folder: Path, topology: str) -> AuditReport | None:
 
 
 def keep(report: AuditReport, folder: Path) -> None:
-    """Whole or not at all. The oldest ones go once there are KEPT_AT_MOST. StatementFailed if it can't be written."""
-    place = _place(folder, report.topology) / f"{report.at:%Y%m%d-%H%M%S-%f}.json"
+    """StatementFailed if it can't be written."""
+    keep_in(_place(folder, report.topology), report.at, report)
+
+
+def keep_in(folder: Path, at: datetime, value: object) -> None:
+    """As a file of that moment's name, whole or not at all. The oldest ones go once there are KEPT_AT_MOST. StatementFailed."""
+    place = folder / f"{at:%Y%m%d-%H%M%S-%f}.json"
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = place.with_suffix(".new")
         new.touch(mode=0o600)
-        new.write_text(json.dumps(to_plain(report)))
+        new.write_text(json.dumps(to_plain(value)))
         new.replace(place)
-        for old in _names(folder, report.topology)[:-KEPT_AT_MOST]:
+        for old in kept_in(folder)[:-KEPT_AT_MOST]:
             old.unlink(missing_ok=True)
     except OSError as error:
         raise StatementFailed(f"{place} can't be written: {error}", hint="is there room, and may you write there?") from error
@@ -58,5 +64,6 @@ def _place(folder: Path, topology: str) -> Path:
     return folder / "audits" / topology
 
 
-def _names(folder: Path, topology: str) -> list[Path]:
-    return sorted(_place(folder, topology).glob("*.json"))
+def kept_in(folder: Path) -> list[Path]:
+    """The oldest first."""
+    return sorted(folder.glob("*.json"))

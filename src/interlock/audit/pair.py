@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
-from interlock.audit.facts import PairSeen, PastComparison, RouteSeen, ServerSeen
+from interlock.audit.facts import PairSeen, PastComparison, Rehearsal, RouteSeen, ServerSeen
 from interlock.audit.hosts import look_at_host
 from interlock.audit.look import definitions, look
 from interlock.audit.objects import differing
@@ -38,6 +38,7 @@ def collect(
     *,
     runs: Sequence[RunHeader] = (),
     comparisons: Sequence[PastComparison] = (),
+    rehearsals: Sequence[Rehearsal] = (),
     refusals: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     checks: Sequence[SqlCheck] = (),
     turns: Sequence[Turn] = (),
@@ -60,6 +61,7 @@ def collect(
         hosts=tuple(look_at_host(world.outside, name, host=name) for name, one in topology.clusters.items() if one.ssh is not None),
         runs=tuple(runs),
         comparisons=tuple(comparisons),
+        rehearsals=tuple(rehearsals),
         refusals=refusals,
         turns=tuple(turns),
     )

@@ -51,6 +51,7 @@ def _audited(context: Context, wiring: Wiring) -> AuditReport:
     from interlock.audit.history import against_last, keep  # noqa: PLC0415 - as above
     from interlock.audit.judge import judge, only  # noqa: PLC0415 - as above
     from interlock.audit.pair import collect  # noqa: PLC0415 - as above
+    from interlock.audit.rehearsals import kept_rehearsals  # noqa: PLC0415 - as above
     from interlock.audit.sql_checks import all_checks  # noqa: PLC0415 - as above
     from interlock.engine.segment_turns import turns_of  # noqa: PLC0415 - as above
 
@@ -70,6 +71,7 @@ def _audited(context: Context, wiring: Wiring) -> AuditReport:
         wiring.clock,
         runs=wiring.store.runs(wiring.topology.name),
         comparisons=tuple(_comparisons(wiring)),
+        rehearsals=kept_rehearsals(wiring.folder, wiring.topology.name),
         refusals=_refusals(wiring) if any(chapter.question == _QUIESCE for chapter in asked) else {},
         turns=turns_of(wiring.store, wiring.topology) if wiring.topology.segments else (),
         checks=[check for check in checks if any(check.id == rule.id for chapter in asked for rule in chapter.rules)],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from interlock.audit.facts import Rehearsal, RehearsalKind
+from interlock.audit.rehearsals import keep_rehearsal
 from interlock.bootstrap import Wiring, read_topology
 from interlock.cli.context import Context
 from interlock.cli.rehearsal import carry_out, wired_to
@@ -13,7 +15,7 @@ from interlock.dataclass import dataclass
 from interlock.playbook.find import shipped_folder
 from interlock.sandbox import pair
 from interlock.sandbox.kinds import kind_named
-from interlock.sandbox.likeness.build import build, not_alike, password_file
+from interlock.sandbox.likeness.build import build, is_same_release, not_alike, password_file, sides_of
 from interlock.sandbox.likeness.nearest import nearest
 from interlock.sandbox.likeness.original import Original, read_original
 from interlock.sandbox.places import Sandbox
@@ -49,14 +51,22 @@ def up_like(context: Context, directory: Path, topology: Path, *, flavor: str | 
     first = original.sides[0]
     kind = kind_named(flavor) if flavor is not None else nearest(first.flavor, first.version)
     named = name or f"{original.topology.name[: _LONGEST_NAME - len('-like')]}-like"
+    sandbox, failed = build(directory, original, kind=kind, name=named, beside=beside, clock=clock, more_replicas=replicas)
     with contextlib.ExitStack() as on_failure:
-        sandbox, failed = build(directory, original, kind=kind, name=named, beside=beside, clock=clock, more_replicas=replicas)
         on_failure.callback(pair.down, directory)
         failed += tuple(said for segment, owner in original.owners.items() for said in _own(context, sandbox, original, segment, owner))
-        with wired_to(context, sandbox, own_store=True) as copy:
-            said = (*failed, *not_alike(original, read_original(copy.world, clock)))
+        with wired_to(context, sandbox, own_store=True) as made:
+            copy = read_original(made.world, clock)
+        said = tuple(dict.fromkeys((*failed, *not_alike(original, copy))))
+        kept = Rehearsal(
+            kind=RehearsalKind.TEST_BED,
+            at=clock.wall(),
+            good=all(is_same_release(*sides) for sides in sides_of(original, copy)),
+            says=f"a sandbox like it was made in {sandbox.directory}, with {len(said)} things that are not alike",
+        )
+        keep_rehearsal(kept, beside, original.topology.name)
         on_failure.pop_all()
-    return Likeness(sandbox=sandbox, like=original.topology.name, not_alike=tuple(dict.fromkeys(said)), passwords=_files(sandbox, original))
+    return Likeness(sandbox=sandbox, like=original.topology.name, not_alike=said, passwords=_files(sandbox, original))
 
 
 def _own(context: Context, sandbox: Sandbox, original: Original, segment: str, owner: str) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ from interlock.audit.facts import (
     Origin,
     PairSeen,
     PastComparison,
+    Rehearsal,
+    RehearsalKind,
     RouteSeen,
     SequenceSeen,
     SessionSeen,
@@ -158,6 +160,11 @@ def run(outcome: str | None, days_ago: int = 1, playbook: str = "switchover") ->
     return lambda seen: replace(seen, runs=(header,))
 
 
+def rehearsed(kind: str, *, good: bool = True, application: bool = False, days_ago: int = 1) -> Change:
+    one = Rehearsal(kind=RehearsalKind(kind), at=AT - timedelta(days=days_ago), good=good, says="it says", application=application)
+    return lambda seen: replace(seen, rehearsals=(*seen.rehearsals, one))
+
+
 def compared(days_ago: int, *, good: bool) -> Change:
     past = PastComparison(name="d1", at=AT - timedelta(days=days_ago), good=good, says="7 differences")
     return lambda seen: replace(seen, comparisons=(past,))
@@ -286,6 +293,19 @@ CASES: list[tuple[str, int, AuditVerdict, Change]] = [
     ("validation.compared", 14, FITS, compared(3, good=True)),
     ("testing.rehearsed", 15, ATTENTION, run("rolled_back")),
     ("testing.rehearsed", 15, ATTENTION, run("succeeded", days_ago=100)),
+    ("conflicts.application_retries", 7, FITS, rehearsed("conflicts", application=True)),
+    ("conflicts.application_retries", 7, PERSON, rehearsed("conflicts")),
+    ("conflicts.application_retries", 7, PERSON, rehearsed("conflicts", application=True, days_ago=100)),
+    ("conflicts.application_retries", 7, ATTENTION, rehearsed("conflicts", application=True, good=False)),
+    ("testing.rehearsed", 15, FITS, rehearsed("switchovers")),
+    ("testing.rehearsed", 15, PERSON, rehearsed("conflicts")),
+    ("testing.rehearsed", 15, ATTENTION, rehearsed("switchovers", good=False)),
+    ("testing.rehearsed", 15, ATTENTION, rehearsed("switchovers", days_ago=100)),
+    ("testing.rehearsed", 15, FITS, both(rehearsed("switchovers", good=False, days_ago=3), run("succeeded", days_ago=2))),
+    ("testing.rehearsed", 15, ATTENTION, both(rehearsed("switchovers", good=False), run("succeeded", days_ago=2))),
+    ("testbed.there", 16, FITS, rehearsed("test_bed")),
+    ("testbed.there", 16, PERSON, rehearsed("test_bed", good=False)),
+    ("testbed.there", 16, PERSON, rehearsed("test_bed", days_ago=100)),
     ("testing.rehearsed", 15, FITS, run("succeeded")),
     ("testing.rehearsed", 15, FITS, both(SEGMENTS, run("succeeded", playbook="move-segment"))),
     ("testing.rehearsed", 15, PERSON, both(SEGMENTS, run("succeeded", playbook="adopt-segment"))),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from interlock.audit.facts import PairSeen
-from interlock.audit.rule import Chapter, Fault, Rule, replica, sql
+from interlock.audit.facts import REHEARSED_WITHIN, PairSeen, RehearsalKind
+from interlock.audit.rule import Chapter, Fault, Rule, command, replica, sql
 from interlock.audit.rules.settings import of_question
 from interlock.decisions.windows import hours_text
 from interlock.model.audit import AuditVerdict
@@ -42,6 +42,18 @@ def _errors(pair: PairSeen) -> Iterator[Fault]:
 
 
 def _application(pair: PairSeen) -> Iterator[Fault]:
+    """A drill with the application answers it; else a person must."""
+    tried = pair.last_rehearsal(RehearsalKind.CONFLICTS, application=True)
+    if tried is not None and pair.at - tried.at <= REHEARSED_WITHIN:
+        if not tried.good:
+            yield Fault(
+                says=f"in the drill of {tried.at:%Y-%m-%d} the application did not try again after every conflict: {tried.says}",
+                object="retries",
+                seen={"drill": tried.says},
+                fix=command("interlock drill --conflicts --client COMMAND   # once it tries again after the errors that are safe"),
+                verdict=AuditVerdict.NEEDS_ATTENTION,
+            )
+        return
     yield Fault(
         says="does the application try again after the errors that are safe to try again after?",
         object="retries",
@@ -50,6 +62,12 @@ def _application(pair: PairSeen) -> Iterator[Fault]:
 
 
 def _tells(pair: PairSeen) -> Iterator[str]:
+    tried = pair.last_rehearsal(RehearsalKind.CONFLICTS)
+    yield (
+        f"drill of {tried.at:%Y-%m-%d %H:%M} UTC: {tried.says}"
+        if tried is not None
+        else "no drill of conflicts was kept (interlock drill --conflicts)"
+    )
     for server in pair.masters:
         yield (
             f"{server.name} in {hours_text(server.counters.get('uptime', 0))}: {server.counters.get('lock_deadlocks', 0)} deadlocks, "

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from interlock.audit.facts import PairSeen
+from interlock.audit.facts import REHEARSED_WITHIN, PairSeen, Rehearsal, RehearsalKind
 from interlock.audit.rule import Chapter, Fault, Rule, command
 from interlock.audit.rules.settings import of_question
 from interlock.model.audit import AuditVerdict
 
 _UNFIT, _ATTENTION, _PERSON = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION, AuditVerdict.PERSON
-REHEARSED_WITHIN = timedelta(days=90)
 _CALLED = {"switchover": "a switchover", "move-segment": "the move of a segment"}
 _REHEARSE = {"switchover": "interlock switchover --to {to}", "move-segment": "interlock segment move {segment} --to CLUSTER"}
 COMPARED_WITHIN = timedelta(days=30)
@@ -47,7 +46,10 @@ def _rehearsed(pair: PairSeen) -> Iterator[Fault]:
     move = "move-segment" if pair.topology.segments else "switchover"
     moves = [run for run in pair.runs if run.outcome is not None and run.playbook in {move, "quiesce"}]
     last = next((run for run in moves if run.outcome != "refused"), None)
-    if last is None:
+    drill = pair.last_rehearsal(RehearsalKind.SWITCHOVERS)
+    if drill is not None and (last is None or drill.at > last.started_at):
+        yield from _drilled(pair, drill)
+    elif last is None:
         yield Fault(
             says=f"was {_CALLED[move]} rehearsed with the application, when, and with what outage? (a run of the pair answers this)",
             object="rehearsal",
@@ -70,8 +72,24 @@ def _rehearsed(pair: PairSeen) -> Iterator[Fault]:
         )
 
 
+def _drilled(pair: PairSeen, drill: Rehearsal) -> Iterator[Fault]:
+    """On a sandbox like the pair, later than any run of the pair itself."""
+    if not drill.good or pair.at - drill.at > REHEARSED_WITHIN:
+        late = f", more than {REHEARSED_WITHIN.days} days ago" if drill.good else ""
+        yield Fault(
+            says=f"the last drill on a sandbox like it was on {drill.at:%Y-%m-%d}{late}: {drill.says}",
+            object="drill",
+            seen={"result": drill.says},
+            fix=command("interlock drill"),
+            verdict=_ATTENTION,
+        )
+
+
 def _test_bed(pair: PairSeen) -> Iterator[Fault]:
-    """It rests on what the test bed must be like."""
+    """A sandbox that was made like the pair, of its releases, answers it. Else it rests on what the test bed must be like."""
+    made = pair.last_rehearsal(RehearsalKind.TEST_BED)
+    if made is not None and made.good and pair.at - made.at <= REHEARSED_WITHIN:
+        return
     yield Fault(
         says="is there a test bed like this pair, with the same releases, settings and schema, and where?",
         object="test bed",
@@ -85,8 +103,19 @@ def _tells_comparison(pair: PairSeen) -> Iterator[str]:
 
 
 def _tells_rehearsals(pair: PairSeen) -> Iterator[str]:
+    for one in (pair.last_rehearsal(RehearsalKind.SWITCHOVERS), pair.last_rehearsal(RehearsalKind.CONFLICTS)):
+        if one is not None:
+            yield f"drill of {one.at:%Y-%m-%d %H:%M} UTC: {one.says}"
     for run in pair.runs[:5]:
         yield f"{run.run} ({run.playbook}) of {run.started_at:%Y-%m-%d %H:%M} UTC: {run.outcome or 'unfinished'}"
+
+
+def _tells_test_bed(pair: PairSeen) -> Iterator[str]:
+    for one in pair.servers:
+        yield f"{one.name}: {one.facts.flavor} {one.facts.version}"
+    made = pair.last_rehearsal(RehearsalKind.TEST_BED)
+    if made is not None:
+        yield f"{made.at:%Y-%m-%d %H:%M} UTC: {made.says}"
 
 
 VALIDATION = Chapter(
@@ -129,7 +158,7 @@ TESTING = Chapter(
 TEST_BED = Chapter(
     question=16,
     title="A test bed like production",
-    tells=lambda pair: (f"{one.name}: {one.facts.flavor} {one.facts.version}" for one in pair.servers),
+    tells=_tells_test_bed,
     rules=(
         Rule(
             id="testbed.there",

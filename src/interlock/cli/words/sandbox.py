@@ -17,7 +17,21 @@ def add_sandbox(commands: Any) -> None:
     grants.add_argument("--host", default="%", metavar="HOST", help="the host part of the accounts (default: %%)")
     sandbox = command(commands, "sandbox", "", "a private pair on this machine: servers, replication, proxy, topology file")
     inner = sandbox.add_subparsers(metavar="COMMAND", title="commands", required=True, dest="inner_name")
-    drill = command(commands, "drill", "drill:drill", "rehearse switchovers there and back on the sandbox, under load, and report")
+    drill = command(
+        commands,
+        "drill",
+        "drill:drill",
+        "rehearse switchovers, or conflicts, on the sandbox under load, and report",
+        "Rehearse switchovers there and back on the sandbox, under load, and report. With --conflicts: deadlocks, lock time-outs, killed\n"
+        "queries and connections and switchovers on the rows that a client writes, and whether it tries again. The audit of the pair that\n"
+        "the sandbox is like shows the result. Exits 0 if all went well, else 5.",
+    )
+    drill.add_argument("--conflicts", action="store_true", help="make conflicts on the rows that the client writes")
+    drill.add_argument(
+        "--client",
+        metavar="COMMAND",
+        help="with --conflicts: the application, or a load of its kind (default: the drill's own; docs/sandbox.md)",
+    )
     up = command(inner, "up", "sandbox:up", "start a pair in a folder of its own")
     up.add_argument(
         "--flavor", metavar="FLAVOR", help="mariadb (default), mariadb-11.8 or mysql; with --like: the nearest to the pair's own (default)"
@@ -49,6 +63,7 @@ def add_sandbox(commands: Any) -> None:
         drill,
         (
             ("count", 20, "switchovers"),
+            ("rounds", 3, "with --conflicts: each has every kind of conflict"),
             ("pooled", 8, "clients that keep their connection"),
             ("fresh", 8, "clients that make one for each transaction"),
         ),

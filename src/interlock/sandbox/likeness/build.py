@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -51,16 +51,19 @@ def build(
         sides=(str(first.name), str(second.name)),
         routes=routes,
     )
-    sandbox = replace(sandbox, like=topology.name, beside=str(beside))
-    places.write(sandbox)
-    behind = _replicas(sandbox, original, more_replicas, clock)
-    passwords = _passwords(sandbox, original)
-    failed: list[str] = []
-    for side in original.sides:
-        for member in (sandbox.members[str(side.name)], *(one.member for one in behind if one.side == side.name)):
-            failed += _tell(sandbox, kind, member, side, _accounts(original, passwords))
-    if topology.segments:
-        _open_to_segments(sandbox, kind, original)
+    with ExitStack() as on_failure:
+        on_failure.callback(pair.down, directory)
+        sandbox = replace(sandbox, like=topology.name, beside=str(beside))
+        places.write(sandbox)
+        behind = _replicas(sandbox, original, more_replicas, clock)
+        passwords = _passwords(sandbox, original)
+        failed: list[str] = []
+        for side in original.sides:
+            for member in (sandbox.members[str(side.name)], *(one.member for one in behind if one.side == side.name)):
+                failed += _tell(sandbox, kind, member, side, _accounts(original, passwords))
+        if topology.segments:
+            _open_to_segments(sandbox, kind, original)
+        on_failure.pop_all()
     return sandbox, tuple(failed)
 
 
@@ -78,15 +81,24 @@ def _replicas(sandbox: Sandbox, original: Original, more: int, clock: Clock) -> 
 def not_alike(original: Original, copy: Original) -> Iterator[str]:
     """A sentence for each thing that is otherwise in the sandbox, by what was read from both."""
     yield from _of_the_topology(original)
-    for there in original.sides:
-        here = next(side for side in copy.sides if side.name == there.name)
+    for there, here in sides_of(original, copy):
         if there.release != here.release:
             yield f"{there.name}: {here.flavor} {here.release} here, {there.flavor} {there.release} there"
         for one in settings.differences(there.settings, here.settings):
             yield f"{there.name}: {one.name} is {_said(one.here)} here, {_said(one.there)} there"
-        same_release = there.flavor == here.flavor and there.release.rpartition(".")[0] == here.release.rpartition(".")[0]
-        for said in (*there.missing, *unlike(there.declared, here.declared, same_release=same_release)):
+        for said in (*there.missing, *unlike(there.declared, here.declared, same_release=is_same_release(there, here))):
             yield f"{there.name}: {said}"
+
+
+def sides_of(original: Original, copy: Original) -> Iterator[tuple[Side, Side]]:
+    """Each with the one that was made like it."""
+    for there in original.sides:
+        yield there, next(side for side in copy.sides if side.name == there.name)
+
+
+def is_same_release(there: Side, here: Side) -> bool:
+    """But for the patch."""
+    return there.flavor == here.flavor and there.release.rpartition(".")[0] == here.release.rpartition(".")[0]
 
 
 def _said(value: str | None) -> str:

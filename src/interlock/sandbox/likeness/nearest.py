@@ -19,10 +19,10 @@ def nearest(flavor: str, version: str) -> Kind:
         install = " | ".join(kind.install for kind in KINDS.values() if kind.flavor == flavor)
         raise UsageError(f"no server of {flavor} is installed here", hint=install or f"a sandbox runs {', '.join(KINDS)}")
     wanted = version_of(version)
-    return KINDS[min(found, key=lambda name: _distance(found[name], wanted))]
+    return KINDS[min(found, key=lambda name: distance(found[name], wanted))]
 
 
-def _distance(one: Version, other: Version) -> tuple[int, int]:
+def distance(one: Version, other: Version) -> tuple[int, int]:
     """In releases (10.11 is five from 10.6; another major one is far), then in patches."""
     return abs(100 * (one[0] - other[0]) + one[1] - other[1]), abs(one[2] - other[2])
 
