@@ -28,7 +28,9 @@ class Sshd:
     process: subprocess.Popen[bytes]
 
     def stop(self) -> None:
-        """With the connections that it serves, each a process of its own. What they run goes on, and nobody hears of it."""
+        """With the connections that it serves, each a process of its own. What they run goes on, and nobody hears of it. Twice does no harm."""
+        if self.process.poll() is not None:
+            return
         sessions = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()  # proc(5)
         self.process.kill()
         self.process.wait()
