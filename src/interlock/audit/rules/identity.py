@@ -145,6 +145,8 @@ def _not_seen(pair: PairSeen) -> Iterator[Fault]:
     for host in pair.hosts:
         if host.error:
             yield Fault(says=f"the host of {host.cluster} could not be looked at: {host.error}", object=f"host of {host.cluster}")
+        for place in host.unread:
+            yield Fault(says=f"on the host of {host.cluster} {place} may not be read", object=f"host of {host.cluster}")
     for follower, error in pair.unreached.items():
         yield Fault(says=f"the replica {follower} could not be looked at: {error}", server=follower, object="replica")
 
