@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 
 from interlock.dataclass import dataclass
 from interlock.engine.segment_status import SegmentStatus
@@ -18,6 +19,8 @@ from interlock.model.verdict import Refuse
 from interlock.ports import RunHeader
 
 OWN_SCHEMA = "interlock"
+REHEARSED_WITHIN = timedelta(days=90)
+"""So long a rehearsal tells something of the pair as it is now."""
 SYSTEM_SCHEMAS = ("mysql", "sys", "information_schema", "performance_schema", OWN_SCHEMA)
 
 
@@ -225,11 +228,33 @@ class PastComparison:
     says: str
 
 
+class RehearsalKind(StrEnum):
+    """Stored words, never renamed."""
+
+    SWITCHOVERS = "switchovers"
+    CONFLICTS = "conflicts"
+    TEST_BED = "test_bed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What was tried on a sandbox like the pair: whether it ended well, and what came of it in words. `application`: with the application
+    itself, or a client that the operator gave.
+    """
+
+    kind: RehearsalKind
+    at: datetime
+    good: bool
+    says: str
+    application: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSeen:
     """Everything. `masters` come in the topology's order. `runs` are the pair's, newest first. `refusals` say by cluster why a quiesce onto
     it would be refused now, empty if it would not; `unmovable` by segment why it could not be moved. `checked` holds the rows of a team's
     own checks. `hosts` are those that can be reached by SSH. `turns` tell from the pair's runs when a segment was closed and opened where.
+    `rehearsals` come newest first.
     """
 
     topology: Topology
@@ -240,6 +265,7 @@ class PairSeen:
     routes: tuple[RouteSeen, ...] = ()
     runs: tuple[RunHeader, ...] = ()
     comparisons: tuple[PastComparison, ...] = ()
+    rehearsals: tuple[Rehearsal, ...] = ()
     refusals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hosts: tuple[HostSeen, ...] = ()
     segments: tuple[SegmentStatus, ...] = ()
@@ -270,6 +296,10 @@ class PairSeen:
     def is_told_by_the_writer(self) -> bool:
         """Whether one side is right where the two differ, so that the other one can be mended to it."""
         return self.has_one_writer and not self.topology.segments
+
+    def last_rehearsal(self, kind: RehearsalKind, *, application: bool = False) -> Rehearsal | None:
+        """The newest of the kind; with `application`, of those with it."""
+        return next((one for one in self.rehearsals if one.kind is kind and (one.application or not application)), None)
 
     def saw(self, *what: str) -> bool:
         """Whether these were looked at on both masters: what was not seen on one is not missing there."""
