@@ -28,7 +28,10 @@ class Sshd:
     process: subprocess.Popen[bytes]
 
     def stop(self) -> None:
-        """With the connections that it serves, each a process of its own. What they run goes on, and nobody hears of it. Twice does no harm."""
+        """With the connections that it serves, each a process of its own. What they run goes on, and nobody hears of it.
+
+        It may be stopped twice.
+        """
         if self.process.poll() is not None:
             return
         sessions = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()  # proc(5)
