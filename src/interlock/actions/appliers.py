@@ -7,7 +7,7 @@ from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect, StartApplier, StopApplier
-from interlock.model.facts import ChannelFacts
+from interlock.model.facts import ChannelFacts, channel_from
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Act, Done, Refuse, Verdict
 from interlock.playbook.catalogue import Verb
@@ -19,11 +19,11 @@ class SeenChannel:
     channel: ChannelFacts | None
 
 
-def _look(world: World, server: ServerName, source: ServerName) -> SeenChannel:
-    return SeenChannel(channel=next((one for one in world.server(server).channels() if one.source == source), None))
+def look_at_channel(world: World, server: ServerName, source: ServerName) -> SeenChannel:
+    return SeenChannel(channel=channel_from(source, world.server(server).channels()))
 
 
-def _missing(server: ServerName, source: ServerName) -> Refuse:
+def no_channel(server: ServerName, source: ServerName) -> Refuse:
     return Refuse(f"{server} does not replicate from {source}", f"point {server} at {source}")
 
 
@@ -35,11 +35,11 @@ class PauseApplier(NoOutputs):
     source: ServerName = param(Kind.SERVER, "the writer that it replicates from")
 
     def look(self, world: World, /) -> SeenChannel:
-        return _look(world, self.server, self.source)
+        return look_at_channel(world, self.server, self.source)
 
     def decide(self, seen: SeenChannel, /) -> Verdict:
         if seen.channel is None:
-            return _missing(self.server, self.source)
+            return no_channel(self.server, self.source)
         if seen.channel.applier:
             return Act(f"{self.server} applies what {self.source} writes")
         return Done(f"the applier of {self.server} is stopped")
@@ -62,16 +62,18 @@ class ContinueApplier(NoOutputs):
     source: ServerName = param(Kind.SERVER, "the writer that it replicates from")
 
     def look(self, world: World, /) -> SeenChannel:
-        return _look(world, self.server, self.source)
+        return look_at_channel(world, self.server, self.source)
 
     def decide(self, seen: SeenChannel, /) -> Verdict:
         if seen.channel is None:
-            return _missing(self.server, self.source)
+            return no_channel(self.server, self.source)
         its_own_error = seen.channel.error and not seen.channel.receiver_error
         if not seen.channel.applier and not its_own_error:
             return Act(f"the applier of {self.server} is stopped")
         if seen.channel.until:
             return Act(f"the applier of {self.server} stops by itself at a point that it was told")
+        if not seen.channel.applier:
+            return Done(f"the applier of {self.server} has stopped by itself and is left so: {seen.channel.error}")
         return Done(f"{self.server} applies what {self.source} writes")
 
     def effects(self, seen: SeenChannel, /) -> tuple[Effect, ...]:

@@ -16,7 +16,17 @@ from interlock.decisions.quiet import certificate, is_quiet, keeps_log_for
 from interlock.decisions.writes import writers
 from interlock.documents.fields import Kind
 from interlock.model.effects import ClearMark, Effect, EraseNote, SetMark, WriteNote
-from interlock.model.facts import ChannelFacts, EventFacts, FenceProof, LoggedTransaction, RouteFacts, ServerFacts, SessionFacts, WriteFacts
+from interlock.model.facts import (
+    ChannelFacts,
+    EventFacts,
+    FenceProof,
+    LoggedTransaction,
+    RouteFacts,
+    ServerFacts,
+    SessionFacts,
+    WriteFacts,
+    channel_from,
+)
 from interlock.model.marks import Mark, MarkKind
 from interlock.model.position import FilePosition, Position
 from interlock.model.topology import ClusterName, ServerName
@@ -189,7 +199,7 @@ class ClusterIsQuiet:
             flavor=its.flavor,
             sessions=quiet.sessions(),
             events=quiet.events(),
-            channel=next((one for one in quiet.channels() if one.source == self.survivor), None),
+            channel=channel_from(self.survivor, quiet.channels()),
             other=survivor.write_facts(),
             routes=tuple(world.gather([world.route(name).facts for name in world.topology.routes])),
             mark=mark_of(MarkKind.QUIESCED, self.cluster, world.marks.all()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from interlock.actions.action import describe, param
+from interlock.actions.appliers import SeenChannel, look_at_channel, no_channel
 from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
 from interlock.decisions.received import can_take_over, is_all_applied
@@ -13,14 +14,9 @@ from interlock.model.effects import Effect, StartReceiver, StopReceiver
 from interlock.model.facts import ChannelFacts, WriteFacts
 from interlock.model.position import Position
 from interlock.model.topology import ServerName
-from interlock.model.verdict import Act, Done, Refuse, Verdict
+from interlock.model.verdict import Act, Done, Verdict
 from interlock.playbook.catalogue import Role, Verb
 from interlock.ports import World
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenReceiver:
-    channel: ChannelFacts | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,20 +26,20 @@ class StopReceiving(NoOutputs):
     server: ServerName = param(Kind.SERVER, "the server that receives")
     source: ServerName = param(Kind.SERVER, "the one that it received from")
 
-    def look(self, world: World, /) -> SeenReceiver:
-        return SeenReceiver(channel=next((one for one in world.server(self.server).channels() if one.source == self.source), None))
+    def look(self, world: World, /) -> SeenChannel:
+        return look_at_channel(world, self.server, self.source)
 
-    def decide(self, seen: SeenReceiver, /) -> Verdict:
+    def decide(self, seen: SeenChannel, /) -> Verdict:
         if seen.channel is None:
-            return Refuse(f"{self.server} does not replicate from {self.source}", f"point {self.server} at {self.source}")
+            return no_channel(self.server, self.source)
         if seen.channel.receiver != "No":
             return Act(f"the receiver of {self.server} is at {self.source} ({seen.channel.receiver})")
         return Done(f"{self.server} receives nothing more from {self.source}")
 
-    def effects(self, seen: SeenReceiver, /) -> tuple[Effect, ...]:
+    def effects(self, seen: SeenChannel, /) -> tuple[Effect, ...]:
         return (StopReceiver(server=self.server, channel=seen.channel.name),) if seen.channel is not None else ()
 
-    def undo(self, before: SeenReceiver, now: SeenReceiver | None, /) -> tuple[Effect, ...]:
+    def undo(self, before: SeenChannel, now: SeenChannel | None, /) -> tuple[Effect, ...]:
         stopped = now is None or (now.channel is not None and now.channel.receiver == "No")
         if before.channel is None or before.channel.receiver == "No" or not stopped:
             return ()
@@ -57,20 +53,20 @@ class StartReceiving(NoOutputs):
     server: ServerName = param(Kind.SERVER, "the server that receives")
     source: ServerName = param(Kind.SERVER, "the one that it receives from")
 
-    def look(self, world: World, /) -> SeenReceiver:
-        return SeenReceiver(channel=next((one for one in world.server(self.server).channels() if one.source == self.source), None))
+    def look(self, world: World, /) -> SeenChannel:
+        return look_at_channel(world, self.server, self.source)
 
-    def decide(self, seen: SeenReceiver, /) -> Verdict:
+    def decide(self, seen: SeenChannel, /) -> Verdict:
         if seen.channel is None:
-            return Refuse(f"{self.server} does not replicate from {self.source}", f"point {self.server} at {self.source}")
+            return no_channel(self.server, self.source)
         if seen.channel.receiver == "No":
             return Act(f"{self.server} receives nothing from {self.source}")
         return Done(f"the receiver of {self.server} is at {self.source} ({seen.channel.receiver})")
 
-    def effects(self, seen: SeenReceiver, /) -> tuple[Effect, ...]:
+    def effects(self, seen: SeenChannel, /) -> tuple[Effect, ...]:
         return (StartReceiver(server=self.server, channel=seen.channel.name),) if seen.channel is not None else ()
 
-    def undo(self, before: SeenReceiver, now: SeenReceiver | None, /) -> tuple[Effect, ...]:
+    def undo(self, before: SeenChannel, now: SeenChannel | None, /) -> tuple[Effect, ...]:
         started = now is None or (now.channel is not None and now.channel.receiver != "No")
         if before.channel is None or before.channel.receiver != "No" or not started:
             return ()

@@ -11,7 +11,7 @@ from interlock.decisions.following import Meeting, Wanted, channel_of, is_broken
 from interlock.documents.fields import Kind
 from interlock.errors import DriverError
 from interlock.model.effects import Effect, Repoint
-from interlock.model.facts import ReplicaFacts
+from interlock.model.facts import ReplicaFacts, channel_from
 from interlock.model.position import FilePosition, Position
 from interlock.model.topology import Follow, ServerName, ServerSpec
 from interlock.model.verdict import Act, Done, Refuse, Verdict, Wait
@@ -162,7 +162,7 @@ def _meeting(world: World, via: ServerName, writer: ServerName) -> Meeting | Non
         seen, channels = world.server(via).write_facts().position, world.server(via).channels()
     except DriverError:
         return None
-    channel = next((one for one in channels if one.source == writer), None)
+    channel = channel_from(writer, channels)
     if not isinstance(seen, FilePosition) or channel is None or channel.applier:
         return None
     own, applied = seen.of_server(via), seen.of_server(writer)

@@ -10,7 +10,7 @@ from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect, SetSemiSync
-from interlock.model.facts import ChannelFacts, SemiSyncFacts
+from interlock.model.facts import ChannelFacts, SemiSyncFacts, channel_from
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Act, Done, Refuse, Verdict, Wait
 from interlock.playbook.catalogue import Verb
@@ -30,7 +30,7 @@ def _look(world: World, source: ServerName, server: ServerName) -> SeenSides:
     """The channel first: a receiver that was connected by then has told the settings of it, which are read later, and not the reverse."""
     channels = world.server(server).channels()
     seen = _look_at_settings(world, source, server)
-    return replace(seen, channel=next((one for one in channels if one.source == source), None))
+    return replace(seen, channel=channel_from(source, channels))
 
 
 def _look_at_settings(world: World, source: ServerName, server: ServerName) -> SeenSides:

@@ -13,6 +13,7 @@ from interlock.errors import DriverError
 from interlock.fencing.command import CommandAgent
 from interlock.fencing.routing import RouteAgent
 from interlock.model.effects import Fence, FenceOutside, Open, SetEventScheduler, StartReceiver, StopReceiver
+from interlock.model.facts import channel_from
 from interlock.model.runbook import Order, Part, Runbook, Table
 from interlock.model.topology import ClusterName, Topology
 from interlock.ports import FenceAgent, Route
@@ -203,7 +204,7 @@ def _events(hand: Hand, *, to_run: bool, needed: bool) -> tuple[str, ...]:
 def _failover(world: Place, new: Hand, to: ClusterName, from_: ClusterName) -> Iterator[Order]:
     ways = [_from_outside(agent, from_) for agent in world.fence_agents(from_)]
     yield from ways or [Order(does=f"See that {from_} is off, and that nothing starts it: its power, its service, its address.")]
-    channel = next((one for one in new.server.channels() if one.source == world.topology.clusters[from_].master.name), None)
+    channel = channel_from(world.topology.clusters[from_].master.name, new.server.channels())
     if channel is not None:
         stop = StopReceiver(server=new.server.name, channel=channel.name)
         yield Order(does=f"{to} receives nothing more.", lines=(new.sql(*_script(new, stop)),))

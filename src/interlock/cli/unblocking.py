@@ -22,7 +22,7 @@ from interlock.losses.payload import mysqlbinlog
 from interlock.losses.permitted import see_allowed
 from interlock.losses.sql import SETTINGS
 from interlock.model.effects import StartApplier
-from interlock.model.facts import ChannelFacts
+from interlock.model.facts import ChannelFacts, channel_from
 from interlock.model.position import FilePosition
 from interlock.model.topology import ClusterName
 from interlock.ports import RunHeader
@@ -50,7 +50,7 @@ class _Channel:
 
     def facts(self) -> ChannelFacts:
         """Refused if there is none."""
-        found = next((one for one in self.server.channels() if one.source == self.source.name), None)
+        found = channel_from(self.source.name, self.server.channels())
         if found is None:
             raise Refused(f"{self.server.name} does not replicate from {self.source.name}", hint="`interlock status`")
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from interlock.decisions.replication import two_kinds
-from interlock.model.facts import ChannelFacts, WriteFacts
+from interlock.model.facts import ChannelFacts, WriteFacts, channel_from
 from interlock.model.position import FilePosition, Position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
@@ -15,7 +15,7 @@ def is_all_applied(server: ServerName, source: ServerName, position: Position, c
     """Done only once nothing more can come (its receiver is stopped) and all that came is applied. An applier that has stopped is told
     apart from a slow one.
     """
-    channel = next((one for one in channels if one.source == source), None)
+    channel = channel_from(source, channels)
     direction = f"replication from {source} to {server}"
     if channel is None:
         return Refuse(f"{direction} is not set up: what {server} lacks can't be told", f"see SHOW REPLICA STATUS on {server}")
@@ -41,7 +41,7 @@ def is_all_applied(server: ServerName, source: ServerName, position: Position, c
 
 def can_take_over(server: ServerName, source: ServerName, facts: WriteFacts, channels: Sequence[ChannelFacts]) -> Verdict:
     """Before anything is touched: is it a standby that has what `source` sent, or can still apply it?"""
-    channel = next((one for one in channels if one.source == source), None)
+    channel = channel_from(source, channels)
     if not facts.read_only:
         return Refuse(f"{server} takes writes already", f"`interlock status`: if {server} is the writer, there is nothing to take over")
     if channel is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd
 
-from interlock.model.facts import ChannelFacts, ServerFacts
+from interlock.model.facts import ChannelFacts, ServerFacts, channel_from
 from interlock.model.position import Position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
@@ -13,7 +13,7 @@ from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
 
 def is_channel_healthy(server: ServerName, source: ServerName, channels: Sequence[ChannelFacts], max_lag_s: float | None) -> Verdict:
     """The channel from `source` into `server` runs without an error, and its lag is known and under the limit."""
-    channel = next((found for found in channels if found.source == source), None)
+    channel = channel_from(source, channels)
     direction = f"replication from {source} to {server}"
     if channel is None:
         return Refuse(f"{direction} is not set up", f"point {server} at {source}, by the address in the topology file")

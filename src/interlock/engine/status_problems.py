@@ -11,7 +11,7 @@ from interlock.decisions.liveness import answers_here, remedy
 from interlock.decisions.marks import end_of, failed_since, told
 from interlock.engine.segment_status import SegmentStatus
 from interlock.errors import DriverError
-from interlock.model.facts import ChannelFacts, ServerFacts, SessionFacts, WriteFacts
+from interlock.model.facts import ChannelFacts, ServerFacts, SessionFacts, WriteFacts, channel_from
 from interlock.model.liveness import Liveness, LivenessFacts
 from interlock.model.marks import Mark, MarkKind
 from interlock.model.topology import ServerName, Topology
@@ -122,7 +122,7 @@ def channel_problems(topology: Topology, looked: Mapping[ServerName, Looked], ma
         for other, source in looked.items():
             if name == other:
                 continue
-            channel = next((one for one in seen.channels if one.source == other), None)
+            channel = channel_from(other, seen.channels)
             if channel is None:
                 yield {"what": f"no channel from {other} to {name}", "hint": f"point {name} at {other}"}
             elif not is_running(channel) and not (source.liveness is not None and _misses_its_source(channel)):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
@@ -114,6 +114,11 @@ class ChannelFacts:
     applier_error: int = 0
     silent_s: float | None = None
     until: bool = False
+
+
+def channel_from(source: ServerName, channels: Iterable[ChannelFacts]) -> ChannelFacts | None:
+    """The one that comes from there; None if none does."""
+    return next((one for one in channels if one.source == source), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

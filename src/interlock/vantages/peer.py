@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from interlock.clock import Clock, Deadline
 from interlock.decisions.liveness import without_tries
-from interlock.model.facts import ChannelFacts
+from interlock.model.facts import ChannelFacts, channel_from
 from interlock.model.liveness import View
 from interlock.model.topology import ServerName
 from interlock.vantages.point import Sight
@@ -30,7 +30,7 @@ def overhear(channels: Callable[[], tuple[ChannelFacts, ...]], source: ServerNam
     def see(within_s: float) -> Sight:
         """Until something comes, or the receiver says that it can't connect, or the time is over."""
         deadline = Deadline.after(clock, within_s)
-        first = now = _of(channels(), source)
+        first = now = channel_from(source, channels())
         pause_s = _PAUSE_S
         while True:
             sight = judged(first, now, within_s)
@@ -38,7 +38,7 @@ def overhear(channels: Callable[[], tuple[ChannelFacts, ...]], source: ServerNam
                 return sight
             clock.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            now = _of(channels(), source)
+            now = channel_from(source, channels())
 
     return see
 
@@ -61,7 +61,3 @@ def judged(first: ChannelFacts | None, now: ChannelFacts | None, within_s: float
     if word == "no" and now.receiver_error in _NO_CONNECTION:
         return Sight(View.GAVE_UP, without_tries(now.error))
     return Sight(View.UNKNOWN, f"its receiver does not run{f': {now.error}' if now.error else ''}")
-
-
-def _of(channels: tuple[ChannelFacts, ...], source: ServerName) -> ChannelFacts | None:
-    return next((channel for channel in channels if channel.source == source), None)
