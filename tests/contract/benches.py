@@ -105,6 +105,9 @@ class RealBench:
         for name, read_only in (("west", 1), ("east", 0)):
             sql.query(self.sandbox, name, f"SET GLOBAL read_only={read_only}")
             sql.query(self.sandbox, name, "SET GLOBAL event_scheduler=OFF")
+        self.close()
+
+    def close(self) -> None:
         for world in self._worlds:
             world.close()
 
