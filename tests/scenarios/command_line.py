@@ -15,7 +15,8 @@ from interlock.playbook.find import shipped_folder
 from interlock.sandbox.places import Sandbox
 
 PROGRAM = [sys.executable, "-m", "interlock.cli.main"]
-_WITHIN_S = 60
+_WITHIN_S = 180
+"""Seconds on an idle machine; a run that hangs hangs for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,13 +98,13 @@ def test_the_prober_measures_a_flip_through_a_held_route(pair: Sandbox, proxy: P
     prober = RouteProber([spec(proxy, {})], login(pair), CLOCK)
     prober.start()
     try:
-        CLOCK.sleep(0.2)
+        prober.await_writes(60.0)
         writes.apply(Hold(route=ROUTE))
         set_read_only(pair, east, 1)
         CLOCK.sleep(0.1)
         set_read_only(pair, west, 0)
         writes.apply(PointTo(route=ROUTE, cluster=WEST))
-        CLOCK.sleep(0.2)
+        prober.await_writes(60.0)
     finally:
         seen = prober.stop()
         set_read_only(pair, west, 1)

@@ -191,7 +191,7 @@ def test_a_hold_waits_for_a_statement_in_flight(one: Fleet) -> None:
     writes = one.route(drain="60s")
     with closing(one.client(one.nodes[0])) as client, ThreadPoolExecutor(1) as pool:
         running = pool.submit(sql.value, client, "SELECT SLEEP(0.6)")
-        CLOCK.sleep(0.2)
+        await_statement(one)
         writes.apply(HOLD)
         assert running.result() == 0
 
@@ -199,12 +199,21 @@ def test_a_hold_waits_for_a_statement_in_flight(one: Fleet) -> None:
 def test_a_hold_waits_for_no_longer_than_drain(one: Fleet) -> None:
     writes = one.route(drain="200ms")
     with closing(one.client(one.nodes[0])) as client, ThreadPoolExecutor(1) as pool:
-        running = pool.submit(sql.value, client, "SELECT SLEEP(1.2)")
-        CLOCK.sleep(0.1)
+        running = pool.submit(sql.value, client, "SELECT SLEEP(60)")
+        number = await_statement(one)
         writes.apply(HOLD)
         assert not running.done()
         assert writes.facts().endpoints[0].sessions == 1
-        assert running.result() == 0
+        sql.query(one.sandbox, "east", f"KILL QUERY {number}")
+
+
+def await_statement(made: Fleet) -> int:
+    """Until a SLEEP runs on east; the number of its session there."""
+    deadline = Deadline.after(CLOCK, 60)
+    while not (found := sql.query(made.sandbox, "east", "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%%'")):
+        assert not deadline.is_over(), "it does not begin"
+        CLOCK.sleep(0.01)
+    return int(found[0]["id"])
 
 
 def test_a_flip_ends_the_sessions_that_stayed_on_the_old_server(one: Fleet) -> None:
