@@ -91,7 +91,7 @@ bench-routes: setup ## twenty switchovers there and back through each type of ro
 endurance: setup ## hours of a bad night on real servers: the store in etcd under kills and lost majorities
 	PYTHONPATH=tests $(BIN)/python tests/endurance/etcd.py
 
-drill-crashes: setup ## kill -9 of a switchover and of a failover at every record of their journals, each taken up by resume and by rollback (half an hour)
+drill-crashes: setup ## kill -9 of a switchover, a failover and a rolling-ddl at every record of their journals, each taken up by resume and by rollback (an hour)
 	PYTHONPATH=tests $(BIN)/python tests/endurance/crashes.py
 
 drill-segments: setup ## twenty moves of a segment there and back while both segments are written: none lost, the other one's p99 (ten minutes)
