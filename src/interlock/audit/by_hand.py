@@ -74,7 +74,7 @@ class Hand:
     def password(self) -> str:
         """For every client of this server: from where the topology says that it is to be had."""
         account = self.server.spec.access.account
-        return f"export MYSQL_PWD={_shell_words(account.password)}   # of {account.user} on {self.server.name}"
+        return f"export MYSQL_PWD={_shell_words(account.password)}   # of {account.user}"
 
     def _client(self) -> str:
         spec = self.server.spec

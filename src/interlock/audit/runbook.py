@@ -149,8 +149,7 @@ def _without(world: Place, to: ClusterName, from_: ClusterName) -> Iterator[Part
         yield Part(title="Without Interlock", says=(f"{error.message}. Follow the server's own manual.",))
         return
     prepare = ("Nothing checks what you do here. Take one step after the other, and go on only once you see what is to be seen.",)
-    passwords = tuple(dict.fromkeys(hand.password() for hand in (old, new)))
-    yield Part(title="Without Interlock: before", says=prepare, orders=(Order(does="For the clients below.", lines=passwords),))
+    yield Part(title="Without Interlock: before", says=prepare, orders=tuple(_passwords(old, new)))
     back = _OPENED + len(world.topology.routes) + 1
     yield Part(
         title=f"Without Interlock: {from_} answers",
@@ -162,6 +161,15 @@ def _without(world: Place, to: ClusterName, from_: ClusterName) -> Iterator[Part
         says=("Two servers that both take writes are worse than none: do not leave out step 1.",),
         orders=tuple(_failover(world, new, to, from_)),
     )
+
+
+def _passwords(*hands: Hand) -> Iterator[Order]:
+    """One for all, where it is the same."""
+    if len({hand.password() for hand in hands}) == 1:
+        yield Order(does="For the clients below.", lines=(hands[0].password(),))
+    else:
+        for hand in hands:
+            yield Order(does=f"Before a client of {hand.server.name}.", lines=(hand.password(),))
 
 
 def _switchover(world: Place, old: Hand, new: Hand, to: ClusterName, from_: ClusterName, *, back: int) -> Iterator[Order]:
