@@ -137,7 +137,7 @@ def _say(sandbox: Sandbox, words: tuple[str, ...], value: object) -> None:
 
 
 def _await_channel(sandbox: Sandbox, name: str) -> None:
-    kind, deadline = kind_named(sandbox.kind), Deadline.after(SystemClock(), 10)
+    kind, deadline = kind_named(sandbox.kind), Deadline.after(SystemClock(), 60)
     while not all(sql.query(sandbox, name, kind.channel)[0][thread] == "Yes" for thread in kind.runs):
         assert not deadline.is_over(), f"{name} does not replicate"
         deadline.clock.sleep(0.01)

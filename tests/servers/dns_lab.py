@@ -109,7 +109,7 @@ class NameServer:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.argv, stdout=log, stderr=log)
-        deadline = Deadline.after(CLOCK, 20)
+        deadline = Deadline.after(CLOCK, 60)
         while not _serves(self.host, self.port):
             assert self.process.poll() is None, self.log.read_text()[-2000:]
             assert not deadline.is_over(), self.log.read_text()[-2000:]
@@ -265,7 +265,7 @@ def _free_ports() -> Iterator[int]:
 
 def await_same(lab: Lab) -> None:
     """Until the secondary has what the primary has."""
-    deadline = Deadline.after(CLOCK, 20)
+    deadline = Deadline.after(CLOCK, 60)
     while serial(lab.secondary) != serial(lab.primary):
         assert not deadline.is_over(), lab.secondary.log.read_text()[-2000:]
         CLOCK.sleep(0.02)

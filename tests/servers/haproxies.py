@@ -86,7 +86,7 @@ backend db
     log = folder.joinpath("log").open("wb")
     with log, subprocess.Popen(["haproxy", "-db", "-f", str(folder / "haproxy.cfg")], stdout=log, stderr=log) as process:
         try:
-            deadline = Deadline.after(CLOCK, 5)
+            deadline = Deadline.after(CLOCK, 60)
             while not _answers(f"{folder}/admin") or not _answers((f"{base}.9", 9999)):
                 assert process.poll() is None, folder.joinpath("log").read_text()
                 assert not deadline.is_over(), folder.joinpath("log").read_text()

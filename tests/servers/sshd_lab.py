@@ -72,7 +72,7 @@ def sshd(folder: Path, more: str = "") -> Iterator[Sshd]:
 
 def _started(folder: Path, address: tuple[str, int]) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config")], stderr=subprocess.DEVNULL)
-    deadline = Deadline.after(CLOCK, 5)
+    deadline = Deadline.after(CLOCK, 60)
     while True:
         try:
             socket.create_connection(address, timeout=1).close()

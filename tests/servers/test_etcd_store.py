@@ -105,7 +105,7 @@ def test_a_holder_that_ended_loses_its_lease_by_etcds_clock_and_writes_nothing_m
 
 
 def _taken_in_time(opened: Store) -> Lease:
-    deadline = Deadline.after(CLOCK, 10)
+    deadline = Deadline.after(CLOCK, 60)
     while True:
         try:
             return opened.take_lease("shop", holder(2, run="r1", host="ops2"))

@@ -376,7 +376,7 @@ def test_removing_old_canaries_does_not_move_a_fenced_position(lab: Sandbox, eas
 
 def test_wait_ends_when_the_position_is_applied(lab: Sandbox, east: SqlServer, west: SqlServer) -> None:
     sql.query(lab, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('wait', 1)")
-    assert west.wait_applied(east.write_facts().position, 5)
+    assert west.wait_applied(east.write_facts().position, 60)
     assert east.wait_applied(east.write_facts().position, 0.001)  # its own domain is not waited for
 
 

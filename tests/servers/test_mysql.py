@@ -361,7 +361,7 @@ def test_administrators_pass_no_fence_and_are_known(lab: Sandbox, east: Server) 
 def test_a_workers_error_is_told_with_its_reason(lab: Sandbox, bench: RealBench) -> None:
     west, east = bench.first.server("west"), bench.first.server("east")
     sql.query(lab, "east", "CREATE TABLE app.clash (id INT PRIMARY KEY)")
-    assert west.wait_applied(east.write_facts().position, 5)
+    assert west.wait_applied(east.write_facts().position, _PATIENT_S)
     with client(lab, "west", "admin") as admin:
         for statement in ("SET GLOBAL super_read_only=0", "SET sql_log_bin=0", "INSERT INTO app.clash VALUES (1)"):
             sql.rows(admin, statement)
@@ -374,7 +374,7 @@ def test_a_workers_error_is_told_with_its_reason(lab: Sandbox, bench: RealBench)
     assert (channel.lag_s, channel.source) == (None, EAST)
     assert "Duplicate entry '1' for key 'clash.PRIMARY'" in channel.error
     sql.query(lab, "east", "DROP TABLE app.clash")
-    assert west.wait_applied(east.write_facts().position, 5)
+    assert west.wait_applied(east.write_facts().position, _PATIENT_S)
 
 
 def test_prepared_transactions_and_events_are_named(lab: Sandbox, east: Server) -> None:
@@ -407,7 +407,7 @@ def test_tagged_gtids_are_waited_for_and_found_in_the_log(lab: Sandbox, east: Se
     uuid = plain.gtid.partition(":")[0]
     assert after.intervals(GtidSource(uuid, "night")) == ((1, 1),)
     assert (tagged.gtid, tagged.server_id) == (f"{uuid}:night:1", 1)
-    assert west.wait_applied(after, 5)
+    assert west.wait_applied(after, _PATIENT_S)
     assert before.behind(after) == 2
 
 

@@ -457,7 +457,7 @@ def placed(made: Fleet, table: str = "runtime_mysql_servers") -> list[list[tuple
 
 
 def eventually_placed(made: Fleet, *rows: tuple[str, str, str]) -> None:
-    deadline = Deadline.after(CLOCK, 10)
+    deadline = Deadline.after(CLOCK, 60)
     while placed(made) != [list(rows)] * len(made.nodes):
         assert not deadline.is_over(), placed(made)
         CLOCK.sleep(0.02)

@@ -63,7 +63,7 @@ def sshd() -> Iterator[Sshd]:
 
 
 def _wait_for(address: tuple[str, int]) -> None:
-    deadline = Deadline.after(CLOCK, 5)
+    deadline = Deadline.after(CLOCK, 60)
     while True:
         try:
             socket.create_connection(address, timeout=1).close()

@@ -247,7 +247,7 @@ def killed(lab: Lab) -> Iterator[None]:
 def assert_whole(lab: Lab) -> None:
     """A write on east arrives on west, so that the next test begins with a pair."""
     sql.query(lab.sandbox, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('whole', 1)")
-    deadline = Deadline.after(CLOCK, 20)
+    deadline = Deadline.after(CLOCK, 60)
     counted = "SELECT COUNT(*) AS n FROM app.ledger WHERE k='whole'"
     while sql.query(lab.sandbox, "west", counted) != sql.query(lab.sandbox, "east", counted):
         assert not deadline.is_over(), "west does not follow east any more"
@@ -307,7 +307,7 @@ def test_a_receiver_that_gave_up_is_a_witness_beside_a_host_that_refuses_now(mys
     assert_whole(mysql_lab)  # one that is killed while it greets the receiver has said something
     with killed(mysql_lab):
         try:
-            deadline = Deadline.after(CLOCK, 10)
+            deadline = Deadline.after(CLOCK, 60)
             while views(seen := mysql_lab.verdict())[VantageKind.PEER] is View.CUT:
                 assert not deadline.is_over(), "it does not give up"
                 CLOCK.sleep(0.2)

@@ -82,7 +82,7 @@ class Hosts:
         words = f"{quiet}; exec /usr/sbin/sshd -f {config} -E {self.folder}/log-{host}"
         with self.inside(host):
             subprocess.run(["unshare", "--mount", "sh", "-c", words], check=True, timeout=10)
-        deadline = Deadline.after(CLOCK, 5)
+        deadline = Deadline.after(CLOCK, 60)
         while not self.lets_in(host):
             assert not deadline.is_over(), (self.folder / f"log-{host}").read_text()
             CLOCK.sleep(0.02)
@@ -91,7 +91,7 @@ class Hosts:
         """The daemon and every session of it, as a host that went off; its addresses stay."""
         for pid in self._pids(host, "sshd"):
             os.kill(pid, signal.SIGKILL)
-        deadline = Deadline.after(CLOCK, 5)
+        deadline = Deadline.after(CLOCK, 60)
         while self._pids(host, "sshd"):
             assert not deadline.is_over()
             CLOCK.sleep(0.01)
