@@ -94,7 +94,7 @@ def strike(pair: Routed, step: str, blow: Callable[[str, str], object]) -> Struc
             met.await_run()
             blow(old, new)
             met.let_go()
-            out, err = process.communicate(timeout=90)
+            out, err = process.communicate(timeout=180)
         finally:
             process.kill()
         samples = watching.stop()
