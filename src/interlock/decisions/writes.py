@@ -115,7 +115,10 @@ def is_only_writer(expected: ServerName, facts: Sequence[WriteFacts]) -> Verdict
                 "see `interlock runs` for an unfinished run to resume or roll back; else open the right one by hand",
             )
         case (only,):
-            return Refuse(f"{only} is the writer, not {expected}", f"name {only} as `from`, or do nothing: it is there already")
+            return Refuse(
+                f"{only} is the writer, not {expected}",
+                f"if {only} is the right one, nothing is to be done; else name the clusters the other way round",
+            )
         case _:
             return Refuse(
                 f"{' and '.join(open_now)} all take writes at the same time",
