@@ -452,16 +452,10 @@ class Store(Protocol):
         """Every mark of a pair, oldest first."""
         ...
 
-    def set_mark(self, mark: Mark, /) -> None:
-        """Durable when this returns. One that stands for the same kind and subject is replaced."""
-        ...
-
-    def clear_mark(self, mark: Mark, /) -> None:
-        """Durable when this returns. Only kind and subject count; none such is no error."""
-        ...
-
     def change_marks(self, topology: str, seen: Sequence[Mark], /, *, add: Sequence[Mark] = (), take: Sequence[Mark] = ()) -> bool:
-        """All of it, durable when this returns; or nothing, and False, if the pair's marks are not as they were `seen` any more."""
+        """All of it, durable when this returns; or nothing, and False, if the pair's marks are not as they were `seen` any more. One that
+        stands for the same kind and subject is replaced; only these count for one that is taken away, and none such is no error.
+        """
         ...
 
     def close(self) -> None: ...

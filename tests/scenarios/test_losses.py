@@ -18,6 +18,7 @@ from pymysql.cursors import DictCursor
 
 from interlock.clock import Deadline, SystemClock
 from interlock.engine.journal import RecordKind
+from interlock.engine.marks import put_mark, take_mark_away
 from interlock.model.marks import Mark, MarkKind
 from interlock.ports import Record, RunHeader
 from interlock.sandbox import pair as pairs
@@ -215,10 +216,10 @@ def test_nothing_is_put_back_while_somebody_holds_the_pair_or_the_survivor_is_fe
     before, clock = emergency.accounts(), SystemClock()
     store = open_store(emergency.env["INTERLOCK_STORE"], clock)
     hold = Mark(topology="sandbox", kind=MarkKind.HOLD, subject="", by="anna@ops1", at=clock.wall(), reason="disk is replaced")
-    store.set_mark(hold)
+    put_mark(store, hold)
     held = interlock("repair", "--losses", RUN, "--apply", "--yes", env=emergency.env)
     assert (held.code, "held by anna@ops1" in held.err) == (3, True)
-    store.clear_mark(hold)
+    take_mark_away(store, hold)
     store.close()
     with closing(sql.connect(emergency.sandbox, "west")) as west:
         sql.rows(west, "SET GLOBAL read_only=1")

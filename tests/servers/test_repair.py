@@ -15,6 +15,7 @@ import pytest
 
 from interlock.clock import Deadline, SystemClock
 from interlock.diff.kept import place_of
+from interlock.engine.marks import put_mark, take_mark_away
 from interlock.model.marks import Mark, MarkKind
 from interlock.sandbox import pair as pairs
 from interlock.sandbox import processes, sql
@@ -348,9 +349,9 @@ def test_a_hold_keeps_it_away_and_a_quiesce_does_not(items: Lab) -> None:
     try:
         for kind, subject, code in ((MarkKind.HOLD, "", 3), (MarkKind.QUIESCED, "west", 0)):
             mark = Mark(topology="sandbox", kind=kind, subject=subject, by="anna@ops1", at=clock.wall(), reason="disk is replaced")
-            store.set_mark(mark)
+            put_mark(store, mark)
             done = items.repair("--apply", "--yes")
-            store.clear_mark(mark)
+            take_mark_away(store, mark)
             assert (done.code, "anna@ops1" in done.err) == (code, code == 3), done.err
     finally:
         store.close()

@@ -13,6 +13,7 @@ import pytest
 from interlock.decisions.watching import Look, Policy
 from interlock.engine import watch, watcher
 from interlock.engine.execution import Stop
+from interlock.engine.marks import put_mark, take_mark_away
 from interlock.engine.runs import Engine
 from interlock.engine.watch import Observed
 from interlock.model.liveness import Liveness
@@ -108,10 +109,10 @@ def test_a_restart_is_no_death_for_a_proxy_that_lets_the_watcher_wait() -> None:
 
 def test_a_hold_is_respected_and_released_by_a_person() -> None:
     def hold(pair: SimulatedPair, store: MemoryStore) -> None:
-        store.set_mark(_hold(pair))
+        put_mark(store, _hold(pair))
 
     def release(pair: SimulatedPair, store: MemoryStore) -> None:
-        store.clear_mark(_hold(pair))
+        take_mark_away(store, _hold(pair))
 
     watched = watch_through(CALM, (20.0, hold), (25.0, kill), (200.0, release))
     assert ends(watched) == ["succeeded"]
@@ -126,7 +127,7 @@ def _hold(pair: SimulatedPair, until: datetime | None = None) -> Mark:
 
 def test_a_hold_that_expires_is_told_and_holds_on() -> None:
     def hold_a_minute(pair: SimulatedPair, store: MemoryStore) -> None:
-        store.set_mark(_hold(pair, until=pair.clock.wall() + timedelta(minutes=1)))
+        put_mark(store, _hold(pair, until=pair.clock.wall() + timedelta(minutes=1)))
 
     watched = watch_through(CALM, (20.0, hold_a_minute), (25.0, kill))
     assert (watched.runs, watched.pair.writers()) == ((), ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,18 +10,16 @@ from interlock.cli.context import Answer, Context, wired
 from interlock.decisions.marks import held_how, mark_of, may_hold, may_release, subject, told
 from interlock.documents.problems import shown
 from interlock.documents.values import duration_s
-from interlock.engine.marks import erase_notes, notes_on_servers
-from interlock.errors import Refused, UsageError
+from interlock.engine.marks import Change, change, erase_notes, notes_on_servers
+from interlock.errors import UsageError
 from interlock.model.codec import to_plain
 from interlock.model.marks import Mark, MarkKind
 from interlock.model.verdict import Refuse
 
 if TYPE_CHECKING:
     from interlock.model.topology import Topology
-    from interlock.ports import Store
 
 _LONGEST_REASON = 500
-_TRIES = 5
 
 
 def hold(context: Context) -> Answer:
@@ -78,23 +76,6 @@ def release(context: Context) -> Answer:
     ]
     text = "\n".join(lines) or "nobody holds the pair"
     return Answer(plain={"released": to_plain(found), "exit_code": 0}, text=lambda _: text)
-
-
-Change = tuple[Sequence[Mark], Sequence[Mark]] | Refuse
-"""The marks to be set, and those to be taken away."""
-
-
-def change(store: Store, topology: str, decide: Callable[[Sequence[Mark]], Change]) -> Sequence[Mark]:
-    """Decided anew as long as somebody else changes the pair's marks meanwhile; the marks that were taken away. Refused."""
-    for _ in range(_TRIES):
-        seen = store.marks(topology)
-        decided = decide(seen)
-        if isinstance(decided, Refuse):
-            raise Refused(decided.why, hint=decided.hint)
-        add, take = decided
-        if store.change_marks(topology, seen, add=add, take=take):
-            return take
-    raise Refused(f"the marks of {topology} could not be changed: others are at it", hint="`interlock status`, then try again")
 
 
 def _cluster(name: str | None, topology: Topology) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
 from interlock.clock import Clock
 from interlock.decisions.marks import subject
-from interlock.errors import DriverError, StatementFailed, Unreachable
+from interlock.errors import DriverError, Refused, StatementFailed, StoreFailed, Unreachable
 from interlock.model.effects import ClearMark, EraseNote, MarkEffect, SetMark
 from interlock.model.marks import Mark, MarkKind
+from interlock.model.verdict import Refuse
 from interlock.ports import Store, World
+
+_TRIES = 5
 
 
 class PairMarks:
@@ -49,9 +52,38 @@ class PairMarks:
     def apply(self, effect: MarkEffect, /) -> None:
         match effect:
             case SetMark(mark=mark):
-                self._store.set_mark(mark)
+                put_mark(self._store, mark)
             case ClearMark(mark=mark):
-                self._store.clear_mark(mark)
+                take_mark_away(self._store, mark)
+
+
+Change = tuple[Sequence[Mark], Sequence[Mark]] | Refuse
+"""The marks to be set, and those to be taken away."""
+
+
+def change(store: Store, topology: str, decide: Callable[[Sequence[Mark]], Change]) -> Sequence[Mark]:
+    """Decided anew as long as somebody else changes the pair's marks meanwhile; the marks that were taken away. Refused, if that is decided;
+    StoreFailed if others never leave off.
+    """
+    for _ in range(_TRIES):
+        seen = store.marks(topology)
+        decided = decide(seen)
+        if isinstance(decided, Refuse):
+            raise Refused(decided.why, hint=decided.hint)
+        add, take = decided
+        if store.change_marks(topology, seen, add=add, take=take):
+            return take
+    raise StoreFailed(f"the marks of {topology} could not be changed: others are at it", hint="`interlock status`, then try again")
+
+
+def put_mark(store: Store, mark: Mark) -> None:
+    """Whatever stands there."""
+    change(store, mark.topology, lambda _: ((mark,), ()))
+
+
+def take_mark_away(store: Store, mark: Mark) -> None:
+    """Whoever set it."""
+    change(store, mark.topology, lambda _: ((), (mark,)))
 
 
 def notes_on_servers(world: World) -> tuple[Mark, ...]:

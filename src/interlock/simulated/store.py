@@ -104,24 +104,16 @@ class MemoryStore:
         of_pair = [mark for mark in self._marks.values() if mark.topology == topology]
         return tuple(sorted(of_pair, key=lambda mark: (mark.at, mark.kind, mark.subject)))
 
-    def set_mark(self, mark: Mark, /) -> None:
-        """Durable at once, and so is every append before it: they stand in one log. StoreFailed while `is_full` is set."""
-        if self.is_full:
-            raise StoreFailed(f"the disk is full: {mark.topology} can't be marked", hint="make room")
-        self._marks[_key(mark)] = mark
-        self._sync()
-
-    def clear_mark(self, mark: Mark, /) -> None:
-        if self._marks.pop(_key(mark), None) is not None:
-            self._sync()
-
     def change_marks(self, topology: str, seen: Sequence[Mark], /, *, add: Sequence[Mark] = (), take: Sequence[Mark] = ()) -> bool:
+        """Durable at once, and so is every append before it: they stand in one log. StoreFailed for a mark while `is_full` is set."""
         if set(self.marks(topology)) != set(seen):
             return False
+        if self.is_full and add:
+            raise StoreFailed(f"the disk is full: {topology} can't be marked", hint="make room")
         for mark in take:
-            self.clear_mark(mark)
-        for mark in add:
-            self.set_mark(mark)
+            self._marks.pop(_key(mark), None)
+        self._marks |= {_key(mark): mark for mark in add}
+        self._sync()
         return True
 
     def close(self) -> None:

@@ -77,18 +77,6 @@ class ProcessStore:
         self._read()
         return self._store.marks(topology)
 
-    def set_mark(self, mark: Mark, /) -> None:
-        self._process.move()
-        self._write()
-        self._store.set_mark(mark)
-        self._process.move()
-
-    def clear_mark(self, mark: Mark, /) -> None:
-        self._process.move()
-        self._write()
-        self._store.clear_mark(mark)
-        self._process.move()
-
     def change_marks(self, topology: str, seen: Sequence[Mark], /, *, add: Sequence[Mark] = (), take: Sequence[Mark] = ()) -> bool:
         self._process.move()
         self._write()

@@ -161,15 +161,10 @@ class EtcdStore:
     def marks(self, topology: str, /) -> tuple[Mark, ...]:
         return marks.in_order([marks.mark_in(row.key, row.value)[0] for row in self._all_below(self._keys.marks(topology))])
 
-    def set_mark(self, mark: Mark, /) -> None:
-        key, token = self._key_of(mark), new_token()
-        self._change_mark(mark, put(key, marks.mark_text(mark, token)), token)
-
-    def clear_mark(self, mark: Mark, /) -> None:
-        self._change_mark(mark, remove(self._key_of(mark)), "")
-
     def change_marks(self, topology: str, seen: Sequence[Mark], /, *, add: Sequence[Mark] = (), take: Sequence[Mark] = ()) -> bool:
-        """One that was sent again, for its answer was lost, finds what it has done."""
+        """One that was sent again, for its answer was lost, finds what it has done. One that lands late finds the marks changed: it can't
+        put back what was taken away since.
+        """
         folder, token = self._keys.marks(topology), new_token()
         answer = self._ask(transaction([], [get_below(folder)]), _READ_S)
         if marks.in_order(marks.mark_in(row.key, row.value)[0] for row in answer.found[0]) != marks.in_order(seen):
@@ -185,22 +180,6 @@ class EtcdStore:
 
     def _key_of(self, mark: Mark) -> str:
         return self._keys.mark(mark.topology, mark.kind.value, mark.subject)
-
-    def _change_mark(self, mark: Mark, do: Document, token: str) -> None:
-        """One that lands late, after its time was over, finds the mark changed: it can't put back what was taken away since. `token` is
-        that of a mark which is set, empty for one that is taken away.
-        """
-        key = self._key_of(mark)
-        there = self._ask(transaction([], [get(key)]), CHECK_S).one(0)
-        for _ in range(_TRIES):
-            answer = self._ask(transaction([unchanged_since(key, there.changed if there else 0)], [do], [get(key)]), WRITE_S)
-            if answer.held:
-                return
-            there = answer.one(0)
-            is_done = there is None if not token else there is not None and marks.mark_in(key, there.value)[1] == token
-            if is_done:
-                return
-        raise StoreFailed(f"the marks of {mark.topology} could not be changed: others are at it", hint="interlock status")
 
     def _guards(self, run: str) -> list[Document]:
         return [self._leases.guard(self._held[run])] if run in self._held else []

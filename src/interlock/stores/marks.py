@@ -71,16 +71,6 @@ def read(database: Database, topology: str) -> tuple[Mark, ...]:
         return _read(connection, topology)
 
 
-def put(database: Database, mark: Mark) -> None:
-    with database.writing(f"mark {mark.topology}", durable=True) as connection:
-        _put(connection, mark)
-
-
-def take_away(database: Database, mark: Mark) -> None:
-    with database.writing(f"take away a mark of {mark.topology}", durable=True) as connection:
-        _take_away(connection, mark)
-
-
 def change(database: Database, topology: str, seen: Sequence[Mark], *, add: Sequence[Mark], take: Sequence[Mark]) -> bool:
     """Nobody else writes between the reading and the writing: a writing transaction has the file's only write lock from its beginning."""
     with database.writing(f"change the marks of {topology}", durable=True) as connection:

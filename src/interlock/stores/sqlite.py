@@ -105,12 +105,6 @@ class SqliteStore:
     def marks(self, topology: str, /) -> tuple[Mark, ...]:
         return marks.read(self._database, topology)
 
-    def set_mark(self, mark: Mark, /) -> None:
-        marks.put(self._database, mark)
-
-    def clear_mark(self, mark: Mark, /) -> None:
-        marks.take_away(self._database, mark)
-
     def change_marks(self, topology: str, seen: Sequence[Mark], /, *, add: Sequence[Mark] = (), take: Sequence[Mark] = ()) -> bool:
         return marks.change(self._database, topology, seen, add=add, take=take)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from interlock.engine.marks import put_mark
 from interlock.engine.report import RunReport, StepReport
 from interlock.model.marks import Mark, MarkKind
 from interlock.playbook.load import load_playbook
@@ -84,7 +85,7 @@ def test_a_cluster_that_failed_and_does_not_answer_is_to_rejoin_first(
 ) -> None:
     stage = Stage()
     now = stage.pair.clock.wall()
-    stage.store.set_mark(Mark(topology="shop", kind=MarkKind.FAILED, subject="east", by="run", at=now, reason="it died", run="r1"))
+    put_mark(stage.store, Mark(topology="shop", kind=MarkKind.FAILED, subject="east", by="run", at=now, reason="it died", run="r1"))
     stage.pair.east.set_read_only(on=True)
     stage.pair.west.set_read_only(on=False)
     befall(stage)

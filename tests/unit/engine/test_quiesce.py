@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from interlock.decisions.giving_up import sentence
+from interlock.engine.marks import take_mark_away
 from interlock.model.effects import EraseNote, Open
 from interlock.playbook.load import load_playbook
 from interlock.simulated.process import ProcessKilled
@@ -56,7 +57,7 @@ def test_a_note_on_the_server_keeps_who_has_another_store() -> None:
     played = Stage()
     assert played.run(QUIESCE, ONTO_WEST).outcome == "succeeded"
     for mark in played.store.marks("shop"):
-        played.store.clear_mark(mark)
+        take_mark_away(played.store, mark)
     refused = played.engine("second").start(SWITCHOVER, {"to": "east"})
     assert (refused.outcome, "by a note on west" in refused.problems[0].what) == ("refused", True)
 

@@ -12,6 +12,7 @@ from prometheus_client import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
 from interlock.decisions.watching import Policy
+from interlock.engine.marks import put_mark
 from interlock.engine.watcher import Watcher
 from interlock.errors import StoreFailed
 from interlock.model.marks import Mark, MarkKind
@@ -64,8 +65,8 @@ def hide(pair: SimulatedPair, _store: MemoryStore) -> None:
 def hold(pair: SimulatedPair, store: MemoryStore) -> None:
     now = pair.clock.wall()
     until = now - timedelta(hours=1)
-    store.set_mark(Mark(topology="shop", kind=MarkKind.HOLD, subject="", by="anna@ops1", at=until, reason="secret plan", until=until))
-    store.set_mark(Mark(topology="shop", kind=MarkKind.FAILED, subject="west", by="ben@ops2", at=now, reason="it died", run="r1"))
+    put_mark(store, Mark(topology="shop", kind=MarkKind.HOLD, subject="", by="anna@ops1", at=until, reason="secret plan", until=until))
+    put_mark(store, Mark(topology="shop", kind=MarkKind.FAILED, subject="west", by="ben@ops2", at=now, reason="it died", run="r1"))
 
 
 def act_before(pair: SimulatedPair, store: MemoryStore) -> None:

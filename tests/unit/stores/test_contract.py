@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from interlock.decisions.leases import Liveness
+from interlock.engine.marks import put_mark, take_mark_away
 from interlock.errors import LeaseLost, PairBusy, StoreFailed, UsageError
 from interlock.ports import Record, Store
 from unit.stores.contract import KINDS, START, Place, failed, header, hold, holder, place, record
@@ -282,14 +283,14 @@ def test_marks_come_back_as_they_were_set_oldest_first(here: Place) -> None:
     late = hold(minutes=5, until=START + timedelta(hours=4))
     early = replace(failed("east", minutes=1), reason="`quo'te\"\n ☃", subject="e/a %s")
     for mark in (late, early, failed("east", topology="other")):
-        here.another().set_mark(mark)
+        put_mark(here.another(), mark)
     assert here.another().marks("shop") == (early, late)
 
 
 def test_a_mark_of_the_same_kind_and_subject_is_replaced(store: Store) -> None:
-    store.set_mark(hold(minutes=1))
-    store.set_mark(failed("east", minutes=2))
-    store.set_mark(hold(minutes=3, by="ben@ops2"))
+    put_mark(store, hold(minutes=1))
+    put_mark(store, failed("east", minutes=2))
+    put_mark(store, hold(minutes=3, by="ben@ops2"))
     assert store.marks("shop") == (failed("east", minutes=2), hold(minutes=3, by="ben@ops2"))
 
 
@@ -297,14 +298,14 @@ def test_a_mark_that_is_taken_away_leaves_the_others(store: Store) -> None:
     """Who set it, and when, plays no part in it."""
     others = (hold(), failed("east"), failed("west", topology="other"))
     for mark in (*others, failed("west")):
-        store.set_mark(mark)
-    store.clear_mark(failed("west", minutes=9))
+        put_mark(store, mark)
+    take_mark_away(store, failed("west", minutes=9))
     assert store.marks("shop") == (failed("east"), hold())
     assert store.marks("other") == others[2:]
 
 
 def test_taking_away_what_is_not_there_is_no_error(store: Store) -> None:
-    store.clear_mark(hold())
+    take_mark_away(store, hold())
     assert store.marks("shop") == ()
 
 
@@ -312,16 +313,16 @@ def test_taking_away_what_is_not_there_is_no_error(store: Store) -> None:
     ("meanwhile", "changed"),
     [
         pytest.param(lambda _: None, True, id="nothing"),
-        pytest.param(lambda store: store.set_mark(hold(by="ben@ops2")), False, id="another set the same one"),
-        pytest.param(lambda store: store.set_mark(failed("west")), False, id="another set one more"),
-        pytest.param(lambda store: store.clear_mark(failed("east")), False, id="another took one away"),
-        pytest.param(lambda store: store.set_mark(failed("east", minutes=5)), False, id="another set one anew"),
-        pytest.param(lambda store: store.set_mark(failed("east", topology="other")), True, id="another pair was marked"),
+        pytest.param(lambda store: put_mark(store, hold(by="ben@ops2")), False, id="another set the same one"),
+        pytest.param(lambda store: put_mark(store, failed("west")), False, id="another set one more"),
+        pytest.param(lambda store: take_mark_away(store, failed("east")), False, id="another took one away"),
+        pytest.param(lambda store: put_mark(store, failed("east", minutes=5)), False, id="another set one anew"),
+        pytest.param(lambda store: put_mark(store, failed("east", topology="other")), True, id="another pair was marked"),
     ],
 )
 def test_marks_are_changed_only_as_they_were_seen(here: Place, meanwhile: Callable[[Store], None], changed: bool) -> None:  # noqa: FBT001 - a case
     mine, another = here.another(), here.another()
-    mine.set_mark(failed("east"))
+    put_mark(mine, failed("east"))
     seen = mine.marks("shop")
     meanwhile(another)
     before = another.marks("shop")
@@ -341,9 +342,9 @@ def test_of_two_that_hold_at_the_same_instant_one_has_it(here: Place) -> None:
 
 def test_a_mark_is_taken_away_only_if_it_is_still_the_one_that_was_seen(here: Place) -> None:
     mine, another = here.another(), here.another()
-    mine.set_mark(hold())
+    put_mark(mine, hold())
     seen = mine.marks("shop")
-    another.set_mark(hold(by="ben@ops2"))
+    put_mark(another, hold(by="ben@ops2"))
     assert not mine.change_marks("shop", seen, take=seen)
     assert mine.change_marks("shop", mine.marks("shop"), take=mine.marks("shop"))
     assert another.marks("shop") == ()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from interlock.decisions.leases import RENEW_AFTER
+from interlock.engine.marks import put_mark
 from interlock.errors import PairBusy, StoreFailed
 from interlock.ports import Lease
 from interlock.stores.database import open_database
@@ -272,7 +273,7 @@ def test_a_store_of_any_version_that_shipped_keeps_its_runs_and_takes_marks(path
         old.create_run(header("r1"))
         old.append("r1", [record(1, a=1)], durable=True)
     with closing(SqliteStore.open(path, HandClock())) as newer:
-        newer.set_mark(hold())
+        put_mark(newer, hold())
         assert newer.records("r1") == (record(1, a=1),)
         assert newer.marks("shop") == (hold(),)
 
@@ -289,7 +290,7 @@ def test_a_store_of_any_version_that_shipped_keeps_its_runs_and_takes_marks(path
 )
 def test_a_mark_that_cant_be_read_is_not_passed_over(store: SqliteStore, path: Path, column: str, value: str, message: str) -> None:
     """Else a hold would hold nothing."""
-    store.set_mark(hold())
+    put_mark(store, hold())
     with closing(sqlite3.connect(path)) as by_hand, by_hand:
         by_hand.execute(f"UPDATE mark SET {column} = {value}")
     with pytest.raises(StoreFailed, match=message) as refused:
