@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,8 @@ from interlock.cli.context import Answer, Context, note, wired, write
 from interlock.cli.losses import write_private
 from interlock.clock import Clock
 from interlock.dataclass import dataclass
-from interlock.decisions.pace import Limits
 from interlock.documents.values import duration_s
 from interlock.errors import ExitCode, NotPermitted, UsageError
-from interlock.model.codec import DAMAGED
 from interlock.model.marks import MarkKind
 from interlock.model.topology import ClusterName
 from interlock.report.durations import span
@@ -25,9 +23,9 @@ if TYPE_CHECKING:
     from interlock.bootstrap import Wiring
     from interlock.diff.compare import Progress
     from interlock.diff.ends import End
-    from interlock.diff.kept import DiffLog, Kept
+    from interlock.diff.kept import Kept
     from interlock.diff.leading import Lead
-    from interlock.diff.shapes import Selection
+    from interlock.diff.making import Making
     from interlock.servers.server import SqlServer
 
 _LINE_EVERY_S = 10.0
@@ -53,31 +51,27 @@ def diff(context: Context) -> Answer:
 
 def _begin(context: Context, wiring: Wiring) -> str:
     """The name of the comparison that was made."""
-    from interlock.diff.kept import DiffLog, Kept  # noqa: PLC0415 - only here
+    from interlock.diff.making import Wanted  # noqa: PLC0415 - only here
     from interlock.engine.runs import run_name  # noqa: PLC0415 - as above
-    from interlock.model.differences import Comparison  # noqa: PLC0415 - as above
 
     options = context.options
-    lag_s = _seconds(options.max_lag)
-    asked = {"tables": options.table, "schemas": options.schema, "exclude": options.exclude, "max_load": options.max_load, "lag_s": lag_s}
-    selection_of(asked)  # a wrong word is told before anything is looked at
-    writer, other = _ends(wiring, options.writer)
-    comparison = Comparison(
-        name=run_name(wiring.clock),
-        topology=wiring.topology.name,
-        writer=writer.cluster,
-        other=other.cluster,
-        position=_position(writer, other, lag_s),
-        began_at=wiring.clock.wall(),
+    wanted = Wanted(
+        tables=tuple(options.table),
+        schemas=tuple(options.schema),
+        exclude=tuple(options.exclude),
+        max_load=options.max_load,
+        lag_s=_seconds(options.max_lag),
     )
-    with DiffLog.begin(wiring.folder, comparison, asked) as log:
-        _carry_out(context, wiring, Kept(comparison=comparison, options=asked, reached={}), log)
-    return comparison.name
+    wanted.selection()  # a wrong word is told before anything is looked at
+    with _making(context, wiring, options.writer) as making:
+        kept = making.begin(name=run_name(wiring.clock), topology=wiring.topology.name, wanted=wanted)
+        _carry_out(context, making, kept)
+    return kept.comparison.name
 
 
 def _go_on(context: Context, wiring: Wiring) -> str:
     """UsageError if there is no such comparison, or it is another pair's; nothing is done if it has ended."""
-    from interlock.diff.kept import DiffLog, read_kept  # noqa: PLC0415 - only here
+    from interlock.diff.kept import read_kept  # noqa: PLC0415 - only here
 
     kept = read_kept(wiring.folder, context.options.resume)
     comparison = kept.comparison
@@ -87,32 +81,34 @@ def _go_on(context: Context, wiring: Wiring) -> str:
             hint=f"give the topology file of {comparison.topology} with --topology",
         )
     if comparison.ended_at is None:
-        with DiffLog.go_on(wiring.folder, comparison.name) as log:
-            _carry_out(context, wiring, kept, log)
+        with _making(context, wiring, comparison.writer) as making:
+            _carry_out(context, making, kept)
     return comparison.name
 
 
-def _carry_out(context: Context, wiring: Wiring, kept: Kept, log: DiffLog) -> None:
-    """What of it is not done yet."""
-    from interlock.diff.compare import Before, Comparing  # noqa: PLC0415 - only here
-    from interlock.diff.kept import damaged  # noqa: PLC0415 - as above
+@contextmanager
+def _making(context: Context, wiring: Wiring, named: str | None) -> Iterator[Making]:
+    from interlock.diff.making import Making  # noqa: PLC0415 - only here
 
-    writer, other = _ends(wiring, kept.comparison.writer)
-    try:
-        limits = Limits(threads=int(str(kept.options["max_load"])), lag_s=float(str(kept.options["lag_s"])))
-        selection = selection_of(kept.options)
-    except DAMAGED as error:
-        raise damaged(wiring.folder, kept.comparison.name, error) from error
-    done = frozenset((one.schema, one.name) for one in kept.comparison.tables if one.complete)
-    began_s = wiring.clock.monotonic_s()
+    writer, other = _ends(wiring, named)
     with _shown(wiring.clock) as shown:
-        comparing = Comparing(writer=writer, other=other, log=log, limits=limits, clock=wiring.clock, show=shown.show)
-        try:
-            comparing.run(selection, Before(done=done, reached=kept.reached), parallel=context.options.parallel)
-        except BaseException:
-            note(f"unfinished; to go on: interlock diff --resume {kept.comparison.name}{context.said()}")
-            raise
-    log.ended(wiring.clock.wall(), round(wiring.clock.monotonic_s() - began_s, 3))
+        yield Making(
+            writer=writer,
+            other=other,
+            folder=wiring.folder,
+            clock=wiring.clock,
+            parallel=context.options.parallel,
+            show=shown.show,
+            note=note,
+        )
+
+
+def _carry_out(context: Context, making: Making, kept: Kept) -> None:
+    try:
+        making.carry_out(kept)
+    except BaseException:
+        note(f"unfinished; to go on: interlock diff --resume {kept.comparison.name}{context.said()}")
+        raise
 
 
 def _ends(wiring: Wiring, writer: str | None) -> tuple[End, End]:
@@ -146,31 +142,6 @@ def _lead(wiring: Wiring, ours: SqlServer, theirs: SqlServer, cluster: ClusterNa
     if lead is not None:
         note(f"{theirs.name}'s applier, which the quiesce stopped, is led on to where {ours.name} is, and stops there again")
     return lead
-
-
-def _position(writer: End, other: End, within_s: float) -> str:
-    """The writer's now. The other side is waited for; if it does not come, what it lacks will be told, or not be settled."""
-    position = writer.server.write_facts().position
-    if not other.reaches(position, within_s):
-        note(f"{other.server.name} does not hold {position} of {writer.server.name} after {within_s:g}s: what it lacks can't be settled")
-    return str(position)
-
-
-def selection_of(asked: Mapping[str, object]) -> Selection:
-    """UsageError for a table without its schema."""
-    from interlock.diff.shapes import Selection  # noqa: PLC0415 - only here
-
-    tables = []
-    for told in _list(asked["tables"]):
-        schema, dot, table = told.partition(".")
-        if not (schema and dot and table):
-            raise UsageError(f"{told!r} is no table", hint="write SCHEMA.TABLE, or --schema for all of a schema")
-        tables.append((schema, table))
-    return Selection(tables=tuple(tables), schemas=tuple(_list(asked["schemas"])), exclude=tuple(_list(asked["exclude"])))
-
-
-def _list(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def _seconds(told: str) -> float:

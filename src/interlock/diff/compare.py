@@ -52,7 +52,7 @@ class Before:
 
 @dataclass(slots=True, kw_only=True)
 class Comparing:
-    """One comparison. `show` is called twice a second, in the caller's thread."""
+    """One comparison. `show` is called twice a second, in the caller's thread. Whoever sets `stop` ends it."""
 
     writer: End
     other: End
@@ -63,8 +63,8 @@ class Comparing:
     progress: Progress = field(default_factory=Progress)
     stop: Event = field(default_factory=Event)
 
-    def run(self, selection: Selection, before: Before, *, parallel: int) -> None:
-        """To the end. DriverError if a server goes away; what is in the log stays."""
+    def run(self, selection: Selection, before: Before, *, parallel: int) -> bool:
+        """Whether it came to its end, and was not stopped before. DriverError if a server goes away; what is in the log stays."""
         with (
             both(self.writer, self.other) as planner,
             closing(Proof(self.writer, self.other, clock=self.clock)) as proof,
@@ -81,12 +81,14 @@ class Comparing:
                         break
                     self.progress.waits = governor.why
                     self.show(self.progress)
+                was_stopped = self.stop.is_set()
             finally:
                 self.stop.set()
         if self.other.lead is not None:
             self.other.lead.rest()
         for reader in readers:
             reader.result()
+        return not was_stopped
 
     def _works(self, planner: Both, selection: Selection, before: Before) -> list[Work]:
         """The tables that both sides have, the largest first; what is declared differently is told at once."""

@@ -9,17 +9,15 @@ from pathlib import Path
 
 from interlock.clock import Clock
 from interlock.dataclass import dataclass
-from interlock.decisions.pace import Limits
-from interlock.diff.compare import Before, Comparing, Progress
+from interlock.diff.compare import Progress
 from interlock.diff.ends import End
-from interlock.diff.kept import DiffLog, read_kept
-from interlock.diff.shapes import Selection
+from interlock.diff.kept import Kept, read_kept
+from interlock.diff.making import Making, Wanted
 from interlock.errors import InterlockError, Refused
 from interlock.model.comparing import BeginComparison, CompareEffect, ComparingFacts, StopComparison
 from interlock.model.differences import Comparison
 
 _PARALLEL = 4
-_LAG_S = 5.0
 _THREADS = 32
 
 
@@ -35,10 +33,9 @@ class UnderWay:
     clock: Clock
     _began: str = ""
     _thread: threading.Thread | None = None
-    _comparing: Comparing | None = None
+    _making: Making | None = None
     _error: str = ""
     _untold: str = ""
-    _stopped: bool = False
     _progress: Progress = field(default_factory=Progress)
 
     def facts(self) -> ComparingFacts | None:
@@ -72,43 +69,28 @@ class UnderWay:
                 self.close()
 
     def close(self) -> None:
-        self._stopped = True
-        if self._comparing is not None:
-            self._comparing.stop.set()
+        if self._making is not None:
+            self._making.stop.set()
         if self._thread is not None:
             self._thread.join()
 
     def _begin(self) -> None:
         """DriverError if a side does not answer."""
-        comparison = Comparison(
-            name=self.name(),
-            topology=self.topology,
-            writer=self.writer.cluster,
-            other=self.other.cluster,
-            position=str(self.writer.server.write_facts().position),
-            began_at=self.clock.wall(),
+        self._making = making = Making(
+            writer=self.writer, other=self.other, folder=self.folder, clock=self.clock, parallel=_PARALLEL, progress=self._progress
         )
-        log = DiffLog.begin(self.folder, comparison, {"tables": [], "schemas": [], "exclude": [], "max_load": _THREADS, "lag_s": _LAG_S})
-        limits = Limits(threads=_THREADS, lag_s=_LAG_S)
-        self._comparing = Comparing(
-            writer=self.writer, other=self.other, log=log, limits=limits, clock=self.clock, show=lambda _: None, progress=self._progress
-        )
-        self._began = comparison.name
-        self._thread = threading.Thread(target=self._run, args=(self._comparing, log), name="interlock-compare", daemon=True)
+        kept = making.begin(name=self.name(), topology=self.topology, wanted=Wanted(max_load=_THREADS))
+        self._began = kept.comparison.name
+        self._thread = threading.Thread(target=self._run, args=(making, kept), name="interlock-compare", daemon=True)
         self._thread.start()
 
-    def _run(self, comparing: Comparing, log: DiffLog) -> None:
-        began_s = self.clock.monotonic_s()
-        with log:
-            try:
-                comparing.run(Selection(), Before(), parallel=_PARALLEL)
-            except Refused as refused:
-                self._untold = refused.message
-            except InterlockError as error:
-                self._error = error.message
-            else:
-                if not self._stopped:
-                    log.ended(self.clock.wall(), round(self.clock.monotonic_s() - began_s, 3))
+    def _run(self, making: Making, kept: Kept) -> None:
+        try:
+            making.carry_out(kept)
+        except Refused as refused:
+            self._untold = refused.message
+        except InterlockError as error:
+            self._error = error.message
 
 
 def _differing(found: Comparison) -> tuple[str, ...]:
