@@ -233,3 +233,24 @@ def test_a_rejoin_that_is_killed_before_anything_is_thrown_away_goes_on(sandbox:
     resumed = interlock("resume", run["run"], "--json", env=emergency.env)
     assert (resumed.code, resumed.document["outcome"]) == (0, "succeeded"), resumed.err
     assert emergency.is_whole()
+
+
+def test_mysql_is_fenced_as_closely_as_before_once_a_killed_rejoin_is_rolled_back(fresh_mysql_pair: Sandbox, tmp_path: Path) -> None:
+    """Rows are taken back while it is `read_only` alone: `super_read_only` keeps everybody out."""
+    fences = "SELECT @@read_only AS clients, @@super_read_only AS everybody"
+    emergency = _emergency(fresh_mysql_pair, tmp_path, LOST[:50])
+    before = query(fresh_mysql_pair, "east", fences)
+    with closing(sql.connect(fresh_mysql_pair, "east")) as blocking:  # a row lock, which no fence is in the way of, nor in its way
+        sql.rows(blocking, "SET GLOBAL super_read_only=0")
+        blocking.begin()
+        sql.rows(blocking, "SELECT * FROM app.accounts WHERE id=50 FOR UPDATE")
+        query(fresh_mysql_pair, "east", "SET GLOBAL super_read_only=1")
+        running = start("rejoin", "east", env=emergency.env)
+        assert eventually(lambda: "interlock_returning.note" in _names(fresh_mysql_pair), within_s=20)
+        running.kill()
+        running.communicate()
+    assert query(fresh_mysql_pair, "east", fences) == [{"clients": 1, "everybody": 0}]
+    (run, *_) = interlock("runs", "--json", env=emergency.env).document
+    back = interlock("rollback", run["run"], "--json", env=emergency.env)
+    assert (back.code, back.document["outcome"]) == (4, "rolled_back"), back.err
+    assert (before, query(fresh_mysql_pair, "east", fences)) == ([{"clients": 1, "everybody": 1}],) * 2

@@ -9,7 +9,8 @@ from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
 from interlock.decisions.returning import AUTO, choose, half_told, means_of, progress
 from interlock.documents.fields import Kind
-from interlock.model.effects import Effect
+from interlock.errors import DriverError
+from interlock.model.effects import Effect, Fence
 from interlock.model.returning import (
     BeginCopy,
     CopyFacts,
@@ -28,6 +29,7 @@ from interlock.playbook.catalogue import Verb
 from interlock.ports import World
 
 _MB = 1_000_000
+_FENCE_S = 2.0
 _MEANS = (AUTO, "dump", "clone")
 
 
@@ -133,17 +135,17 @@ class UndoSurplus(NoOutputs):
         return (*(() if surplus.taken_back else (rows,)), log, EndReturn(cluster=self.cluster, server=server))
 
     def undo(self, before: ReturnFacts, now: ReturnFacts | None, /) -> tuple[Effect, ...]:
-        """None: what was taken back is lost there, and kept."""
-        del before, now
-        return ()
+        """Of the rows none: what was taken back is lost there, and kept."""
+        return _fenced_again(before, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenCopy:
-    """`facts` only while no copy is under way."""
+    """`facts` only before a copy of this process. `fence` is that of the server, empty while a copy is under way."""
 
     copying: CopyFacts | None
     facts: ReturnFacts | None
+    fence: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +165,10 @@ class CopyData(NoOutputs):
     def look(self, world: World, /) -> SeenCopy:
         returning = world.returning(self.cluster)
         copying = returning.copying()
-        return SeenCopy(copying=copying, facts=returning.facts() if copying is None else None)
+        if copying is None:
+            facts = returning.facts()
+            return SeenCopy(copying=None, facts=facts, fence=facts.fence)
+        return SeenCopy(copying=copying, facts=None, fence=_fence_of(world, ServerName(self.cluster)) if copying.is_over else "")
 
     def decide(self, seen: SeenCopy, /) -> Verdict:
         if seen.copying is not None:
@@ -199,10 +204,24 @@ class CopyData(NoOutputs):
 
     def undo(self, before: SeenCopy, now: SeenCopy | None, /) -> tuple[Effect, ...]:
         """It is ended; what was thrown away is not had back."""
-        del before
         if now is None or now.copying is None or now.copying.is_over:
-            return ()
+            return _fenced_again(before.facts, now)
         return (StopCopy(cluster=self.cluster, server=ServerName(self.cluster)),)
+
+
+def _fence_of(world: World, server: ServerName) -> str:
+    """Empty if it is open, or does not tell: a copy may end because its server does."""
+    try:
+        return world.server(server).write_facts().fence
+    except DriverError:
+        return ""
+
+
+def _fenced_again(before: ReturnFacts | None, now: ReturnFacts | SeenCopy | None) -> tuple[Effect, ...]:
+    """As it was: rows are made equal past MySQL's closest fence. One that somebody opened meanwhile is left open."""
+    if before is None or now is None or not now.fence or now.fence == before.fence:
+        return ()
+    return (Fence(server=before.server, within_s=_FENCE_S, as_was=before.fence),)
 
 
 def _unreadable(seen: ReturnFacts, surplus: Surplus, writer: ServerName) -> Refuse:

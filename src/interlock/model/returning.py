@@ -42,12 +42,13 @@ class ReturnFacts:
     """`incomplete`: a copy was begun on the server and not ended, so its data are nobody's. `noted`: a way back of it was begun and not
     ended, by its own note. `surplus` None: it holds nothing that the writer lacks. `size_bytes` is what the writer's data take. `means` by
     which they can be copied from here, the best first, and in `lacking` why others can't be had. `grants` are what Interlock's accounts
-    lack for anything but attaching.
+    lack for anything but attaching. `fence` is `WriteFacts.fence` of the server.
     """
 
     server: ServerName
     position: Position
     of_writer: Position
+    fence: str = ""
     incomplete: bool = False
     noted: bool = False
     surplus: Surplus | None = None

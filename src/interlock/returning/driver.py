@@ -64,7 +64,8 @@ class ReturningServer:
 
     def facts(self) -> ReturnFacts:
         """The server's position first: what it holds by now, the writer must hold at any later moment."""
-        position = self.server.write_facts().position
+        writes = self.server.write_facts()
+        position = writes.position
         of_writer = self._of_writer(position)
         notes = self._notes()
         taken = next((one for one in notes if one.says_taken_back(str(position))), None)
@@ -82,6 +83,7 @@ class ReturningServer:
             server=self.server.name,
             position=position,
             of_writer=of_writer,
+            fence=writes.fence,
             incomplete=incomplete or self._clone_failed(),
             noted=bool(notes),
             surplus=surplus,
@@ -257,8 +259,8 @@ class ReturningServer:
 
     @contextmanager
     def _acting(self) -> Iterator[Session]:
-        """Nothing of it is logged. MySQL's closest fence refuses us too: clients stay out by `read_only`, and the step behind fences it as
-        closely as before.
+        """Nothing of it is logged. MySQL's closest fence refuses us too: clients stay out by `read_only`, and the step behind, or its undo,
+        fences it as closely as before.
         """
         session = self.server.session(UNLOGGED)
         try:

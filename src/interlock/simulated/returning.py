@@ -82,6 +82,7 @@ class SimulatedReturning:
             server=mine.name,
             position=mine.position,
             of_writer=writer.position,
+            fence=mine.fence,
             incomplete=note == "copying",
             noted=bool(note),
             surplus=surplus if lost else None,
@@ -142,10 +143,12 @@ class SimulatedReturning:
             case KeepLosses():
                 self._pair.kept |= {each.key for each in self._lost()}
             case TakeBack():
+                mine.ajar = None if mine.ajar is None else True
                 mine.settings["return_note"] = f"taken back {mine.position}"
                 mine.rows -= {each.key for each in self._lost()}
             case BeginCopy():
                 writer = self._reach(self._other)
+                mine.ajar = None if mine.ajar is None else True
                 mine.settings["return_note"] = "copying"
                 mine.rows.clear()
                 ends_at_s = self._pair.clock.monotonic_s() + _COPY_S

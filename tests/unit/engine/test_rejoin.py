@@ -10,6 +10,7 @@ from interlock.model.marks import MarkKind
 from interlock.model.returning import BeginCopy, KeepLosses, SetHeld, TakeBack
 from interlock.model.topology import ClusterName
 from interlock.playbook.load import load_playbook
+from interlock.simulated.pair import Sent
 from interlock.simulated.process import ProcessKilled
 from unit.engine.stage import CATALOGUE, SHIPPED, Stage
 
@@ -107,6 +108,36 @@ def test_a_copy_begins_anew_after_one_that_was_not_ended_though_nothing_extra_is
     played.pair.east.rows.clear()
     assert played.engine("second").start(REJOIN, EAST).outcome == "succeeded"
     assert is_back(played)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["it was stopped", "it was killed"])
+@pytest.mark.parametrize(("inexact", "effect"), [(WAYS["undo"], TakeBack), (WAYS["copy"], BeginCopy)], ids=WAYS)
+def test_a_fence_that_was_let_ajar_for_it_is_as_close_as_before_once_it_went_back(inexact: str, effect: type, *, killed: bool) -> None:
+    """As MySQL's, past which no row can be changed: rows are made equal while it is `read_only` alone."""
+    played = failed_over(inexact)
+    played.pair.east.ajar = False
+    engine, process = played.engine("second"), played.processes["second"]
+
+    def interrupt(sent: Sent) -> None:
+        if isinstance(sent.effect, effect) and killed:
+            process.kill_at = process.moves + 2
+        elif isinstance(sent.effect, effect):
+            played.stop.requested = True
+
+    played.pair.on_sent.append(interrupt)
+    if killed:
+        with pytest.raises(ProcessKilled):
+            engine.start(REJOIN, EAST)
+        assert played.pair.east.ajar, "it is the rollback that closes it"
+        (newest, *_) = played.store.runs(None)
+        report = played.engine("third").roll_back(newest.run)
+    else:
+        report = engine.start(REJOIN, EAST)
+    played.pair.on_sent.clear()
+    played.stop.requested = False
+    assert (report.outcome, played.pair.east.read_only, played.pair.east.ajar) == ("rolled_back", True, False)
+    assert played.engine("fourth").start(REJOIN, EAST).outcome == "succeeded"
+    assert (is_back(played), played.pair.east.ajar) == (True, False)
 
 
 def moves(inexact: str) -> int:
