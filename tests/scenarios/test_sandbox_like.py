@@ -27,6 +27,8 @@ from scenarios.segment_lab import active_active
 
 _WITHIN_S = 240.0  # a busy machine takes its time
 _SETTINGS = {"auto_increment_increment": "10", "sql_mode": "ANSI_QUOTES", "lower_case_table_names": "1", "default_time_zone": "+02:00"}
+_COUNTING = {"east": {"auto_increment_offset": "2"}, "west": {"auto_increment_offset": "1"}}
+"""The other way round than a sandbox's."""
 _SCHEMA = (
     "CREATE DATABASE shop CHARACTER SET latin1",
     "CREATE TABLE shop.orders (id INT AUTO_INCREMENT PRIMARY KEY, customer INT, paid INT, FOREIGN KEY (customer) REFERENCES shop.z (id))",
@@ -84,7 +86,7 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def _original(folder: Path, kind: str, options: Mapping[str, str]) -> Iterator[Sandbox]:
-    sandbox = pairs.up(folder / "pair", clock=SystemClock(), kind=kind, options=options)
+    sandbox = pairs.up(folder / "pair", clock=SystemClock(), kind=kind, options=options, only=_COUNTING)
     try:
         with closing(sql.connect(sandbox, "east")) as admin:
             for statement in (*_BEFORE_THE_REST, *_SCHEMA[1:]):
@@ -141,14 +143,17 @@ def test_settings_and_schema_are_there_again_and_the_pair_is_only_looked_at(kind
             for server in ("rome", "oslo"):
                 (found,) = made.query(server, "SELECT @@auto_increment_increment AS step, @@GLOBAL.sql_mode AS mode, @@time_zone AS zone")
                 assert found == {"step": 10, "mode": "ANSI_QUOTES", "zone": "+02:00"}
+                assert made.query(server, "SELECT @@auto_increment_offset AS first") == [{"first": 2 if server == "rome" else 1}]
                 assert made.query(server, "SELECT id FROM shop.orders") == []
                 (event,) = made.query(server, "SELECT status FROM information_schema.events WHERE event_schema='shop'")
                 assert (next(iter(event.values())) == "ENABLED") == (server == "rome")
             made.query("rome", "INSERT INTO shop.z VALUES (7)")
             made.query("rome", "INSERT INTO shop.orders (customer, paid) VALUES (7, 1)")
             assert made.query("rome", "SELECT paid FROM shop.z_paid WHERE id IN (SELECT id FROM shop.a_few)") == [{"paid": 4}]
-            moved = interlock("switchover", "--to", "oslo", "--json", env=made.env, within_s=_WITHIN_S)
-            assert (moved.code, moved.document["outcome"]) == (0, "succeeded")
+            words = ("--dir", made.sandbox.directory, "--count", "1", "--pooled", "1", "--fresh", "1")
+            drilled = interlock("drill", *words, "--json", env=made.env, within_s=_WITHIN_S)
+            (switch,) = drilled.document["switches"]
+            assert (drilled.code, switch["to"], switch["outage_ms"] is not None) == (0, "oslo", True), drilled
             assert made.query("oslo", "SELECT paid FROM shop.orders") == [{"paid": 2}]
 
 
@@ -175,6 +180,9 @@ def test_segments_are_closed_where_their_owner_is_not_and_can_be_moved(fresh_pai
         moved = interlock("segment", "move", "eu", "--to", "east", "--json", env=made.env, within_s=_WITHIN_S)
         assert (moved.code, moved.outcome) == (0, "succeeded")
     assert shop.status("eu")["owner"] == "west"
+    (test_bed,) = interlock("audit", "--question", "16", "--json", env=shop.env, within_s=_WITHIN_S).document["questions"]
+    assert (test_bed["verdict"], test_bed["findings"]) == ("fits", [])
+    assert "a sandbox like it was made" in test_bed["seen"][-1]
 
 
 def test_a_pair_that_does_not_answer_leaves_nothing_behind(fresh_pair: Sandbox, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from interlock.audit.facts import Rehearsal, RehearsalKind
@@ -57,7 +58,7 @@ def up_like(context: Context, directory: Path, topology: Path, *, flavor: str | 
         failed += tuple(said for segment, owner in original.owners.items() for said in _own(context, sandbox, original, segment, owner))
         with wired_to(context, sandbox, own_store=True) as made:
             copy = read_original(made.world, clock)
-        said = tuple(dict.fromkeys((*failed, *not_alike(original, copy))))
+        said = _once((*failed, *not_alike(original, copy)))
         kept = Rehearsal(
             kind=RehearsalKind.TEST_BED,
             at=clock.wall(),
@@ -67,6 +68,12 @@ def up_like(context: Context, directory: Path, topology: Path, *, flavor: str | 
         keep_rehearsal(kept, beside, original.topology.name)
         on_failure.pop_all()
     return Likeness(sandbox=sandbox, like=original.topology.name, not_alike=said, passwords=_files(sandbox, original))
+
+
+def _once(sentences: Iterable[str]) -> tuple[str, ...]:
+    """Each once: that something is not there is not said again where it was said why."""
+    told = tuple(dict.fromkeys(sentences))
+    return tuple(one for one in told if not any(other.startswith(f"{one}: ") for other in told))
 
 
 def _own(context: Context, sandbox: Sandbox, original: Original, segment: str, owner: str) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class Load:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
     """What the program is told: how many of each kind, where they write, and the folder that takes a ledger of each. `returning`: MariaDB
-    tells by `INSERT … RETURNING` which server took a row.
+    tells by `INSERT … RETURNING` which server took a row. `counting`: MySQL's ids tell it, for they are counted as a sandbox's are.
     """
 
     host: str
@@ -63,6 +63,7 @@ class Clients:
     prefix: str
     folder: str
     returning: bool = True
+    counting: bool = True
 
     def start(self) -> AbstractContextManager[Child]:
         """They write already on entry."""
@@ -86,6 +87,7 @@ def load(sandbox: Sandbox, *, pooled: int, fresh: int, pause_s: float = 0.005) -
         prefix=prefix,
         folder=str(folder),
         returning=sandbox.kind != "mixed",
+        counting=not sandbox.like,
     )
     with clients.start() as program:
         yield Load(program, folder, prefix)
@@ -130,7 +132,7 @@ class _Writer:
         try:
             connection = connection or self._connect()
             sent = True
-            server = _insert(connection, key, returning=self.clients.returning)
+            server = _insert(connection, key, self.clients)
         except (pymysql.err.Error, OSError) as cause:
             code = cause.args[0] if cause.args else type(cause).__name__
             error = f"{code}" if sent else f"{code} on connecting"
@@ -157,17 +159,21 @@ class _Writer:
         )
 
 
-def _insert(connection: Connection[Cursor], key: str, *, returning: bool) -> int | None:
+def _insert(connection: Connection[Cursor], key: str, clients: Clients) -> int | None:
     """The id of the server that took the row: MariaDB returns it; of MySQL the row's id tells, by auto_increment_offset (settings.py), and
-    of a pair with MySQL on its other side, which may have to apply the statement itself.
+    of a pair with MySQL on its other side, which may have to apply the statement itself. A server that counts otherwise is asked.
     """
     with connection.cursor() as cursor:
-        if returning and "MariaDB" in str(connection.get_server_info()):  # type: ignore[no-untyped-call]
+        if clients.returning and "MariaDB" in str(connection.get_server_info()):  # type: ignore[no-untyped-call]
             cursor.execute(f"{_INSERT} RETURNING server_id", (key,))
             (server,) = cursor.fetchone() or (None,)
             return int(server) if server is not None else None
         cursor.execute(_INSERT, (key,))
-        return 2 - cursor.lastrowid % 2 if cursor.lastrowid else None
+        if clients.counting:
+            return 2 - cursor.lastrowid % 2 if cursor.lastrowid else None
+        cursor.execute("SELECT @@server_id")
+        (asked,) = cursor.fetchone() or (None,)
+        return int(asked) if asked is not None else None
 
 
 def _work(config: dict[str, Any], stop: Event) -> object:
