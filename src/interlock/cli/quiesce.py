@@ -1,4 +1,4 @@
-"""`interlock quiesce`: the playbook of that name, and the certificate of the quiet."""
+"""`interlock quiesce`: the playbook of that name; of an active/active pair after each segment's move."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 from interlock.cli.context import Answer, Context, wired
 from interlock.cli.runs import answer_of, carry_out, inputs_of, playbook_of
 from interlock.errors import ExitCode
-from interlock.report.tables import folded
 
 if TYPE_CHECKING:
     from interlock.bootstrap import Wiring
-    from interlock.engine.report import RunReport
     from interlock.playbook.tree import Playbook
 
 
@@ -30,12 +28,7 @@ def quiesce(context: Context) -> Answer:
         if moved and moved[-1].exit_code != ExitCode.SUCCEEDED:
             return _with_moves(moved[-1], moved[:-1])
         report = carry_out(context, wiring, lambda engine: engine.start(playbook, given))
-    answer, certificate = answer_of(context, report), _certificate(report)
-    if certificate:
-        plain, text = answer.plain, answer.text
-        told = {**plain, "certificate": certificate} if isinstance(plain, Mapping) else plain
-        answer = replace(answer, plain=told, text=lambda width: f"{text(width)}\n\n{folded(certificate, width)}")
-    return _with_moves(answer, moved)
+    return _with_moves(answer_of(context, report), moved)
 
 
 def _segments_moved(context: Context, wiring: Wiring, playbook: Playbook, given: Mapping[str, str]) -> list[Answer]:
@@ -61,9 +54,3 @@ def _with_moves(answer: Answer, moved: Sequence[Answer]) -> Answer:
         plain={**answer.plain, "moved": [each.plain for each in moved]},
         text=lambda width: "\n".join(each.text(width) for each in (*moved, answer)),
     )
-
-
-def _certificate(report: RunReport) -> str:
-    """Empty if the run did not come to it."""
-    steps = [step for phase in report.phases for step in phase.steps if step.action == "cluster.is_quiet" and step.result == "done"]
-    return str(steps[-1].outputs.get("certificate", "")) if steps else ""

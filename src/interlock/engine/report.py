@@ -53,7 +53,7 @@ class ProblemReport:
 @dataclass(slots=True, kw_only=True)
 class RunReport:
     """`outcome` and `exit_code` are None while the run is unfinished. `outage_ms` is None if there was no prober. `start_up_ms` is what
-    went by from the command's start to the run's, if a command began it.
+    went by from the command's start to the run's, if a command began it. `certificate` is what a quiesce certifies, empty for other runs.
     """
 
     run: str
@@ -70,6 +70,7 @@ class RunReport:
     phases: list[PhaseReport] = field(default_factory=list)
     rollback: list[UndoReport] = field(default_factory=list)
     evidence: dict[str, object] = field(default_factory=dict)
+    certificate: str = ""
     warnings: list[str] = field(default_factory=list)
     problems: list[ProblemReport] = field(default_factory=list)
     next_commands: tuple[str, ...] = ()
@@ -169,6 +170,7 @@ def _take_step(report: RunReport, kind: RecordKind, record: Record) -> None:
     step.at = step.at or record.at
     step.action = str(body.get("action") or step.action)
     report.warnings += [f"{step.id}: {warning}" for warning in step.warnings]
+    report.certificate = str(step.outputs.get("certificate", "")) or report.certificate
 
 
 def _take_end(report: RunReport, record: Record) -> None:
@@ -176,6 +178,8 @@ def _take_end(report: RunReport, record: Record) -> None:
     outcome = State(str(body["outcome"]))
     report.outcome, report.exit_code = outcome.value, int(EXIT_CODES[outcome])
     report.ended_at = record.at
+    if outcome is not State.SUCCEEDED:
+        report.certificate = ""
     report.evidence |= _mapping(body.get("evidence"))
     problems = body.get("problems")
     for problem in problems if isinstance(problems, list | tuple) else ():

@@ -9,7 +9,7 @@ from interlock.engine.report import PhaseReport, RunReport, StepReport
 from interlock.engine.states import State
 from interlock.report.durations import inputs_text, moment, moment_ms, span, span_ms
 from interlock.report.problems_text import hanging, problem_lines
-from interlock.report.tables import Column, pairs, printable, table
+from interlock.report.tables import Column, folded, pairs, printable, table
 
 _MEANING = {
     State.SUCCEEDED.value: "succeeded",
@@ -31,6 +31,7 @@ def run_text(report: RunReport, width: int, *, steps: bool, said: str = "") -> s
         _timeline(report, width) if steps else _phases(report, width),
         "\n".join(_rollback(report, width)),
         _evidence(report, width),
+        folded(report.certificate, width),
         "\n".join(_section("warnings", [line for each in report.warnings for line in hanging("  ! ", each, width)])),
         "\n".join(_section("problems", problem_lines([(each.what, each.hint) for each in report.problems], width))),
         "\n".join(_next(report, width, steps=steps, said=said)),

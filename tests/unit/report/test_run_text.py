@@ -156,3 +156,10 @@ def test_the_next_commands_name_the_store_that_the_command_line_named() -> None:
     told = run_text(run, 80, steps=False, said=" --store etcd://a/b")
     assert "  mariadb -h east\n  interlock resume r1 --store etcd://a/b\n" in told
     assert "  interlock show r1 --store etcd://a/b" in told
+
+
+def test_what_a_run_certifies_stands_before_what_is_next() -> None:
+    text = run_text(
+        _report(certificate="east is quiet\n  route writes leads to west", next_commands=("interlock rejoin east",)), 100, steps=False
+    )
+    assert "\n\neast is quiet\n  route writes leads to west\n\nnext\n" in text
