@@ -32,7 +32,8 @@ from interlock.routes.prober import RouteProber
 from interlock.routes.registry import make_route, route_fields
 from interlock.servers.registry import make_server
 from interlock.servers.server import SqlServer
-from interlock.servers.trepctl import Origin, Replicator
+from interlock.servers.trepctl import Replicator
+from interlock.servers.trepctl_heartbeat import Origin
 from interlock.stores.holder import this_author, this_holder
 from interlock.stores.open import open_store, state_folder
 from interlock.vantages.points import Doors, vantage_points
@@ -113,6 +114,9 @@ class RealWorld:
             return None
         source = self.topology.other_masters(spec.name)[0]
         other = self.topology.clusters[self.topology.server(source).cluster]
+        origin = None
+        if other.channel is not None:
+            origin = Origin(source=source, service=cluster.channel.service, trepctl=other.channel.trepctl, host=_host_of(other))
         return Replicator(
             cluster.channel,
             server=spec.name,
@@ -120,7 +124,7 @@ class RealWorld:
             host=_host_of(cluster),
             outside=self.outside,
             clock=self._clock,
-            origin=None if other.channel is None else Origin(trepctl=other.channel.trepctl, host=_host_of(other)),
+            origin=origin,
         )
 
     def route(self, name: str, /) -> Route:

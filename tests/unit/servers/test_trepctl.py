@@ -13,7 +13,9 @@ from interlock.model.effects import OutsideEffect, RunCommand, SendHeartbeat, St
 from interlock.model.facts import ChannelFacts, CommandResult
 from interlock.model.position import FilePosition, LogPoint
 from interlock.model.topology import ChannelSpec, ClusterName, ServerName
-from interlock.servers.trepctl import Origin, Replicator, ReplicatorEffect, event_point, read_status
+from interlock.servers.trepctl import Replicator, ReplicatorEffect
+from interlock.servers.trepctl_heartbeat import Origin
+from interlock.servers.trepctl_status import event_point, read_status
 
 WEST = ServerName("west")
 ONLINE: Mapping[str, object] = {
@@ -162,7 +164,7 @@ class Numbering(Printing):
 
 def beating(source: Numbering) -> Replicator:
     spec = ChannelSpec(kind="tungsten", service="east", trepctl=("trepctl",))
-    origin = Origin(trepctl=("/source/trepctl",), host=ClusterName("east"))
+    origin = Origin(source=ServerName("east"), service="east", trepctl=("/source/trepctl",), host=ClusterName("east"))
     return Replicator(spec, server=WEST, source=ServerName("east"), host=None, outside=source, clock=SystemClock(), origin=origin)
 
 
