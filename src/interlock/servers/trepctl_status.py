@@ -1,7 +1,7 @@
 """What `trepctl status -json` prints, as facts.
 
 Sources: Continuent's documentation, "trepctl status", "Generated Field Reference", and the replicator's own scripts, which take it for
-caught up once `currentEventId` of the extractor is `appliedLastEventId` without the part behind the semicolon. Never run against a real one.
+caught up once `currentEventId` of the extractor is `appliedLastEventId` without the part behind the semicolon. Never seen of a real one.
 """
 
 from __future__ import annotations
