@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,8 +21,9 @@ from interlock.engine import back, endings, forward, journal, runs, steps
 from interlock.engine import interlock as interlocks
 from interlock.engine.execution import Execution
 from interlock.engine.guard import Guard
-from interlock.engine.journal import Journal, RecordKind
+from interlock.engine.journal import Intent, Journal, RecordKind
 from interlock.engine.states import State
+from interlock.engine.steps import BoundStep
 from interlock.errors import UsageError
 from interlock.model.effects import Open, PointTo, SetEventScheduler
 from interlock.model.facts import WriteFacts
@@ -143,9 +144,8 @@ def _one_direction(self: Any, seen: Any) -> Any:
     return replication.is_channel_healthy(west, east, seen.into[west], self.max_lag_s)
 
 
-def _in_the_order_of_the_run(execution: Execution) -> None:
-    execution.intents = dict(reversed(execution.intents.items()))
-    _GO_BACK(execution)
+def _in_the_order_of_the_run(execution: Execution, bounds: Mapping[str, BoundStep]) -> list[Intent]:
+    return list(reversed(list(_LAST_FIRST(execution, bounds))))
 
 
 def _all_but_the_first(execution: Execution) -> None:
@@ -267,6 +267,7 @@ _PROVE = interlocks.Interlock.prove_fenced
 _OTHER = interlocks.Interlock._other
 _HEALTHY = replication.is_channel_healthy
 _GO_BACK = back.go_back
+_LAST_FIRST = back._last_first
 _ACT = steps._act
 _PROGRESS_BY = journal.progress_by
 _WRITE_ALL = Journal.write_all
@@ -350,7 +351,7 @@ MUTANTS: dict[str, Mutant] = {
         among=_QUIET,
     ),
     "undo-in-the-order-of-the-run": Mutant(
-        bug="the way back undoes the first effect first", swaps=[(endings, "go_back", _in_the_order_of_the_run)]
+        bug="the way back undoes the first effect first", swaps=[(back, "_last_first", _in_the_order_of_the_run)]
     ),
     "first-effect-not-undone": Mutant(bug="the way back forgets the first effect", swaps=[(endings, "go_back", _all_but_the_first)]),
     "hold-not-released": Mutant(bug="the undo of a hold does not release it", swaps=[(route_hold.HoldRoutes, "undo", _always(()))]),
