@@ -1,4 +1,5 @@
-"""A repair in the store: as a run of one phase, for `runs`, `show`, and whoever must know that one is unfinished.
+"""A repair of a channel or of losses in the store: as a run of one phase, for `runs`, `show`, and whoever must know that one is unfinished.
+What a comparison found is mended by a playbook (`playbooks/repair.yaml`).
 
 Which rows were written is known by the servers themselves (`losses/applied.py`). The journal keeps what they can't: that a fence was let
 ajar, and the inverse of what has no note.

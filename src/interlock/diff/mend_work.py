@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from interlock.clock import Clock, Deadline
 from interlock.decisions.pace import Limits
@@ -36,17 +36,14 @@ class MendWork:
         self.sides = Sides(
             name=notes_name(comparison.name, mended.cluster), mended=mended, other=other, session=self.session, rows=self._rows
         )
-        self._all = plan_mends(
-            comparison,
-            mended.cluster,
-            chosen,
-            Survivor(self.session).table,
-            parents=parents_of(self.session, {table.schema for table in comparison.tables}),
-        )
-        self._rows_of = {one.index: one.rows for one in self._all.mends}
         notes = MENDED.rows(self.session, self.sides.name)
         self.noted = {index for rows in notes.values() for index in rows}
         self.last_note = max((int(number) for number in notes), default=0)
+        self._all = self._planned()
+        self._rows_of = {one.index: one.rows for one in self._all.mends}
+        odd = self.noted - self._rows_of.keys()
+        self._stay = {index: one for index, one in enumerate(differences_of(comparison)) if index in odd and chosen.has(one)}
+        self._left_out = self._planned(done=odd).left_out if odd else self._all.left_out
         self.unmended = sum(one.rows for one in self._all.mends if one.index not in self.noted)
         self.mended_rows = sum(one.rows for one in self._all.mends) - self.unmended
         self.left = {False: 0, True: 0}
@@ -56,14 +53,15 @@ class MendWork:
     def plan(self, *, back: bool) -> MendPlan:
         """What there is still to be sent; to be taken back is what was noted."""
         mends = tuple(one for one in self._all.mends if (one.index in self.noted) == back)
-        writable = {one.index for one in self._all.mends}
-        noted = {index: one for index, one in enumerate(differences_of(self.comparison)) if index in self.noted and self._chosen.has(one)}
-        stay = {row_name(one) for index, one in noted.items() if index not in writable}
         if back:
             why = "it was mended, and can't be written as the table is now"
-            return MendPlan(mends=mends, left_out=tuple(LeftOut(what=one, why=why) for one in stay))
-        left = tuple(one for one in self._all.left_out if one.what not in stay)
-        return MendPlan(mends=mends, left_out=left, done=sum(one.copies for one in noted.values()))
+            return MendPlan(mends=mends, left_out=tuple(LeftOut(what=row_name(one), why=why) for one in self._stay.values()))
+        done = self.mended_rows + sum(one.copies for one in self._stay.values())
+        return MendPlan(mends=mends, left_out=self._left_out, done=done)
+
+    def _planned(self, done: Collection[int] = ()) -> MendPlan:
+        parents = parents_of(self.session, {table.schema for table in self.comparison.tables})
+        return plan_mends(self.comparison, self.mended.cluster, self._chosen, Survivor(self.session).table, parents=parents, done=done)
 
     def unknown(self) -> str:
         """A table or a column of the comparison that neither side has now; empty if there is none."""
