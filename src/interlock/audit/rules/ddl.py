@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from interlock.audit.facts import PairSeen, ServerSeen
 from interlock.audit.objects import differing
@@ -11,10 +11,12 @@ from interlock.audit.rule import Chapter, Fault, Rule, command, here_only, quote
 from interlock.audit.rules.settings import of_question
 from interlock.decisions.declarations import lines_of, name_in, only_in, without_counter
 from interlock.model.audit import AuditVerdict, Fix
+from interlock.model.topology import ServerName
 from interlock.model.versions import version_of
 
 _UNFIT, _ATTENTION, _PERSON = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION, AuditVerdict.PERSON
 _OF_TABLES = ("tables", "columns", "indexes", "columns of indexes", "names of tables")
+_NOT_THERE = "not there"
 _EVENT_RUNS = re.compile(r"\bPRESERVE ENABLE\b")
 
 
@@ -31,7 +33,7 @@ def _tables(pair: PairSeen) -> Iterator[Fault]:
         yield Fault(
             says=f"{table} is on {writer.name} and not on {standby.name}",
             object=table,
-            seen={writer.name: "there", standby.name: "not there"},
+            seen={writer.name: "there", standby.name: _NOT_THERE},
             fix=here_only(standby, f"CREATE DATABASE IF NOT EXISTS {_name(schema)}", made) if told and pair.is_told_by_the_writer else None,
         )
     for table in sorted(standby.tables.keys() - writer.tables.keys()):
@@ -40,7 +42,7 @@ def _tables(pair: PairSeen) -> Iterator[Fault]:
         yield Fault(
             says=f"{table} is on {standby.name} and not on {writer.name}",
             object=table,
-            seen={writer.name: "not there", standby.name: "there"},
+            seen={writer.name: _NOT_THERE, standby.name: "there"},
             fix=here_only(standby, f"DROP TABLE {quoted(table)}") if pair.is_told_by_the_writer else None,
         )
 
@@ -104,18 +106,20 @@ def _stored(pair: PairSeen) -> Iterator[Fault]:
     for kind, name in sorted(ours.keys() | theirs.keys()):
         if ours.get((kind, name)) == theirs.get((kind, name)):
             continue
+        seen = {one.name: its.get((kind, name), _NOT_THERE) for one, its in ((writer, ours), (standby, theirs))}
         yield Fault(
-            says=f"the {kind} {name} is {_difference((kind, name) in ours, (kind, name) in theirs, writer.name, standby.name)}",
+            says=f"the {kind} {name} is {_whereabouts(seen)}",
             object=f"{kind} {name}",
-            seen={one.name: its.get((kind, name), "not there") for one, its in ((writer, ours), (standby, theirs))},
+            seen=seen,
             fix=_restored(pair, kind, name, theirs) if pair.is_told_by_the_writer else None,
         )
 
 
-def _difference(ours: bool, theirs: bool, writer: str, standby: str) -> str:  # noqa: FBT001 - which of the two has it
-    if ours and theirs:
-        return f"not the same on {writer} and {standby}"
-    return f"on {writer} and not on {standby}" if ours else f"on {standby} and not on {writer}"
+def _whereabouts(seen: Mapping[ServerName, str]) -> str:
+    """Of what differs between two servers."""
+    has = [name for name, its in seen.items() if its != _NOT_THERE]
+    lacks = [name for name in seen if name not in has]
+    return f"on {has[0]} and not on {lacks[0]}" if lacks else f"not the same on {' and '.join(has)}"
 
 
 def _restored(pair: PairSeen, kind: str, name: str, theirs: dict[tuple[str, str], str]) -> Fix | None:
