@@ -11,7 +11,6 @@ from interlock.audit.rule import Chapter, Fault, Rule, command, here_only, quote
 from interlock.audit.rules.settings import of_question
 from interlock.decisions.declarations import lines_of, name_in, only_in, without_counter
 from interlock.model.audit import AuditVerdict, Fix
-from interlock.model.topology import ServerName
 from interlock.model.versions import version_of
 
 _UNFIT, _ATTENTION, _PERSON = AuditVerdict.UNFIT, AuditVerdict.NEEDS_ATTENTION, AuditVerdict.PERSON
@@ -106,7 +105,7 @@ def _stored(pair: PairSeen) -> Iterator[Fault]:
     for kind, name in sorted(ours.keys() | theirs.keys()):
         if ours.get((kind, name)) == theirs.get((kind, name)):
             continue
-        seen = {one.name: its.get((kind, name), _NOT_THERE) for one, its in ((writer, ours), (standby, theirs))}
+        seen = {str(one.name): its.get((kind, name), _NOT_THERE) for one, its in ((writer, ours), (standby, theirs))}
         yield Fault(
             says=f"the {kind} {name} is {_whereabouts(seen)}",
             object=f"{kind} {name}",
@@ -115,7 +114,7 @@ def _stored(pair: PairSeen) -> Iterator[Fault]:
         )
 
 
-def _whereabouts(seen: Mapping[ServerName, str]) -> str:
+def _whereabouts(seen: Mapping[str, str]) -> str:
     """Of what differs between two servers."""
     has = [name for name, its in seen.items() if its != _NOT_THERE]
     lacks = [name for name in seen if name not in has]
