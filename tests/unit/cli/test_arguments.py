@@ -71,6 +71,13 @@ def test_a_plan_and_a_run_take_the_words_of_the_playbooks_own_command(words: Seq
         assert inputs_of(parse([*before, *words]).input) == inputs
 
 
+def test_a_word_by_its_place_is_the_playbooks_own_or_none() -> None:
+    assert inputs_of(parse(["plan", "repair", "c1", "--onto", "west"]).input) == {"diff": "c1", "onto": "west"}
+    with pytest.raises(UsageError) as wrong:
+        parse(["plan", "switchover", "west"])
+    assert wrong.value.message == "switchover takes no word like 'west'"
+
+
 @pytest.mark.parametrize(
     ("words", "values"),
     [(["--to", "west", "-i", "to=east"], "'west' and 'east'"), (["-i", "to=east", "--to", "west"], "'east' and 'west'")],

@@ -10,6 +10,7 @@ from typing import Any
 
 from interlock.cli.words.parser import add_inputs
 from interlock.dataclass import dataclass
+from interlock.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,12 @@ WORDS: Mapping[str, tuple[Word, ...]] = {
             required=False,
         ),
     ),
+    "repair": (
+        Word(input="diff", metavar="NAME", help="the comparison, see `interlock diff`"),
+        Word(input="onto", option="--onto", help="the side that is changed", required=False),
+    ),
 }
+"""By playbook. `interlock repair` itself has words besides, which are for more than one playbook."""
 
 
 def add_words(command: argparse.ArgumentParser, playbook: str) -> None:
@@ -69,8 +75,10 @@ def add_words(command: argparse.ArgumentParser, playbook: str) -> None:
 def add_all_words(command: argparse.ArgumentParser) -> None:
     """Every one of them, and `-i`: which of them a playbook takes, it says itself."""
     said = [(playbook, word) for playbook, words in WORDS.items() for word in words]
-    for word in {word.input: word for _, word in said}.values():
-        of = " and ".join(playbook for playbook, each in said if each.input == word.input)
+    placed = [f"{word.metavar} of {playbook}" for playbook, word in said if not word.option]
+    command.add_argument("word", action=_ByPlace, nargs="?", metavar="WORD", help=f"what its command takes so: {', '.join(placed)}")
+    for word in {word.option: word for _, word in said if word.option}.values():
+        of = " and ".join(playbook for playbook, each in said if each.option == word.option)
         _add(command, word, help_=f"of {of}: the same as -i {word.input}={word.metavar}", required=False)
     add_inputs(command)
 
@@ -79,7 +87,7 @@ def _add(command: argparse.ArgumentParser, word: Word, *, help_: str, required: 
     if word.option:
         command.add_argument(word.option, action=_AsInput, dest=word.input, metavar=word.metavar, required=required, help=help_)
     else:
-        command.add_argument(word.input, action=_AsInput, nargs=None if required else "?", metavar=word.metavar, help=help_)
+        command.add_argument(word.input, action=_AsInput, metavar=word.metavar, help=help_)
 
 
 class _AsInput(argparse.Action):
@@ -89,4 +97,18 @@ class _AsInput(argparse.Action):
         super().__init__(**{**words, "default": argparse.SUPPRESS})
 
     def __call__(self, _parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
-        namespace.input = [*namespace.input, f"{self.dest}={values}"]
+        _keep(namespace, self.dest, values)
+
+
+class _ByPlace(_AsInput):
+    """The same; which input it is, depends on the playbook before it."""
+
+    def __call__(self, _parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
+        placed = next((word for word in WORDS.get(namespace.playbook, ()) if not word.option), None)
+        if placed is None:
+            raise UsageError(f"{namespace.playbook} takes no word like {values!r}", hint="inputs are given as -i NAME=VALUE")
+        _keep(namespace, placed.input, values)
+
+
+def _keep(namespace: argparse.Namespace, name: str, value: object) -> None:
+    namespace.input = [*namespace.input, f"{name}={value}"]
