@@ -492,3 +492,12 @@ def test_one_that_is_stopped_takes_back_what_it_has_mended(many: Lab) -> None:
     out, err = process.communicate(timeout=120)
     assert process.returncode == 4, out + err
     assert (items_of(many, "west"), fence_of(many, "west")) == (before, fence)
+
+
+@pytest.mark.parametrize("kind", ["mariadb"])
+def test_an_unfinished_comparison_without_its_options_is_not_gone_on_with(items: Lab) -> None:
+    name = items.compare("items").name
+    place = place_of(items.folder, name)
+    place.write_text("".join(place.read_text().splitlines(keepends=True)[:-1]))
+    refused = interlock("diff", "--resume", name, env=items.env)
+    assert (refused.code, f"{place} is damaged: it has no '" in refused.err, "compare again" in refused.err) == (3, True, True), refused

@@ -190,7 +190,8 @@ def read_kept(folder: Path, name: str) -> Kept:
 
 
 def damaged(folder: Path, name: str, error: Exception) -> StatementFailed:
-    return StatementFailed(f"{place_of(folder, name)} is damaged: {error}", hint="was it changed by hand? compare again: `interlock diff`")
+    why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+    return StatementFailed(f"{place_of(folder, name)} is damaged: {why}", hint="was it changed by hand? compare again: `interlock diff`")
 
 
 def packed_difference(one: RowDifference) -> dict[str, object]:
