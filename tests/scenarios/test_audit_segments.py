@@ -47,8 +47,9 @@ def test_after_adoption_only_what_is_amiss_is_found_and_the_printed_lines_mend_i
     assert yaml.safe_load(found["fix"]["text"]) == {"segments": {"us": {"route": "us"}}}
     topology = Path(shop.env["INTERLOCK_TOPOLOGY"])
     topology.write_text(topology.read_text().replace("owner: west,", "owner: west, route: us,"))
-    with shop.writers():
+    with shop.writers() as writers:
         pass
+    shop.assert_nothing_lost(writers)
     audit = _audit(shop)
     assert _found(audit) == []
     assert {audit[number]["verdict"] for number in (1, 3, 4, 5, 13)} == {"fits"}

@@ -150,8 +150,9 @@ def _counter(connection: Connection[DictCursor], which: str) -> int:
 
 
 def _await(look: Callable[[], sql.Rows], clock: Clock) -> sql.Rows:
-    """The rows, once there are any; none if there were none in time."""
+    """The rows, once there are any; none if there were none in time. The pause comes first: somebody else may have asked just now."""
     deadline = Deadline.after(clock, _WITHIN_S)
-    while not (found := look()) and not deadline.is_over():
+    while True:
         clock.sleep(_PAUSE_S)
-    return found
+        if (found := look()) or deadline.is_over():
+            return found
