@@ -14,6 +14,7 @@ from interlock.clock import SystemClock
 from interlock.decisions.pace import Limits
 from interlock.diff.compare import Before, Comparing
 from interlock.diff.ends import End, both
+from interlock.diff.judge import Judge
 from interlock.diff.kept import Chunk, DiffLog, Kept, read_kept, unpacked_difference
 from interlock.diff.keyless import WholeTable
 from interlock.diff.planning import planned
@@ -81,18 +82,13 @@ def compared_in_ranges_of(rows: int, sandbox: Sandbox, schema: str = "app", tabl
         chunks: list[Chunk] = []
         work = Work(planned=plan, asked=plan.asked, left=[(None, None)], size=rows)
         ranges = Ranges(session=pair.writer, works=[work], tell=lambda _, chunk: chunks.append(chunk))
-        parts: dict[str, Any] = {
-            "asked": plan.asked,
-            "both": pair,
-            "proof": proof,
-            "writer": east,
-            "other": west,
-            "at_rest": plan.at_rest,
-            "most": 10_000,
-        }
+        parts: dict[str, Any] = {"asked": plan.asked, "both": pair, "writer": east, "other": west}
+        judged: dict[str, Any] = {"proof": proof, "at_rest": plan.at_rest}
+        judge = Judge(**parts, **judged)
+        finder = Finder(**parts, judge=judge, rows=rows, most=10_000)
         while (taken := ranges.next()) is not None:
             whole = not plan.asked.index
-            ranges.done(work, WholeTable(**parts).compare() if whole else Finder(**parts, rows=rows).compare(taken[1]), 1.0)
+            ranges.done(work, WholeTable(**parts, **judged, most=10_000).compare() if whole else finder.compare(taken[1]), 1.0)
             work.size = rows
         assert [one.after for one in chunks[1:]] == [one.upto for one in chunks[:-1]]
         return replace(

@@ -16,6 +16,7 @@ from interlock.dataclass import dataclass
 from interlock.decisions.pace import Limits
 from interlock.decisions.shapes import common_tables, shape_differences
 from interlock.diff.ends import Both, End, both
+from interlock.diff.judge import Judge
 from interlock.diff.kept import Chunk, DiffLog, Table
 from interlock.diff.keyless import WHOLE_S, WholeTable
 from interlock.diff.pacing import Governor
@@ -133,9 +134,8 @@ class Comparing:
     def _compare(self, work: Work, range_: Range, pair: Both, proof: Proof) -> Chunk:
         asked, at_rest, most = work.asked, work.planned.at_rest, max(1, DIFFERENCES_AT_MOST - work.found)
         if asked.index:
-            finder = Finder(
-                asked=asked, both=pair, proof=proof, writer=self.writer, other=self.other, at_rest=at_rest, rows=work.size, most=most
-            )
+            judge = Judge(asked=asked, both=pair, proof=proof, writer=self.writer, other=self.other, at_rest=at_rest)
+            finder = Finder(asked=asked, both=pair, writer=self.writer, other=self.other, judge=judge, rows=work.size, most=most)
             return finder.compare(range_)
         with both(self.writer, self.other, bound_s=WHOLE_S) as patient:
             whole = WholeTable(asked=asked, both=patient, proof=proof, writer=self.writer, other=self.other, at_rest=at_rest, most=most)
