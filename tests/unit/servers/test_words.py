@@ -25,7 +25,7 @@ from interlock.servers import canary, quoting
 from interlock.servers.accounts import Accounts
 from interlock.servers.client_sessions import is_client, is_ddl
 from interlock.servers.flavors import dialect_of
-from interlock.servers.grants import grants_sql, missing
+from interlock.servers.grants import grants_sql, missing, missing_for_alter
 from interlock.servers.mariadb import NEEDS, MariaDB
 from interlock.servers.mariadb_facts import channel, fence_of, held, is_read_only
 from interlock.servers.mariadb_script import WRITE_STATE
@@ -321,3 +321,28 @@ def test_the_canary_account_gets_nothing_that_passes_read_only() -> None:
     lines = [line for line in grants_sql("mariadb", "t", "c").splitlines() if "'c'@" in line and line.startswith("GRANT")]
     assert lines == ["GRANT SELECT, INSERT, UPDATE ON `interlock`.`canary` TO 'c'@'%';"]
     assert canary.TABLE in grants_sql("mariadb", "t", "c")
+
+
+_ON_APP = "GRANT ALTER, CREATE, INSERT ON `app`.* TO 't'@'%'"
+_UNLOGGED = "GRANT BINLOG ADMIN ON *.* TO 't'@'%'"
+FOR_AN_ALTER = {
+    "nothing yet": ("mariadb", "11.8.6-MariaDB", (), (_ON_APP, _UNLOGGED)),
+    "on the schema": ("mariadb", "11.8.6-MariaDB", ("GRANT INSERT, ALTER, CREATE ON `app`.* TO `t`@`%`",), (_UNLOGGED,)),
+    "on the table and the schema together": (
+        *("mariadb", "11.8.6-MariaDB"),
+        ("GRANT ALTER ON `app`.`t` TO `t`@`%`", "GRANT CREATE, INSERT ON `app`.* TO `t`@`%`", "GRANT BINLOG ADMIN ON *.* TO `t`@`%`"),
+        (),
+    ),
+    "SUPER stands for it before 11.0.1": ("mariadb", "10.11.6-MariaDB", ("GRANT SUPER, ALTER, CREATE, INSERT ON *.* TO `t`@`%`",), ()),
+    "and no more from then on": ("mariadb", "11.0.1-MariaDB", ("GRANT SUPER, ALTER, CREATE, INSERT ON *.* TO `t`@`%`",), (_UNLOGGED,)),
+    "on MySQL another one is asked for anyway": ("mysql", "9.7.4", ("GRANT ALTER, CREATE, INSERT ON `app`.* TO `t`@`%`",), ()),
+    "another schema": ("mysql", "9.7.4", ("GRANT ALTER, CREATE, INSERT ON `other`.* TO `t`@`%`",), (_ON_APP,)),
+    "everything": ("mysql", "9.7.4", ("GRANT ALL PRIVILEGES ON *.* TO `t`@`%`",), ()),
+}
+
+
+@pytest.mark.parametrize(("flavor", "version", "grants", "lacks"), FOR_AN_ALTER.values(), ids=FOR_AN_ALTER)
+def test_what_a_change_of_a_table_lacks_is_told_as_the_grant_that_gives_it(
+    flavor: str, version: str, grants: tuple[str, ...], lacks: tuple[str, ...]
+) -> None:
+    assert missing_for_alter(grants, flavor, version, ("app", "t"), account="'t'@'%'") == lacks
