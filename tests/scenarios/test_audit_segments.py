@@ -1,20 +1,25 @@
-"""An audit of an active/active pair: after its segments were adopted, written under load, and moved."""
+"""An active/active pair, audited after its segments were adopted, written under load, and moved; and a sandbox like it."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 import yaml
 
 from interlock.clock import SystemClock
 from interlock.sandbox import pair as pairs
 from scenarios.command_line import interlock
+from scenarios.likeness_lab import WITHIN_S, like
 from scenarios.segment_lab import Shop, active_active
+
+_HOOK = "{side}: fenced from outside by the sandbox's own hook here, by command there"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +38,7 @@ def shop() -> Iterator[Shop]:
 
 def _audit(shop: Shop) -> dict[int, Any]:
     """Each question by its number."""
-    done = interlock("audit", "--json", env=shop.env, within_s=240)
+    done = interlock("audit", "--json", env=shop.env, within_s=WITHIN_S)
     return {question["question"]: question for question in done.document["questions"]}
 
 
@@ -67,3 +72,27 @@ def test_after_a_move_under_load_its_new_owner_is_told_and_nothing_is_taken_for_
     assert _found(audit) == []
     assert "segment eu: shop_eu, app_eu@%, owned by west" in audit[1]["seen"]
     assert (audit[15]["verdict"], audit[15]["findings"]) == ("fits", [])
+
+
+def test_a_sandbox_like_it_has_its_segments_where_they_are_now_and_can_move_them(shop: Shop) -> None:
+    if shop.status("eu")["owner"] != "west":
+        assert shop.move("west")["outcome"] == "succeeded"
+    with like(shop.env["INTERLOCK_TOPOLOGY"], shop.env, Path(shop.pair.directory).parent) as made:
+        segments = {one["segment"]: one for one in interlock("segment", "list", "--json", env=made.env).document}
+        assert made.document["not_alike"] == [_HOOK.format(side=side) for side in ("east", "west")]
+        assert {name: (one["owner"], one["home"], one["problems"]) for name, one in segments.items()} == {
+            "eu": ("west", "east", []),
+            "us": ("west", "west", []),
+        }
+        password = Path(made.document["passwords"]["app_eu@%"]).read_text().strip()
+        proxy = made.sandbox.proxy
+        with closing(pymysql.connect(host=proxy.host, port=proxy.port, user="app_eu", password=password, autocommit=True)) as client:
+            client.cursor().execute("INSERT INTO shop_eu.writes VALUES ('k', @@server_id)")
+        with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+            pymysql.connect(host=proxy.host, port=proxy.port, user="app_eu", password="only-In-This-Sandbox-1")
+        moved = interlock("segment", "move", "eu", "--to", "east", "--json", env=made.env, within_s=WITHIN_S)
+        assert (moved.code, moved.outcome) == (0, "succeeded")
+    assert shop.status("eu")["owner"] == "west"
+    (test_bed,) = interlock("audit", "--question", "16", "--json", env=shop.env, within_s=WITHIN_S).document["questions"]
+    assert (test_bed["verdict"], test_bed["findings"]) == ("fits", [])
+    assert "a sandbox like it was made" in test_bed["seen"][-1]

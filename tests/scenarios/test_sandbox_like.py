@@ -6,26 +6,22 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pymysql
 import pytest
 
 from interlock.clock import SystemClock
 from interlock.sandbox import pair as pairs
-from interlock.sandbox import places, sql
+from interlock.sandbox import sql
 from interlock.sandbox.accounts import write_private
-from interlock.sandbox.kinds import kind_named, user_cache
+from interlock.sandbox.kinds import kind_named
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from interlock.servers.grants import audit_grants_sql
 from scenarios.command_line import environment, interlock
+from scenarios.likeness_lab import WITHIN_S, like
 from scenarios.pair_state import variables
-from scenarios.segment_lab import active_active
 
-_WITHIN_S = 240.0  # a busy machine takes its time
 _SETTINGS = {"auto_increment_increment": "10", "sql_mode": "ANSI_QUOTES", "default_time_zone": "+02:00", "max_connections": "150"}
 _ONLY = {"mariadb": {"lower_case_table_names": "1"}, "mysql": {}}
 _COUNTING = {"east": {"auto_increment_offset": "2"}, "west": {"auto_increment_offset": "1"}}
@@ -42,39 +38,11 @@ _SCHEMA = (
     "INSERT INTO shop.z VALUES (1)",
     "INSERT INTO shop.orders (customer, paid) VALUES (1, 20)",
 )
-_HOOK = "{side}: fenced from outside by the sandbox's own hook here, by command there"
 _BEFORE_THE_REST = (
     _SCHEMA[0],
     "CREATE TABLE shop.z (id INT PRIMARY KEY)",
     "CREATE FUNCTION shop.twice(given INT) RETURNS INT DETERMINISTIC BEGIN DECLARE found INT; SET found = 2 * given; RETURN found; END",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """What `up --like` printed, and the sandbox."""
-
-    document: Any
-    sandbox: Sandbox
-    env: Mapping[str, str]
-
-    def query(self, server: str, statement: str) -> list[dict[str, Any]]:
-        return query(self.sandbox, server, statement)
-
-
-@contextmanager
-def _like(topology: str, env: Mapping[str, str], folder: Path) -> Iterator[Made]:
-    """Servers are where they are installed, whatever the home; the data directory is copied from the template that is there."""
-    env = {**env, "INTERLOCK_TOPOLOGY": "", "XDG_CACHE_HOME": str(user_cache().parent)}
-    directory = folder / "like"
-    up = interlock("sandbox", "up", "--like", topology, "--dir", str(directory), "--json", env=env, within_s=_WITHIN_S)
-    assert up.code == 0, up
-    try:
-        said = up.document
-        used = {**env, "INTERLOCK_TOPOLOGY": said["topology"], "INTERLOCK_STORE": said["store"]}
-        yield Made(document=said, sandbox=places.read(directory), env=used)
-    finally:
-        pairs.down(directory)
 
 
 @pytest.fixture
@@ -132,7 +100,7 @@ def test_settings_and_schema_are_there_again_and_the_pair_is_only_looked_at(kind
     with _original(folder, kind, {**_SETTINGS, **_ONLY[kind]}) as original:
         topology = _with_an_auditor(original, folder / "shop.yaml")
         before = _state(original)
-        with _like(topology, environment(None, folder), folder) as made:
+        with like(topology, environment(None, folder), folder) as made:
             assert _state(original) == before
             assert made.document["not_alike"] == [
                 "route shop: HAProxy here, command there",
@@ -156,7 +124,7 @@ def test_settings_and_schema_are_there_again_and_the_pair_is_only_looked_at(kind
             if kind == "mariadb":
                 return
             words = ("--dir", made.sandbox.directory, "--count", "1", "--pooled", "1", "--fresh", "1")
-            drilled = interlock("drill", *words, "--json", env=made.env, within_s=_WITHIN_S)
+            drilled = interlock("drill", *words, "--json", env=made.env, within_s=WITHIN_S)
             (switch,) = drilled.document["switches"]
             assert (drilled.code, switch["to"], switch["outage_ms"] is not None) == (0, "oslo", True), drilled
             assert made.query("oslo", "SELECT paid FROM shop.orders") == [{"paid": 2}]
@@ -167,33 +135,12 @@ def _state(sandbox: Sandbox) -> dict[str, object]:
     return {name: (variables(sandbox, name), query(sandbox, name, kind_named(sandbox.kind).position)) for name in sandbox.members}
 
 
-def test_segments_are_closed_where_their_owner_is_not_and_can_be_moved(fresh_pair: Sandbox, folder: Path, tmp_path: Path) -> None:
-    shop = active_active(fresh_pair, tmp_path)
-    assert shop.move("west")["outcome"] == "succeeded"
-    with _like(shop.env["INTERLOCK_TOPOLOGY"], shop.env, folder) as made:
-        segments = {one["segment"]: one for one in interlock("segment", "list", "--json", env=made.env).document}
-        assert made.document["not_alike"] == [_HOOK.format(side=side) for side in ("east", "west")]
-        assert {name: (one["owner"], one["home"], one["problems"]) for name, one in segments.items()} == {
-            "eu": ("west", "east", []),
-            "us": ("west", "west", []),
-        }
-        password = Path(made.document["passwords"]["app_eu@%"]).read_text().strip()
-        proxy = made.sandbox.proxy
-        with closing(pymysql.connect(host=proxy.host, port=proxy.port, user="app_eu", password=password, autocommit=True)) as client:
-            client.cursor().execute("INSERT INTO shop_eu.writes VALUES ('k', @@server_id)")
-        with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
-            pymysql.connect(host=proxy.host, port=proxy.port, user="app_eu", password="only-In-This-Sandbox-1")
-        moved = interlock("segment", "move", "eu", "--to", "east", "--json", env=made.env, within_s=_WITHIN_S)
-        assert (moved.code, moved.outcome) == (0, "succeeded")
-    assert shop.status("eu")["owner"] == "west"
-    (test_bed,) = interlock("audit", "--question", "16", "--json", env=shop.env, within_s=_WITHIN_S).document["questions"]
-    assert (test_bed["verdict"], test_bed["findings"]) == ("fits", [])
-    assert "a sandbox like it was made" in test_bed["seen"][-1]
-
-
-def test_a_pair_that_does_not_answer_leaves_nothing_behind(fresh_pair: Sandbox, folder: Path) -> None:
-    text = Path(fresh_pair.topology).read_text().replace(f"host: {fresh_pair.members['west'].host}", "host: 127.250.250.250")
-    (folder / "topology.yaml").write_text(text)
-    env = {**environment(None, folder), "XDG_CACHE_HOME": str(user_cache().parent)}
-    up = interlock("sandbox", "up", "--like", str(folder / "topology.yaml"), "--dir", str(folder / "like"), env=env, within_s=_WITHIN_S)
-    assert (up.code, "west" in up.err, (folder / "like").exists()) == (3, True, False)
+def test_a_pair_that_does_not_answer_leaves_nothing_behind(folder: Path) -> None:
+    topology = folder / "topology.yaml"
+    nobody = "{master: {host: 127.250.250.250, port: 9}}"
+    topology.write_text(
+        f"topology: shop\naccess: {{user: nobody, tls: off}}\nclusters:\n  east: {nobody}\n  west: {nobody.replace('9}', '10}')}\n"
+    )
+    words = ("sandbox", "up", "--like", str(topology), "--dir", str(folder / "like"))
+    up = interlock(*words, env=environment(None, folder), within_s=WITHIN_S)
+    assert (up.code, "127.250.250.250" in up.err, (folder / "like").exists()) == (3, True, False), up
