@@ -25,7 +25,7 @@ from interlock.playbook.find import shipped_folder
 from interlock.playbook.load import load_playbook
 from interlock.sandbox import processes
 from interlock.sandbox.places import Sandbox
-from scenarios.pair_state import endpoints, start_proxy
+from scenarios.pair_state import start_proxy
 from servers.etcd_lab import Cluster
 from servers.follower import Follower, follower, lead
 from servers.haproxies import network
@@ -36,7 +36,6 @@ from servers.sshd_lab import sshd
 CLOCK = SystemClock()
 
 Settings = Mapping[str, object]
-_CLOSED = 0x01 | 0x08
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +50,7 @@ class Moved:
     start: Callable[[], object]
     stand_in: StandIn | None = None
     ssh: Mapping[str, object] | None = None
-    leads: Callable[[], str] = lambda: ""
+    leads: Callable[[], str] | None = None
 
 
 def sandbox_with(sandbox: Sandbox, routes: Mapping[str, Moved], *, tell_clients: bool = True, **more: object) -> Sandbox:
@@ -121,13 +120,7 @@ def by_haproxy(sandbox: Sandbox) -> Iterator[Moved]:
         "hold": str(writes.settings["hold"]),
     }
     clients = (proxy.host, proxy.port)
-    yield Moved(settings=settings, clients=clients, stop=stop, start=lambda: start_proxy(sandbox), leads=lambda: _served_by(sandbox))
-
-
-def _served_by(sandbox: Sandbox) -> str:
-    """The server that HAProxy gives clients to: neither in maintenance nor drained (management guide 9.3, "show servers state")."""
-    ready = [row["srv_name"] for row in endpoints(sandbox) if int(row["srv_admin_state"]) & _CLOSED == 0]
-    return ready[0] if len(ready) == 1 else ""
+    yield Moved(settings=settings, clients=clients, stop=stop, start=lambda: start_proxy(sandbox))
 
 
 @contextmanager

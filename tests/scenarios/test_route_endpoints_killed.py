@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from interlock.bootstrap import Wiring
-from interlock.engine.events import PhaseBegan, PhaseEnded
+from interlock.engine.events import PhaseBegan, PhaseEnded, RunEnded, StepActs
 from interlock.engine.status import status
 from interlock.errors import DriverError
 from interlock.model.effects import PointTo
@@ -78,13 +78,25 @@ def arm(moved: Moved, moment: str) -> Callable[[Any], None]:
         setattr(moved.stand_in, "dies_in" if moment == "during" else "dies_after", once(killed_by))
         return lambda _: None
 
-    def kill_in_the_flip() -> None:
-        eventually(lambda: moved.leads() == "west")
-        kill()
+    leads, over = moved.leads, threading.Event()
+    killers: list[threading.Thread] = []
+
+    def kill_once_it_leads(leads: Callable[[], str]) -> None:
+        eventually(lambda: over.is_set() or leads() == "west")
+        if not over.is_set():
+            kill()
 
     def observe(event: Any) -> None:
-        if moment == "during" and isinstance(event, PhaseBegan) and event.phase == "flip":
-            threading.Thread(target=kill_in_the_flip, daemon=True).start()
+        if isinstance(event, RunEnded):
+            over.set()
+            for killer in killers:
+                killer.join()
+        if moment == "during" and isinstance(event, StepActs) and event.step == "flip/route.flip":
+            if leads is None:  # what it is told at run time is lost with it: it must be dead while the run still looks
+                kill()
+            else:
+                killers.append(threading.Thread(target=kill_once_it_leads, args=(leads,)))
+                killers[-1].start()
         begins = isinstance(event, PhaseBegan) and event.phase == "flip" and moment == "before"
         ends = isinstance(event, PhaseEnded) and event.phase == "flip" and moment == "after"
         if begins or ends:
