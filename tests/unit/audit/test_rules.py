@@ -35,7 +35,7 @@ from interlock.engine.segment_status import SegmentStatus
 from interlock.model.audit import AuditVerdict, FixKind
 from interlock.model.conflicts import Turn
 from interlock.model.position import parse_position
-from interlock.model.topology import ClusterName, RouteName, SegmentSpec
+from interlock.model.topology import ClusterName, RouteName, SegmentSpec, Tenants
 from interlock.model.verdict import Refuse
 from interlock.ports import RunHeader
 from unit.audit.small_pair import AT, SETTINGS, TABLE, pair
@@ -469,6 +469,13 @@ def test_without_one_writer_nobody_is_told_to_drop_anything() -> None:
     accounts = fixes["shared.accounts"]
     assert accounts is not None
     assert accounts.kind is FixKind.COMMAND
+
+
+def test_tenants_of_every_table_need_no_schemas_and_no_accounts() -> None:
+    tables = tuple(sorted({table for one in pair().masters for table in one.tables}))
+    tenants = Tenants(column="tenant", values=("acme",), tables=tables)
+    seen = topology(segments={"acme": segment("acme", "east", accounts=(), tenants=tenants)})(pair())
+    assert not spoken(seen).keys() & {"segregation.every_schema_owned", "move.segments_complete"}
 
 
 def test_switchovers_that_the_store_knows_explain_writes_on_both_sides() -> None:

@@ -50,8 +50,10 @@ def _no_writer(pair: PairSeen) -> Iterator[Fault]:
 def _unowned(pair: PairSeen) -> Iterator[Fault]:
     if not pair.topology.segments:
         return
-    owned = {schema for one in pair.topology.segments.values() for schema in one.schemas}
-    for schema in sorted({table.partition(".")[0] for one in pair.masters for table in one.tables} - owned):
+    segments = pair.topology.segments.values()
+    shared = {table for one in segments if one.tenants is not None for table in one.tenants.tables}
+    owned = {schema for one in segments for schema in one.schemas}
+    for schema in sorted({table.partition(".")[0] for one in pair.masters for table in one.tables.keys() - shared} - owned):
         yield Fault(
             says=f"the schema {schema} is in no segment",
             object=schema,
@@ -124,9 +126,9 @@ def _incomplete(pair: PairSeen) -> Iterator[Fault]:
     free = next((str(name) for name in pair.topology.routes if name not in taken), None)
     for name, one in pair.topology.segments.items():
         for what, there, example in (
-            ("accounts", bool(one.accounts), f"accounts: ['{account}']"),
+            ("accounts", bool(one.accounts or one.tenants), f"accounts: ['{account}']"),
             ("route", one.route is not None, f"route: {free or name}"),
-            ("schemas", bool(one.schemas), f"schemas: [{name}]"),
+            ("schemas", bool(one.schemas or one.tenants), f"schemas: [{name}]"),
         ):
             if not there:
                 another = f"{_a_route(pair, name)}\n" if what == "route" and free is None else ""
@@ -184,7 +186,9 @@ def _tells_segregation(pair: PairSeen) -> Iterator[str]:
     if pair.topology.segments:
         now = {one.segment: one.owner for one in pair.segments}
         for name, one in pair.topology.segments.items():
-            yield f"segment {name}: {', '.join((*one.schemas, *one.accounts))}, owned by {now.get(name, one.owner)}"
+            its = one.tenants
+            rows = (f"{its.column} {' and '.join(its.values)} of {' and '.join(its.tables)}",) if its is not None else ()
+            yield f"segment {name}: {', '.join((*one.schemas, *one.accounts, *rows))}, owned by {now.get(name, one.owner)}"
     elif pair.has_one_writer:
         yield f"active/passive: {pair.writer.name} takes the writes of every table, {pair.standby.name} takes none"
     for server in pair.masters:

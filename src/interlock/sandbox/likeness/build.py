@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pymysql
 
 from interlock.clock import Clock
+from interlock.model.codec import fields_of
 from interlock.model.topology import Follow
 from interlock.sandbox import pair, places, replicas, sql
 from interlock.sandbox.accounts import ADMIN, TOOL, write_private
@@ -195,7 +196,9 @@ def _open_to_segments(sandbox: Sandbox, kind: Kind, original: Original) -> None:
                 sql.rows(admin, line)
     lines = ["segments:"]
     for name, spec in segments.items():
-        words = {"schemas": spec.schemas, "accounts": spec.accounts, "owner": spec.owner, "trusted": sorted({*spec.trusted, *_TRUSTED})}
+        its = fields_of(spec.tenants) if spec.tenants is not None else None
+        whose = {"tenants": its} if its else {"schemas": spec.schemas, "accounts": spec.accounts}
+        words = {**whose, "owner": spec.owner, "trusted": sorted({*spec.trusted, *_TRUSTED})}
         if spec.route is not None:
             words["route"] = spec.route
         lines.append(f"  {name}: {json.dumps(words)}")
