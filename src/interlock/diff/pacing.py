@@ -24,7 +24,6 @@ class Governor:
         self._sessions: dict[str, Session] = {}
         self._looked_s = float("-inf")
         self.why = ""
-        self.paused_s = 0.0
 
     def look(self) -> str:
         """Why to wait now, empty if there is no reason."""
@@ -36,7 +35,6 @@ class Governor:
 
     def pause(self) -> None:
         self._clock.sleep(_PAUSE_S)
-        self.paused_s += _PAUSE_S
 
     def close(self) -> None:
         for session in self._sessions.values():
