@@ -59,7 +59,8 @@ def add_runs(commands: Any) -> None:
         "quiesce:quiesce",
         "move all load onto one cluster and keep the other one quiet (= run quiesce)",
         "Move all load onto one cluster, fence the other one, and keep it so: no run begins before it has rejoined. Prints a certificate\n"
-        "of the quiet. Where the channel towards the one that takes the load is broken, only what --accept names is given up.",
+        "of the quiet. Where the channel towards the one that takes the load is broken, only what --accept names is given up. Of a pair\n"
+        "with segments each is moved there first, in a run of its own.",
     )
     add_words(quiesce, "quiesce")
     command(commands, "runs", "runs:runs", "list the runs, newest first; with a topology, that pair's alone")
