@@ -159,12 +159,12 @@ def plant_many(lab: Lab) -> None:
 
 
 def kill_in_the_middle(lab: Lab) -> None:
-    """With the first transaction committed and the second one waiting for a row that a client has locked."""
+    """With the first transaction committed and the second one waiting for rows that a client has locked, five seconds for each."""
     with closing(sql.connect(lab.sandbox, "west", "app")) as client:
         client.begin()
-        sql.rows(client, "SELECT * FROM app.items WHERE id=150 LOCK IN SHARE MODE")
+        sql.rows(client, "SELECT * FROM app.items WHERE id BETWEEN 101 AND 200 LOCK IN SHARE MODE")
         process = start("repair", "--apply", "--yes", "--rate", "10000", env=lab.env)
-        deadline = Deadline.after(SystemClock(), 20)
+        deadline = Deadline.after(SystemClock(), 120)
         while not deadline.is_over() and others(lab) != 100:
             assert process.poll() is None, process.communicate()
         process.kill()
@@ -485,7 +485,7 @@ def test_a_comparison_that_somebody_changed_is_named_and_nothing_is_mended(items
 def test_one_that_is_stopped_takes_back_what_it_has_mended(many: Lab) -> None:
     before, fence = items_of(many, "west"), fence_of(many, "west")
     process = start("repair", "--apply", "--yes", "--rate", "4", env=many.env)
-    deadline = Deadline.after(SystemClock(), 60)
+    deadline = Deadline.after(SystemClock(), 120)
     while not deadline.is_over() and others(many) == 200:
         assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
