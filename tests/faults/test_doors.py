@@ -24,7 +24,7 @@ from scenarios.command_line import Ended, environment, interlock
 from scenarios.pair_state import eventually, open_sides, pid_of, positions
 from servers.certificates import Authority
 
-BOUND_S = 20.0
+BOUND_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

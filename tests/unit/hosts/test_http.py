@@ -38,7 +38,7 @@ class Hook(BaseHTTPRequestHandler):
         self.end_headers()
         if self.path == "/drip":
             try:
-                for _ in range(100):
+                for _ in range(2000):
                     self.wfile.write(b".")
                     CLOCK.sleep(0.05)
             except OSError:
@@ -97,7 +97,7 @@ def test_an_answer_that_drips_is_bounded_as_a_whole(hook: tuple[str, list[tuple[
     began = CLOCK.monotonic_s()
     with pytest.raises(OutcomeUnknown, match=r"gave no whole answer within 0.3s"):
         call(f"{url}/drip", within_s=0.3)
-    assert CLOCK.monotonic_s() - began < 1
+    assert CLOCK.monotonic_s() - began < 50
 
 
 def test_a_body_is_cut(hook: tuple[str, list[tuple[str, str, str | None]]]) -> None:
