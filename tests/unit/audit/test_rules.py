@@ -383,6 +383,8 @@ FILE, SET = Origin(word="CONFIG", path="/etc/my.cnf"), Origin(word="SQL")
         pytest.param("ON", SET, (HostSeen(cluster="east", options=("read_only = 0",)),), True, id="a-file-on-the-host-opens-it"),
         pytest.param("OFF", SET, (HostSeen(cluster="east", options=("read-only",)),), False, id="a-file-on-the-host-fences-it"),
         pytest.param("OFF", SET, (HostSeen(cluster="west"),), False, id="another-host"),
+        pytest.param("OFF", SET, (HostSeen(cluster="east", unread=("/etc/mysql/keys.cnf",)),), False, id="a-file-may-not-be-read"),
+        pytest.param("OFF", SET, (HostSeen(cluster="east", unread=("/var/spool/cron",)),), True, id="something-else-may-not-be-read"),
     ],
 )
 def test_how_a_server_will_start_is_told_by_files_not_by_what_holds_now(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from interlock.audit.facts import Origin, PairSeen, ServerSeen
+from interlock.audit.hosts import OPTION_FILES
 from interlock.audit.rule import Fault, Rule, in_topology, is_local, option, persists, replica, set_global, sql
 from interlock.model.audit import BESIDE, AuditVerdict, Fix
 
@@ -42,8 +43,10 @@ def _starts_open(pair: PairSeen, server: ServerSeen) -> str:
         return "" if any(server.settings.get(one) in {"ON", "1"} for one in origins) else "its option file says so"
     if persists(server):
         return ""  # what was set may stand in a file of the server's own
-    host = next((one for one in pair.hosts if one.cluster == server.spec.cluster and not one.error), None)
-    return "no option file on its host sets it" if host is not None and not any(map(_fences, host.options)) else ""
+    host = next((one for one in pair.hosts if one.cluster == server.spec.cluster), None)
+    if host is None or host.error or any(place.startswith(OPTION_FILES) for place in host.unread):
+        return ""
+    return "" if any(map(_fences, host.options)) else "no option file on its host sets it"
 
 
 def _origins(server: ServerSeen) -> Mapping[str, Origin]:
