@@ -12,8 +12,8 @@ from interlock.model.topology import ClusterName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """A segment was proved closed on a cluster's master, or opened there, when that held `position`: it counts for what it wrote later. `at`
-    is when the run noted it, by the clock of whoever ran it.
+    """A segment was proved closed on a cluster's master, or opened there, when that held `position`: it counts for what it wrote later.
+    `at` is when the run noted it, by the clock of whoever ran it.
     """
 
     segment: str
