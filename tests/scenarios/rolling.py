@@ -26,7 +26,7 @@ _PATIENT = {
     "fence: {type: duration, default: 2s": "fence: {type: duration, default: 20s",
     "oldest_transaction: {type: duration, default: 5s": "oldest_transaction: {type: duration, default: 60s",
     "max_lag: {type: duration, default: 5s": "max_lag: {type: duration, default: 60s",
-    "lock_wait: {type: duration, default: 5s": "lock_wait: {type: duration, default: 60s",
+    "lock_wait: {type: duration, default: 20s": "lock_wait: {type: duration, default: 60s",
     "within: 5s}": "within: 60s}",
 }
 """On a busy machine, nothing of this shall decide how a run ends."""

@@ -13,10 +13,10 @@ from interlock.documents.fields import Kind
 from interlock.model.effects import Effect, Fence
 from interlock.model.facts import WriteFacts
 from interlock.model.tables import AlterTable, TableFacts
-from interlock.model.topology import ServerName
+from interlock.model.topology import ClusterName, ServerName
 from interlock.model.verdict import Act, Done, Refuse, Verdict, Wait
 from interlock.playbook.catalogue import Role, Verb
-from interlock.ports import World
+from interlock.ports import Server, World
 
 _FENCE_WITHIN_S = 5.0
 _TABLE = "the table, as schema.table"
@@ -34,11 +34,15 @@ class SeenTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenTables:
-    """On the writer and on the standby; `replicas` follow one of them."""
+    """On the writer and on the standby; `replicas` follow one of them. `through`: who could write on the writer once it is let ajar.
+    `foreign` are the clusters whose rows are applied by another program than the server.
+    """
 
     writer: TableFacts
+    through: tuple[str, ...]
     standby: SeenTable
     replicas: tuple[ServerName, ...] = ()
+    foreign: tuple[ClusterName, ...] = ()
 
 
 def _look(world: World, name: ServerName, table: str) -> SeenTable:
@@ -46,10 +50,14 @@ def _look(world: World, name: ServerName, table: str) -> SeenTable:
     writes = server.write_facts()
     through: tuple[str, ...] = ()
     if writes.lesser:
-        through = tuple(f"session {one}" for one in server.sessions() if one.administrator)
+        through = _administrators(server)
         if writes.event_scheduler == "ON":
             through += tuple(f"event {one.schema}.{one.name} of {one.definer}" for one in server.events())
     return SeenTable(table=server.tables.facts(table), writes=writes, through=through)
+
+
+def _administrators(server: Server) -> tuple[str, ...]:
+    return tuple(f"session {one}" for one in server.sessions() if one.administrator)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +70,14 @@ class CanChange(NoOutputs):
     standby: ServerName = param(Kind.SERVER, "the server that is changed first")
 
     def look(self, world: World, /) -> SeenTables:
+        standby, writer = _look(world, self.standby, self.table), world.server(self.writer)
+        keeps_out = standby.writes.lesser or standby.writes.loose
         return SeenTables(
-            writer=world.server(self.writer).tables.facts(self.table),
-            standby=_look(world, self.standby, self.table),
+            writer=writer.tables.facts(self.table),
+            through=_administrators(writer) if keeps_out else (),
+            standby=standby,
             replicas=tuple(one.name for one in world.topology.replicas()),
+            foreign=tuple(name for name, cluster in world.topology.clusters.items() if cluster.channel is not None),
         )
 
     def decide(self, seen: SeenTables, /) -> Verdict:
@@ -79,17 +91,23 @@ class CanChange(NoOutputs):
         )
 
     def _stands_in_the_way(self, seen: SeenTables) -> Refuse | None:
+        if seen.foreign:
+            return Refuse(
+                f"what applies rows on {' and '.join(seen.foreign)} is not the server: what it makes of two declarations is not known",
+                f"change {self.table} on both sides by hand, while nobody writes it",
+            )
         if seen.replicas:
             return Refuse(
                 f"{', '.join(seen.replicas)} would not get the change, which is in no binary log",
                 f"change {self.table} there first, by hand and with sql_log_bin=0, and take them out of the topology meanwhile",
             )
-        if seen.standby.through:
-            return Refuse(
-                f"{self.standby} is let ajar for administrators while its table is changed, and others would come through: "
-                f"{'; '.join(seen.standby.through[:5])}",
-                "let them end; SET GLOBAL event_scheduler=OFF for events",
-            )
+        for server, through in ((self.standby, seen.standby.through), (self.writer, seen.through)):
+            if through:
+                return Refuse(
+                    f"{server} is let ajar for administrators while its table is changed, and others would come through: "
+                    f"{'; '.join(through[:5])}",
+                    "let them end; SET GLOBAL event_scheduler=OFF for events",
+                )
         return None
 
     def _not_the_same(self, *both: TableFacts) -> Refuse | None:
@@ -123,8 +141,8 @@ class AlterOneSide(NoOutputs):
     server: ServerName = param(Kind.SERVER, "the server, which takes no writes")
     table: str = param(Kind.TEXT, _TABLE)
     alter: str = param(Kind.TEXT, _ALTER)
-    within_s: float = param(Kind.DURATION, "how long it may take", default=3600.0)
-    lock_wait_s: float = param(Kind.DURATION, "how long it waits for whoever holds the table: the applier waits behind it", default=5.0)
+    at_most_s: float = param(Kind.DURATION, "how long the ALTER may take", default=3600.0)
+    lock_wait_s: float = param(Kind.DURATION, "how long it waits for whoever holds the table: the applier waits behind it", default=20.0)
 
     def look(self, world: World, /) -> SeenTable:
         return _look(world, self.server, self.table)
@@ -179,7 +197,7 @@ class AlterOneSide(NoOutputs):
         return (Fence(server=self.server, within_s=_FENCE_WITHIN_S, as_was=as_was),)
 
     def _change(self, alter: str) -> tuple[Effect, ...]:
-        return (AlterTable(server=self.server, table=self.table, alter=alter, within_s=self.within_s, lock_wait_s=self.lock_wait_s),)
+        return (AlterTable(server=self.server, table=self.table, alter=alter, within_s=self.at_most_s, lock_wait_s=self.lock_wait_s),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +231,6 @@ class DeclaredAlike:
 
 SPECS = (
     describe(CanChange, "table.can_change", Verb.CHECK),
-    describe(AlterOneSide, "table.alter", Verb.DO, role=Role.LOOSENS, bounds_on_server="within"),
+    describe(AlterOneSide, "table.alter", Verb.DO, role=Role.LOOSENS, bounds_on_server="at_most"),
     describe(DeclaredAlike, "table.alike", Verb.CHECK, outputs={"definition": Kind.TEXT}),
 )

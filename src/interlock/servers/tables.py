@@ -33,7 +33,7 @@ class SqlTables:
         self._supposed = supposed
 
     def facts(self, table: str, /) -> TableFacts:
-        dialect, pool = self._dialect(), self._pool
+        dialect, pool = self._known(self._dialect()), self._pool
         if not _NAME.fullmatch(table):
             return TableFacts(server=pool.spec.name, table=table, definition="")
         logs = pool.rows(_LOGS)
@@ -55,14 +55,8 @@ class SqlTables:
             dialect = self._dialect()
         except DriverError:
             dialect = self._supposed()
-        if flavor_named(dialect.flavor).channels is None:
-            raise StatementFailed(
-                f"{effect.server}: tables of {dialect.flavor} are not changed on one side alone",
-                hint="change it by hand",
-                server=effect.server,
-            )
         return (
-            dialect.bounds(effect.within_s),
+            self._known(dialect).bounds(effect.within_s),
             f"SET SESSION lock_wait_timeout={max(1, math.ceil(effect.lock_wait_s))}, sql_log_bin=0",
             f"ALTER TABLE {_quoted(effect.table)} {effect.alter}",
         )
@@ -71,6 +65,14 @@ class SqlTables:
         """With the server's own sql_mode, as an application's own ALTER. MySQL bounds no ALTER: ours ends it, and proves it gone."""
         bounds, *statements = all_marked(self.script(effect), mark)
         run_sql(self._pool, statements, bounds=bounds, within_s=effect.within_s)
+
+    def _known(self, dialect: Dialect) -> Dialect:
+        if flavor_named(dialect.flavor).channels is None:
+            server = self._pool.spec.name
+            raise StatementFailed(
+                f"{server}: tables of {dialect.flavor} are not changed on one side alone", hint="change it by hand", server=server
+            )
+        return dialect
 
 
 def _quoted(table: str) -> str:

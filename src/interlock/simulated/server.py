@@ -327,6 +327,7 @@ def _facts_of(session: Session, now_s: float) -> SessionFacts:
         transaction_s=None if session.began_s is None else now_s - session.began_s,
         rows_modified=session.rows_modified,
         passes_read_only=session.passes_read_only,
+        administrator=session.passes_read_only,
     )
 
 
