@@ -62,8 +62,8 @@ Change = tuple[Sequence[Mark], Sequence[Mark]] | Refuse
 
 
 def change(store: Store, topology: str, decide: Callable[[Sequence[Mark]], Change]) -> Sequence[Mark]:
-    """Decided anew as long as somebody else changes the pair's marks meanwhile; the marks that were taken away. Refused, if that is decided;
-    StoreFailed if others never leave off.
+    """Decided anew as long as somebody else changes the pair's marks meanwhile; the marks that were taken away. Refused, if that is
+    decided; StoreFailed if others never leave off.
     """
     for _ in range(_TRIES):
         seen = store.marks(topology)
