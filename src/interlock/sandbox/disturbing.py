@@ -13,6 +13,7 @@ from pymysql.cursors import DictCursor
 
 from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
+from interlock.errors import StatementFailed
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from interlock.servers.quoting import name
@@ -26,6 +27,8 @@ _WITHIN_S = 10.0
 _PAUSE_S = 0.15
 """InnoDB answers INNODB_TRX from a copy, and makes a new one only if nobody asked for 0.1 s (CACHE_MIN_IDLE_TIME in trx0i_s.cc)."""
 _TRIES = 5
+_LOST_THE_RACE = frozenset({1020, 1205, 1213})
+"""The client had its rows first: the row changed, the lock was not to be had, the deadlock was ours."""
 _EVENTS = 4000
 _TABLE = re.compile(r"table_id: \d+ \((.+)\)")
 _BEGINS = frozenset({"Gtid", "Anonymous_Gtid"})
@@ -74,17 +77,25 @@ def written_since(sandbox: Sandbox, server: str, place: LogPlace) -> Rows | None
 
 
 def disturb(kind: str, sandbox: Sandbox, server: str, rows: Rows, clock: Clock) -> int:
-    """How many of these conflicts were made: 0 if nobody came into the way in time."""
+    """How many of these conflicts were made: 0 if nobody came into the way in time. StatementFailed: the server would not have it."""
     for _ in range(_TRIES):
-        if kind == DEADLOCK:
-            made = _deadlocks(sandbox, server, rows.first, rows.second, clock) if rows.second is not None else 0
-        elif kind == TIMEOUT:
-            made = _timeouts(sandbox, server, rows, clock)
-        else:
-            made = _kills(sandbox, server, rows, clock, "KILL QUERY" if kind == KILLED else "KILL")
+        try:
+            made = _made(kind, sandbox, server, rows, clock)
+        except pymysql.err.OperationalError as error:
+            if error.args[0] not in _LOST_THE_RACE:
+                raise StatementFailed(f"{server}: a {kind} could not be made: {error.args[-1]}", hint="interlock status") from error
+            made = 0
         if made:
             return made
     return 0
+
+
+def _made(kind: str, sandbox: Sandbox, server: str, rows: Rows, clock: Clock) -> int:
+    if kind == DEADLOCK:
+        return _deadlocks(sandbox, server, rows.first, rows.second, clock) if rows.second is not None else 0
+    if kind == TIMEOUT:
+        return _timeouts(sandbox, server, rows, clock)
+    return _kills(sandbox, server, rows, clock, "KILL QUERY" if kind == KILLED else "KILL")
 
 
 def _deadlocks(sandbox: Sandbox, server: str, first: str, second: str, clock: Clock) -> int:
@@ -96,8 +107,7 @@ def _deadlocks(sandbox: Sandbox, server: str, first: str, second: str, clock: Cl
         with _locked(sandbox, server, second, heavy=True) as holding:
             if not _await(lambda: sql.rows(watching, _WAITING), clock):
                 return 0
-            with suppress(pymysql.err.OperationalError):  # it was chosen itself: then the counter tells
-                sql.rows(holding, _lock(first))
+            sql.rows(holding, _lock(first))
         return _counter(watching, "lock_deadlocks") - before
 
 
@@ -125,18 +135,10 @@ def _locked(sandbox: Sandbox, server: str, table: str, *, heavy: bool = False) -
     """Every row of a table, until the end of the block; then all is rolled back."""
     with closing(sql.connect(sandbox, server, read_timeout_s=60)) as holding:
         sql.rows(holding, "SET SESSION innodb_lock_wait_timeout=10")
-        for tried in range(1, _TRIES + 1):
-            sql.rows(holding, "BEGIN")
-            try:
-                if heavy:
-                    sql.rows(holding, _HEAVY)
-                sql.rows(holding, _lock(table))
-            except pymysql.err.OperationalError:
-                if tried == _TRIES or not holding.open:
-                    raise
-                sql.rows(holding, "ROLLBACK")
-            else:
-                break
+        sql.rows(holding, "BEGIN")
+        if heavy:
+            sql.rows(holding, _HEAVY)
+        sql.rows(holding, _lock(table))
         yield holding
 
 

@@ -174,7 +174,9 @@ def _tell(sandbox: Sandbox, kind: Kind, member: Member, side: Side, accounts: It
             for name, value in settings.while_it_runs(side.settings, here):
                 try:
                     sql.rows(admin, f"SET GLOBAL {name} = {value if value.isdigit() else text(value)}")
-                except pymysql.MySQLError as error:
+                except (pymysql.err.OperationalError, pymysql.err.InternalError, pymysql.err.ProgrammingError) as error:
+                    if not admin.open:
+                        raise
                     yield f"{member.name}: {name} could not be set: {error.args[-1]}"
                 else:
                     options.write(settings.option_line(name, value))
