@@ -138,7 +138,7 @@ def bound_intents(execution: Execution) -> dict[str, BoundStep]:
     return found
 
 
-def _last_first(execution: Execution, bounds: Mapping[str, BoundStep]) -> list[Intent]:
+def _last_first(execution: Execution, bounds: dict[str, BoundStep]) -> list[Intent]:
     """By their places in the playbook: of those that were recorded together, some may have been begun before one that was not."""
     return [execution.intents[key] for key in reversed(bounds) if key in execution.intents]
 
