@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from interlock.losses.applied import MENDED
+from interlock.returning import note
+from interlock.returning.held_words import held_words
 from interlock.sandbox import members, processes, sql
 from interlock.sandbox import pair as pairs
 from interlock.sandbox.barred import is_barred
@@ -50,7 +52,7 @@ class Emergency:
     run: str
 
     def rejoin(self, *words: str) -> Ended:
-        return interlock("rejoin", "east", "--json", "-i", "catch_up=20s", *words, env=self.env)
+        return interlock("rejoin", "east", "--json", "-i", "catch_up=60s", *words, env=self.env)
 
     def rows(self, server: str) -> dict[str, list[dict[str, Any]]]:
         tables = query(self.sandbox, server, "SELECT TABLE_NAME AS t FROM information_schema.TABLES WHERE TABLE_SCHEMA='app'")
@@ -185,7 +187,7 @@ LARGE = (
 
 def test_a_copy_that_is_killed_leaves_a_server_that_says_so_and_begins_anew(sandbox: Sandbox, tmp_path: Path) -> None:
     emergency = _emergency(sandbox, tmp_path, ("ALTER TABLE app.accounts ADD COLUMN more INT",), before=LARGE)
-    running = start("rejoin", "east", "-i", "rate=3", "-i", "catch_up=20s", env=emergency.env)
+    running = start("rejoin", "east", "-i", "rate=3", "-i", "catch_up=60s", env=emergency.env)
     assert eventually(lambda: _names(sandbox) >= {"interlock_returning.note", "app.large"} and running.poll() is None)
     running.kill()
     running.communicate()
@@ -209,11 +211,11 @@ def test_mysql_clones_its_data_and_is_started_again(fresh_mysql_pair: Sandbox, t
                 sql.rows(connection, statement)
             sql.rows(connection, f"SET GLOBAL super_read_only={is_fenced}")
     emergency = _emergency(fresh_mysql_pair, tmp_path, ("ALTER TABLE app.accounts ADD COLUMN more INT",))
-    running = start("rejoin", "east", "--json", "-i", "by=clone", "-i", "catch_up=20s", env=emergency.env)
+    running = start("rejoin", "east", "--json", "-i", "by=clone", "-i", "catch_up=60s", env=emergency.env)
     runs = Path(fresh_mysql_pair.directory)
     assert eventually(lambda: running.poll() is not None or all(one.name != "east" for one in processes.running(runs)), within_s=120)
     pairs.restart(fresh_mysql_pair, "east", clock=CLOCK, barred=True)
-    _, err = running.communicate(timeout=60)
+    _, err = running.communicate(timeout=180)
     assert running.returncode == 0, err
     assert emergency.is_whole()
 
@@ -225,7 +227,7 @@ def test_a_rejoin_that_is_killed_before_anything_is_thrown_away_goes_on(sandbox:
             sql.rows(blocking, "SET GLOBAL super_read_only=0")
         blocking.begin()
         sql.rows(blocking, "SELECT * FROM app.accounts WHERE id=50 FOR UPDATE")
-        running = start("rejoin", "east", "-i", "catch_up=20s", env=emergency.env)
+        running = start("rejoin", "east", "-i", "catch_up=60s", env=emergency.env)
         assert eventually(lambda: "interlock_returning.note" in _names(sandbox))
         running.kill()
         running.communicate()
@@ -254,3 +256,27 @@ def test_mysql_is_fenced_as_closely_as_before_once_a_killed_rejoin_is_rolled_bac
     back = interlock("rollback", run["run"], "--json", env=emergency.env)
     assert (back.code, back.document["outcome"]) == (4, "rolled_back"), back.err
     assert (before, query(fresh_mysql_pair, "east", fences)) == ([{"clients": 1, "everybody": 1}],) * 2
+
+
+def test_one_whose_log_began_anew_before_the_writer_was_told_is_brought_back_to_the_end(fresh_pair: Sandbox, tmp_path: Path) -> None:
+    """What a rejoin leaves that is killed between the two: the writer would ask the new log for what is there no more (1236)."""
+    env = environment(fresh_pair, tmp_path)
+    moved = interlock("switchover", "--to", "west", "--json", env=env)
+    assert moved.code == 0, moved.err
+    query(fresh_pair, "west", "STOP SLAVE")  # what it writes from here on does not come back to it
+    for statement in TABLES:
+        query(fresh_pair, "west", statement)
+    held = query(fresh_pair, "west", "SELECT @@GLOBAL.gtid_binlog_pos AS p")[0]["p"]
+    assert eventually(lambda: query(fresh_pair, "east", "SELECT @@GLOBAL.gtid_binlog_pos AS p")[0]["p"] == held)
+    query(fresh_pair, "east", "STOP SLAVE")
+    its_note = note.written(note.Note(kind=note.TAKEN_BACK, held=held, holds=held))
+    _unlogged(fresh_pair, *note.MAKE, its_note, *held_words("mariadb", (10, 11, 0), held, [""]))
+    query(fresh_pair, "west", "START SLAVE")
+    assert eventually(lambda: query(fresh_pair, "west", "SHOW SLAVE STATUS")[0]["Last_IO_Errno"] == 1236)
+
+    rejoined = interlock("rejoin", "east", "--json", "-i", "catch_up=60s", env=env)
+    assert rejoined.code == 0, rejoined.err
+    (way,) = [step for phase in rejoined.document["phases"] for step in phase["steps"] if step["id"] == "way"]
+    assert way["detail"].startswith("undo: east was taken back, and its log and west may not have been told all of it")
+    assert Emergency(sandbox=fresh_pair, env=env, run="").is_whole()
+    assert "interlock_returning.note" not in _names(fresh_pair)
