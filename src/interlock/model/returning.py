@@ -125,7 +125,7 @@ class StopCopy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetHeld:
-    """Throw the server's binary log away, and have it say that it holds exactly this."""
+    """Throw the server's binary log away, and have it say that it holds exactly this; the writer forgets what it received of that log."""
 
     cluster: ClusterName
     server: ServerName
