@@ -14,13 +14,6 @@ from scenarios.command_line import Ended, interlock
 from scenarios.killer import Killer
 from scenarios.pair_state import eventually, switchover_with
 
-ALTER = "ADD COLUMN note VARCHAR(20) NOT NULL DEFAULT 'none', ADD INDEX by_note (note)"
-_MARK = "INSERT INTO app.ledger (k, server_id, note) VALUES ('written between', @@server_id, 'kept')"
-WRITES_BETWEEN = f"""- do: sql
-    with: {{server: "${{to}}", statements: ["{_MARK}"]}}
-    undo: none"""
-"""What an application of the new declaration writes while the other side still has the old one."""
-
 _PATIENT = {
     "max_outage: {type: duration, default: 10s": "max_outage: {type: duration, default: 25s",
     "fence: {type: duration, default: 2s": "fence: {type: duration, default: 20s",
@@ -36,7 +29,20 @@ def definition(sandbox: Sandbox, server: str) -> str:
     return str(query(sandbox, server, "SHOW CREATE TABLE app.ledger")[0]["Create Table"])
 
 
-def rolling_with(folder: Path, alter: str = ALTER, *, put: Mapping[str, str] | None = None, back: bool = False) -> str:
+def alter_of(column: str) -> str:
+    """A column and an index of its name."""
+    return f"ADD COLUMN {column} VARCHAR(20) NOT NULL DEFAULT 'none', ADD INDEX by_{column} ({column})"
+
+
+def writes_between(column: str) -> str:
+    """A step: what an application of the new declaration writes while the other side still has the old one."""
+    statement = f"INSERT INTO app.ledger (k, server_id, {column}) VALUES ('with {column}', @@server_id, 'kept')"
+    return f"""- do: sql
+    with: {{server: "${{to}}", statements: ["{statement}"]}}
+    undo: none"""
+
+
+def rolling_with(folder: Path, alter: str, *, put: Mapping[str, str] | None = None, back: bool = False) -> str:
     """The shipped playbook with table, ALTER and the way home as its defaults, and a step put first into a phase; the file's name."""
     path = folder / "rolling.yaml"
     switchover_with(path, put=put, of="rolling-ddl")
@@ -84,7 +90,7 @@ class RollingKiller(Killer):
 
     @classmethod
     def of(cls, pair: Sandbox, folder: Path) -> RollingKiller:
-        return cls(pair=pair, folder=folder, playbook=rolling_with(folder))
+        return cls(pair=pair, folder=folder, playbook=rolling_with(folder, ""))
 
     def count(self, kind: str) -> int:
         rolling_with(self.folder, self._next())

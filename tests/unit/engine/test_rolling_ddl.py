@@ -168,7 +168,7 @@ def moves_of(given: Mapping[str, str]) -> int:
     return counted.processes["first"].moves
 
 
-KILLED = range(7, moves_of(AND_BACK) + 1, 41)
+KILLED = range(7, moves_of(AND_BACK) + 1, 61)
 
 
 @pytest.mark.parametrize("power", [False, True], ids=["killed", "power lost"])
