@@ -157,11 +157,12 @@ def _start(
     clock: Clock,
     network: Network,
 ) -> None:
+    sources = {name: template(kind, user_cache(), options[name]) for name in sandbox.members}
     passwords = Path(sandbox.directory) / "secrets" / "init.sql"
     deadline = Deadline.after(clock, _START_S)
     pids = {}
     for member in sandbox.members.values():
-        clone(template(kind, user_cache(), options[member.name]), Path(member.data))
+        clone(sources[member.name], Path(member.data))
         argv = [programs[0], f"--defaults-file={member.options}", f"--init-file={passwords}"]
         with network.inside(member.name):
             pids[member.name] = processes.spawn(argv, Path(member.log))

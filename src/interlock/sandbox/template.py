@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
@@ -74,9 +75,16 @@ def clone(source: Path, to: Path) -> None:
     shutil.copytree(source, to)
 
 
+@functools.cache
+def version_text(program: str) -> bytes:
+    """What a server's program says of itself."""
+    return subprocess.run([program, "--no-defaults", "--version"], capture_output=True, check=True, timeout=30).stdout  # noqa: S603 - found by name
+
+
 def _key(kind: Kind, program: str, fixed: Sequence[str]) -> str:
-    version = subprocess.run([program, "--no-defaults", "--version"], capture_output=True, check=True, timeout=30).stdout  # noqa: S603 - found by name
-    said = b"\0".join([version, *(text.encode() for text in (*_MARIADB_OPTIONS, *_MYSQL_OPTIONS, *fixed, *accounts.statements(kind)))])
+    said = b"\0".join(
+        [version_text(program), *(text.encode() for text in (*_MARIADB_OPTIONS, *_MYSQL_OPTIONS, *fixed, *accounts.statements(kind)))]
+    )
     return hashlib.sha256(said).hexdigest()[:16]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 
 from interlock.errors import UsageError
 from interlock.model.versions import Version, version_of
 from interlock.sandbox.kinds import KINDS, Kind
+from interlock.sandbox.template import version_text
 
 _VERSION = re.compile(rb"Ver (\d+\.\d+\.\d+)")
 
@@ -33,6 +33,5 @@ def _version(kind: Kind) -> Version | None:
         program = kind.program_path(kind.program, kind.install)
     except UsageError:
         return None
-    said = subprocess.run([program, "--no-defaults", "--version"], capture_output=True, check=True, timeout=30).stdout  # noqa: S603 - found by name
-    found = _VERSION.search(said)
+    found = _VERSION.search(version_text(program))
     return version_of(found[1].decode()) if found is not None else None
