@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -144,7 +144,7 @@ def _one_direction(self: Any, seen: Any) -> Any:
     return replication.is_channel_healthy(west, east, seen.into[west], self.max_lag_s)
 
 
-def _in_the_order_of_the_run(execution: Execution, bounds: Mapping[str, BoundStep]) -> list[Intent]:
+def _in_the_order_of_the_run(execution: Execution, bounds: dict[str, BoundStep]) -> list[Intent]:
     return list(reversed(list(_LAST_FIRST(execution, bounds))))
 
 

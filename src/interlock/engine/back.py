@@ -5,7 +5,7 @@ The interlock holds here too: what was opened is fenced, the old writer catches 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 from interlock.actions.action import Action, facts_type
