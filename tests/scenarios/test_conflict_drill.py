@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from interlock.sandbox.ledger import Told
+from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.retrying import MAKE
 from interlock.sandbox.sql import query
@@ -69,6 +72,18 @@ def test_every_kind_of_conflict_is_made_and_a_client_that_tries_again_loses_noth
         "(SELECT COUNT(*) FROM app.drill_kept) AS kept",
     )
     assert counted == dict.fromkeys(("first", "second", "kept"), said["client_said"]["done"])
+
+
+def test_of_a_sandbox_like_another_pair_the_server_says_itself_which_one_took_a_row(mysql_pair: Sandbox) -> None:
+    writer, standby = writer_and_standby(mysql_pair)
+    own, other = (mysql_pair.members[name].server_id for name in (writer, standby))
+    query(mysql_pair, writer, f"SET GLOBAL auto_increment_offset={other}")
+    try:
+        with load(replace(mysql_pair, like="another"), pooled=1, fresh=1) as writing:
+            entries = writing.stop()
+    finally:
+        query(mysql_pair, writer, f"SET GLOBAL auto_increment_offset={own}")
+    assert {entry.server for entry in entries if entry.told is Told.OK} == {own}
 
 
 def test_the_audit_tells_of_a_client_that_gives_up(pair: Sandbox, tmp_path: Path) -> None:

@@ -121,13 +121,6 @@ def test_settings_and_schema_are_there_again_and_the_pair_is_only_looked_at(kind
             assert made.query("rome", "SELECT @@lower_case_table_names AS lower") == [
                 {"lower": int("lower_case_table_names" in _ONLY[kind])}
             ]
-            if kind == "mariadb":
-                return
-            words = ("--dir", made.sandbox.directory, "--count", "1", "--pooled", "1", "--fresh", "1")
-            drilled = interlock("drill", *words, "--json", env=made.env, within_s=WITHIN_S)
-            (switch,) = drilled.document["switches"]
-            assert (drilled.code, switch["to"], switch["outage_ms"] is not None) == (0, "oslo", True), drilled
-            assert made.query("oslo", "SELECT paid FROM shop.orders") == [{"paid": 2}]
 
 
 def _state(sandbox: Sandbox) -> dict[str, object]:
