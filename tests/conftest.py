@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from interlock.clock import SystemClock
 from interlock.sandbox import pair as pairs
 from interlock.sandbox.places import Sandbox
 from servers.etcd_lab import Cluster, etcd_cluster
+
+# What is right is asserted of every input, and how soon a busy machine makes one of none.
+hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("any machine")
 
 
 @contextmanager
