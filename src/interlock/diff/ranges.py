@@ -114,8 +114,8 @@ class Ranges:
         low = after[column]
         if work.last is None:
             work.last = int(text_of(self._rows(work, last_sql(work.asked))[0]["k"]) or 0)
-        end = int(str(low)) + max(1, int(work.size / work.density))
-        if end >= work.last:
+        end = min(int(str(low)) + max(1, int(work.size / work.density)), work.last)
+        if end <= int(str(low)):
             return None
         told = self._rows(work, estimate_sql(work.asked, (after, {column: end})))
         estimate = sum(int(text_of(row.get("rows")) or 0) for row in told)
