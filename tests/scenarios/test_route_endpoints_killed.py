@@ -42,17 +42,36 @@ def east_writes(pair: Sandbox) -> None:
 @contextmanager
 def route_of(kind: str, pair: Sandbox) -> Iterator[tuple[Sandbox, Moved]]:
     if kind != "etcd":
-        with routed(pair, {"writes": KINDS[kind](pair)}) as (sandbox, routes):
+        with routed(pair, {"writes": KINDS[kind](pair)}) as (sandbox, routes), all_back():
             yield sandbox, routes["writes"]
         return
     folder = Path(pair.directory) / "etcd"
     folder.mkdir(exist_ok=True)
-    with etcd_cluster(folder, size=1) as cluster, routed(pair, {"writes": by_etcd(pair, cluster)}) as (sandbox, routes):
+    with etcd_cluster(folder, size=1) as cluster, routed(pair, {"writes": by_etcd(pair, cluster)}) as (sandbox, routes), all_back():
         yield sandbox, routes["writes"]
 
 
+_RESTARTS: list[threading.Timer] = []
+
+
 def restarted(moved: Moved) -> None:
-    threading.Timer(BACK_AFTER_S, moved.start).start()
+    _RESTARTS.append(threading.Timer(BACK_AFTER_S, moved.start))
+    _RESTARTS[-1].start()
+
+
+def await_restarts() -> None:
+    """What was killed runs again: a route tells of one that is out of reach what it saw before, for a while."""
+    while _RESTARTS:
+        _RESTARTS.pop().join()
+
+
+@contextmanager
+def all_back() -> Iterator[None]:
+    """None is started behind a test's back, when what it needs is gone."""
+    try:
+        yield
+    finally:
+        await_restarts()
 
 
 def is_a_flip(request: Request) -> bool:
@@ -145,8 +164,10 @@ def whole_or_back(sandbox: Sandbox, wiring: Wiring, moved: Moved, moment: str) -
         assert open_sides(sandbox) == [writer]
         assert eventually(lambda: is_led_to(wiring, writer))
         assert watching.stop().two == 0
+    await_restarts()
     if writer == "west":
-        assert go(wiring, "east").outcome == "succeeded"
+        home = go(wiring, "east")
+        assert home.outcome == "succeeded", home
 
 
 def is_led_to(wiring: Wiring, cluster: str) -> bool:

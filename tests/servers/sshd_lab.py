@@ -42,7 +42,9 @@ class Sshd:
                 os.kill(int(session), signal.SIGKILL)
 
     def start(self) -> None:
-        """Again, after `stop`."""
+        """Again, after `stop`. It may be started twice."""
+        if self.process.poll() is None:
+            return
         self.process = _started(self.folder, (self.spec.host, self.spec.port))
 
 
