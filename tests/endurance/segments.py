@@ -46,12 +46,15 @@ def drill(shop: Shop, moves: int, window_s: float, clients: int) -> Mapping[str,
     writers = {segment: [shop.writer(segment) for _ in range(clients)] for segment in ("eu", "us")}
     windows: dict[str, list[tuple[float, float]]] = {"nothing": [], "plan": [], "move": []}
     outcomes: list[str] = []
+    problems: list[str] = []
 
     def plan(to: str) -> None:
         interlock("plan", "move-segment", "-i", "segment=eu", "-i", f"to={to}", "--json", env=shop.env)
 
     def move(to: str) -> None:
-        outcomes.append(str(shop.move(to)["outcome"]))
+        report = shop.move(to)
+        outcomes.append(str(report["outcome"]))
+        problems.extend(str(problem["what"]) for problem in report["problems"])
 
     load: list[float] = []
     with writing([*writers["eu"], *writers["us"]]):
@@ -67,6 +70,7 @@ def drill(shop: Shop, moves: int, window_s: float, clients: int) -> Mapping[str,
     p99 = {name: [_p99_ms(writers["us"], *window) for window in each] for name, each in windows.items()}
     return {
         "moves": {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))},
+        "problems": problems,
         "clients of each segment": clients,
         "writes": {segment: sum(len(writer.acknowledged) for writer in each) for segment, each in writers.items()},
         "load average": round(statistics.median(load), 1),
