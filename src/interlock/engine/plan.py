@@ -94,13 +94,11 @@ def plan(playbook: Playbook, given: Mapping[str, str], world: World, past_outage
         )
     planning = _Planning(world=world, scope=scope_of(inputs, world.topology, roles.writer, roles.standby))
     spans = critical_spans(playbook)
+    planned = [tuple(each for step in steps_of(phase) for each in _plan_step(planning, step)) for phase in playbook.phases]
+    felt = {number for span in spans if any(not is_left_out(planned[each]) for each in span) for number in span}
     phases = tuple(
-        PlannedPhase(
-            phase=phase.name,
-            steps=tuple(planned for step in steps_of(phase) for planned in _plan_step(planning, step)),
-            clients_wait=any(number in span for span in spans),
-        )
-        for number, phase in enumerate(playbook.phases)
+        PlannedPhase(phase=phase.name, steps=steps, clients_wait=number in felt)
+        for number, (phase, steps) in enumerate(zip(playbook.phases, planned, strict=True))
     )
     expected, why = _expected(phases, past_outages_ms)
     return PlanReport(
@@ -116,6 +114,11 @@ def plan(playbook: Playbook, given: Mapping[str, str], world: World, past_outage
         expected_from=why if spans else "",
         past_outages_ms=tuple(past_outages_ms),
     )
+
+
+def is_left_out(steps: Sequence[PlannedStep]) -> bool:
+    """Whether the condition of each step of a phase does not hold."""
+    return all(step.result == "skipped" for step in steps)
 
 
 def _plan_step(planning: _Planning, step: Step) -> list[PlannedStep]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from interlock.engine.plan import PlannedPhase, PlannedStep, PlanReport
+from interlock.engine.plan import PlannedPhase, PlannedStep, PlanReport, is_left_out
 from interlock.report.durations import inputs_text, span, span_ms
 from interlock.report.problems_text import hanging, problem_lines
 from interlock.report.tables import printable
@@ -35,6 +35,9 @@ def _rule(words: str, width: int) -> str:
 
 
 def _phase(phase: PlannedPhase, width: int) -> Iterator[str]:
+    if phase.steps and is_left_out(phase.steps):
+        yield f"{printable(phase.phase)}: left out, for no step's condition holds"
+        return
     yield printable(phase.phase)
     for step in phase.steps:
         yield from _step(step, width)

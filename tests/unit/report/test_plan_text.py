@@ -59,6 +59,21 @@ def test_it_says_from_where_to_where_clients_wait() -> None:
     assert order == ["preflight", "clients wait from here", "fence", "clients go on from here", "settle"]
 
 
+def test_a_phase_that_is_left_out_is_a_line() -> None:
+    skipped = replace(_CHECK, result="skipped", detail="its condition does not hold")
+    phases = (
+        PlannedPhase(phase="home", steps=(skipped, skipped), clients_wait=False),
+        PlannedPhase(phase="settle", steps=(skipped, _CHECK), clients_wait=False),
+    )
+    assert (
+        "home: left out, for no step's condition holds\n"
+        "\n"
+        "settle\n"
+        "  - server.no_ddl: its condition does not hold\n"
+        "  ✓ server.no_ddl: no DDL runs on east\n"
+    ) in plan_text(_plan(phases=phases), 100)
+
+
 def test_it_ends_with_the_expected_outage_and_the_verdict() -> None:
     lines = plan_text(_plan(), 100).splitlines()
     assert lines[-3:] == [
