@@ -38,6 +38,9 @@ def read_changes(alter: str) -> tuple[Change, ...] | Refuse:
     if isinstance(clauses, Refuse):
         return clauses
     changes = tuple(clause for clause in clauses if not isinstance(clause, HowClause))
+    places = [_place(change) for change in changes]
+    if twice := next((place for place in places if places.count(place) > 1), None):
+        return Refuse(f"the ALTER has two clauses for {twice}", "split it into two changes, one after the other")
     return changes or Refuse("the ALTER changes nothing", "give at least one clause that does")
 
 

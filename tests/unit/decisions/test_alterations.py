@@ -61,6 +61,8 @@ def test_how_a_server_does_it_is_understood_and_changes_nothing() -> None:
 
 
 REFUSED = {
+    "a column twice": ("ADD COLUMN note TEXT, ADD Note INT", "two clauses for column note"),
+    "an index that is made another one": ("DROP INDEX by_day, ADD INDEX by_day (mail)", "two clauses for key by_day"),
     "no default": ("ADD COLUMN n INT NOT NULL", "come without n, and it has no default"),
     "a first time without a word": ("ADD COLUMN at TIMESTAMP", "come without at"),
     "a default that each side makes": ("ADD COLUMN at DATETIME DEFAULT CURRENT_TIMESTAMP", "values of their own"),
