@@ -34,7 +34,7 @@ def test_writes_move_there_and_back_under_load_and_nothing_is_lost(pair_of_two_k
     with poller(sandbox) as watching, load(sandbox, pooled=4, fresh=4, pause_s=0.02) as writing:
         done = [interlock("switchover", "--to", to, *_PATIENT, "--json", env=env, within_s=180) for to in ("west", "east")]
         entries, samples = writing.stop(), watching.stop()
-    assert [one.document["outcome"] for one in done] == ["succeeded"] * 2, [one.document["problems"] for one in done]
+    assert [one.document["outcome"] for one in done] == ["succeeded"] * 2, "\n".join(str(one.document["problems"]) for one in done)
     assert samples.two == 0
     assert eventually(lambda: keys(sandbox, "east", writing.prefix) == keys(sandbox, "west", writing.prefix))
     assert ledger.balance(entries, keys(sandbox, "east", writing.prefix)) == ledger.Balance(lost=(), duplicated=(), resurrected=())
