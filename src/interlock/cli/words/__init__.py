@@ -1,1 +1,1 @@
-"""Journal and lease."""
+"""What can be typed: the words of each family of commands, and what they have in common."""
