@@ -219,7 +219,7 @@ SPECS = (
             "quiesced": Kind.TEXT,
         },
     ),
-    describe(Mend, "data.mend", Verb.DO, role=Role.LETS_IN),
+    describe(Mend, "data.mend", Verb.DO, role=Role.LOOSENS),
     describe(PutFenceBack, "server.put_fence_back", Verb.DO),
     describe(Mended, "data.mended", Verb.CHECK),
 )

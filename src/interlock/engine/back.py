@@ -279,9 +279,9 @@ def shut_again(execution: Execution) -> list[str]:
     """Fence each server as closely as it can be through whose fence this run may have let administrators write; nothing else is touched.
     One that somebody opened meanwhile is left open. Returns what could not be proved closed, a sentence each.
     """
-    let_in = dict.fromkeys(ServerName(str(intent.args["server"])) for intent in _intents_of(execution, {Role.LETS_IN}))
+    loosened = dict.fromkeys(ServerName(str(intent.args["server"])) for intent in _intents_of(execution, {Role.LOOSENS}))
     deadline = Deadline.after(execution.clock, _HALT_WITHIN_S)
-    found = {name: _close(execution, name, deadline, _shutting(execution, name, deadline)) for name in let_in}
+    found = {name: _close(execution, name, deadline, _shutting(execution, name, deadline)) for name in loosened}
     return [f"{name} is not proved fenced: {why}" for name, why in found.items() if why]
 
 

@@ -34,9 +34,8 @@ class Role(StrEnum):
     OPENS_SEGMENT = "opens_segment"  # on its `server` its `segment` takes writes afterwards
     OPENS_BESIDE = "opens_beside"  # on its `server`, where no segment is open, clients may be let in while the other one takes writes
     OWNS_ALL = "owns_all"  # its `cluster` owns every segment, or the run goes no further
-    LOOSENS = "loosens"  # while it is under way, administrators may write through the fence of its `server`
+    LOOSENS = "loosens"  # while it is under way, administrators may write through the fence of its `server`: halting fences it closely again
     FOLLOWS = "follows"  # moves servers that are behind the pair: they are put back last, and never fail the way back
-    LETS_IN = "lets_in"  # its `server` keeps clients out, and may let administrators write: halting fences it again
     NOTES = "notes"  # notes something for later commands: so is that
 
 

@@ -12,7 +12,7 @@ from interlock.model.tables import AlterTable
 from interlock.playbook.load import load_playbook, parse_playbook
 from interlock.playbook.tree import Playbook
 from interlock.simulated.database import Flavor
-from interlock.simulated.declared import all_declared
+from interlock.simulated.declared import all_declared, alter
 from interlock.simulated.pair import simulated_pair
 from interlock.simulated.process import ProcessKilled
 from interlock.simulated.replicas import with_replica
@@ -165,6 +165,27 @@ def test_a_run_that_halted_in_any_phase_goes_on_from_there(phase: str) -> None:
     played.pair.west.settings["x"] = "well"
     assert played.engine("second").resume(played.only_run()).outcome == "succeeded"
     assert_changed(played, writer="east")
+
+
+def test_a_halt_while_the_fence_is_ajar_shuts_it() -> None:
+    """It has fenced and opened nothing: the writer goes on, and the standby is closed for administrators as before."""
+    halts = fails_in("settle", end="on_failure: halt")
+    played = killed_while_ajar(halts)
+    alter(played.pair.west, "app.t", "ADD COLUMN note TEXT")  # by somebody else
+    report = played.engine("second").resume(played.only_run())
+    assert "somebody else changes it, too" in report.problems[0].what
+    assert (report.outcome, played.pair.west.fence, played.pair.writers()) == ("halted", "shut", ("east",))
+
+
+def killed_while_ajar(playbook: Playbook) -> Stage:
+    for move in range(1, moves_of(THERE)):
+        played = stage()
+        with pytest.raises(ProcessKilled):
+            played.engine(kill_at=move).start(playbook, THERE)
+        if played.pair.west.fence == "ajar":
+            played.settle()
+            return played
+    raise AssertionError("no move left it ajar")
 
 
 def moves_of(given: Mapping[str, str]) -> int:
