@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from interlock.cli.words.parser import command, positive
+from interlock.cli.words.parser import add_pages, command, positive
 
 
 def add_losses(commands: Any) -> None:
@@ -17,13 +17,9 @@ def add_losses(commands: Any) -> None:
         "done about each row. Changes nothing. Until it can be known the state is `pending`, with the bound that is known.",
     )
     losses.add_argument("run", metavar="RUN", help="the failover: its name, or the beginning of it")
-    for name, what in (
-        ("html", "a page"),
-        ("markdown", "a page"),
-        ("sql", "what can be put back as guarded SQL"),
-        ("inverse", "the inverse of that SQL"),
-    ):
-        losses.add_argument(f"--{name}", metavar="FILE", help=f"write {what} into this file")
+    add_pages(losses)
+    losses.add_argument("--sql", metavar="FILE", help="write what can be put back as guarded SQL into this file")
+    losses.add_argument("--inverse", metavar="FILE", help="write the inverse of that SQL into this file")
     add_repair(commands)
 
 
@@ -49,8 +45,7 @@ def add_diff(commands: Any) -> None:
     diff.add_argument("--parallel", type=positive, default=2, metavar="N", help="so many ranges of rows at a time (default: 2)")
     diff.add_argument("--max-load", type=positive, default=25, metavar="N", help="wait while a server runs more statements (default: 25)")
     diff.add_argument("--max-lag", default="5s", metavar="TIME", help="wait while the other side is further behind (default: 5s)")
-    for name in ("html", "markdown"):
-        diff.add_argument(f"--{name}", metavar="FILE", help="write a page into this file")
+    add_pages(diff)
 
 
 def add_repair(commands: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from interlock.cli.words.parser import add_inputs, command
+from interlock.cli.words.parser import add_inputs, add_pages, command
 
 
 def add_audit(commands: Any) -> None:
@@ -18,8 +18,7 @@ def add_audit(commands: Any) -> None:
     )
     audit.add_argument("--question", type=int, metavar="N", help="only this question, 1 to 16; 0: what stands beside them")
     audit.add_argument("--rule", metavar="ID", help="only this rule")
-    audit.add_argument("--html", metavar="FILE", help="write a page into this file")
-    audit.add_argument("--markdown", metavar="FILE", help="write a page into this file")
+    add_pages(audit)
     audit.add_argument("--watch", action="store_true", help="again and again, and tell only what changed, until SIGTERM or Ctrl-C")
     audit.add_argument("--every", default="1h", metavar="TIME", help="with --watch: between two audits (default: 1h)")
     runbook = command(
@@ -31,8 +30,7 @@ def add_audit(commands: Any) -> None:
         "undone, and the same as bare statements and commands for the day when Interlock itself is not there. Changes nothing.",
     )
     runbook.add_argument("--to", metavar="CLUSTER", help="the side that takes the writes (default: the standby as it is now)")
-    runbook.add_argument("--markdown", metavar="FILE", help="write it into this file")
-    runbook.add_argument("--html", metavar="FILE", help="write a page into this file")
+    add_pages(runbook)
     window = command(
         commands,
         "window",

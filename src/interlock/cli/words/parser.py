@@ -73,6 +73,11 @@ def add_inputs(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_pages(command: argparse.ArgumentParser) -> None:
+    for name in ("html", "markdown"):
+        command.add_argument(f"--{name}", metavar="FILE", help="write a page into this file")
+
+
 def add_counts(command: argparse.ArgumentParser, options: Iterable[tuple[str, int, str]]) -> None:
     for name, default, what in options:
         command.add_argument(f"--{name}", type=positive, default=default, metavar="N", help=f"{what} (default: {default})")
