@@ -247,7 +247,7 @@ class ReturningServer:
             with closing(server.session(PLAIN_SETTINGS)) as session:
                 rows = session.rows("SHOW GRANTS")
                 account = text_of(session.rows("SELECT CURRENT_USER() AS u")[0]["u"])
-            told = (str(next(iter(row.values()))) for row in rows)
+            told = [str(next(iter(row.values()))) for row in rows]
             user, _, host = account.rpartition("@")
             lacks = missing_for_return(told, self._flavor(), self._facts().version, account=f"{text(user)}@{text(host)}")
             found += [line for line in lacks if line not in found]

@@ -50,8 +50,7 @@ AUDIT_NEEDS: Mapping[str, Sequence[Need]] = {
 }
 # MariaDB answers with the newer of two names, and takes MySQL's for its own
 _ALIASES = {"READ ONLY ADMIN": "READ_ONLY ADMIN", "REPLICA MONITOR": "SLAVE MONITOR", "REPLICATION CLIENT": "BINLOG MONITOR"}
-
-
+_OWN_SCOPES = ("`interlock`.*", "`interlock`.`canary`")
 _BUILDS = {"percona": "mysql", "percona-server": "mysql"}
 """Builds of a flavor that have its versions and words."""
 
@@ -131,44 +130,24 @@ def return_grant(flavor: str, version: Version, account: str) -> str:
     return f"GRANT {', '.join(return_privileges(flavor, version))} ON *.* TO {account}"
 
 
-def missing_for_return(grants: Iterable[str], flavor: str, version: str, *, account: str) -> tuple[str, ...]:
+def missing_for_return(grants: Sequence[str], flavor: str, version: str, *, account: str) -> tuple[str, ...]:
     """What the account lacks for it, as the GRANT that gives it."""
-    has: set[str] = set()
-    for line in grants:
-        privileges, scope = _parsed(line)
-        has |= privileges if scope == "*.*" else set()
-    lacks = [one for one in return_privileges(flavor, version_of(version)) if one not in has]
-    return (f"GRANT {', '.join(lacks)} ON *.* TO {account}",) if lacks and "ALL PRIVILEGES" not in has else ()
+    lacks = _lacking(grants, return_privileges(flavor, version_of(version)))
+    return (f"GRANT {', '.join(lacks)} ON *.* TO {account}",) if lacks else ()
 
 
-def missing_for_repair(grants: Iterable[str], schemas: Iterable[str], *, account: str) -> tuple[str, ...]:
+def missing_for_repair(grants: Sequence[str], schemas: Iterable[str], *, account: str) -> tuple[str, ...]:
     """What the account lacks to put rows of these schemas back, each as the GRANT that gives it."""
-    has = _by_scope(grants)
-    return tuple(repair_grant(one, account) for one in sorted(set(schemas)) if not _has_all(has, REPAIR_PRIVILEGES, f"{name(one)}.*"))
+    return tuple(repair_grant(one, account) for one in sorted(set(schemas)) if _lacking(grants, REPAIR_PRIVILEGES, f"{name(one)}.*"))
 
 
-def missing_for_alter(grants: Iterable[str], flavor: str, version: str, table: tuple[str, str], *, account: str) -> tuple[str, ...]:
+def missing_for_alter(grants: Sequence[str], flavor: str, version: str, table: tuple[str, str], *, account: str) -> tuple[str, ...]:
     """What the account lacks to change this table (schema and name) unlogged, each as the GRANT that gives it."""
-    has = _by_scope(grants)
     schema = table[0]
-    lacks = [] if _has_all(has, ALTER_PRIVILEGES, f"{name(schema)}.*", name(*table)) else [alter_grant(schema, account)]
-    by_super = "SUPER" in has.get("*.*", set()) and version_of(version) < _APART_FROM_SUPER
-    unlogged = () if by_super else _UNLOGGED.get(flavor, ())
-    return (*lacks, *(f"GRANT {one} ON *.* TO {account}" for one in unlogged if not _has_all(has, (one,))))
-
-
-def _by_scope(grants: Iterable[str]) -> Mapping[str, set[str]]:
-    has: dict[str, set[str]] = {}
-    for line in grants:
-        privileges, scope = _parsed(line)
-        has.setdefault(scope, set()).update(privileges)
-    return has
-
-
-def _has_all(has: Mapping[str, set[str]], wanted: Iterable[str], *scopes: str) -> bool:
-    """On everything, or on these scopes together."""
-    here = set[str]().union(*(has.get(scope, set()) for scope in ("*.*", *scopes)))
-    return "ALL PRIVILEGES" in here or here >= set(wanted)
+    lacks = [alter_grant(schema, account)] if _lacking(grants, ALTER_PRIVILEGES, f"{name(schema)}.*", name(*table)) else []
+    by_super = "SUPER" in _held(grants) and version_of(version) < _APART_FROM_SUPER
+    unlogged = () if by_super else _lacking(grants, _UNLOGGED.get(flavor, ()))
+    return (*lacks, *(f"GRANT {one} ON *.* TO {account}" for one in unlogged))
 
 
 def _spoken(its: Flavor, version: str) -> Dialect:
@@ -183,50 +162,32 @@ def _spoken(its: Flavor, version: str) -> Dialect:
         raise UsageError(f"{its.name} {version} is not driven: {old.message}", hint=old.hint) from old
 
 
-def missing(grants: Iterable[str], needs: Sequence[Need], *, account: str) -> tuple[str, ...]:
+def missing(grants: Sequence[str], needs: Sequence[Need], *, account: str) -> tuple[str, ...]:
     """What the lines of SHOW GRANTS lack, each as the GRANT that gives it; `account` is as SQL names it."""
-    everywhere: set[str] = set()
-    in_schema: set[str] = set()
-    for line in grants:
-        privileges, scope = _parsed(line)
-        if scope == "*.*":
-            everywhere |= privileges
-        elif scope in {"`interlock`.*", "`interlock`.`canary`"}:
-            in_schema |= privileges
-    if "ALL PRIVILEGES" in everywhere:
-        return ()
-    lacks = [need.privilege for need in needs if _ALIASES.get(need.privilege, need.privilege) not in everywhere]
-    lines = [f"GRANT {privilege} ON *.* TO {account}" for privilege in lacks]
-    lines += _missing_in_schema(everywhere | in_schema, account)
-    return tuple(lines)
+    lines = [f"GRANT {privilege} ON *.* TO {account}" for privilege in _lacking(grants, [need.privilege for need in needs])]
+    in_schema = _lacking(grants, CANARY_PRIVILEGES, *_OWN_SCOPES)
+    return (*lines, *((f"GRANT {', '.join(in_schema)} ON `interlock`.* TO {account}",) if in_schema else ()))
 
 
-def missing_for_audit(grants: Iterable[str], flavor: str) -> tuple[str, ...]:
+def missing_for_audit(grants: Sequence[str], flavor: str) -> tuple[str, ...]:
     """The privileges on everything that an audit lacks: without TRIGGER, say, it would see no triggers, and get no error."""
-    has: set[str] = set()
-    for line in grants:
-        privileges, scope = _parsed(line)
-        has |= privileges if scope == "*.*" else set()
-    lacks = [need.privilege for need in AUDIT_NEEDS[flavor] if _ALIASES.get(need.privilege, need.privilege) not in has]
-    return () if "ALL PRIVILEGES" in has else tuple(lacks)
+    return tuple(_lacking(grants, [need.privilege for need in AUDIT_NEEDS[flavor]]))
 
 
-def missing_of_canary(grants: Iterable[str], *, account: str) -> tuple[str, ...]:
+def missing_of_canary(grants: Sequence[str], *, account: str) -> tuple[str, ...]:
     """The same for the canary account: without them a fence can't be proved by a refused write."""
-    has = frozenset[str]()
-    for line in grants:
-        privileges, scope = _parsed(line)
-        if scope in {"*.*", "`interlock`.*", "`interlock`.`canary`"}:
-            has |= privileges
-    lacks = [privilege for privilege in CANARY_ACCOUNT_PRIVILEGES if privilege not in has]
-    return (f"GRANT {', '.join(lacks)} ON `interlock`.`canary` TO {account}",) if lacks and "ALL PRIVILEGES" not in has else ()
+    lacks = _lacking(grants, CANARY_ACCOUNT_PRIVILEGES, *_OWN_SCOPES)
+    return (f"GRANT {', '.join(lacks)} ON `interlock`.`canary` TO {account}",) if lacks else ()
 
 
-def _missing_in_schema(has: set[str], account: str) -> Sequence[str]:
-    if "ALL PRIVILEGES" in has:
-        return ()
-    lacks = [privilege for privilege in CANARY_PRIVILEGES if privilege not in has]
-    return [f"GRANT {', '.join(lacks)} ON `interlock`.* TO {account}"] if lacks else []
+def _lacking(grants: Sequence[str], wanted: Iterable[str], *scopes: str) -> list[str]:
+    """Which of the wanted privileges are granted neither on everything nor on these scopes."""
+    held = _held(grants, *scopes)
+    return [] if "ALL PRIVILEGES" in held else [one for one in wanted if _ALIASES.get(one, one) not in held]
+
+
+def _held(grants: Sequence[str], *scopes: str) -> set[str]:
+    return set[str]().union(*(privileges for privileges, scope in map(_parsed, grants) if scope in {"*.*", *scopes}))
 
 
 def _parsed(line: str) -> tuple[set[str], str]:
