@@ -59,7 +59,7 @@ class Job:
         """Our account may write rows there, and clients may not if they might not before."""
         seen = server.write_facts()
         wanted = lesser_fence(server, seen)
-        if wanted is None:
+        if not wanted:
             yield
             return
         script, undo = (server.script(Fence(server=server.name, within_s=WITHIN_S, as_was=one)) for one in (wanted, seen.fence))

@@ -12,16 +12,14 @@ from interlock.errors import Refused, StatementFailed
 from interlock.model.effects import Fence
 from interlock.model.facts import WriteFacts
 from interlock.ports import Server
-from interlock.servers.lesser_fence import lesser
 
 WITHIN_S = 5.0
 
 
-def lesser_fence(server: Server, seen: WriteFacts) -> str | None:
-    """The fence through which rows can be mended; None if they can be as it is. Refused if others than clients would come through, too."""
-    wanted = lesser(server.facts().flavor, seen.fence) if seen.read_only else None
-    if wanted is None:
-        return None
+def lesser_fence(server: Server, seen: WriteFacts) -> str:
+    """The fence through which rows can be mended; empty if they can be as it is. Refused if others than clients would come through, too."""
+    if not seen.lesser:
+        return ""
     people = [one for one in server.sessions() if one.administrator]
     if people:
         raise Refused(
@@ -36,7 +34,7 @@ def lesser_fence(server: Server, seen: WriteFacts) -> str | None:
             f"{', '.join(f'{one.schema}.{one.name} of {one.definer}' for one in events[:5])}",
             hint=f"SET GLOBAL event_scheduler=OFF on {server.name}, as `interlock quiesce` does",
         )
-    return wanted
+    return seen.lesser
 
 
 @contextmanager

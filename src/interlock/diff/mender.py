@@ -21,7 +21,6 @@ from interlock.losses.putting_back import LeftOut
 from interlock.model.differences import Comparison
 from interlock.model.mending import DifferenceFacts, MendedFacts, MendEffect, MendFacts, Mending, MendRows, TakeRowsBack
 from interlock.model.topology import ClusterName, Topology
-from interlock.servers.lesser_fence import lesser
 from interlock.servers.server import SqlServer
 
 _SLICE_S = 2.0
@@ -65,7 +64,7 @@ class RowMender:
             left_out=_named(f"{one.what}: {one.why}" for one in plan.left_out),
             overtaken=work.mended.cluster if reversed_ else "",
             fence=seen.fence,
-            lesser=lesser_fence(mended, seen) or "",
+            lesser=lesser_fence(mended, seen),
         )
 
     def facts(self, wanted: Mending, /) -> MendFacts:
@@ -90,7 +89,7 @@ class RowMender:
             busy=busy,
             fenced=seen.read_only,
             fence=seen.fence,
-            lesser=(lesser(server.facts().flavor, seen.fence) or "") if seen.read_only else "",
+            lesser=seen.lesser,
         )
 
     def mended(self, wanted: Mending, /) -> MendedFacts:

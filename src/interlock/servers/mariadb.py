@@ -100,7 +100,7 @@ class MariaDB:
             position=self._by_files(server, results) if self.by_file else mariadb_facts.held(row),
             event_scheduler=text_of(row["event_scheduler"]),
             fence=fence,
-            lesser=mariadb_facts.lesser(fence) or "",
+            lesser=mariadb_facts.lesser(fence),
         )
 
     def written_here(self, server: ServerName, position: Position) -> Position:

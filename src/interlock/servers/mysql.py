@@ -17,7 +17,6 @@ from interlock.servers import channel_words, file_positions, gtid_log, mysql_fac
 from interlock.servers.accounts import Accounts
 from interlock.servers.dialect import Bookmark, Flavor, Need
 from interlock.servers.last_statements import last_statements
-from interlock.servers.lesser_fence import lesser
 from interlock.servers.mysql_accounts import accounts
 from interlock.servers.mysql_locks import lock_holders
 from interlock.servers.mysql_script import SETUP, script, session_bounds, whole_seconds, write_state
@@ -107,7 +106,7 @@ class MySQL:
             fleeting=self.words.persists and mysql_facts.is_fleeting(row),
             offline=offline,
             lacks="offline_mode is off" if self.offline and not offline and mysql_facts.is_on(row["read_only"]) else "",
-            lesser=lesser("mysql", fence) or "",
+            lesser=mysql_facts.lesser(fence),
         )
 
     def written_here(self, server: ServerName, position: Position) -> Position:

@@ -6,6 +6,7 @@ Rows of SHOW SLAVE STATUS are read by the newer names (`modern`), so that a vers
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from interlock.model.facts import ChannelFacts, ServerFacts
 from interlock.model.position import LogPoint, MySQLPosition, Position
@@ -83,6 +84,15 @@ def fence_of(row: Row) -> str:
     """How it is fenced, from `look`: see `mysql_script.Seen`. Empty if it is open, and nothing is persisted."""
     closed = "super_read_only" if is_on(row["super_read_only"]) else "read_only" if is_on(row["read_only"]) else ""
     return str(Seen(closed=closed, offline=is_on(row["offline_mode"]), persisted=persisted(row)))
+
+
+def lesser(fence: str) -> str:
+    """The `WriteFacts.lesser` of a fence: `super_read_only` stops administrators too, our own account among them; `read_only` alone lets
+    them through ("Server System Variables"; who passes it: `mysql_accounts.py`). What is persisted stays: a server that restarts meanwhile
+    is fenced as closely as before.
+    """
+    seen = Seen.parse(fence)
+    return str(replace(seen, closed="read_only")) if seen.closed == "super_read_only" else ""
 
 
 def is_loose(row: Row) -> bool:
