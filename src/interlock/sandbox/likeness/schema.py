@@ -16,6 +16,7 @@ from interlock.audit.facts import SYSTEM_SCHEMAS
 from interlock.audit.objects import kinds
 from interlock.audit.reader import Reader
 from interlock.dataclass import dataclass
+from interlock.decisions.declarations import without_counter
 from interlock.sandbox import sql
 from interlock.servers.quoting import name, text
 from interlock.servers.session import Row, text_of
@@ -26,7 +27,6 @@ _ENGINES = frozenset({"innodb", "myisam", "aria", "memory", "csv", "archive", "b
 _PLAIN_MODE = "NO_DIR_IN_CREATE"
 """Zero dates pass as defaults, and no file goes to a folder that a table of the original names (MySQL manual, "NO_DIR_IN_CREATE")."""
 _DEFINER = re.compile(r"CREATE [^'\"]{0,200}?DEFINER\s*=\s*`((?:[^`]|``)*)`@`((?:[^`]|``)+)`")
-_COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 _OTHERS = {
     "routine": "SELECT ROUTINE_SCHEMA AS s, ROUTINE_NAME AS t, ROUTINE_TYPE AS kind FROM information_schema.ROUTINES "
     f"WHERE ROUTINE_SCHEMA NOT IN ({_OURS}) ORDER BY 1, 3, 2",
@@ -61,7 +61,7 @@ class Declared:
     @property
     def shape(self) -> str:
         """The statement without what moves by itself."""
-        return _COUNTER.sub("", self.statement) if self.kind == "table" else self.statement
+        return without_counter(self.statement) if self.kind == "table" else self.statement
 
 
 def declared(reader: Reader) -> tuple[Declared, ...]:
