@@ -20,7 +20,7 @@ from interlock.engine.report import RunReport
 from interlock.engine.states import State
 from interlock.engine.status import status
 from interlock.errors import ExitCode
-from interlock.model.codec import to_plain
+from interlock.model.codec import fields_of
 from interlock.playbook.find import shipped_folder
 from interlock.playbook.load import load_playbook
 from interlock.report.durations import span_ms
@@ -99,7 +99,7 @@ def demo(context: Context) -> Answer:
     outcomes = tuple(each.outcome for each in report.switches)
     good = outcomes == _EXPECTED and not (report.lost or report.duplicated or report.resurrected or report.samples.two)
     code = ExitCode.SUCCEEDED if good else ExitCode.HALTED
-    plain = {**_mapping(to_plain(report)), "expected": list(_EXPECTED), "as_expected": good, "exit_code": int(code)}
+    plain = {**fields_of(report), "expected": list(_EXPECTED), "as_expected": good, "exit_code": int(code)}
     return Answer(plain=plain, text=lambda _: _verdict(report, good=good), exit_code=code)
 
 
@@ -165,7 +165,3 @@ def _errors(errors: object) -> str:
 
 def _indented(text: str) -> str:
     return "\n".join(f"   {line}".rstrip() for line in text.split("\n"))
-
-
-def _mapping(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}

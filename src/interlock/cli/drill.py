@@ -13,7 +13,7 @@ from interlock.cli.rehearsal import move_writes
 from interlock.cli.sandbox import read, store_of
 from interlock.clock import Clock, SystemClock
 from interlock.errors import ExitCode, UsageError
-from interlock.model.codec import to_plain
+from interlock.model.codec import fields_of
 from interlock.playbook.find import find_playbook
 from interlock.report.durations import span_ms
 from interlock.report.tables import Column, pairs, table
@@ -40,7 +40,7 @@ def drill(context: Context) -> Answer:
         return _conflicts(context, sandbox, switch, clock)
     report = rehearse(sandbox, switch, clock=clock, count=options.count, pooled=options.pooled, fresh=options.fresh, progress=note)
     code = ExitCode.SUCCEEDED if report.is_clean() else ExitCode.HALTED
-    plain = {**_mapping(to_plain(report)), "clean": report.is_clean(), "exit_code": int(code)}
+    plain = {**fields_of(report), "clean": report.is_clean(), "exit_code": int(code)}
     _keep(context, sandbox, Rehearsal(kind=RehearsalKind.SWITCHOVERS, at=clock.wall(), good=report.is_clean(), says=_in_short(report)))
     return Answer(plain=plain, text=lambda width: drill_text(report, width), exit_code=code)
 
@@ -54,7 +54,7 @@ def _conflicts(context: Context, sandbox: Sandbox, switch: Callable[[str], str],
         raise UsageError(f"--client {options.client!r} can't be split into words: {error}") from error
     report = conflict_drill(sandbox, switch, clock=clock, client=client, rounds=options.rounds, progress=note)
     code = ExitCode.SUCCEEDED if report.is_good() else ExitCode.HALTED
-    plain = {**_mapping(to_plain(report)), "exit_code": int(code)}
+    plain = {**fields_of(report), "exit_code": int(code)}
     plain |= {"retried": report.client_said.retried, "not_made": list(report.not_made), "good": report.is_good()}
     says = _conflicts_in_short(report)
     kept = Rehearsal(kind=RehearsalKind.CONFLICTS, at=clock.wall(), good=report.is_good(), says=says, application=not report.own)
@@ -129,7 +129,3 @@ def _errors(errors: object) -> str:
 
 def _keys(keys: tuple[str, ...]) -> str:
     return f"{len(keys)}" + (f": {', '.join(keys[:5])}{' …' if len(keys) > 5 else ''}" if keys else "")
-
-
-def _mapping(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}

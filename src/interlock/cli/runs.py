@@ -11,7 +11,7 @@ from interlock.decisions.run_names import RUN_NAME, RUN_NAME_RULE
 from interlock.documents.problems import shown
 from interlock.engine.report import RunReport, report_of
 from interlock.errors import ExitCode, UsageError
-from interlock.model.codec import to_plain
+from interlock.model.codec import fields_of, to_plain
 from interlock.stores.holder import running_for_ms
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def plan(context: Context) -> Answer:
         report = make_plan(playbook, given, wiring.world, past_outages_ms(wiring.store, wiring.topology.name, playbook.name))
     refused = report.would != "succeed"
     code = ExitCode.REFUSED if refused else ExitCode.SUCCEEDED
-    plain = {**_mapping(to_plain(report)), "exit_code": int(code)}
+    plain = {**fields_of(report), "exit_code": int(code)}
     return Answer(plain=plain, text=lambda width: plan_text(report, width), exit_code=code)
 
 
@@ -146,7 +146,3 @@ def inputs_of(words: Sequence[str]) -> dict[str, str]:
     if problems:
         raise UsageError("\n".join(problems), hint="for example: -i to=west -i max_outage=5s")
     return given
-
-
-def _mapping(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}
