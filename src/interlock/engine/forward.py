@@ -148,9 +148,10 @@ def prepare(execution: Execution, phases: Sequence[Phase]) -> None:
     warm_ups += [world.route(name).warm_up for name in world.topology.routes]
     try:
         kept = dict(zip(masters, world.gather(warm_ups), strict=False))
+        ours = {moved[0] for moved in _moves(execution)}  # a second move finds what the first one left, and no loose fence for good
         for name in masters:
             if world.server(name).write_facts().read_only:
-                execution.interlock.prove_as_found(name)
+                (execution.interlock.prove_fenced if name in ours else execution.interlock.prove_as_found)(name)
         execution.interlock.see_marks()
     except DriverError as error:
         raise StepFailed(error.message, hint=error.hint, server=error.server) from error

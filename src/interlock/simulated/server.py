@@ -170,7 +170,7 @@ class SimulatedServer:
         try:
             self.write_canary(f"fence-{self.name}")
         except WriteRefused:
-            return FenceProof(server=self.name, position=seen.position, own=self._database.own_position, canary="refused")
+            return FenceProof(server=self.name, position=seen.position, own=self._database.own_position, canary="refused", loose=seen.loose)
         raise StatementFailed(f"{self.name} took a canary write although read_only=1", server=self.name)
 
     def write_canary(self, token: str, /) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from interlock.engine.events import PhaseBegan
 from interlock.engine.plan import plan
 from interlock.model.effects import Effect, Fence, Open
 from interlock.model.tables import AlterTable
@@ -165,6 +166,16 @@ def test_a_run_that_halted_in_any_phase_goes_on_from_there(phase: str) -> None:
     played.pair.west.settings["x"] = "well"
     assert played.engine("second").resume(played.only_run()).outcome == "succeeded"
     assert_changed(played, writer="east")
+
+
+def test_a_fence_of_its_own_that_somebody_loosens_is_not_taken_for_one_that_was_found_so() -> None:
+    played = stage()
+    played.when(
+        lambda event: isinstance(event, PhaseBegan) and event.phase == "prepare_back", lambda: setattr(played.pair.east, "ajar", True)
+    )
+    report = played.run(ROLLING, AND_BACK)
+    assert "administrators may still write" in report.problems[0].what
+    assert_safe(played, writer="east")
 
 
 def test_a_halt_while_the_fence_is_ajar_shuts_it() -> None:
