@@ -162,7 +162,7 @@ def measure(sandbox: Sandbox, *, rows: int, turns: int, load: int, parallel: Seq
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--kind", default="mariadb")
-    options.add_argument("--rows", type=int, default=2_000_000)
+    options.add_argument("--rows", type=int, default=5_000_000)
     options.add_argument("--turns", type=int, default=3, help="0 for the memory alone")
     options.add_argument("--parallel", type=int, nargs="*", default=[2, 1])
     options.add_argument("--pool", default="1G", help="the servers' buffer pools; smaller than the table, and the disk is measured")

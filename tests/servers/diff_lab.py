@@ -85,7 +85,7 @@ def compared_in_ranges_of(rows: int, sandbox: Sandbox, schema: str = "app", tabl
         parts: dict[str, Any] = {"asked": plan.asked, "both": pair, "writer": east, "other": west}
         judged: dict[str, Any] = {"proof": proof, "at_rest": plan.at_rest}
         judge = Judge(**parts, **judged)
-        finder = Finder(**parts, judge=judge, rows=rows, most=10_000)
+        finder = Finder(**parts, judge=judge, rows=rows, row_bytes=plan.row_bytes, most=10_000)
         while (taken := ranges.next()) is not None:
             whole = not plan.asked.index
             ranges.done(work, WholeTable(**parts, **judged, most=10_000).compare() if whole else finder.compare(taken[1]), 1.0)

@@ -236,18 +236,18 @@ def test_partitions_and_invisible_columns_are_compared_too(sandbox: Sandbox) -> 
 
 @BOTH
 def test_rows_that_have_too_much_text_to_be_hashed_as_one_are_hashed_each(sandbox: Sandbox) -> None:
-    """18 MB in a part of a range, and the last row differs: the server cuts before it."""
-    few = "WITH RECURSIVE s(i) AS (SELECT 2001 UNION ALL SELECT i+1 FROM s WHERE i<2900)"
+    """18 MB in 300 rows of the second range, and the last of them differs: the server cuts before it."""
+    few = "WITH RECURSIVE s(i) AS (SELECT 17001 UNION ALL SELECT i+1 FROM s WHERE i<17300)"
     write(
         sandbox,
         "CREATE TABLE app.t (id INT PRIMARY KEY, v TEXT NOT NULL) CHARACTER SET latin1",
-        *(f"INSERT INTO app.t {NUMBERS} SELECT i+{begin}, '' FROM s" for begin in range(0, 4500, 900)),
-        f"UPDATE app.t JOIN ({few} SELECT i FROM s) AS n ON n.i=id SET v=REPEAT('x', 20000)",
+        *(f"INSERT INTO app.t {NUMBERS} SELECT i+{begin}, '' FROM s" for begin in range(0, 34_200, 900)),
+        f"UPDATE app.t JOIN ({few} SELECT i FROM s) AS n ON n.i=id SET v=REPEAT('x', 60000)",
     )
     try:
-        assert compared_in_ranges_of(2000, sandbox).differences == ()
-        plant(sandbox, "west", "UPDATE app.t SET v=CONCAT(REPEAT('x', 19999), 'y') WHERE id=2900")
-        assert [(one.key, one.columns) for one in compared_in_ranges_of(2000, sandbox).differences] == [({"id": 2900}, ("v",))]
+        assert compared_in_ranges_of(17_000, sandbox).differences == ()
+        plant(sandbox, "west", "UPDATE app.t SET v=CONCAT(REPEAT('x', 59999), 'y') WHERE id=17300")
+        assert [(one.key, one.columns) for one in compared_in_ranges_of(17_000, sandbox).differences] == [({"id": 17300}, ("v",))]
     finally:
         write(sandbox, "DROP TABLE app.t")
 

@@ -11,6 +11,7 @@ from interlock.dataclass import dataclass
 FIRST_ROWS = 1_000
 LEAST_ROWS, MOST_ROWS = 100, 500_000
 _GROWS_AT_MOST = 4.0
+_AT_ONCE_ROWS, _AT_ONCE_BYTES, _AT_ONCE_UNKNOWN = 8_000, 4_194_304, 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,15 @@ def next_rows(rows: int, took_s: float, aim_s: float) -> int:
     """How many rows to take next, when `rows` took `took_s`: at once fewer, only by and by more."""
     wanted = rows * aim_s / max(took_s, 0.001)
     return int(min(max(min(wanted, rows * _GROWS_AT_MOST), LEAST_ROWS), MOST_ROWS))
+
+
+def rows_at_once(row_bytes: int) -> int:
+    """How many rows are put together as one text and hashed, if the server takes one to have `row_bytes` (0: it can't tell).
+
+    Of 8,000 a row costs a fifth less than of 1,000 (measured), of more not less yet; and of a part that differs all rows are looked at
+    again. A row's text is longer than the row: four times as much is what a server puts together.
+    """
+    return max(1, min(_AT_ONCE_ROWS, _AT_ONCE_BYTES // row_bytes)) if row_bytes else _AT_ONCE_UNKNOWN
 
 
 def over_limit(load: Load, limits: Limits) -> str:

@@ -135,7 +135,16 @@ class Comparing:
         asked, at_rest, most = work.asked, work.planned.at_rest, max(1, DIFFERENCES_AT_MOST - work.found)
         if asked.index:
             judge = Judge(asked=asked, both=pair, proof=proof, writer=self.writer, other=self.other, at_rest=at_rest)
-            finder = Finder(asked=asked, both=pair, writer=self.writer, other=self.other, judge=judge, rows=work.size, most=most)
+            finder = Finder(
+                asked=asked,
+                both=pair,
+                writer=self.writer,
+                other=self.other,
+                judge=judge,
+                rows=work.size,
+                row_bytes=work.planned.row_bytes,
+                most=most,
+            )
             return finder.compare(range_)
         with both(self.writer, self.other, bound_s=WHOLE_S) as patient:
             whole = WholeTable(asked=asked, both=patient, proof=proof, writer=self.writer, other=self.other, at_rest=at_rest, most=most)

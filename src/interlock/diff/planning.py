@@ -20,13 +20,14 @@ _LOCKS_ROWS = "InnoDB"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """`asked` is None if nothing of the table can be compared; `table` says why. `at_rest`: its engine locks no rows. `rows` is how many
-    the writer has by its estimate.
+    the writer has by its estimate, `row_bytes` how long one is, 0 if it does not know.
     """
 
     table: ComparedTable
     asked: Asked | None
     at_rest: bool = False
     rows: int = 0
+    row_bytes: int = 0
 
 
 def planned(sides: Sequence[Session], place: tuple[str, str], declared: Sequence[Declared]) -> Planned:
@@ -62,7 +63,9 @@ def planned(sides: Sequence[Session], place: tuple[str, str], declared: Sequence
         asked = replace(asked, index="", table=replace(asked.table, key=()))
         table = replace(table, key=())
     engines = {each.engines[place] for each in declared}
-    return Planned(table=table, asked=asked, at_rest=engines != {_LOCKS_ROWS}, rows=declared[0].rows[place])
+    return Planned(
+        table=table, asked=asked, at_rest=engines != {_LOCKS_ROWS}, rows=declared[0].rows[place], row_bytes=declared[0].row_bytes[place]
+    )
 
 
 def _is_alike(name: str, here: Table, there: Table, ours: Types, theirs: Types) -> bool:

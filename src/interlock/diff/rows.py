@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from interlock.dataclass import dataclass
+from interlock.decisions.pace import rows_at_once
 from interlock.diff.ends import STATEMENT_S, Both, End
 from interlock.diff.judge import PACKET_BYTES, Judge, key_words
 from interlock.diff.kept import Chunk
@@ -14,8 +15,6 @@ from interlock.model.differences import NotCompared, RowDifference
 from interlock.model.losses import Image
 from interlock.servers.session import Result, Row, text_of
 
-_PART_ROWS = 1_000
-"""A range is hashed in parts of so many rows: on its way is always something, and then not the whole range is looked at again."""
 _PARTS = 32
 LISTED_ROWS = 200
 """How many rows are told one by one."""
@@ -43,13 +42,15 @@ class Finder:
     judge: Judge
     rows: int
     """About how many are in the range."""
+    row_bytes: int
+    """About how long one is, 0 if that is not known."""
     most: int
     """No more pieces are looked at once so many rows differ."""
 
     def compare(self, range_: Range) -> Chunk:
         """Hashes of the range, in parts where that costs nothing; of the parts that are not the same, the rows."""
         at_most = PACKET_BYTES // len(few_sql(self.asked, range_))
-        parts = parts_by_number(self.asked, range_, min(self.rows // _PART_ROWS, at_most))
+        parts = parts_by_number(self.asked, range_, min(self.rows // rows_at_once(self.row_bytes), at_most))
         hashed = list(self._hashed_few(parts) if parts else self._hashed([range_]))
         rows = sum(part.counts[0] for part in hashed)
         unlike = [part for part in hashed if not part.same]
@@ -59,7 +60,7 @@ class Finder:
         return Chunk(after=range_[0], upto=range_[1], rows=rows, differences=differences, not_compared=unsettled)
 
     def _hashed_few(self, parts: Sequence[Range]) -> Iterator[_Part]:
-        """Each of some thousand rows; those that turn out to have too much text once more, row by row."""
+        """Each of a few thousand rows; those that turn out to have too much text once more, row by row."""
         answers = self._asked_both([few_sql(self.asked, part) for part in parts])
         for part, ours, theirs in zip(parts, *answers, strict=True):
             yield from self._hashed([part]) if ours.warnings or theirs.warnings else [_part(part, ours, theirs)]

@@ -21,7 +21,8 @@ SYSTEM_SCHEMAS = frozenset({"mysql", "information_schema", "performance_schema",
 _WIDTH = re.compile(r"\b(tinyint|smallint|mediumint|int|bigint)\(\d+\)(?! unsigned zerofill| zerofill)")
 _YEAR = re.compile(r"\byear\(4\)")
 _QUERIES: Mapping[str, str] = {
-    "tables": "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, ENGINE AS engine, TABLE_COLLATION AS collation, TABLE_ROWS AS n "
+    "tables": "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, ENGINE AS engine, TABLE_COLLATION AS collation, TABLE_ROWS AS n, "
+    "AVG_ROW_LENGTH AS bytes "
     "FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {which}",
     "columns": "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, COLUMN_NAME AS c, COLUMN_TYPE AS type, COLLATION_NAME AS collation, "
     "IS_NULLABLE AS nullable, COLUMN_DEFAULT AS initial, EXTRA AS extra, GENERATION_EXPRESSION AS made "
@@ -78,12 +79,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """A server's shape; and of each table how many rows it has by the server's estimate, its engine, the types of its columns with their
-    collations, which of them may be NULL, and the names of its keys by their columns.
+    """A server's shape; and of each table how many rows it has, and of how many bytes, by the server's estimate, its engine, the types of
+    its columns with their collations, which of them may be NULL, and the names of its keys by their columns.
     """
 
     shape: Mapping[Place, str]
     rows: Mapping[Table, int]
+    row_bytes: Mapping[Table, int]
     engines: Mapping[Table, str]
     types: Mapping[Table, Mapping[str, tuple[str, str]]]
     nullable: Mapping[Table, frozenset[str]]
@@ -121,6 +123,7 @@ def declared(session: Session, selection: Selection, *, alike: bool) -> Declared
     return Declared(
         shape=shape,
         rows={_table(row): int(text_of(row["n"]) or 0) for row in rows["tables"]},
+        row_bytes={_table(row): int(text_of(row["bytes"]) or 0) for row in rows["tables"]},
         engines={_table(row): text_of(row["engine"]) for row in rows["tables"]},
         types=types,
         nullable={table: frozenset(its) for table, its in nullable.items()},

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from interlock.decisions.pace import LEAST_ROWS, MOST_ROWS, Limits, Load, next_rows, over_limit
+from interlock.decisions.pace import LEAST_ROWS, MOST_ROWS, Limits, Load, next_rows, over_limit, rows_at_once
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,10 @@ FINE = Load(threads=(("east", 3), ("west", 2)), lag_s=0.0, latency_s=0.001)
 )
 def test_what_is_over_its_limit_is_waited_for_and_named(load: Load, why: str) -> None:
     assert over_limit(load, Limits()) == why
+
+
+@pytest.mark.parametrize(
+    ("row_bytes", "expected"), [(0, 1_000), (1, 8_000), (150, 8_000), (524, 8_000), (1_000, 4_194), (32_768, 128), (50_000_000, 1)]
+)
+def test_no_more_is_put_together_than_a_server_holds(row_bytes: int, expected: int) -> None:
+    assert rows_at_once(row_bytes) == expected
