@@ -60,7 +60,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "segment_hand_over": ("segment.hand_over",),
     "segment_open": ("segment.open",),
     "server_open_beside": ("server.open_beside",),
-    "segment_checks": ("segment.ready", "segment.adoptable", "segment.closed", "segment.is_open", "segment.all_owned"),
+    "segment_checks": ("segment.ready", "segment.adoptable", "segment.closed", "segment.is_open", "segment.all_owned", "segment.named"),
     "evidence": ("evidence.one_writer",),
     "run_checks": ("runs.none_unfinished",),
     "marks": ("pair.not_held", "server.not_held", "cluster.may_take_writes", "cluster.mark_failed", "cluster.mark_rejoined"),

@@ -165,6 +165,30 @@ class AllOwned(NoOutputs):
         return are_all_owned(self.cluster, seen.writes, seen.specs, seen.segments)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenNames:
+    """`owned` are the segments that the cluster owns by now."""
+
+    owned: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentsNamed:
+    """Name the segments that a cluster owns, of a pair that has segments."""
+
+    cluster: ClusterName = param(Kind.CLUSTER, "the cluster that may own some")
+
+    def look(self, world: World, /) -> SeenNames:
+        specs = world.topology.segments.values()
+        return SeenNames(owned=tuple(spec.name for spec in specs if owner_of(spec, facts_on_masters(world, spec)) == self.cluster))
+
+    def decide(self, seen: SeenNames, /) -> Verdict:
+        return Done(f"{self.cluster} owns {', '.join(seen.owned) or 'no segment'}")
+
+    def outputs(self, seen: SeenNames, /) -> Mapping[str, object]:
+        return {"any": bool(seen.owned)}
+
+
 SPECS = (
     describe(
         SegmentReady,
@@ -176,4 +200,5 @@ SPECS = (
     describe(SegmentClosed, "segment.closed", Verb.CHECK),
     describe(SegmentOpen, "segment.is_open", Verb.CHECK),
     describe(AllOwned, "segment.all_owned", Verb.CHECK, role=Role.OWNS_ALL),
+    describe(SegmentsNamed, "segment.named", Verb.CHECK, outputs={"any": Kind.FLAG}),
 )

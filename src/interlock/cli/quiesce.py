@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from interlock.playbook.tree import Playbook
 
 
-_OF_THE_MOVES = ("max_outage",)
+_OF_THE_MOVES = ("max_outage", "accept")
 """The inputs that are for the moves of the segments, too."""
 
 

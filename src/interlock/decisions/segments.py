@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from interlock.dataclass import dataclass
+from interlock.decisions.giving_up import is_given_up
 from interlock.decisions.replication import two_kinds
-from interlock.model.facts import RouteFacts, WriteFacts
+from interlock.model.facts import ChannelFacts, RouteFacts, WriteFacts
 from interlock.model.segments import AccountState, SegmentFacts, SegmentSurroundings
 from interlock.model.topology import ClusterName, SegmentSpec, ServerName
 from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
@@ -21,11 +22,20 @@ class OtherSide:
     why: str = ""
 
 
-def may_open_segment(cluster: ClusterName, spec: SegmentSpec, here: SegmentFacts, others: Sequence[OtherSide]) -> Verdict:
+def may_open_segment(
+    cluster: ClusterName,
+    spec: SegmentSpec,
+    here: SegmentFacts,
+    others: Sequence[OtherSide],
+    channels: Sequence[ChannelFacts] = (),
+    *,
+    given_up: str = "",
+) -> Verdict:
     """Done: it may be opened on the server of `here`, the cluster's master. Wait: that does not hold everything yet. Refuse: it must not.
 
-    The caller holds the lease. The numbering is that of `decisions/writes.py`: (b) closed everywhere else, (c) all of it is here; and
-    (d) this cluster is its owner, in the newest epoch that anybody knows of.
+    The caller holds the lease. The numbering is that of `decisions/writes.py`: (b) closed everywhere else, (c) all of it is here, or a
+    person has `given_up` what a broken one of the server's `channels` keeps back; and (d) this cluster is its owner, in the newest epoch
+    that anybody knows of.
     """
     subject = f"segment {spec.name} is not opened on {here.server}"
     for other in others:
@@ -45,12 +55,14 @@ def may_open_segment(cluster: ClusterName, spec: SegmentSpec, here: SegmentFacts
         wanted = other.closed.position
         if not here.position.can_be_compared_with(wanted):
             return two_kinds(here.server, here.position, wanted)
-        if not here.position.contains(wanted):
+        if not here.position.contains(wanted) and not is_given_up(here.server, other.name, channels, given_up):
             behind = here.position.behind(wanted)
             return Wait(
                 f"{here.server} is {behind} transactions behind {other.name} ({here.position} has not reached {wanted})",
                 Applied(here.server, wanted),
             )
+    if given_up:
+        return Done(f"nobody else can write {spec.name}, and a person answers for it: {given_up}")
     return Done(f"{here.server} holds all that was written of {spec.name}, and nobody else can write it")
 
 

@@ -56,6 +56,10 @@ class Interlock:
         """What the journal says was given up."""
         self._given_up.update(given_up)
 
+    def given_up(self, server: ServerName) -> str:
+        """The sentence by which a person gave up what the server lacks; empty if nobody did."""
+        return self._given_up.get(server, "")
+
     def see_marks(self) -> None:
         """Read, under the lease, which clusters a failover took the writes from: they are not opened before they have rejoined."""
         failed = {mark.subject: mark for mark in self._world.marks.all() if mark.kind is MarkKind.FAILED}
@@ -108,7 +112,7 @@ class Interlock:
         self.see_not_failed(effect.server)
         target = self._world.server(effect.server)
         (others, position), has_waited = self._look(effect.server), False
-        given_up = self._given_up.get(effect.server, "")
+        given_up = self.given_up(effect.server)
         while True:
             channels = target.channels() if given_up or any(other.proof is None for other in others) else ()
             match may_open(effect.server, position, others, channels, lease_held=True, given_up=given_up):

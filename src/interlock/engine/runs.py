@@ -237,6 +237,7 @@ class Engine:
     # -- one run --
 
     def _execution(self, run: str, playbook: Playbook, journal: Journal, guard: Guard, progress: Progress) -> Execution:
+        interlock = Interlock(self.world, guard, journal)
         return Execution(
             run=run,
             playbook=playbook,
@@ -244,8 +245,8 @@ class Engine:
             world=self.world,
             journal=journal,
             guard=guard,
-            interlock=Interlock(self.world, guard, journal),
-            segments=SegmentInterlock(self.world, guard, journal),
+            interlock=interlock,
+            segments=SegmentInterlock(self.world, guard, journal, interlock.given_up),
             clock=self.clock,
             observe=self.observe,
             ask=self.ask,

@@ -21,9 +21,13 @@ _SLICE_S = 0.2
 
 
 class SegmentInterlock:
-    """Proofs of this run that a segment is closed somewhere, made under its lease, and the opening that rests on them."""
+    """Proofs of this run that a segment is closed somewhere, made under its lease, and the opening that rests on them.
 
-    def __init__(self, world: World, guard: Guard, journal: Journal) -> None:
+    `given_up` says by which sentence a person gave up what a server lacks, if one did.
+    """
+
+    def __init__(self, world: World, guard: Guard, journal: Journal, given_up: Callable[[ServerName], str]) -> None:
+        self._given_up = given_up
         self._world = world
         self._guard = guard
         self._journal = journal
@@ -53,10 +57,12 @@ class SegmentInterlock:
         """
         target = self._world.server(effect.server)
         spec, cluster = self._spec(effect.segment), self._world.topology.server(effect.server).cluster
+        given_up = self._given_up(effect.server)
         while True:
             others = [self._other(name, effect.segment) for name in self._world.topology.other_masters(effect.server)]
             here = target.segments.facts(spec)
-            match may_open_segment(cluster, spec, here, others):
+            channels = target.channels() if given_up else ()
+            match may_open_segment(cluster, spec, here, others, channels, given_up=given_up):
                 case Done():
                     break
                 case Refuse(why, hint):
@@ -78,6 +84,7 @@ class SegmentInterlock:
             segment=effect.segment,
             position=here.position,
             others={other.name: other.closed.position for other in others if other.closed is not None},
+            given_up=given_up,
         )
         self.forget(effect.server, effect.segment)
         sending()

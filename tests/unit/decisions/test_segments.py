@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from interlock.decisions.segments import OtherSide, are_all_owned, has_segments, may_open_beside, may_open_segment, owner_of
-from interlock.model.facts import WriteFacts
-from interlock.model.position import parse_position
+from interlock.model.facts import ChannelFacts, WriteFacts
+from interlock.model.position import LogPoint, parse_position
 from interlock.model.segments import AccountState, SegmentFacts, SegmentNote
 from interlock.model.topology import ClusterName, SegmentSpec, ServerName
 from interlock.model.verdict import Done, Refuse, Verdict, Wait
@@ -76,6 +76,49 @@ def test_a_segment_is_opened_only_by_its_owner_and_only_when_it_is_closed_elsewh
     if isinstance(found, Wait):
         assert found.until is not None
         assert (found.until.server, str(found.until.position)) == ("west", "1-1-12,2-2-5")
+
+
+BROKEN = ChannelFacts(
+    server=ServerName("west"),
+    name="",
+    source=ServerName("east"),
+    source_address="east:3306",
+    receiver="Yes",
+    applier=False,
+    lag_s=None,
+    error="1062 Duplicate entry '7'",
+    applied=LogPoint(base="binlog.", number=3, offset=4711),
+)
+SAID = "what west lacks of east after binlog.000003:4711 is given up, and I answer for it"
+GIVEN_UP: dict[str, tuple[ChannelFacts, str, OtherSide, type[Verdict]]] = {
+    "word for word": (BROKEN, SAID, OtherSide(name=ServerName("east"), closed=closed("east", "1-1-12,2-2-5")), Done),
+    "of another place": (
+        replace(BROKEN, applied=LogPoint(base="binlog.", number=3, offset=4712)),
+        SAID,
+        OtherSide(name=ServerName("east"), closed=closed("east", "1-1-12,2-2-5")),
+        Wait,
+    ),
+    "the channel runs again": (
+        replace(BROKEN, applier=True, error=""),
+        SAID,
+        OtherSide(name=ServerName("east"), closed=closed("east", "1-1-12,2-2-5")),
+        Wait,
+    ),
+    "of a server that does not say that it is closed": (
+        BROKEN,
+        SAID,
+        OtherSide(name=ServerName("east"), closed=None, why="silent"),
+        Refuse,
+    ),
+    "of one that knows of a newer epoch": (BROKEN, SAID, OtherSide(name=ServerName("east"), closed=closed("east", epoch=3)), Refuse),
+}
+
+
+@pytest.mark.parametrize(("channel", "said", "other", "expected"), GIVEN_UP.values(), ids=GIVEN_UP.keys())
+def test_what_a_broken_channel_keeps_back_can_be_given_up_and_nothing_else(
+    channel: ChannelFacts, said: str, other: OtherSide, expected: type[Verdict]
+) -> None:
+    assert isinstance(may_open_segment(WEST, SPEC, HERE, (other,), (channel,), given_up=said), expected)
 
 
 def test_positions_of_two_kinds_tell_nothing() -> None:
