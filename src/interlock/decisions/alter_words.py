@@ -16,12 +16,20 @@ from interlock.model.verdict import Refuse
 LONGEST = 4000
 WHAT_CAN = (
     "what can: ADD COLUMN name type [NULL] [DEFAULT literal] at the end, ADD INDEX name (columns), DROP INDEX of one that is not unique; "
-    "with them ALGORITHM=… and LOCK=…"
+    "with them ALGORITHM=… and LOCK=…. "
+    "All else by an ALTER of your own on the writer, in a quiet hour: it replicates, and clients wait for it"
 )
 _TOKEN = re.compile(
-    r"(?P<quoted>`[^`]+`)|(?P<text>'(?:[^'\\]|'')*')|(?P<number>[-+]?\d+(?:\.\d+)?(?![\w$]))|(?P<word>[A-Za-z_][\w$]*)"
-    r"|(?P<sign>[(),=])"
+    r"(?P<quoted>`[^`\x00-\x1f]+`)|(?P<text>'(?:[^'\\]|'')*')|(?P<number>[-+]?\d+(?:\.\d+)?(?![\w$]))|(?P<word>[A-Za-z_][\w$]*)"
+    r"|(?P<sign>[(),=])",
+    re.ASCII,
 )
+_SPACES = " \t\r\n"
+"""What is a space to the servers, too: to them, a no-break space is a letter."""
+_NO_COLUMNS = frozenset(
+    ("COLUMN", "UNIQUE", "PRIMARY", "FULLTEXT", "SPATIAL", "VECTOR", "FOREIGN", "CONSTRAINT", "CHECK", "PARTITION", "PERIOD", "SYSTEM")
+)
+"""What a bare ADD may be followed by and is no new column: ADD UNIQUE date (day) makes an index of the name date."""
 _TYPES = (
     *("TINYINT", "SMALLINT", "MEDIUMINT", "INT", "INTEGER", "BIGINT", "DECIMAL", "NUMERIC", "DEC", "FIXED", "FLOAT", "DOUBLE", "REAL"),
     *("BOOL", "BOOLEAN", "BIT", "CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM", "SET", "JSON"),
@@ -108,7 +116,7 @@ def read_clauses(alter: str) -> tuple[Clause, ...] | Refuse:
     tokens: list[_Token] = []
     at = 0
     while at < len(alter):
-        if alter[at].isspace():
+        if alter[at] in _SPACES:
             at += 1
             continue
         found = _TOKEN.match(alter, at)
@@ -153,13 +161,13 @@ def _read(tokens: list[_Token]) -> Clause | str:
             return HowClause(said=" ".join(tokens))
         case ["ADD", "INDEX" | "KEY", _Token() as name, *rest] if name.name and name != "IF":
             return _new_key(name, rest)
-        case ["ADD", "INDEX" | "KEY", *_]:
+        case ["ADD", "INDEX" | "KEY", *words] if words[:1] != ["IF"]:
             return "an index wants a name, by which it is found again"
         case ["DROP", "INDEX" | "KEY", _Token() as name] if name.name:
             return OldKey(name=name.name)
         case ["ADD", "COLUMN", _Token() as name, _Token(kind="word") as type_, *rest] if name.name and type_ in _TYPES:
             return _new_column(name, type_, rest)
-        case ["ADD", _Token() as name, _Token(kind="word") as type_, *rest] if name.name and name != "COLUMN" and type_ in _TYPES:
+        case ["ADD", _Token() as name, _Token(kind="word") as type_, *rest] if name.name and name not in _NO_COLUMNS and type_ in _TYPES:
             return _new_column(name, type_, rest)
         case _:
             said = " ".join(tokens)

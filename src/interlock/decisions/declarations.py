@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_LINE_NAME = re.compile(r"(?:(PRIMARY KEY)|(?:(?:UNIQUE |FULLTEXT |SPATIAL )?KEY|CONSTRAINT) `((?:[^`]|``)+)`|`((?:[^`]|``)+)`)")
+_LINE_NAME = re.compile(r"(?:(PRIMARY KEY)|(?:(?:UNIQUE |FULLTEXT |SPATIAL |VECTOR )?KEY|CONSTRAINT) `((?:[^`]|``)+)`|`((?:[^`]|``)+)`)")
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 
 

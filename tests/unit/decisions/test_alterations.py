@@ -30,6 +30,8 @@ FITS = {
     "a column that may be NULL": ("ADD COLUMN note TEXT", (NewColumn(name="note"),)),
     "without the word COLUMN": ("ADD note TEXT NULL", (NewColumn(name="note"),)),
     "a name in backticks": ("add column `my note` varchar(20) null", (NewColumn(name="my note"),)),
+    "a name that is half a clause": ("ADD COLUMN period INT", (NewColumn(name="period"),)),
+    "a name that only backticks make one": ("ADD COLUMN `unique` DATE", (NewColumn(name="unique"),)),
     "a name that is a type": ("ADD COLUMN date DATE", (NewColumn(name="date"),)),
     "a number as its default": ("ADD COLUMN n DECIMAL(10,2) UNSIGNED NOT NULL DEFAULT 1.50", (NewColumn(name="n"),)),
     "a negative one": ("ADD COLUMN n INT NOT NULL DEFAULT -1", (NewColumn(name="n"),)),
@@ -99,6 +101,14 @@ REFUSED = {
     "a text that the sql_mode reads otherwise": ('ADD COLUMN n TEXT DEFAULT "x"', "not understood from here on"),
     "a backslash": (r"ADD COLUMN n VARCHAR(9) DEFAULT 'a\'", "not understood from here on"),
     "an empty clause": ("ADD COLUMN n INT,", "an empty clause"),
+    "a unique index of a name that is a type": ("ADD UNIQUE date (mail)", "turned away"),
+    "a full-text index of such a name": ("ADD FULLTEXT text (mail)", "hidden column"),
+    "a rule of such a name": ("ADD CHECK json (1)", "turned away"),
+    "a partition of such a name": ("ADD PARTITION date (3)", "can't be undone"),
+    "an index if it is not there": ("ADD INDEX IF NOT EXISTS i (mail)", "depend on the side"),
+    "a space that is a letter to a server": ("ADD COLUMN\u00a0n INT", "not understood from here on: \u00a0n"),
+    "a word with a letter that is none to a server": ("ADD COLUMN n INT, ALGOR\u0131THM=INPLACE", "not understood from here on: \u0131THM"),
+    "a name of two lines": ("ADD COLUMN `a\nb` INT", "not understood from here on: `a"),
     "nothing": ("", "an empty clause"),
     "an open parenthesis": ("ADD COLUMN n INT(", "a parenthesis too many"),
     "a parenthesis that nobody opened": ("ADD COLUMN n INT), DROP COLUMN (id", "a parenthesis too many"),
@@ -127,6 +137,13 @@ ON_THIS_TABLE = {
     "an index that is not there": ("DROP INDEX other", TABLE, "no index other"),
     "an index that is unique": ("DROP INDEX by_mail", TABLE, "by_mail of app.t is unique"),
     "no primary key": ("ADD COLUMN note TEXT", TABLE.replace("  PRIMARY KEY (`id`),\n", ""), "no primary key"),
+    "a hidden column that stands last": (
+        "ADD COLUMN n BIGINT",
+        TABLE.replace("(`mail`),", "(`mail`) USING HASH,"),
+        "last for the unique index by_mail of app.t: rows of a side without n would bring that for n",
+    ),
+    "hidden columns of versions": ("ADD COLUMN n BIGINT", f"{TABLE} WITH SYSTEM VERSIONING", "its versions stand last, hidden"),
+    "an index beside a hidden column": ("ADD INDEX i (Day)", f"{TABLE} WITH SYSTEM VERSIONING", "bears it on one side alone: new index i"),
     "a primary key by its name": ("DROP INDEX `PRIMARY`", TABLE, "no index PRIMARY"),
 }
 
@@ -181,6 +198,7 @@ ALIKE = {
     ),
     "a column more": (after(columns=COLUMN), False),
     "another type": (TABLE.replace("varchar(64)", "varchar(65)"), False),
+    "an index of vectors": (after(keys="  VECTOR KEY `v` (`mail`)"), False),
     "other options": (TABLE.replace("utf8mb4", "latin1"), False),
 }
 
