@@ -150,6 +150,40 @@ def test_no_row_of_a_tenant_is_written_where_it_is_closed(shop: Shop, statement:
     assert refused.value.args == (_REFUSED, "segment acme is closed on this server")
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["INSERT INTO shop.writes VALUES ('late', 'other', -1)", "UPDATE shop.writes SET server_id=-1 WHERE k='foreign'"],
+    ids=["insert", "update"],
+)
+def test_a_row_that_a_later_trigger_gives_to_a_tenant_is_asked_for_as_what_it_becomes(shop: Shop, statement: str) -> None:
+    """Of several triggers the one made last sees last what is written; an ENUM's own default comes after all of them."""
+    late = "FOR EACH ROW SET NEW.tenant=IF(NEW.server_id=-1, 'acme', NEW.tenant)"
+    with closing(connect(shop.pair, "west")) as admin, closing(shop.client("shop", "west", user="shop_app")) as stranger:
+        rows(stranger, "REPLACE INTO shop.writes VALUES ('foreign', 'other', 0)")
+        rows(admin, "SET SESSION sql_log_bin=0")
+        for event in ("INSERT", "UPDATE"):
+            rows(admin, f"CREATE TRIGGER shop.late_{event} BEFORE {event} ON shop.writes {late}")
+        try:
+            with pytest.raises(pymysql.Error) as refused:
+                rows(stranger, statement)
+        finally:
+            for event in ("INSERT", "UPDATE"):
+                rows(admin, f"DROP TRIGGER shop.late_{event}")
+    assert refused.value.args == (_REFUSED, "segment acme is closed on this server")
+
+
+def test_a_table_that_takes_nothing_back_refuses_the_move(shop: Shop) -> None:
+    with closing(connect(shop.pair, "west")) as admin:
+        rows(admin, "SET SESSION sql_log_bin=0")
+        rows(admin, "ALTER TABLE shop.writes ENGINE=MyISAM")
+        try:
+            refused = shop.run("segment", "move", "acme", "--to", "west")
+        finally:
+            rows(admin, "ALTER TABLE shop.writes ENGINE=InnoDB")
+    assert refused["outcome"] == "refused"
+    assert "west: shop.writes is kept by MyISAM, which takes back nothing" in refused["problems"][0]["what"]
+
+
 def test_who_was_let_through_is_waited_for_and_a_transaction_that_does_not_end_takes_it_all_back(shop: Shop) -> None:
     with closing(shop.client("shop", "east", user="shop_app")) as slow:
         rows(slow, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")

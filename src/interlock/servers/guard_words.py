@@ -23,14 +23,21 @@ _TABLE = (
     f"CREATE TABLE IF NOT EXISTS {GUARD} (`segment` VARCHAR(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY, "
     "`closed` TINYINT NOT NULL) ENGINE=InnoDB"
 )
-_EVENTS = {"INSERT": ("NEW",), "UPDATE": ("OLD", "NEW"), "DELETE": ("OLD",)}
+_ASKED = (
+    ("BEFORE", "INSERT", ("NEW",)),
+    ("AFTER", "INSERT", ("NEW",)),
+    ("BEFORE", "UPDATE", ("OLD", "NEW")),
+    ("AFTER", "UPDATE", ("NEW",)),
+    ("BEFORE", "DELETE", ("OLD",)),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardTrigger:
-    """`table` is `schema.table`; `body` as the server tells it (ACTION_STATEMENT)."""
+    """`table` is `schema.table`, `timing` BEFORE or AFTER; `body` as the server tells it (ACTION_STATEMENT)."""
 
     table: str
+    timing: str
     event: str
     body: str
     name: str
@@ -46,11 +53,13 @@ def parts_of(table: str) -> tuple[str, str]:
 
 
 def triggers(segment: str, tenants: Tenants, tables: Iterable[str]) -> tuple[GuardTrigger, ...]:
-    """Three for each table. A name holds 64 letters: it is made of both by a digest."""
+    """Five for each table. A name holds 64 letters: it is made of both by a digest."""
     return tuple(
-        GuardTrigger(table=table, event=event, body=_body(segment, tenants, rows), name=_name(segment, table, event))
+        GuardTrigger(
+            table=table, timing=timing, event=event, body=_body(segment, tenants, rows), name=_name(segment, table, timing, event)
+        )
         for table in tables
-        for event, rows in _EVENTS.items()
+        for timing, event, rows in _ASKED
     )
 
 
@@ -80,16 +89,16 @@ def state_of(segment: str) -> str:
 
 def _create(trigger: GuardTrigger) -> str:
     place, table = name(trigger.schema, trigger.name), name(*parts_of(trigger.table))
-    return f"CREATE TRIGGER {place} BEFORE {trigger.event} ON {table} FOR EACH ROW {trigger.body}"
+    return f"CREATE TRIGGER {place} {trigger.timing} {trigger.event} ON {table} FOR EACH ROW {trigger.body}"
 
 
 def _drop(trigger: GuardTrigger) -> str:
     return f"DROP TRIGGER IF EXISTS {name(trigger.schema, trigger.name)}"
 
 
-def _name(segment: str, table: str, event: str) -> str:
+def _name(segment: str, table: str, timing: str, event: str) -> str:
     digest = hashlib.sha256(f"{segment}\0{table}".encode()).hexdigest()[:16]
-    return f"{PREFIX}{digest}_{event.lower()}"
+    return f"{PREFIX}{digest}_{timing.lower()}_{event.lower()}"
 
 
 def _body(segment: str, tenants: Tenants, rows: Iterable[str]) -> str:

@@ -45,7 +45,7 @@ def unguarded(pool: Pool, segment: str, tenants: Tenants) -> tuple[str, ...]:
     return tuple(
         table
         for table in tenants.tables
-        if not all((*_place(each), each.event, "BEFORE", each.body) in there for each in guard_words.triggers(segment, tenants, (table,)))
+        if not all((*_place(each), each.event, each.timing, each.body) in there for each in guard_words.triggers(segment, tenants, (table,)))
     )
 
 
@@ -69,7 +69,8 @@ def lacks(pool: Pool, own: Grants, account: str, tenants: Tenants, *, everywhere
 def what_fires_wrongly(pool: Pool, tenants: Tenants) -> tuple[str, ...]:
     """Why a guard would stop what is applied, or let something pass; a sentence each.
 
-    A cascade fires no trigger (MySQL manual, "FOREIGN KEY Constraints"; MariaDB knowledge base, "Trigger Limitations").
+    A cascade fires no trigger (MySQL manual, "FOREIGN KEY Constraints"; MariaDB knowledge base, "Trigger Limitations"). What is refused
+    once it is written must be taken back, which an engine without transactions does not do.
     """
     settings = _settings(pool)
     found = []
@@ -86,6 +87,16 @@ def what_fires_wrongly(pool: Pool, tenants: Tenants) -> tuple[str, ...]:
     )
     found += [
         f"the foreign key {text_of(row['name'])} changes rows of {table} by a cascade, which fires no trigger"
+        for row in rows
+        if (table := f"{text_of(row['db'])}.{text_of(row['tbl'])}") in tenants.tables
+    ]
+    rows = pool.rows(
+        "SELECT t.table_schema AS db, t.table_name AS tbl, t.engine AS engine FROM information_schema.tables t "
+        "JOIN information_schema.engines e ON e.engine = t.engine "
+        f"WHERE t.table_schema IN ({_schemas(tenants)}) AND e.transactions = 'NO'"
+    )
+    found += [
+        f"{table} is kept by {text_of(row['engine'])}, which takes back nothing: what the guard refuses may stay"
         for row in rows
         if (table := f"{text_of(row['db'])}.{text_of(row['tbl'])}") in tenants.tables
     ]
