@@ -55,9 +55,7 @@ def parts_of(table: str) -> tuple[str, str]:
 def triggers(segment: str, tenants: Tenants, tables: Iterable[str]) -> tuple[GuardTrigger, ...]:
     """Five for each table. A name holds 64 letters: it is made of both by a digest."""
     return tuple(
-        GuardTrigger(
-            table=table, timing=timing, event=event, body=_body(segment, tenants, rows), name=_name(segment, table, timing, event)
-        )
+        GuardTrigger(table=table, timing=timing, event=event, body=_body(segment, tenants, rows), name=_name(segment, table, timing, event))
         for table in tables
         for timing, event, rows in _ASKED
     )

@@ -45,7 +45,9 @@ def unguarded(pool: Pool, segment: str, tenants: Tenants) -> tuple[str, ...]:
     return tuple(
         table
         for table in tenants.tables
-        if not all((*_place(each), each.event, each.timing, each.body) in there for each in guard_words.triggers(segment, tenants, (table,)))
+        if not all(
+            (*_place(each), each.event, each.timing, each.body) in there for each in guard_words.triggers(segment, tenants, (table,))
+        )
     )
 
 
