@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from interlock.playbook.find import shipped_folder
 from interlock.sandbox import processes
 from interlock.sandbox.drill import standby_of
 from interlock.sandbox.places import Sandbox
-from interlock.sandbox.sql import query
+from interlock.sandbox.sql import connect, query, rows
 
 CLOCK = SystemClock()
 
@@ -153,6 +153,17 @@ def shape(value: object) -> object:
 def pid_of(sandbox: Sandbox, program: str) -> int:
     """Of `east`, `west` or `haproxy`, as it was started."""
     return next(process.pid for process in sandbox.processes if process.name == program)
+
+
+def behind_the_log(sandbox: Sandbox, server: str, statement: str) -> None:
+    """Past the fence, and in no log."""
+    with closing(connect(sandbox, server)) as admin:
+        fence = rows(admin, "SELECT @@super_read_only AS closed") if sandbox.kind == "mysql" else []
+        closed = bool(fence and fence[0]["closed"])
+        for each in (*(["SET GLOBAL super_read_only=0"] if closed else []), "SET SESSION sql_log_bin=0", statement):
+            rows(admin, each)
+        if closed:
+            rows(admin, "SET GLOBAL super_read_only=1")
 
 
 def eventually(holds: Callable[[], bool], within_s: float = 60.0) -> bool:

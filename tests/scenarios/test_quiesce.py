@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from interlock.sandbox import sql
 from interlock.sandbox.ledger import acknowledged
 from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import Ended, environment, interlock
-from scenarios.pair_state import CLOCK, eventually, open_sides
+from scenarios.pair_state import CLOCK, behind_the_log, eventually, open_sides
 
 FLAVORS = ["fresh_pair", "fresh_mysql_pair"]
 EAST_QUIET = ("quiesce", "--onto", "west", "--for", "4h", "--reason", "its disk", "--json")
@@ -95,16 +93,6 @@ def test_a_release_ends_the_hold_in_the_store_and_on_the_servers(fresh_pair: San
     assert [problem["what"] for problem in left] == ["the channel from east to west does not run: stopped"], "what was stopped stays so"
 
 
-def _behind_the_log(sandbox: Sandbox, server: str, statement: str) -> None:
-    """Past the fence, and in no log."""
-    with closing(sql.connect(sandbox, server)) as admin:
-        closes = bool(sql.rows(admin, "SHOW GLOBAL VARIABLES LIKE 'super_read_only'"))
-        for each in (*(["SET GLOBAL super_read_only=0"] if closes else []), "SET SESSION sql_log_bin=0", statement):
-            sql.rows(admin, each)
-        if closes:
-            sql.rows(admin, "SET GLOBAL super_read_only=1")
-
-
 def test_a_comparison_of_the_quiet_side_leaves_it_quiet_and_keeps_nobody_from_rejoining(env: Mapping[str, str]) -> None:
     assert interlock(*EAST_QUIET, env=env).code == 0
     assert interlock("diff", "--json", env=env).code == 0
@@ -116,7 +104,7 @@ def test_a_comparison_of_the_quiet_side_leaves_it_quiet_and_keeps_nobody_from_re
 
 def _duplicate(sandbox: Sandbox) -> None:
     """1062 on west: what east inserts is there already."""
-    _behind_the_log(sandbox, "west", "INSERT INTO app.ledger (id, k, server_id) VALUES (7777, 'both', 9)")
+    behind_the_log(sandbox, "west", "INSERT INTO app.ledger (id, k, server_id) VALUES (7777, 'both', 9)")
     query(sandbox, "east", "INSERT INTO app.ledger (id, k, server_id) VALUES (7777, 'both', @@server_id)")
 
 
@@ -124,7 +112,7 @@ def _missing(sandbox: Sandbox) -> None:
     """1032 on west: what east deletes is gone already."""
     query(sandbox, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('gone', @@server_id)")
     assert eventually(lambda: "gone" in keys_on(sandbox, "west"))
-    _behind_the_log(sandbox, "west", "DELETE FROM app.ledger WHERE k='gone'")
+    behind_the_log(sandbox, "west", "DELETE FROM app.ledger WHERE k='gone'")
     query(sandbox, "east", "DELETE FROM app.ledger WHERE k='gone'")
 
 

@@ -71,6 +71,11 @@ def test_a_plan_and_a_run_take_the_words_of_the_playbooks_own_command(words: Seq
         assert inputs_of(parse([*before, *words]).input) == inputs
 
 
+@pytest.mark.parametrize("words", [["move", "eu", "--to", "west"], ["return", "eu"]], ids=["move", "return"])
+def test_a_segment_takes_in_a_word_what_is_given_up_for_it(words: Sequence[str]) -> None:
+    assert inputs_of(parse(["segment", *words, "--accept", "so be it", "-i", "hold=true"]).input) == {"accept": "so be it", "hold": "true"}
+
+
 def test_a_word_by_its_place_is_the_playbooks_own_or_none() -> None:
     assert inputs_of(parse(["plan", "repair", "c1", "--onto", "west"]).input) == {"diff": "c1", "onto": "west"}
     with pytest.raises(UsageError) as wrong:

@@ -25,6 +25,13 @@ class Word:
 
 
 _TO = Word(input="to", option="--to", help="the cluster that takes the writes")
+_GIVEN_UP = Word(
+    input="accept",
+    option="--accept",
+    metavar="SENTENCE",
+    help="what a broken channel keeps back is given up, word for word as `plan` prints it",
+    required=False,
+)
 WORDS: Mapping[str, tuple[Word, ...]] = {
     "switchover": (_TO,),
     "failover": (
@@ -49,13 +56,7 @@ WORDS: Mapping[str, tuple[Word, ...]] = {
             help="whether the quiet one goes on applying (default: stopped)",
             required=False,
         ),
-        Word(
-            input="accept",
-            option="--accept",
-            metavar="SENTENCE",
-            help="what a broken channel keeps back is given up, word for word as `plan quiesce` prints it",
-            required=False,
-        ),
+        _GIVEN_UP,
     ),
     "repair": (
         Word(input="diff", metavar="NAME", help="the comparison, see `interlock diff`"),
@@ -69,6 +70,12 @@ def add_words(command: argparse.ArgumentParser, playbook: str) -> None:
     """Those of a playbook's own command, and `-i`."""
     for word in WORDS[playbook]:
         _add(command, word, help_=word.help, required=word.required)
+    add_inputs(command)
+
+
+def add_given_up(command: argparse.ArgumentParser) -> None:
+    """`--accept`, and `-i`: for who moves a segment in words of his own."""
+    _add(command, _GIVEN_UP, help_=_GIVEN_UP.help, required=False)
     add_inputs(command)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from interlock.cli.words.parser import add_inputs, add_pages, command
+from interlock.cli.words.inputs import add_given_up
+from interlock.cli.words.parser import add_pages, command
 
 
 def add_audit(commands: Any) -> None:
@@ -63,7 +64,7 @@ def add_segments(commands: Any) -> None:
     back = command(inner, "return", "segments:return_", "move a segment back to the owner that the topology names")
     back.add_argument("segment", metavar="NAME", help="a segment of the topology")
     for each in (move, back):
-        add_inputs(each)
+        add_given_up(each)
 
 
 def add_watch(commands: Any) -> None:
