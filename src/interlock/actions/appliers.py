@@ -8,6 +8,7 @@ from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect, StartApplier, StopApplier
 from interlock.model.facts import ChannelFacts, channel_from
+from interlock.model.position import Position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Act, Done, Refuse, Verdict
 from interlock.playbook.catalogue import Verb
@@ -90,4 +91,40 @@ class ContinueApplier(NoOutputs):
         return (StopApplier(server=self.server, channel=before.channel.name),)
 
 
-SPECS = (describe(PauseApplier, "applier.pause", Verb.DO), describe(ContinueApplier, "applier.continue", Verb.DO))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenPosition:
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvePaused(NoOutputs):
+    """See that a server took nothing since its applier was paused, which its restart ends. No check: once seen, it is over."""
+
+    server: ServerName = param(Kind.SERVER, "the server whose applier was paused")
+    since: Position = param(Kind.POSITION, "where it stood then, such as ${fenced.position}")
+
+    def look(self, world: World, /) -> SeenPosition:
+        return SeenPosition(position=world.server(self.server).write_facts().position)
+
+    def decide(self, seen: SeenPosition, /) -> Verdict:
+        if self.since.contains(seen.position):
+            return Done(f"{self.server} took nothing since {self.since}")
+        return Refuse(
+            f"{self.server} took {self.since.behind(seen.position)} transactions since {self.since}, while its applier was to be paused",
+            "find what started it: a server that restarts does, unless it has skip_slave_start; so do other managers of the pair",
+        )
+
+    def effects(self, seen: SeenPosition, /) -> tuple[Effect, ...]:
+        del seen
+        return ()
+
+    def undo(self, before: SeenPosition, now: SeenPosition | None, /) -> tuple[Effect, ...]:
+        del before, now
+        return ()
+
+
+SPECS = (
+    describe(PauseApplier, "applier.pause", Verb.DO),
+    describe(ContinueApplier, "applier.continue", Verb.DO),
+    describe(ProvePaused, "applier.prove_paused", Verb.DO),
+)

@@ -29,7 +29,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "events_hand_over": ("events.hand_over", "events.left"),
     "replicas": ("replicas.named", "replicas.follow"),
     "semisync": ("semisync.named", "semisync.acknowledge", "semisync.hand_over"),
-    "appliers": ("applier.pause", "applier.continue"),
+    "appliers": ("applier.pause", "applier.continue", "applier.prove_paused"),
     "replication_wait": ("replication.wait",),
     "heartbeat": ("replication.heartbeat",),
     "route_hold": ("route.hold", "route.release"),
@@ -72,7 +72,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
         "cluster.is_quiet",
     ),
     "comparing": ("data.compare",),
-    "tables": ("table.can_change", "table.alter", "table.alike"),
+    "tables": ("table.can_change", "table.alter", "table.differs_by", "table.alike"),
     "mending": ("data.differences", "data.mend", "server.put_fence_back", "data.mended"),
     "custom": ("command", "ssh", "http", "sql"),
 }

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
-from interlock.decisions.alterations import Stage, can_be_applied, inverse, read_changes, stage_of
-from interlock.decisions.declarations import are_alike, only_in
+from interlock.decisions.alterations import Stage, can_be_applied, inverse, is_the_only_difference, read_changes, stage_of
+from interlock.decisions.declarations import are_alike, only_in, told_apart
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect, Fence
 from interlock.model.facts import WriteFacts
@@ -218,19 +218,45 @@ class DeclaredAlike:
         first, *others = seen.masters
         for other in others:
             if not are_alike(first.definition, other.definition):
-                return Refuse(
-                    f"{first.server} declares {self.table} with {only_in(first.definition, other.definition)}; "
-                    f"{other.server} with {only_in(other.definition, first.definition)}",
-                    "see who changed it meanwhile",
-                )
+                return _changed_meanwhile(self.table, first, other)
         return Done(f"{self.table} is declared alike on {' and '.join(one.server for one in seen.masters)}")
 
     def outputs(self, seen: SeenOnMasters, /) -> Mapping[str, object]:
         return {"definition": seen.masters[0].definition}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffersByChange(NoOutputs):
+    """The standby declares a table as the writer does, but for a change that it alone has: nobody else has changed it meanwhile."""
+
+    table: str = param(Kind.TEXT, _TABLE)
+    alter: str = param(Kind.TEXT, _ALTER)
+    writer: ServerName = param(Kind.SERVER, "the server that lacks the change")
+    standby: ServerName = param(Kind.SERVER, "the server that has it")
+
+    def look(self, world: World, /) -> SeenOnMasters:
+        return SeenOnMasters(masters=tuple(world.server(name).tables.facts(self.table) for name in (self.writer, self.standby)))
+
+    def decide(self, seen: SeenOnMasters, /) -> Verdict:
+        changes, (writer, standby) = read_changes(self.alter), seen.masters
+        if isinstance(changes, Refuse):
+            return changes
+        if is_the_only_difference(changes, writer.definition, standby.definition):
+            return Done(f"{self.standby} declares {self.table} as {self.writer} does, but for {', '.join(map(str, changes))}")
+        return _changed_meanwhile(self.table, writer, standby)
+
+
+def _changed_meanwhile(table: str, one: TableFacts, other: TableFacts) -> Refuse:
+    first, second = told_apart(one.definition, other.definition)
+    return Refuse(
+        f"somebody changed {table} meanwhile: {one.server} declares {first}; {other.server} {second}",
+        f"what was written since may stand in another column there, or in none: interlock diff --table {table}, then interlock repair",
+    )
+
+
 SPECS = (
     describe(CanChange, "table.can_change", Verb.CHECK),
     describe(AlterOneSide, "table.alter", Verb.DO, role=Role.LOOSENS, bounds_on_server="at_most"),
+    describe(DiffersByChange, "table.differs_by", Verb.CHECK),
     describe(DeclaredAlike, "table.alike", Verb.CHECK, outputs={"definition": Kind.TEXT}),
 )

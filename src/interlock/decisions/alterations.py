@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from interlock.decisions.alter_words import HowClause, NewColumn, NewKey, OldKey, read_clauses
-from interlock.decisions.declarations import lines_of, name_in
+from interlock.decisions.declarations import are_alike, lines_of, name_in
 from interlock.model.verdict import Done, Refuse
 
 Change = NewColumn | NewKey | OldKey
@@ -49,6 +49,17 @@ def stage_of(changes: Sequence[Change], definition: str) -> Stage:
     lines = _lines(definition)
     done = {(_place(change) in lines) is not isinstance(change, OldKey) for change in changes}
     return Stage.BETWEEN if len(done) > 1 else Stage.AFTER if True in done else Stage.BEFORE
+
+
+def is_the_only_difference(changes: Sequence[Change], without: str, having: str) -> bool:
+    """Whether one declaration is the other one with the changes and nothing else, the new columns last, in their order."""
+    new = [_place(change) for change in changes if isinstance(change, NewColumn)]
+    columns = [what for what in _lines(having) if what.startswith("column ")]
+    return (
+        (stage_of(changes, without), stage_of(changes, having)) == (Stage.BEFORE, Stage.AFTER)
+        and columns[len(columns) - len(new) :] == new
+        and are_alike(without, having, but={_place(change) for change in changes})
+    )
 
 
 def can_be_applied(table: str, changes: Sequence[Change], definition: str) -> Done | Refuse:

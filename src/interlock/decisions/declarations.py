@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 _LINE_NAME = re.compile(r"(?:(PRIMARY KEY)|(?:(?:UNIQUE |FULLTEXT |SPATIAL |VECTOR )?KEY|CONSTRAINT) `((?:[^`]|``)+)`|`((?:[^`]|``)+)`)")
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
@@ -31,13 +32,15 @@ def without_counter(definition: str) -> str:
     return _COUNTER.sub("", definition)
 
 
-def are_alike(first: str, second: str) -> bool:
-    """The same columns in the same order, the same keys in any, and the same options."""
-    return _parts(first) == _parts(second)
+def are_alike(first: str, second: str, *, but: Collection[str] = ()) -> bool:
+    """The same columns in the same order, the same keys in any, and the same options. `but`: what is left out, such as `column note`, in
+    small letters.
+    """
+    return _parts(first, but) == _parts(second, but)
 
 
-def _parts(definition: str) -> tuple[list[str], frozenset[str], str]:
-    lines = lines_of(definition)
+def _parts(definition: str, but: Collection[str]) -> tuple[list[str], frozenset[str], str]:
+    lines = {what: line for what, line in lines_of(definition).items() if what.lower() not in but}
     columns = [line for what, line in lines.items() if what.startswith("column ")]
     options = without_counter(definition.rpartition("\n)")[2])
     return columns, frozenset(lines.values()), options
@@ -47,3 +50,9 @@ def only_in(mine: str, theirs: str) -> str:
     """What the first has and the second has not, for people."""
     others = set(lines_of(theirs).values())
     return "; ".join(line for line in lines_of(mine).values() if line not in others)[:400] or "as the other but for its options"
+
+
+def told_apart(first: str, second: str) -> tuple[str, str]:
+    """Of each of two definitions what tells it from the other one, for people: what it names, in its order, or else what it says."""
+    named = [", ".join(lines_of(each)) for each in (first, second)]
+    return (named[0], named[1]) if named[0] != named[1] else (only_in(first, second), only_in(second, first))

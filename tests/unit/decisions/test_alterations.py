@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from interlock.decisions.alter_words import HowClause, NewColumn, NewKey, OldKey, read_clauses
-from interlock.decisions.alterations import Stage, can_be_applied, inverse, read_changes, stage_of
-from interlock.decisions.declarations import are_alike, lines_of, only_in
+from interlock.decisions.alterations import Stage, can_be_applied, inverse, is_the_only_difference, read_changes, stage_of
+from interlock.decisions.declarations import are_alike, lines_of, only_in, told_apart
 from interlock.model.verdict import Done, Refuse
 
 TABLE = """\
@@ -184,6 +184,23 @@ def test_of_a_change_that_is_there_in_part_that_part_alone_is_taken_back() -> No
     assert inverse(changes, TABLE, after(columns=COLUMN)) == "DROP COLUMN `note`"
 
 
+OTHER = "  `other` text,\n"
+BESIDES = {
+    "nothing": (TABLE, after(columns=COLUMN), True),
+    "a column behind it": (after(columns=OTHER), after(columns=COLUMN + OTHER), False),
+    "a column before it": (after(columns=OTHER), after(columns=OTHER + COLUMN), True),
+    "a column on one side alone": (TABLE, after(columns=OTHER + COLUMN), False),
+    "an index on one side alone": (after(keys=KEY.replace("note", "mail")), after(columns=COLUMN), False),
+    "both sides have it": (after(columns=COLUMN), after(columns=COLUMN), False),
+    "none has it": (TABLE, TABLE, False),
+}
+
+
+@pytest.mark.parametrize(("without", "having", "alone"), BESIDES.values(), ids=BESIDES)
+def test_a_change_is_the_only_difference_if_all_else_is_alike_and_it_stands_last(without: str, having: str, *, alone: bool) -> None:
+    assert is_the_only_difference(changes_of("ADD COLUMN note TEXT"), without, having) is alone
+
+
 ALIKE = {
     "counters": (TABLE.replace("=17", "=99"), True),
     "the order of keys": (
@@ -211,3 +228,23 @@ def test_tables_are_alike_by_what_they_declare(other: str, *, alike: bool) -> No
 def test_the_lines_of_a_definition_are_known_by_what_they_name() -> None:
     assert list(lines_of(TABLE)) == ["column id", "column Day", "column mail", "key PRIMARY KEY", "key by_mail", "key by_day"]
     assert only_in(after(columns=COLUMN), TABLE) == "`note` text"
+    assert only_in(TABLE, TABLE.replace("utf8mb4", "latin1")) == "as the other but for its options"
+
+
+APART = {
+    "the order of columns": (
+        after(columns=COLUMN + OTHER),
+        after(columns=OTHER + COLUMN),
+        "column note, column other, key",
+        "other, column note",
+    ),
+    "a type": (TABLE, TABLE.replace("varchar(64)", "varchar(65)"), "`mail` varchar(64) DEFAULT NULL", "`mail` varchar(65) DEFAULT NULL"),
+    "options": (TABLE, TABLE.replace("utf8mb4", "latin1"), "but for its options", "but for its options"),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "of_first", "of_second"), APART.values(), ids=APART)
+def test_two_declarations_are_told_apart_by_what_differs(first: str, second: str, of_first: str, of_second: str) -> None:
+    told = told_apart(first, second)
+    assert of_first in told[0]
+    assert of_second in told[1]

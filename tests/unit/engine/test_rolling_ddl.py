@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from interlock.engine.events import PhaseBegan
+from interlock.engine.events import PhaseBegan, StepBegan
 from interlock.engine.plan import plan
 from interlock.model.effects import Effect, Fence, Open
 from interlock.model.tables import AlterTable
@@ -83,8 +83,38 @@ def test_rows_for_a_side_without_the_column_would_lose_it_so_nothing_is_applied_
     assert pause in text
     played = stage()
     hasty = parse_playbook(text.replace(pause, ""), file="hasty.yaml", catalogue=CATALOGUE)
-    assert played.run(hasty, THERE).outcome == "succeeded"
+    assert played.run(hasty, THERE).outcome == "rolled_back"
     assert played.pair.east.cut
+
+
+def test_what_an_applier_that_was_started_meanwhile_took_without_the_column_goes_on_both_sides() -> None:
+    """As the restart of a server starts it."""
+    played = stage()
+    played.when(lambda event: isinstance(event, PhaseBegan) and event.phase == "change_other", played.pair.to_east.start)
+    report = played.run(ROLLING, THERE)
+    assert played.pair.east.cut
+    assert "east took" in report.problems[0].what
+    assert report.outcome == "rolled_back"
+    assert_safe(played, writer="east")
+    assert not all_declared(played.pair.west)
+
+
+def test_somebody_elses_change_of_the_table_meanwhile_is_named_before_clients_wait() -> None:
+    played = stage()
+
+    def add_another() -> None:
+        for side in (played.pair.east, played.pair.west):
+            alter(side, "app.t", "ADD COLUMN other TEXT")
+
+    def at_last_look(event: object) -> bool:
+        return isinstance(event, StepBegan) and event.step.endswith("table.differs_by")
+
+    played.when(at_last_look, add_another)
+    report = played.run(ROLLING, THERE)
+    assert report.outcome == "rolled_back"
+    assert "somebody changed app.t meanwhile: east declares column id, column k, column other" in report.problems[0].what
+    assert "interlock diff --table app.t" in report.problems[0].hint
+    assert names_of(played.effects()) == [name for way in ("AlterTable west",) * 2 for name in ("Fence west ajar", way, "Fence west shut")]
 
 
 REFUSED = {
