@@ -8,10 +8,16 @@ from pathlib import Path
 import pymysql
 import pytest
 
+from interlock.bootstrap import RealWorld, read_topology
+from interlock.clock import SystemClock
+from interlock.errors import BoundReached
+from interlock.hosts.secrets import Secrets
+from interlock.model.effects import CloseSegment, OpenSegment
 from interlock.model.topology import Tenants
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import connect, query, rows
 from interlock.servers.guard_words import triggers
+from interlock.simulated.store import MemoryStore
 from scenarios.command_line import environment
 from scenarios.pair_state import eventually
 from scenarios.segment_lab import PASSWORD, Shop, Writer, writing
@@ -170,6 +176,31 @@ def test_a_row_that_a_later_trigger_gives_to_a_tenant_is_asked_for_as_what_it_be
             for event in ("INSERT", "UPDATE"):
                 rows(admin, f"DROP TRIGGER shop.late_{event}")
     assert refused.value.args == (_REFUSED, "segment acme is closed on this server")
+
+
+def test_a_prepared_xa_transaction_of_it_is_waited_for(shop: Shop) -> None:
+    """MariaDB lets the guard go at XA PREPARE, and whoever knows its name can commit it: on a connection that nobody closes."""
+    clock = SystemClock()
+    with (
+        closing(RealWorld(read_topology(Path(shop.env["INTERLOCK_TOPOLOGY"])), clock, Secrets(clock), MemoryStore(clock))) as world,
+        closing(shop.client("shop", "east", user="shop_app")) as client,
+    ):
+        segments, spec = world.server("east").segments, world.topology.segments["acme"]
+        before = segments.facts(spec)
+        for words in (
+            "XA START 'branch'",
+            "INSERT INTO shop.writes VALUES ('branch', 'acme', 1)",
+            "XA END 'branch'",
+            "XA PREPARE 'branch'",
+        ):
+            rows(client, words)
+        close = CloseSegment(server=before.server, segment="acme", accounts=before.accounts, within_s=0.5)
+        with pytest.raises(BoundReached):
+            segments.apply(close, mark="test")
+        assert segments.facts(spec).prepared == ("branch",)
+        rows(client, "XA ROLLBACK 'branch'")
+        segments.apply(close, mark="test")
+        segments.apply(OpenSegment(server=before.server, segment="acme", accounts=before.accounts), mark="test")
 
 
 def test_a_table_that_takes_nothing_back_refuses_the_move(shop: Shop) -> None:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from contract.benches import RealBench
 from interlock.actions.server_fence import FenceServer
 from interlock.clock import SystemClock
 from interlock.errors import BoundReached, NotPermitted, OutcomeUnknown, WriteRefused
-from interlock.model.effects import Fence, KillSessions, Open, RunSql
+from interlock.model.effects import CloseSegment, Fence, KillSessions, Open, RunSql
 from interlock.model.position import GtidSource, MySQLPosition
 from interlock.model.topology import Access, Account, SecretRef, SecretSource, ServerName, ServerSpec, Tls
 from interlock.model.verdict import Done
@@ -422,6 +422,19 @@ def test_the_log_since_a_position_over_rotated_files(lab: Sandbox, east: Server)
     warm = east.write_facts().position
     sql.query(lab, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('later', 1)")
     assert [len(east.logged_since(since, 10)) for since in (start, warm, east.write_facts().position)] == [4, 1, 0]
+
+
+def test_a_segment_is_closed_once_what_let_its_locks_go_is_in_the_position(lab: Sandbox, east: Server) -> None:
+    """Until then the server names it in `gtid_owned`, as it does here."""
+    late = f"{sql.query(lab, 'east', 'SELECT @@server_uuid AS uuid')[0]['uuid']}:999999"
+    close = CloseSegment(server=EAST, segment="eu", accounts=(), within_s=0.5)
+    with closing(sql.connect(lab, "east")) as committing:
+        sql.rows(committing, f"SET gtid_next='{late}'")
+        with pytest.raises(BoundReached, match=f"{late} are still under way"):
+            east.segments.apply(close, mark="test")
+        sql.rows(committing, "ROLLBACK")
+        sql.rows(committing, "SET gtid_next=AUTOMATIC")
+    east.segments.apply(close, mark="test")
 
 
 def test_a_wait_ends_at_its_time_for_a_position_that_never_comes(west: Server) -> None:

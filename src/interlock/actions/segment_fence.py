@@ -19,7 +19,8 @@ from interlock.ports import World
 class FenceSegment:
     """Keep the accounts of a segment out of a server, take their rights to write it, end their sessions, and know the last position.
 
-    Other segments are not touched. What could not be given back exactly is not taken.
+    Other segments are not touched. What could not be given back exactly is not taken. What was let through and has not ended is waited for,
+    XA transactions that are prepared as well: whoever knows such a one's name can commit it later.
     """
 
     segment: str = param(Kind.SEGMENT, "the segment")
@@ -31,14 +32,16 @@ class FenceSegment:
         return world.server(self.server).segments.facts(world.topology.segments[self.segment])
 
     def decide(self, seen: SegmentFacts, /) -> Verdict:
-        if seen.is_closed:
+        if seen.is_closed and not seen.prepared:
             return Done(f"segment {self.segment} is closed on {self.server} at {seen.position}")
         if seen.unclear:
             return Refuse("; ".join(seen.unclear), "give the accounts of a segment rights on its own schemas alone")
+        if seen.is_closed:
+            return Act(f"prepared XA transactions on {self.server} may be of segment {self.segment}: {', '.join(seen.prepared)}")
         return Act(f"segment {self.segment} can be written on {self.server}: {seen.open_by}")
 
     def effects(self, seen: SegmentFacts, /) -> tuple[Effect, ...]:
-        if seen.is_closed:
+        if seen.is_closed and not seen.prepared:
             return ()
         return (CloseSegment(server=self.server, segment=self.segment, accounts=seen.accounts, within_s=self.within_s),)
 

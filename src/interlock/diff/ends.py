@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from interlock.diff.sql import TEXTS
 from interlock.errors import Refused
 from interlock.losses.sql import SETTINGS
 from interlock.model.position import MySQLPosition, Position
+from interlock.servers import mysql_facts
 from interlock.servers.server import SqlServer
 from interlock.servers.session import Result, Row, Session, text_of
 
@@ -21,7 +21,6 @@ T = TypeVar("T")
 
 STATEMENT_S = 60.0
 """What one statement may take on a server before it ends it."""
-_OWNER = re.compile(r"#\d+")
 _FLAVORS = frozenset({"mariadb", "mysql"})
 
 
@@ -60,11 +59,11 @@ class End:
         can be seen already: until then it names them in `gtid_owned`, which is read first (sql/rpl_gtid_owned.cc, sql/binlog.cc:
         assign_automatic_gtids_to_flush_group, update_commit_group).
         """
-        owned = ""
-        if not is_mariadb(session):
-            owned = _OWNER.sub("", text_of(session.rows("SELECT @@GLOBAL.gtid_owned AS o")[0]["o"]))
+        told = "" if is_mariadb(session) else text_of(session.rows(mysql_facts.OWNED)[0]["owned"])
         position = self.server.write_facts().position
-        return MySQLPosition.parse(f"{position},{owned}") if owned and isinstance(position, MySQLPosition) else position
+        if not isinstance(position, MySQLPosition):
+            return position
+        return MySQLPosition.parse(f"{position},{mysql_facts.owned(told)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,8 @@ class SegmentFacts:
     """`position` is what the server held once all else was read. `sessions` are those of the segment's accounts.
 
     `missing` are its accounts and schemas that are not there, `unclear` why a right could not be taken away and given back exactly, a
-    sentence each. `unguarded` are tables of tenants whose guard trigger is not there. `note` is None while nothing was ever noted.
+    sentence each. `unguarded` are tables of tenants whose guard trigger is not there. `prepared` are all XA branches that are prepared
+    there: whose rows they hold can't be told. `note` is None while nothing was ever noted.
     """
 
     server: ServerName
@@ -57,6 +58,7 @@ class SegmentFacts:
     missing: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
     unguarded: tuple[str, ...] = ()
+    prepared: tuple[str, ...] = ()
 
     @property
     def open_by(self) -> str:

@@ -5,6 +5,7 @@ Rows of SHOW SLAVE STATUS are read by the newer names (`modern`), so that a vers
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -33,6 +34,8 @@ WORKER_ERRORS = (
     "SELECT channel_name AS channel, worker_id AS worker, last_error_number AS number, last_error_message AS message "
     "FROM performance_schema.replication_applier_status_by_worker WHERE last_error_number <> 0 ORDER BY worker_id"
 )
+OWNED = "SELECT @@GLOBAL.gtid_owned AS owned"
+_OWNER = re.compile(r"#\d+")
 _SILENCE = (
     "TIMESTAMPDIFF(MICROSECOND, NULLIF(GREATEST(last_heartbeat_timestamp, last_queued_transaction_end_queue_timestamp), 0), NOW(6)) / 1e6"
 )
@@ -63,6 +66,11 @@ def settings(words: Words) -> str:
         f"@@GLOBAL.version AS version, UNIX_TIMESTAMP(SYSDATE(6)) AS clock, {words.log_keeps_s} AS log_keeps_s"
         f"{collation}"
     )
+
+
+def owned(told: str) -> MySQLPosition:
+    """What `gtid_owned` tells, `uuid:7#31:8#32`, without the sessions that own it: transactions under way, of which some can be seen."""
+    return MySQLPosition.parse(_OWNER.sub("", told))
 
 
 def modern(row: Row) -> Row:

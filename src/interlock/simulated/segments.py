@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from interlock.errors import BoundReached
 from interlock.model.effects import CloseSegment, GuardTables, NoteOwner, OpenSegment, SegmentEffect
 from interlock.model.segments import AccountState, SegmentFacts, SegmentSurroundings
 from interlock.model.topology import SegmentSpec
@@ -44,6 +45,7 @@ class SimulatedSegments:
             sessions=sessions_of(database, here.accounts),
             note=here.note,
             unguarded=here.unguarded,
+            prepared=self._prepared(),
             missing=tuple(f"account {account}" for account in spec.accounts if account not in known),
         )
 
@@ -72,6 +74,11 @@ class SimulatedSegments:
         self._done(effect)
         self._database.carry_out(type(effect), partial(_change, self._database, effect), effect.within_s + _LATER_S)
         self._process.move()
+        if isinstance(effect, CloseSegment) and (left := self._prepared()):
+            raise BoundReached(f"{self._database.name}: XA transactions {', '.join(left)} are prepared", server=self._database.name)
+
+    def _prepared(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self._database.settings.get("xa_prepared"),)))
 
 
 def _change(database: Database, effect: SegmentEffect) -> None:
