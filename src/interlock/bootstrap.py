@@ -219,6 +219,7 @@ class RealWorld:
             other=End(cluster=str(cluster), server=self.sql_server(master)),
             folder=self._folder,
             name=lambda: run_name(self._clock),
+            run=lambda: self.present_run,
             clock=self._clock,
         )
 

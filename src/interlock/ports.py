@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from interlock.dataclass import dataclass
-from interlock.model.comparing import CompareEffect, ComparingFacts
+from interlock.model.comparing import BeginComparison, CompareEffect, ComparingFacts
 from interlock.model.effects import (
     ChannelEffect,
     FencingEffect,
@@ -276,8 +276,8 @@ class Returning(Protocol):
 class Comparer(Protocol):
     """Compares a cluster's data with the writer's, beside whoever waits for it."""
 
-    def facts(self) -> ComparingFacts | None:
-        """Of the comparison that this process began; None if it began none."""
+    def facts(self, begun: BeginComparison, /) -> ComparingFacts | None:
+        """Of the comparison that the present run began so, in this process; None if it began none."""
         ...
 
     def script(self, effect: CompareEffect, /) -> tuple[str, ...]: ...

@@ -19,7 +19,7 @@ from interlock.simulated.process import ProcessKilled
 from unit.engine.test_segments import FAILS_AT_THE_END, MOVE, TO_WEST, Shop
 
 NIGHTS = 40
-_LAST_EVENT = 60
+_LAST_EVENT = 98
 _FINAL = {"succeeded", "rolled_back", "refused"}
 
 

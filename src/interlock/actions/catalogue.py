@@ -71,7 +71,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
         "cluster.end_quiesce",
         "cluster.is_quiet",
     ),
-    "comparing": ("data.compare",),
+    "comparing": ("data.compare", "segment.compare"),
     "tables": ("table.can_change", "table.alter", "table.differs_by", "table.alike"),
     "mending": ("data.differences", "data.mend", "server.put_fence_back", "data.mended"),
     "custom": ("command", "ssh", "http", "sql"),

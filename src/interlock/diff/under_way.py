@@ -13,9 +13,10 @@ from interlock.diff.compare import Progress
 from interlock.diff.ends import End
 from interlock.diff.kept import Kept, read_kept
 from interlock.diff.making import Making, Wanted
-from interlock.errors import InterlockError, Refused
-from interlock.model.comparing import BeginComparison, CompareEffect, ComparingFacts, StopComparison
-from interlock.model.differences import Comparison
+from interlock.errors import InterlockError, Refused, StatementFailed
+from interlock.model.comparing import BeginComparison, CompareEffect, ComparingFacts, Differing, StopComparison
+from interlock.model.differences import Comparison, RowDifference
+from interlock.model.topology import Tenants
 
 _PARALLEL = 4
 _THREADS = 32
@@ -23,25 +24,27 @@ _THREADS = 32
 
 @dataclass(slots=True, kw_only=True)
 class UnderWay:
-    """`name` gives a comparison its name. `writer` is the side that counts."""
+    """`name` gives a comparison its name, `run` is the present run. `writer` is the side that counts."""
 
     topology: str
     writer: End
     other: End
     folder: Path
     name: Callable[[], str]
+    run: Callable[[], str]
     clock: Clock
     _began: str = ""
+    _of: tuple[str, BeginComparison] | None = None
     _thread: threading.Thread | None = None
     _making: Making | None = None
     _error: str = ""
     _untold: str = ""
     _progress: Progress = field(default_factory=Progress)
 
-    def facts(self) -> ComparingFacts | None:
-        if not self._began:
+    def facts(self, begun: BeginComparison, /) -> ComparingFacts | None:
+        if self._of != (self.run(), begun):
             return None
-        is_over = self._thread is None or not self._thread.is_alive()
+        is_over = not self._is_going_on
         rows, expected = self._progress.rows, self._progress.expected
         if self._untold or self._error:
             return ComparingFacts(name=self._began, rows=rows, expected=expected, is_over=True, error=self._error, untold=self._untold)
@@ -51,20 +54,27 @@ class UnderWay:
         if found.ended_at is None:
             return ComparingFacts(name=self._began, rows=found.rows, is_over=True, error="it was ended before its end")
         return ComparingFacts(
-            name=self._began, rows=found.rows, expected=found.rows, differing=_differing(found), open=_open(found), is_over=True
+            name=self._began,
+            rows=found.rows,
+            expected=found.rows,
+            differing=_differing(found, begun.tenants),
+            open=_open(found),
+            is_over=True,
         )
 
     def script(self, effect: CompareEffect, /) -> tuple[str, ...]:
         match effect:
             case BeginComparison():
-                return (f"compare every row of {self.other.cluster} with {self.writer.cluster}'s: SELECT … in ranges of the key, on both",)
+                of = ", ".join((*(f"{schema}.*" for schema in effect.schemas), *_tables(effect.tenants)))
+                rows = f"every row of {f'{of} on ' if of else ''}{self.other.cluster}"
+                return (f"compare {rows} with {self.writer.cluster}'s: SELECT … in ranges of the key, on both",)
             case StopComparison():
                 return ("end the comparison",)
 
     def apply(self, effect: CompareEffect, /) -> None:
         match effect:
             case BeginComparison():
-                self._begin()
+                self._begin(effect)
             case StopComparison():
                 self.close()
 
@@ -74,13 +84,23 @@ class UnderWay:
         if self._thread is not None:
             self._thread.join()
 
-    def _begin(self) -> None:
-        """DriverError if a side does not answer."""
+    @property
+    def _is_going_on(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _begin(self, effect: BeginComparison) -> None:
+        """DriverError if a side does not answer, or if the run compares something else there. What an earlier run left is ended."""
+        run = self.run()
+        if self._is_going_on and self._of is not None and self._of[0] == run:
+            raise StatementFailed(f"{self.other.cluster} is being compared already, by {self._began}", hint="put one after the other")
+        self.close()
+        self._progress, self._error, self._untold = Progress(), "", ""
         self._making = making = Making(
             writer=self.writer, other=self.other, folder=self.folder, clock=self.clock, parallel=_PARALLEL, progress=self._progress
         )
-        kept = making.begin(name=self.name(), topology=self.topology, wanted=Wanted(max_load=_THREADS))
-        self._began = kept.comparison.name
+        wanted = Wanted(schemas=effect.schemas, tables=_tables(effect.tenants), max_load=_THREADS)
+        kept = making.begin(name=self.name(), topology=self.topology, wanted=wanted)
+        self._began, self._of = kept.comparison.name, (run, effect)
         self._thread = threading.Thread(target=self._run, args=(making, kept), name="interlock-compare", daemon=True)
         self._thread.start()
 
@@ -93,10 +113,26 @@ class UnderWay:
             self._error = error.message
 
 
-def _differing(found: Comparison) -> tuple[str, ...]:
-    names = [f"{one.schema}.{one.table}" if one.table else one.schema for one in found.shapes]
-    names += [f"{table.schema}.{table.name}" for table in found.tables if table.differences]
-    return tuple(dict.fromkeys(names))
+def _tables(tenants: Tenants | None) -> tuple[str, ...]:
+    return tenants.tables if tenants is not None else ()
+
+
+def _differing(found: Comparison, tenants: Tenants | None) -> tuple[Differing, ...]:
+    declared = dict.fromkeys(f"{one.schema}.{one.table}" if one.table else one.schema for one in found.shapes)
+    rows = {f"{table.schema}.{table.name}": table.differences for table in found.tables if table.differences}
+    names = dict.fromkeys((*declared, *rows))
+    others = {name: sum(_is_of_others(row, tenants) for row in rows.get(name, ())) for name in names}
+    return tuple(
+        Differing(name=name, rows=len(rows.get(name, ())) - others[name], declared=name in declared, others=others[name]) for name in names
+    )
+
+
+def _is_of_others(row: RowDifference, tenants: Tenants | None) -> bool:
+    """Neither side has it as a row of these tenants. One that does not say whose it is, is theirs."""
+    if tenants is None:
+        return False
+    told = {str(image[tenants.column]) for image in (row.writer, row.other) if image is not None and tenants.column in image}
+    return bool(told) and told.isdisjoint(tenants.values)
 
 
 def _open(found: Comparison) -> tuple[str, ...]:

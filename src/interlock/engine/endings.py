@@ -41,9 +41,9 @@ def drive(execution: Execution, go: Callable[[], None]) -> None:
         _to_an_outcome(execution, go)
     except (LeaseLost, PairBusy) as lost:
         execution.stop_prober()
-        if execution.life.now is State.CHECKING and not execution.intents:
+        if execution.life.now is State.CHECKING:
             with suppress(LeaseLost):  # a lock was lost; with the lease, the run is another's to end
-                _end(execution, Event.REFUSE, [_problem(lost)])
+                _refuse(execution, [_problem(lost)])
         raise PairBusy(lost.message, hint=lost.hint, server=lost.server) from lost
 
 
@@ -60,7 +60,7 @@ def _to_an_outcome(execution: Execution, go: Callable[[], None]) -> None:
     except (StepFailed, StopRequested, Refused, DriverError, StoreFailed, UsageError) as error:
         problems.append(_problem(error))
         if execution.life.now is State.CHECKING:
-            _end(execution, Event.REFUSE, problems)
+            _refuse(execution, problems)
         elif _says_halt(execution, error):
             _halt(execution, problems)
         else:
@@ -69,6 +69,14 @@ def _to_an_outcome(execution: Execution, go: Callable[[], None]) -> None:
             _way_back(execution, problems)
     else:
         _end(execution, Event.SUCCEED, problems, next_commands=_after_success(execution))
+
+
+def _refuse(execution: Execution, problems: list[ProblemReport]) -> None:
+    """Nothing was begun but what only reads, and that is ended."""
+    if execution.intents:
+        with suppress(StepFailed, DriverError):  # it ends with this process, too
+            go_back(execution)
+    _end(execution, Event.REFUSE, problems)
 
 
 def _after_success(execution: Execution) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from interlock.engine.roles import pair_roles
 from interlock.engine.steps import BoundStep, bind, plain_args
 from interlock.errors import DriverError, InterlockError, Refused
 from interlock.model.codec import to_plain
+from interlock.model.effects import only_reads
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.against import check_against, see_segments_left_alone
 from interlock.playbook.catalogue import Verb
@@ -190,7 +191,7 @@ def _effect(planning: _Planning, bound: BoundStep, base: dict[str, Any]) -> Plan
         planning.problems.append({"what": f"{bound.key}: {error.message}", "hint": error.hint})
         return PlannedStep(**base, result="fails", detail=error.message, hint=error.hint)
     effects = action.effects(seen) if isinstance(verdict, Act) else ()
-    planning.effects_begun = planning.effects_begun or bool(effects)
+    planning.effects_begun = planning.effects_begun or not all(only_reads(effect) for effect in effects)
     undo = scripts(planning.world, action.undo(seen, None)) if effects and bound.step.undo is None else ()
     if bound.step.undo is not None:
         undo = tuple(f"{step.spec.name}: {step.spec.summary}" for step in bound.step.undo)

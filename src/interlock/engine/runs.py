@@ -212,6 +212,7 @@ class Engine:
         execution.interlock.recall_given_up(progress.given_up)
         state = execution.life.now
         if state is State.CHECKING:
+            execution.intents.clear()  # what only reads has ended with the process that began it
             if back:
                 raise StopRequested("nothing was changed, so there is nothing to roll back")
             execution.passed.clear()

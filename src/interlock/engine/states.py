@@ -50,7 +50,7 @@ class Move:
 
 
 MOVES: tuple[Move, ...] = (
-    Move(Event.INTEND, State.CHECKING, State.CHANGING, "the first intent is on the disk, and its effect follows"),
+    Move(Event.INTEND, State.CHECKING, State.CHANGING, "the first intent to change something is on the disk, and its effect follows"),
     Move(Event.REFUSE, State.CHECKING, State.REFUSED, "a check said no, or the operator stopped it, before the first effect"),
     Move(Event.SUCCEED, State.CHECKING, State.SUCCEEDED, "a playbook of checks alone passed"),
     Move(Event.OPEN, State.CHANGING, State.OPENED, "the other side is being opened: from here a stop goes forward"),

@@ -18,7 +18,7 @@ from interlock.engine.journal import Entry, Intent, RecordKind
 from interlock.engine.states import Event, State
 from interlock.errors import DriverError, OutcomeUnknown, StepFailed
 from interlock.model.codec import to_plain
-from interlock.model.effects import Effect, is_repeatable
+from interlock.model.effects import Effect, is_repeatable, only_reads
 from interlock.model.topology import ClusterName, ServerName
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.catalogue import Role, Verb
@@ -121,11 +121,15 @@ def _intent_of(execution: Execution, bound: BoundStep, seen: object) -> Entry:
 def record_intents(execution: Execution, seen: Sequence[tuple[BoundStep, object]]) -> None:
     """On the disk first, then known to this process: the way back undoes what the journal has, and nothing that it does not have."""
     with execution.world.turn:  # of two steps in a `parallel`, one makes the move
-        if execution.life.now is State.CHECKING:
+        if execution.life.now is State.CHECKING and not all(_only_reads(bound, before) for bound, before in seen):
             execution.move(Event.INTEND)
     execution.journal.write_all([_intent_of(execution, bound, before) for bound, before in seen], durable=True)
     for bound, before in seen:
         execution.intents[bound.key] = Intent(step=bound.key, action=bound.step.spec.name, args=bound.args, before=before)
+
+
+def _only_reads(bound: BoundStep, before: object) -> bool:
+    return all(only_reads(effect) for effect in cast("Action[Any]", bound.action).effects(before))
 
 
 def run_step(execution: Execution, bound: BoundStep) -> None:

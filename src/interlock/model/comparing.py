@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from interlock.dataclass import dataclass
-from interlock.model.topology import ClusterName
+from interlock.model.topology import ClusterName, Tenants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differing:
+    """A table (`schema.table`), or a schema, in which `rows` differ, or something is `declared` otherwise. `others`: how many rows of other
+    tenants than those that were compared.
+    """
+
+    name: str
+    rows: int = 0
+    declared: bool = False
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparingFacts:
-    """`rows` of about `expected` were compared. `differing` are the tables (`schema.table`, or a schema) in which something differs, `open`
-    what could not be compared or settled, a sentence each. `error`: why it ended before its end, empty if it did not. `untold`: why these
-    servers' tables are not compared at all.
+    """`rows` of about `expected` were compared. `differing` is where something differs, `open` what could not be compared or settled, a
+    sentence each. `error`: why it ended before its end, empty if it did not. `untold`: why these servers' tables are not compared at all.
     """
 
     name: str
     rows: int = 0
     expected: int = 0
-    differing: tuple[str, ...] = ()
+    differing: tuple[Differing, ...] = ()
     open: tuple[str, ...] = ()
     is_over: bool = False
     error: str = ""
@@ -25,9 +36,13 @@ class ComparingFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeginComparison:
-    """Begin to read both sides, and tell where they differ. It changes nothing on either."""
+    """Begin to read both sides, and tell where they differ: in `schemas`, or in the tables of `tenants`, everywhere if neither is given. It
+    changes nothing on either.
+    """
 
     cluster: ClusterName
+    schemas: tuple[str, ...] = ()
+    tenants: Tenants | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

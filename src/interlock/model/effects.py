@@ -371,6 +371,11 @@ def target_of(effect: Effect) -> str:
             return f"server {effect.server}"
 
 
+def only_reads(effect: Effect) -> bool:
+    """Whether the pair is as it was, whatever comes of it: a run that did nothing else is refused, and not rolled back."""
+    return isinstance(effect, BeginComparison | StopComparison)
+
+
 def is_repeatable(effect: Effect) -> bool:
     """Whether carrying it out twice is the same as once. A team's own statements, commands and requests are not ours to repeat."""
     return not isinstance(effect, RunSql | RunCommand | CallHttp)

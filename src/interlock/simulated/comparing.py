@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from interlock.dataclass import dataclass
-from interlock.model.comparing import BeginComparison, CompareEffect, ComparingFacts, StopComparison
+from interlock.model.comparing import BeginComparison, CompareEffect, ComparingFacts, Differing, StopComparison
 from interlock.model.topology import ClusterName
 from interlock.simulated.pair import SimulatedPair
 from interlock.simulated.process import SimulatedProcess
@@ -14,17 +16,21 @@ TABLE = "app.rows"
 
 @dataclass(slots=True, kw_only=True)
 class SimulatedComparer:
-    """Rows that replication brings meanwhile are no difference: what both logged by then is compared."""
+    """Rows that replication brings meanwhile are no difference: what both logged by then is compared. A segment's rows are those that its
+    accounts' clients write.
+    """
 
     cluster: ClusterName
     pair: SimulatedPair
     process: SimulatedProcess
-    _ends_at_s: float | None = None
+    run: Callable[[], str]
+    _of: tuple[str, BeginComparison] | None = None
+    _ends_at_s: float = 0.0
     _stopped: bool = False
 
-    def facts(self) -> ComparingFacts | None:
+    def facts(self, begun: BeginComparison, /) -> ComparingFacts | None:
         self.process.move()
-        if self._ends_at_s is None:
+        if self._of != (self.run(), begun):
             return None
         name = f"comparison of {self.cluster}"
         if self._stopped:
@@ -35,9 +41,18 @@ class SimulatedComparer:
         (other,) = (self.pair.database(name) for name in self.pair.topology.other_masters(mine.name))
         for database in (mine, other):
             database.answer()
-        under_way = {one.key for one in other.log if not mine.position.contains(other.position)}
-        differs, rows = (mine.rows ^ other.rows) - under_way, len(other.rows)
-        return ComparingFacts(name=name, rows=rows, expected=rows, differing=(TABLE,) if differs else (), is_over=True)
+        under_way = {
+            one.key for here, there in ((mine, other), (other, mine)) if not here.position.contains(there.position) for one in there.log
+        }
+        differs, rows = self._of_segment((mine.rows ^ other.rows) - under_way, begun), len(self._of_segment(other.rows, begun))
+        differing = (Differing(name=TABLE, rows=len(differs)),) if differs else ()
+        return ComparingFacts(name=name, rows=rows, expected=rows, differing=differing, is_over=True)
+
+    def _of_segment(self, keys: set[str], begun: BeginComparison) -> set[str]:
+        """All of them if no segment is compared."""
+        specs = [spec for spec in self.pair.topology.segments.values() if begun.schemas and spec.schemas == begun.schemas]
+        users = tuple(f"{account.partition('@')[0]}-" for spec in specs for account in spec.accounts)
+        return {key for key in keys if key.startswith(users)} if users else keys
 
     def script(self, effect: CompareEffect, /) -> tuple[str, ...]:
         match effect:
@@ -50,6 +65,7 @@ class SimulatedComparer:
         self.process.move()
         match effect:
             case BeginComparison():
+                self._of, self._stopped = (self.run(), effect), False
                 self._ends_at_s = self.pair.clock.monotonic_s() + _TAKES_S
             case StopComparison():
                 self._stopped = True

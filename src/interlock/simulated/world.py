@@ -75,7 +75,9 @@ class SimulatedWorld:
 
     def comparer(self, cluster: str, /) -> Comparer:
         name = ClusterName(cluster)
-        return self._comparers.setdefault(name, SimulatedComparer(cluster=name, pair=self._pair, process=self._process))
+        return self._comparers.setdefault(
+            name, SimulatedComparer(cluster=name, pair=self._pair, process=self._process, run=lambda: self.present_run)
+        )
 
     @property
     def turn(self) -> AbstractContextManager[object]:

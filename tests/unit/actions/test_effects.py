@@ -335,7 +335,16 @@ WAITS = {"sessions.drain", "sessions.let_newcomers_end", "replication.wait", "re
 """These have no effect; they take a moment, and their step ends with it."""
 
 
-RETURNS = {"losses.keep", "data.undo", "data.copy", "server.release_outside", "data.compare", "data.mend", "server.put_fence_back"}
+RETURNS = {
+    "losses.keep",
+    "data.undo",
+    "data.copy",
+    "server.release_outside",
+    "data.compare",
+    "segment.compare",
+    "data.mend",
+    "server.put_fence_back",
+}
 """They have no way back, or take their time, and are played with their run: tests/unit/engine/test_rejoin.py, test_repair.py."""
 
 

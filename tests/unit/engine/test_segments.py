@@ -7,9 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from interlock.engine.events import StepWaits
+from interlock.engine.plan import plan
 from interlock.engine.report import RunReport
 from interlock.engine.segment_status import segments_now
 from interlock.errors import InvalidFile
+from interlock.model.comparing import BeginComparison
 from interlock.model.effects import CloseSegment, NoteOwner, OpenSegment
 from interlock.model.segments import AccountState, SegmentNote
 from interlock.model.topology import ClusterName
@@ -135,6 +138,82 @@ def test_a_move_is_refused_with_nothing_changed(spoil: Callable[[Shop], object],
     report = shop.move(MOVE, **given)
     assert (report.outcome, [type(each) for each in shop.stage.effects()]) == ("refused", [])
     assert message in report.problems[0].what
+
+
+def differs(shop: Shop, *, by: str = "app_eu") -> None:
+    """A row of the segment's clients that never came to the other side."""
+    shop.pair.east.rows.add(f"{by}-planted")
+
+
+def test_a_segment_whose_rows_differ_is_not_moved_and_no_client_has_waited() -> None:
+    shop = Shop()
+    differs(shop)
+    report = shop.move()
+    assert (report.outcome, shop.stage.effects(), shop.shape()) == ("refused", [], shop.before)
+    (problem,) = report.problems
+    assert "segment eu differs on west from its owner's in app.rows (1 row)" in problem.what
+    assert problem.hint.startswith("`interlock diff --resume ")
+    assert problem.hint.endswith("or -i may_differ=app.rows")
+    assert shop.segments.ledgers["eu"].errors == {}
+
+
+@pytest.mark.parametrize("may_differ", ["*", "app.rows"])
+def test_what_may_differ_is_moved_and_told(may_differ: str) -> None:
+    shop = Shop()
+    differs(shop)
+    report = shop.move(may_differ=may_differ)
+    told = {"*": "the tables of segment eu on west were not compared", "app.rows": "app.rows (1 row) differs, as it may"}[may_differ]
+    assert report.outcome == "succeeded"
+    assert any(told in warning for warning in report.warnings), report.warnings
+
+
+def test_rows_of_another_segment_may_differ() -> None:
+    shop = Shop()
+    differs(shop, by="app_us")
+    assert shop.move().outcome == "succeeded"
+
+
+def test_each_run_of_a_process_compares_anew() -> None:
+    """As `segment move all` and a long-lived program make them."""
+    shop = Shop()
+    engine = shop.stage.engine()
+    assert [engine.start(MOVE, {**TO_WEST, "to": to}).outcome for to in ("west", "east")] == ["succeeded"] * 2
+    differs(shop)
+    assert engine.start(MOVE, TO_WEST).outcome == "refused"
+
+
+def test_who_stops_it_while_rows_are_compared_has_changed_nothing_and_the_reading_ends() -> None:
+    shop = Shop()
+    shop.stage.when(lambda event: isinstance(event, StepWaits), lambda: setattr(shop.stage.stop, "requested", True))
+    report = shop.move()
+    assert (report.outcome, shop.stage.effects(), shop.shape()) == ("refused", [], shop.before)
+    begun = BeginComparison(cluster=ClusterName("west"), schemas=EU.schemas)
+    seen = shop.stage.worlds[0].comparer("west").facts(begun)
+    assert seen is not None
+    assert seen.error == "it was ended before its end"
+
+
+def test_what_became_otherwise_while_rows_were_compared_refuses_the_move() -> None:
+    shop = Shop()
+    shop.stage.when(
+        lambda event: isinstance(event, StepWaits), lambda: setattr(shop.pair.west.segments["eu"], "accounts", OPEN_IN_THE_WEST)
+    )
+    report = shop.move()
+    assert (report.outcome, shop.stage.effects()) == ("refused", [])
+    assert "ready: segment eu is open on west, too" in report.problems[0].what
+
+
+def test_a_plan_compares_nothing_and_shows_what_comes_after() -> None:
+    shop = Shop()
+    shown = plan(MOVE, TO_WEST, shop.stage.engine().world, ())
+    steps = {step.id: step for phase in shown.phases for step in phase.steps}
+    assert (shown.would, steps["compare/segment.compare"].result, steps["ready"].result) == ("succeed", "would", "passes")
+    assert steps["compare/segment.compare"].script == ("compare west",)
+    assert steps["closed"].script
+    assert shop.stage.effects() == []
+    left_out = plan(MOVE, {**TO_WEST, "may_differ": "*"}, shop.stage.engine().world, ())
+    (warning,) = [warning for phase in left_out.phases for step in phase.steps for warning in step.warnings]
+    assert "were not compared" in warning
 
 
 def test_who_is_trusted_may_write_it_too() -> None:
