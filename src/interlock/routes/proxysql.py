@@ -11,19 +11,14 @@ are the tables for group replication, Galera and Aurora, whose monitors follow o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import TypeVar
-
 from interlock.clock import Deadline
-from interlock.errors import StatementFailed, Unreachable
+from interlock.errors import StatementFailed
 from interlock.model.effects import Hold, RouteEffect
 from interlock.model.facts import CanaryFacts, RouteFacts
 from interlock.model.topology import RouteName, RouteSpec
 from interlock.ports import Route
 from interlock.routes.canary import send_canary
 from interlock.routes.parts import RouteParts, RouteType
-from interlock.routes.proxies import at_once, combined
 from interlock.routes.proxysql_admin import AdminInterface
 from interlock.routes.proxysql_facts import (
     Seen,
@@ -37,11 +32,10 @@ from interlock.routes.proxysql_facts import (
     reading,
     still_in_flight,
 )
+from interlock.routes.proxysql_nodes import AdminNodes
 from interlock.routes.proxysql_script import Statements, statements
 from interlock.routes.proxysql_settings import FIELDS, ProxySQLSettings, read_settings
 from interlock.routes.proxysql_words import HELD
-
-R = TypeVar("R")
 
 _PAUSE_S = 0.002
 _TABLE = "SELECT * FROM {} ORDER BY hostgroup_id, hostname, port"
@@ -54,8 +48,7 @@ class ProxySQLRoute:
         self._spec = spec
         self._settings = settings
         self._parts = parts
-        self._made: dict[str, AdminInterface] = {}
-        self._silent_since_s: dict[str, float] = {}
+        self._nodes = AdminNodes(settings.admin, parts)
 
     @property
     def name(self) -> RouteName:
@@ -63,7 +56,7 @@ class ProxySQLRoute:
 
     def facts(self) -> RouteFacts:
         settings = self._settings
-        seen = self._of_each({name: partial(self._read, node) for name, node in self._nodes().items()})
+        seen = self._nodes.of_each(self._read)
         endpoints = tuple(
             endpoint
             for name, rows in seen.items()
@@ -88,55 +81,17 @@ class ProxySQLRoute:
         """A hold is done once nothing is in flight on any node, or `drain` after it began. A node that is lost is told nothing."""
         orders = statements(self._settings, effect)
         drains = isinstance(effect, Hold)
-        calls = {name: partial(self._order, node, orders[name], drains=drains) for name, node in self._nodes().items() if name in orders}
-        if calls:
-            self._of_each(calls)
+        self._nodes.of_each(lambda node: self._order(node, orders[str(node.node)], drains=drains), only=orders.keys())
 
     def canary(self, token: str, /) -> CanaryFacts:
         return send_canary(self._spec, self._parts.connect, self._parts.server_ids, token)
 
     def warm_up(self) -> None:
         """Connect to every node, and see that a flip would load and save its own changes only, not what somebody else left half done."""
-        at_once({name: partial(self._check_tables, node) for name, node in self._nodes().items()})
+        self._nodes.of_all(self._check_tables)
 
     def close(self) -> None:
-        for node in self._made.values():
-            node.close()
-
-    def _of_each(self, calls: Mapping[str, Callable[[], R]]) -> dict[str, R | None]:
-        """Results by node, None of one that is lost: it has not answered for `lost_after`, and another one does.
-
-        Before that its silence is an error, so that a node that is only restarted is waited for on the way back, by who asks again. Past
-        it, the other nodes' clients must not wait for good. Whatever the lost one does with its own, the interlock holds.
-        """
-        answers = at_once({name: partial(self._heard, name, call) for name, call in calls.items()})
-        silent = [answer for answer in answers.values() if isinstance(answer, Unreachable)]
-        if len(silent) == len(answers):
-            raise combined(silent, of=len(silent)) from silent[0]
-        return {name: None if isinstance(answer, Unreachable) else answer for name, answer in answers.items()}
-
-    def _heard(self, name: str, call: Callable[[], R]) -> R | Unreachable:
-        try:
-            answer = call()
-        except Unreachable as error:
-            now_s = self._parts.clock.monotonic_s()
-            if now_s - self._silent_since_s.setdefault(name, now_s) < self._settings.lost_after_s:
-                raise
-            return error
-        self._silent_since_s.pop(name, None)
-        return answer
-
-    def _nodes(self) -> dict[str, AdminInterface]:
-        if not self._made:
-            settings = self._settings
-            password = "" if settings.password is None else self._parts.secrets(settings.password)
-            self._made = {
-                str(node): AdminInterface(
-                    node, user=settings.user, password=password, timeout_s=settings.timeout_s, clock=self._parts.clock
-                )
-                for node in settings.nodes
-            }
-        return self._made
+        self._nodes.close()
 
     def _read(self, node: AdminInterface) -> Seen:
         rows = node.ask(reading(self._settings))

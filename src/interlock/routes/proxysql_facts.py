@@ -85,14 +85,14 @@ def read_endpoints(settings: ProxySQLSettings, node: str, seen: Seen) -> tuple[E
     """
     _check_movers(settings, node, seen)
     own = str(settings.hostgroup)
-    rows = {_address(row): row for row in seen.memory if row["hostgroup_id"] == own}
-    readers = {_address(row): row for row in seen.memory if row["hostgroup_id"] != own}
+    rows = {address_of(row): row for row in seen.memory if row["hostgroup_id"] == own}
+    readers = {address_of(row): row for row in seen.memory if row["hostgroup_id"] != own}
     if not rows.keys() & set(settings.servers.values()):
         raise StatementFailed(
             f"ProxySQL at {node} has none of {', '.join(map(str, settings.servers.values()))} in hostgroup {settings.hostgroup}",
             hint=f"compare `writer_hostgroup` and `servers` with mysql_servers; there are: {', '.join(map(str, rows)) or 'none'}",
         )
-    runtime = {_address(row): row for row in seen.runtime if row["hostgroup_id"] == own}
+    runtime = {address_of(row): row for row in seen.runtime if row["hostgroup_id"] == own}
     others = tuple(dict.fromkeys((*rows, *runtime)))
     addresses = (*settings.servers.values(), *(address for address in others if address not in settings.servers.values()))
     return tuple(
@@ -153,7 +153,7 @@ def still_in_flight(settings: ProxySQLSettings, pool: Iterable[Row], sleepers: S
 
 def not_loaded(memory: Iterable[Row], other: Iterable[Row]) -> tuple[str, ...]:
     """The servers (hostgroup and address) whose rows differ, but for what ProxySQL changes by itself: a server in trouble is SHUNNED."""
-    left, right = ({(row["hostgroup_id"], str(_address(row))): _asked_for(row) for row in rows} for rows in (memory, other))
+    left, right = ({(row["hostgroup_id"], str(address_of(row))): _asked_for(row) for row in rows} for rows in (memory, other))
     differing = sorted(key for key in left.keys() | right.keys() if left.get(key) != right.get(key))
     hard = {key for key in differing if {*(side[key]["status"] for side in (left, right) if key in side)} == {"OFFLINE_HARD"}}
     return tuple(f"{address} in hostgroup {hostgroup}" for hostgroup, address in differing if (hostgroup, address) not in hard)
@@ -174,7 +174,7 @@ def _endpoint(
         proxy=node,
         endpoint=str(address),
         cluster=settings.cluster_of(address),
-        state=EndpointState.DRAIN if moved else _state(status, running),
+        state=EndpointState.DRAIN if moved else state_of(running),
         healthy={"ONLINE": True, "SHUNNED": False}.get(status),
         sessions=sum(int(each["ConnUsed"]) for each in seen.pool if Address(each["srv_host"], int(each["srv_port"])) == address),
         queued=0,
@@ -187,8 +187,9 @@ def _endpoint(
     )
 
 
-def _state(status: str, running: Row) -> EndpointState:
+def state_of(running: Row) -> EndpointState:
     """A server in trouble (SHUNNED) gets clients again by itself: it counts as one that takes them. One of weight 0 gets none."""
+    status = running.get("status", "").upper()
     if status in {"ONLINE", "SHUNNED"}:
         return EndpointState.DRAIN if "0" in {running["weight"], running["max_connections"]} else EndpointState.READY
     return EndpointState.DRAIN if status == "OFFLINE_SOFT" else EndpointState.MAINTENANCE
@@ -206,7 +207,7 @@ def _pinned(address: Address, sleepers: Iterable[Row]) -> tuple[str, ...]:
     )
 
 
-def _address(row: Row) -> Address:
+def address_of(row: Row) -> Address:
     return Address(row["hostname"], int(row["port"]))
 
 

@@ -40,7 +40,7 @@ SAVE = "SAVE MYSQL SERVERS TO DISK"
 
 def statements(settings: ProxySQLSettings, effect: RouteEffect) -> dict[str, Statements]:
     """What each node is told, by its name, in order. Empty where there is nothing to say."""
-    nodes = tuple(str(node) for node in settings.nodes)
+    nodes = tuple(str(node) for node in settings.admin.nodes)
     match effect:
         case Hold():
             return dict.fromkeys(nodes, (_hold(settings), LOAD))

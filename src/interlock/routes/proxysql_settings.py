@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from interlock.dataclass import dataclass
@@ -16,22 +16,37 @@ _NODE = (
     Field(name="port", kind=Kind.INTEGER, default=6032, doc="the port of the admin interface"),
 )
 
-FIELDS = (
+ADMIN_FIELDS = (
     Field(name="admin", kind=Kind.FIELDS, fields=_NODE, doc="The admin interface, where there is one ProxySQL: {host, port}."),
     Field(name="nodes", kind=Kind.LIST, fields=_NODE, doc="The admin interfaces, where there are several; each is written and confirmed."),
     Field(name="user", kind=Kind.TEXT, default="admin", doc="An account of admin-admin_credentials. `admin` itself may only come locally."),
     Field(name="password", kind=Kind.SECRET, doc="Where its password is to be had: {env: NAME}, {file: PATH} or {command: [word, …]}."),
+    Field(
+        name="lost_after",
+        kind=Kind.DURATION,
+        default=5.0,
+        doc="A node of several that has not answered for so long in the middle of a run is left out, and named.",
+    ),
+    Field(name="timeout", kind=Kind.DURATION, default=2.0, doc="How long the admin interface may take to answer."),
+)
+"""How every type of route reaches the nodes."""
+
+SERVERS_FIELD = Field(
+    name="servers",
+    kind=Kind.CLUSTER_MAP,
+    doc="Each cluster's server as ProxySQL knows it, host:port; the masters' own addresses if it is left out.",
+)
+SAVE_FIELD = Field(name="save", kind=Kind.FLAG, default=True, doc="false: a flip is not saved to disk, and lost when ProxySQL restarts.")
+
+FIELDS = (
+    *ADMIN_FIELDS,
     Field(name="writer_hostgroup", kind=Kind.INTEGER, required=True, doc="The hostgroup that takes the writes."),
     Field(
         name="reader_hostgroup",
         kind=Kind.INTEGER,
         doc="Where ProxySQL's monitor puts what is read-only, if mysql_replication_hostgroups names the writer hostgroup.",
     ),
-    Field(
-        name="servers",
-        kind=Kind.CLUSTER_MAP,
-        doc="Each cluster's server as ProxySQL knows it, host:port; the masters' own addresses if it is left out.",
-    ),
+    SERVERS_FIELD,
     Field(
         name="park",
         kind=Kind.TEXT,
@@ -40,14 +55,7 @@ FIELDS = (
         doc="The status of the server that takes no clients. OFFLINE_SOFT leaves sessions that can't be multiplexed on it.",
     ),
     Field(name="drain", kind=Kind.DURATION, default=0.5, doc="How long a hold waits for what is in flight; clients wait too."),
-    Field(name="save", kind=Kind.FLAG, default=True, doc="false: a flip is not saved to disk, and lost when ProxySQL restarts."),
-    Field(
-        name="lost_after",
-        kind=Kind.DURATION,
-        default=5.0,
-        doc="A node of several that has not answered for so long in the middle of a run is left out, and named.",
-    ),
-    Field(name="timeout", kind=Kind.DURATION, default=2.0, doc="How long the admin interface may take to answer."),
+    SAVE_FIELD,
 )
 
 # A host's name or address. Nothing else can stand in a statement, so none can end one and begin another.
@@ -66,22 +74,29 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProxySQLSettings:
-    """Checked: every host can stand in a statement. `nodes` are the admin interfaces. `reader` is the hostgroup to which ProxySQL's monitor
-    moves what is read-only; None if it moves nothing.
-    """
+class AdminSettings:
+    """The nodes' admin interfaces, and who logs in there. A node of several is lost once it has been silent for `lost_after_s`."""
 
     nodes: tuple[Address, ...]
     user: str
     password: SecretRef | None
+    lost_after_s: float
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySQLSettings:
+    """Checked: every host can stand in a statement. `reader` is the hostgroup to which ProxySQL's monitor moves what is read-only; None if
+    it moves nothing.
+    """
+
+    admin: AdminSettings
     hostgroup: int
     reader: int | None
     servers: Mapping[ClusterName, Address]
     park: str
     drain_s: float
     save: bool
-    lost_after_s: float
-    timeout_s: float
 
     @property
     def hostgroups(self) -> tuple[int, ...]:
@@ -95,15 +110,6 @@ class ProxySQLSettings:
 def read_settings(spec: RouteSpec, topology: Topology) -> ProxySQLSettings:
     """UsageError if no node is named, one is named twice, an address is none, or both clusters have the same."""
     said = spec.settings
-    nodes = _nodes(spec)
-    servers = {name: Address(cluster.master.host, cluster.master.port) for name, cluster in topology.clusters.items()}
-    for cluster, text in cast("Mapping[ClusterName, str]", said.get("servers") or {}).items():
-        servers[cluster] = _address(spec, text)
-    for address in (*nodes, *servers.values()):
-        if not _HOST.fullmatch(address.host) or not 0 < address.port < 65536:
-            raise UsageError(f"route {spec.name}: {str(address)!r} is no address", hint="write a host's name or address, and a port")
-    if len(set(servers.values())) != len(servers):
-        raise UsageError(f"route {spec.name}: two clusters have the same address, {next(iter(servers.values()))}")
     hostgroup = int(str(said["writer_hostgroup"]))
     if hostgroup < 0:
         raise UsageError(f"route {spec.name}: writer_hostgroup is {hostgroup}", hint="a hostgroup is 0 or more")
@@ -111,18 +117,37 @@ def read_settings(spec: RouteSpec, topology: Topology) -> ProxySQLSettings:
     if reader is not None and (reader < 0 or reader == hostgroup):
         raise UsageError(f"route {spec.name}: reader_hostgroup is {reader}", hint="a hostgroup is 0 or more, and not the writers' own")
     return ProxySQLSettings(
-        nodes=nodes,
-        user=str(said.get("user") or "admin"),
-        password=cast("SecretRef | None", said.get("password")),
+        admin=read_admin(spec),
         hostgroup=hostgroup,
         reader=reader,
-        servers=servers,
+        servers=read_servers(spec, topology),
         park=str(said.get("park") or "OFFLINE_HARD"),
         drain_s=_seconds(said.get("drain"), 0.5),
         save=said.get("save") is not False,
+    )
+
+
+def read_admin(spec: RouteSpec) -> AdminSettings:
+    """UsageError if no node is named, one is named twice, or an address is none."""
+    said = spec.settings
+    return AdminSettings(
+        nodes=_nodes(spec),
+        user=str(said.get("user") or "admin"),
+        password=cast("SecretRef | None", said.get("password")),
         lost_after_s=_seconds(said.get("lost_after"), 5.0),
         timeout_s=_seconds(said.get("timeout"), 2.0),
     )
+
+
+def read_servers(spec: RouteSpec, topology: Topology) -> dict[ClusterName, Address]:
+    """Each cluster's server as ProxySQL knows it. UsageError if an address is none, or both clusters have the same."""
+    servers = {name: Address(cluster.master.host, cluster.master.port) for name, cluster in topology.clusters.items()}
+    for cluster, text in cast("Mapping[ClusterName, str]", spec.settings.get("servers") or {}).items():
+        servers[cluster] = _address(spec, text)
+    _check_addresses(spec, servers.values())
+    if len(set(servers.values())) != len(servers):
+        raise UsageError(f"route {spec.name}: two clusters have the same address, {next(iter(servers.values()))}")
+    return servers
 
 
 def _nodes(spec: RouteSpec) -> tuple[Address, ...]:
@@ -133,7 +158,14 @@ def _nodes(spec: RouteSpec) -> tuple[Address, ...]:
     nodes = tuple(Address(str(node["host"]), int(str(node.get("port") or 6032))) for node in listed)
     if len(set(nodes)) != len(nodes):
         raise UsageError(f"route {spec.name}: a node is named twice: {', '.join(map(str, nodes))}")
+    _check_addresses(spec, nodes)
     return nodes
+
+
+def _check_addresses(spec: RouteSpec, addresses: Iterable[Address]) -> None:
+    for address in addresses:
+        if not _HOST.fullmatch(address.host) or not 0 < address.port < 65536:
+            raise UsageError(f"route {spec.name}: {str(address)!r} is no address", hint="write a host's name or address, and a port")
 
 
 def _address(spec: RouteSpec, text: str) -> Address:

@@ -16,6 +16,7 @@ _OWN = {
     "haproxy": "interlock.routes.haproxy:HAPROXY",
     "command": "interlock.routes.command:COMMAND",
     "proxysql": "interlock.routes.proxysql:PROXYSQL",
+    "proxysql_rules": "interlock.routes.proxysql_rules:PROXYSQL_RULES",
     "dns": "interlock.routes.dns:DNS",
     "vip": "interlock.routes.vip:VIP",
     "haproxy_api": "interlock.routes.haproxy_api:HAPROXY_API",

@@ -10,7 +10,8 @@ from interlock.clock import Clock
 from interlock.dataclass import dataclass
 from interlock.sandbox.proxysql import wire
 from interlock.sandbox.proxysql.hostgroups import Hostgroups
-from interlock.sandbox.proxysql.tables import Answer, Tables
+from interlock.sandbox.proxysql.rules import rules_of
+from interlock.sandbox.proxysql.tables import RULES, Answer, Tables
 from interlock.sandbox.proxysql.traffic import Traffic
 
 HOLD = "mysql-connect_timeout_server_max"
@@ -64,14 +65,23 @@ class Admin:
             self.tables.fill("stats.stats_mysql_processlist", self._processlist())
         answer = self.tables.run(statement)
         if answer.loaded == "SERVERS":
-            self.load()
+            self.load_servers()
+        elif answer.loaded == "QUERY RULES":
+            self.load_rules()
         return answer
 
     def load(self) -> None:
         """To run time, as the tables say."""
+        self.load_servers()
+        self.load_rules()
+
+    def load_servers(self) -> None:
         attributes = self.tables.rows("runtime_mysql_hostgroup_attributes")
         most = {int(row["hostgroup_id"]): int(row["max_num_online_servers"]) for row in attributes}
         self.hostgroups.load(self.tables.rows("runtime_mysql_servers"), most)
+
+    def load_rules(self) -> None:
+        self.traffic.rules = rules_of(*(self.tables.rows(f"runtime_{name}") for name in RULES))
 
     def _pool(self) -> list[dict[str, object]]:
         return [

@@ -13,9 +13,10 @@ from dataclasses import field
 from random import Random
 
 from interlock.dataclass import dataclass
-from interlock.sandbox.proxysql.wire import Gone, Stream, log_in
+from interlock.sandbox.proxysql.wire import Gone, Refused, Stream, log_in
 
 _RETRY_S = 0.001  # mysql-connect_retries_delay
+_RETRIES = 10  # mysql-connect_retries_on_failure; here of those alone that the server itself refuses
 
 Key = tuple[int, str, int]
 
@@ -95,15 +96,19 @@ class Hostgroups:
         return [server.row for server in self.servers.values()]
 
     async def take(self, hostgroup: int, user: str, password: str, database: str, within_s: float) -> Connection:
-        """A connection to a server that is ONLINE, from the pool or a new one. TimeoutError after `within_s`."""
+        """A connection to a server that is ONLINE, from the pool or a new one. TimeoutError after `within_s`, Refused after some tries."""
+        refused = 0
         async with asyncio.timeout(within_s):
             while True:
                 server = self._choose(hostgroup)
                 if server is not None:
                     try:
                         return await self._connect(server, user, password, database)
-                    except (OSError, Gone):
+                    except (OSError, Gone) as error:
                         server.failed += 1
+                        refused += isinstance(error, Refused)
+                        if refused > _RETRIES:
+                            raise
                 await asyncio.sleep(_RETRY_S)
 
     def give_back(self, connection: Connection, *, whole: bool) -> None:

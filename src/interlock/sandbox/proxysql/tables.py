@@ -41,10 +41,33 @@ SERVERS = {
 }
 USERS = {
     "mysql_users": "username VARCHAR NOT NULL, password VARCHAR, active INT NOT NULL DEFAULT 1, default_hostgroup INT NOT NULL DEFAULT 0, "
-    "PRIMARY KEY (username)"
+    "transaction_persistent INT CHECK (transaction_persistent IN (0,1)) NOT NULL DEFAULT 1, "
+    "fast_forward INT CHECK (fast_forward IN (0,1)) NOT NULL DEFAULT 0, backend INT CHECK (backend IN (0,1)) NOT NULL DEFAULT 1, "
+    "frontend INT CHECK (frontend IN (0,1)) NOT NULL DEFAULT 1, PRIMARY KEY (username, backend), UNIQUE (username, frontend)"
+}
+RULES = {
+    "mysql_query_rules": "rule_id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, active INT CHECK (active IN (0,1)) NOT NULL DEFAULT 0, "
+    "username VARCHAR, schemaname VARCHAR, flagIN INT CHECK (flagIN >= 0) NOT NULL DEFAULT 0, client_addr VARCHAR, proxy_addr VARCHAR, "
+    "proxy_port INT CHECK (proxy_port >= 0 AND proxy_port <= 65535), digest VARCHAR, match_digest VARCHAR, match_pattern VARCHAR, "
+    "negate_match_pattern INT CHECK (negate_match_pattern IN (0,1)) NOT NULL DEFAULT 0, re_modifiers VARCHAR DEFAULT 'CASELESS', "
+    "flagOUT INT CHECK (flagOUT >= 0), "
+    "replace_pattern VARCHAR CHECK(CASE WHEN replace_pattern IS NULL THEN 1 WHEN match_pattern IS NULL THEN 0 ELSE 1 END), "
+    "destination_hostgroup INT DEFAULT NULL, cache_ttl INT CHECK(cache_ttl > 0), reconnect INT CHECK (reconnect IN (0,1)), "
+    "timeout INT UNSIGNED, retries INT CHECK (retries>=0 AND retries <=1000), delay INT UNSIGNED, next_query_flagIN INT UNSIGNED, "
+    "mirror_flagOUT INT UNSIGNED, mirror_hostgroup INT UNSIGNED, error_msg VARCHAR, OK_msg VARCHAR, "
+    "sticky_conn INT CHECK (sticky_conn IN (0,1)), multiplex INT CHECK (multiplex IN (0,1,2)), log INT CHECK (log IN (0,1)), "
+    "apply INT CHECK(apply IN (0,1)) NOT NULL DEFAULT 0, attributes VARCHAR NOT NULL DEFAULT '', comment VARCHAR",
+    "mysql_query_rules_fast_routing": "username VARCHAR NOT NULL, schemaname VARCHAR NOT NULL, flagIN INT NOT NULL DEFAULT 0, "
+    "destination_hostgroup INT CHECK (destination_hostgroup >= 0) NOT NULL, comment VARCHAR NOT NULL, "
+    "PRIMARY KEY (username, schemaname, flagIN)",
 }
 VARIABLES = {"global_variables": "variable_name VARCHAR NOT NULL PRIMARY KEY, variable_value VARCHAR NOT NULL"}
-MODULES: Mapping[str, Mapping[str, str]] = {"SERVERS": SERVERS, "USERS": USERS, "VARIABLES": VARIABLES}
+MODULES: Mapping[str, Mapping[str, str]] = {
+    "SERVERS": SERVERS,
+    "USERS": USERS,
+    "QUERY RULES": RULES,
+    "VARIABLES": VARIABLES,
+}
 STATS = {
     "stats_mysql_connection_pool": "hostgroup INT, srv_host VARCHAR, srv_port INT, status VARCHAR, ConnUsed INT, ConnFree INT, ConnOK INT, "
     "ConnERR INT, MaxConnUsed INT, Queries INT, Queries_GTID_sync INT, Bytes_data_sent INT, Bytes_data_recv INT, Latency_us INT",
@@ -52,7 +75,9 @@ STATS = {
     "cli_port INT, hostgroup INT, l_srv_host VARCHAR, l_srv_port INT, srv_host VARCHAR, srv_port INT, command VARCHAR, "
     "time_ms INT NOT NULL, info VARCHAR, status_flags INT, extended_info VARCHAR",
 }
-_COMMAND = re.compile(r"(LOAD|SAVE) MYSQL (SERVERS|USERS|VARIABLES) (?:(TO|FROM) (RUNTIME|RUN|MEMORY|MEM|DISK))", re.IGNORECASE | re.ASCII)
+_COMMAND = re.compile(
+    r"(LOAD|SAVE) MYSQL (SERVERS|USERS|QUERY RULES|VARIABLES) (?:(TO|FROM) (RUNTIME|RUN|MEMORY|MEM|DISK))", re.IGNORECASE | re.ASCII
+)
 _SET = re.compile(r"SET (mysql-\w+)\s*=\s*'?([^']*)'?", re.IGNORECASE)
 _MOVES = {
     ("LOAD", "TO", "RUNTIME"): ("main.", "main.runtime_"),
@@ -112,7 +137,7 @@ class Tables:
 
     def rows(self, table: str) -> list[dict[str, str]]:
         answer = self._sql(f"SELECT * FROM {table}")
-        return [{name: str(value) for name, value in zip(answer.names, row, strict=True)} for row in answer.rows]
+        return [{name: "" if value is None else str(value) for name, value in zip(answer.names, row, strict=True)} for row in answer.rows]
 
     def fill(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
         """In place of what it holds."""
@@ -128,4 +153,9 @@ class Tables:
     def _move(self, module: str, source: str, target: str) -> None:
         for name in MODULES[module]:
             self._db.execute(f"DELETE FROM {target}{name}")
-            self._db.execute(f"INSERT INTO {target}{name} SELECT * FROM {source}{name}")
+            self._db.execute(f"INSERT INTO {target}{name} SELECT * FROM {source}{name}{_loaded(name, target)}")
+
+
+def _loaded(table: str, target: str) -> str:
+    """At run time there are no rules but the active ones."""
+    return " WHERE active=1" if (table, target) == ("mysql_query_rules", "main.runtime_") else ""

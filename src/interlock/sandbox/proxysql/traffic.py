@@ -1,7 +1,8 @@
 """The traffic port: clients' statements, one by one, over the pool; those that can't be multiplexed keep their connection.
 
 A session keeps its server connection in a transaction, and for good after a user variable, a session setting, a lock or a temporary
-table (ProxySQL documentation, "Multiplexing").
+table (ProxySQL documentation, "Multiplexing"). In a transaction no rule leads it elsewhere (`transaction_persistent`); one that keeps its
+connection for good gets an error where a rule does (`mysql-set_query_lock_on_hostgroup`; there only after a SET).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from interlock.clock import Clock
 from interlock.dataclass import dataclass
 from interlock.sandbox.proxysql import wire
 from interlock.sandbox.proxysql.hostgroups import Connection, Hostgroups
+from interlock.sandbox.proxysql.rules import Rules
 
 _OURS = re.compile(rb"\s*(SET\s+NAMES\b|SET\s+(SESSION\s+)?AUTOCOMMIT\s*=\s*1\s*;?\s*$)", re.IGNORECASE)
 _PINS = re.compile(
@@ -26,18 +28,20 @@ _LOST = wire.error(2013, "Lost connection to MySQL server during query")
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Session:
-    """A client. `server` is the connection it keeps, or uses now."""
+    """A client. `server` is the connection it keeps, or uses now; `hostgroup` where its last statement went."""
 
     id: int
     user: str
     database: str
     peer: tuple[str, int]
+    default_hostgroup: int
     hostgroup: int
     since_s: float
     server: Connection | None = None
     statement: str = ""
     waits: bool = False
     kept_for_good: bool = False
+    in_transaction: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +52,7 @@ class Traffic:
     user: Callable[[str], Mapping[str, str] | None]
     hold_s: Callable[[], float]
     clock: Clock
+    rules: Rules = Rules()
     sessions: dict[int, Session] = field(default_factory=dict)
     last_id: int = 0
 
@@ -83,6 +88,7 @@ class Traffic:
             user=login.user,
             database=login.database,
             peer=peer[:2],
+            default_hostgroup=int(known["default_hostgroup"]),
             hostgroup=int(known["default_hostgroup"]),
             since_s=self.clock.monotonic_s(),
         )
@@ -106,13 +112,22 @@ class Traffic:
         return True
 
     async def _query(self, client: wire.Stream, session: Session, packet: bytes) -> bool:
-        session.statement, session.waits = packet[1:].decode(errors="replace"), True
+        session.statement = packet[1:].decode(errors="replace")
+        wanted = self._wanted(session)
+        if session.kept_for_good and session.server is not None and wanted != session.hostgroup:
+            words = f"ProxySQL Error: connection is locked to hostgroup {session.hostgroup} but trying to reach hostgroup {wanted}"
+            await client.send(wire.error(9006, words))
+            return True
+        session.hostgroup, session.waits = wanted, True
         try:
             connection = session.server = session.server or await self._take(session)
         except TimeoutError:
             waited_ms = int(self.hold_s() * 1000)
             words = f"Max connect timeout reached while reaching hostgroup {session.hostgroup} after {waited_ms}ms"
             await client.send(wire.error(9001, words))
+            return True
+        except wire.Refused as refused:
+            await client.send(refused.packet)
             return True
         finally:
             session.waits = False
@@ -131,10 +146,23 @@ class Traffic:
         finally:
             connection.running = False
             session.statement, session.since_s = "", self.clock.monotonic_s()
-        if not session.kept_for_good and not status & wire.IN_TRANSACTION:
+        session.in_transaction = bool(status & wire.IN_TRANSACTION)
+        if not session.kept_for_good and not session.in_transaction:
             session.server = None
             self.hostgroups.give_back(connection, whole=True)
         return True
+
+    def _wanted(self, session: Session) -> int:
+        """The hostgroup that its statement is to go to."""
+        if session.server is not None and session.in_transaction:
+            return session.hostgroup
+        return self.rules.hostgroup(
+            account=session.user,
+            schema=session.database,
+            client=session.peer[0],
+            statement=session.statement,
+            default=session.default_hostgroup,
+        )
 
     async def _take(self, session: Session) -> Connection:
         known = self.user(session.user) or {"password": ""}

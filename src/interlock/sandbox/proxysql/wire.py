@@ -27,6 +27,14 @@ class Gone(Exception):
     """The peer ended the connection."""
 
 
+class Refused(Gone):
+    """The server lets this account not in. `packet` is what it said."""
+
+    def __init__(self, packet: bytes) -> None:
+        super().__init__(packet[3:].decode(errors="replace"))
+        self.packet = packet
+
+
 @dataclass(slots=True)
 class Stream:
     """One connection. `sequence` is the number of the next packet."""
@@ -111,10 +119,10 @@ async def greet(client: Stream, version: str, session: int) -> tuple[Login, byte
 
 
 async def log_in(server: Stream, user: str, password: str, database: str) -> None:
-    """The client's side. Gone, with the server's words, if it lets nobody in."""
+    """The client's side. Refused, with the server's words, if it does not let the account in."""
     greeting = await server.read()
     if greeting[0] == 0xFF:
-        raise Gone(greeting[3:].decode(errors="replace"))
+        raise Refused(greeting)
     rest = greeting.partition(b"\0")[2]
     salt = rest[4:12] + rest[31:43]
     answer = scramble(password, salt)
@@ -126,7 +134,7 @@ async def log_in(server: Stream, user: str, password: str, database: str) -> Non
         await server.send(scramble(password, said.split(b"\0", 1)[1][:20]))
         said = await server.read()
     if said[0] != 0:
-        raise Gone(said[3:].decode(errors="replace"))
+        raise Refused(said)
 
 
 def ok(affected: int = 0, status: int = AUTOCOMMIT) -> bytes:
