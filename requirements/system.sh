@@ -9,6 +9,7 @@ need() { # PROGRAM PACKAGE
 need mariadbd mariadb-server-core # servers, without the system's own service, user or data directory
 need mariadb mariadb-client-core
 need mariadb-binlog mariadb-client
+need mariadb-backup mariadb-backup # a copy of the data when a server comes back: 7 MB, 30 installed
 need haproxy haproxy
 need etcd etcd-server # the tests of the store in etcd
 need ip iproute2 # the tests of cut links: a network namespace for each host

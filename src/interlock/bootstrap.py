@@ -171,6 +171,7 @@ class RealWorld:
         """StatementFailed where nothing can be kept."""
         from interlock.losses.folder import Keep  # noqa: PLC0415 - only a rejoin needs it
         from interlock.losses.run_facts import failover_of  # noqa: PLC0415 - as above
+        from interlock.returning.backup_hosts import backup_hosts  # noqa: PLC0415 - as above
         from interlock.returning.copying import Copier  # noqa: PLC0415 - as above
         from interlock.returning.driver import ReturningServer  # noqa: PLC0415 - as above
         from interlock.returning.surplus import SurplusReader  # noqa: PLC0415 - as above
@@ -193,7 +194,19 @@ class RealWorld:
             server=reader.server,
             writer=reader.writer,
             reader=reader,
-            copier=Copier(server=reader.server, writer=reader.writer, secret=self._secrets.read, clock=self._clock, environ=os.environ),
+            copier=Copier(
+                server=reader.server,
+                writer=reader.writer,
+                hosts=backup_hosts(
+                    self.topology.clusters[cluster],
+                    self.topology.clusters[self.topology.server(writer).cluster],
+                    outside=self.outside,
+                    clock=self._clock,
+                ),
+                secret=self._secrets.read,
+                clock=self._clock,
+                environ=os.environ,
+            ),
             clock=self._clock,
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
-from interlock.decisions.returning import AUTO, choose, half_told, means_of, progress
+from interlock.decisions.returning import AUTO, choose, half_told, means_of, progress, told_means
 from interlock.documents.fields import Kind
 from interlock.errors import DriverError
 from interlock.model.effects import Effect, Fence
@@ -30,7 +30,7 @@ from interlock.ports import World
 
 _MB = 1_000_000
 _FENCE_S = 2.0
-_MEANS = (AUTO, "dump", "clone")
+_MEANS = (AUTO, "dump", "clone", "mariadb-backup")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class WayBack:
         chosen = choose(seen, self.writer, self.data, self.by)
         if isinstance(chosen, Refuse):
             return chosen
-        size = f", about {seen.size_bytes / _MB:.0f} MB by {means_of(seen, self.by)}" if chosen.way is Way.COPY else ""
+        size = f", about {seen.size_bytes / _MB:.0f} MB {told_means(seen, self.by)}" if chosen.way is Way.COPY else ""
         return Done(f"{chosen.way}: {chosen.why}{size}")
 
     def outputs(self, seen: ReturnFacts, /) -> Mapping[str, object]:
@@ -182,7 +182,8 @@ class CopyData(NoOutputs):
 
     def _of_copy(self, copying: CopyFacts) -> Verdict:
         if copying.adopted:
-            return Done(f"all data of {self.writer} came {progress(copying)}")
+            kept = f"; those of before are in {copying.kept} on the host of {self.cluster}" if copying.kept else ""
+            return Done(f"all data of {self.writer} came {progress(copying)}{kept}")
         if copying.error:
             why = f"the copy was not ended: {copying.error}"
             return Refuse(why, f"{self.cluster} stays fenced, with data of no use: mend this, then `interlock rejoin {self.cluster}`")

@@ -16,6 +16,8 @@ from interlock.model.topology import ServerName
 from interlock.model.verdict import Refuse
 
 AUTO = "auto"
+LARGE_BYTES = 1_000_000_000
+"""From here on pages are copied rather than rows, if both can be: what it saves is more than the server's restart takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,17 @@ def means_of(seen: ReturnFacts, asked: str) -> str:
     if asked == AUTO:
         return seen.means[0] if seen.means else ""
     return asked if asked in seen.means else ""
+
+
+def told_means(seen: ReturnFacts, asked: str) -> str:
+    """`by dump (less than 1 GB)`: by which the data are copied, and why by that."""
+    means = means_of(seen, asked)
+    if asked != AUTO:
+        return f"by {means} (asked for)"
+    if seen.size_bytes < LARGE_BYTES:
+        return f"by {means} (less than {LARGE_BYTES / 1e9:g} GB)"
+    others = f", and not by another: {'; '.join(seen.lacking)}" if seen.lacking else ""
+    return f"by {means} ({LARGE_BYTES / 1e9:g} GB or more{others})"
 
 
 def choose(seen: ReturnFacts, writer: ServerName, asked: str, by: str = AUTO) -> Chosen | Refuse:

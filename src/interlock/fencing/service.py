@@ -137,13 +137,18 @@ def _ran(seen: AgentFacts) -> bool:
     return seen.raw.get("ActiveState") in {"active", "activating", "reloading"}
 
 
+def unit_of(settings: Mapping[str, object]) -> str:
+    """The unit with its type: systemctl takes one without for a service, and tells it by its whole name."""
+    unit = str(settings["unit"])
+    return unit if re.search(r"\.[a-z]+$", unit) else f"{unit}.service"
+
+
 def _make(parts: FencingParts) -> FenceAgent:
-    unit = str(parts.settings["unit"])
     return ServiceAgent(
         name=parts.name,
         host=parts.on_host(),
         master=parts.cluster.master,
-        unit=unit if re.search(r"\.[a-z]+$", unit) else f"{unit}.service",
+        unit=unit_of(parts.settings),
         option_file=parts.text("option_file"),
     )
 

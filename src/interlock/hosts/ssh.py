@@ -7,8 +7,8 @@ BoundReached.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, Timer
 from typing import IO, cast
@@ -74,6 +74,61 @@ class RemoteFolder:
         file = self._sftp.open(f"{self._folder}/{name}", "rb")
         file.prefetch()
         return cast("IO[bytes]", file)
+
+
+@contextmanager
+def remote_program(spec: SshSpec, argv: Sequence[str]) -> Iterator[RemoteProgram]:
+    """A program on the host whose input and output are streams, on a login of its own, without a bound. If the login ends first, it goes
+    on there until it misses its input or its output. Unreachable, NotPermitted.
+    """
+    client = paramiko.SSHClient()
+    try:
+        _log_in(client, spec, _CONNECT_S)
+        channel = _transport(client, spec).open_session(timeout=_CONNECT_S)
+        channel.exec_command(shlex.join(argv))
+        yield RemoteProgram(channel, spec)
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise Unreachable(f"{_name(spec)}: the connection broke: {error}") from error
+    finally:
+        client.close()
+
+
+class RemoteProgram:
+    """What it says beside its output is expected to be little: it is read at its end."""
+
+    def __init__(self, channel: paramiko.Channel, spec: SshSpec) -> None:
+        self._channel = channel
+        self._spec = spec
+
+    def read(self, at_most: int) -> bytes:
+        """Empty at the end of its output."""
+        return self._channel.recv(at_most)
+
+    def write(self, part: bytes) -> bool:
+        """False once it reads no more: it tells why at its end."""
+        try:
+            self._channel.sendall(part)
+        except OSError:  # "Socket is closed": also of a connection that broke, which `end` tells
+            return False
+        return True
+
+    def end_input(self) -> None:
+        with suppress(OSError):  # it has ended
+            self._channel.shutdown_write()
+
+    def end(self) -> tuple[int, str]:
+        """Waits for it: its exit code, and what it said. Unreachable if the connection broke, so that nobody knows."""
+        said = bytearray()
+        while part := self._channel.recv_stderr(1 << 15):
+            _keep(said, part)
+        code = self._channel.recv_exit_status()
+        if code == -1:
+            raise Unreachable(f"{_name(self._spec)} did not tell how the program ended")
+        return code, text_of(bytes(said))
+
+    def cut(self) -> None:
+        """From another thread: it loses its input and output, and who reads or writes here comes to an end."""
+        self._channel.close()
 
 
 class HostConnection:

@@ -23,9 +23,6 @@ from interlock.servers.server import SqlServer
 from interlock.servers.session import Session, text_of
 
 MEANS = "clone"
-LARGE_BYTES = 1_000_000_000
-"""From here on it is taken rather than a dump, if both can be had: what it saves is more than a restart takes."""
-
 _NOT_SUPERVISED, _NO_SUCH_TABLE = 3707, 1146
 _STATEMENT_S = 86_400.0
 _START_S = 3600.0
@@ -55,6 +52,9 @@ class CloneCopy:
 
     def start(self) -> None:
         self._thread.start()
+
+    def settle(self) -> None:
+        """It needed nothing beside the data."""
 
     def adopted(self) -> None:
         self._facts = replace(self._facts, adopted=True)

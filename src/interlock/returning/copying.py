@@ -1,22 +1,26 @@
 """By which means the writer's data can be copied from here, the best first; and how a copy begins.
 
-A dump needs nothing but two programs here; CLONE moves pages and is far quicker for much data, but starts the server again. Another means
-is one more class with the methods of `Copy`.
+A dump needs nothing but two programs here; CLONE and mariadb-backup move pages and are far quicker for much data, but start the server
+again, and mariadb-backup needs both hosts. Another means is one more class with the methods of `Copy`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import field
 from typing import Protocol
 
-from interlock.clock import Clock
+from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
+from interlock.decisions.returning import LARGE_BYTES
 from interlock.errors import StatementFailed
 from interlock.losses.live import PLAIN_SETTINGS
 from interlock.model.returning import CopyFacts
 from interlock.model.topology import SecretRef
-from interlock.returning import clone, dump, note
+from interlock.returning import backup, clone, dump, note
+from interlock.returning.backup_hosts import MEANS as BACKUP
+from interlock.returning.backup_hosts import BackupHosts, SeenHosts, see_hosts
 from interlock.returning.programs import Programs, find_programs
 from interlock.servers.orphans import kill_and_prove_gone
 from interlock.servers.quoting import marked, name, text
@@ -24,6 +28,8 @@ from interlock.servers.server import SqlServer
 from interlock.servers.session import Session, text_of
 
 _BOUND_S = 60.0
+_SEEN_S = 60.0
+"""So long a look at both hosts holds for those who only ask: each takes half a second, and a rejoin asks several times."""
 _NOT_COPIED = "'information_schema', 'performance_schema', 'mysql', 'sys', 'ndbinfo'"
 
 
@@ -36,27 +42,34 @@ class Copy(Protocol):
         """StatementFailed if it is not seen to end."""
         ...
 
+    def settle(self) -> None:
+        """The server's log says what came, and its note still says that it is under way: what else the copy left there goes."""
+        ...
+
     def adopted(self) -> None:
-        """The server's log says what came."""
+        """The server's log says what came, and nothing else is left."""
         ...
 
 
 @dataclass(slots=True, kw_only=True)
 class Copier:
-    """From `writer` to `server`."""
+    """From `writer` to `server`. `hosts` by which files can be copied; or why not."""
 
     server: SqlServer
     writer: SqlServer
+    hosts: BackupHosts | str
     secret: Callable[[SecretRef], str]
     clock: Clock
     environ: Mapping[str, str]
+    _seen: tuple[Deadline, SeenHosts | str] | None = field(default=None)
 
     def means(self, size_bytes: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Those that can be had, the best for so much data first; and why others can't."""
         flavor = self.server.facts().flavor
-        why_no_clone = clone.why_not(self.server, self.writer) if flavor == "mysql" else f"clone: {flavor} has none"
-        reasons = {dump.MEANS: self._why_no_dump(flavor), clone.MEANS: why_no_clone}
-        order = (clone.MEANS, dump.MEANS) if size_bytes >= clone.LARGE_BYTES else (dump.MEANS, clone.MEANS)
+        pages = BACKUP if flavor == "mariadb" else clone.MEANS
+        why_no_pages = self._why_no_backup() if flavor == "mariadb" else clone.why_not(self.server, self.writer)
+        reasons = {dump.MEANS: self._why_no_dump(flavor), pages: why_no_pages}
+        order = (pages, dump.MEANS) if size_bytes >= LARGE_BYTES else (dump.MEANS, pages)
         return tuple(one for one in order if not reasons[one]), tuple(why for why in reasons.values() if why)
 
     def size(self) -> tuple[int, int]:
@@ -84,6 +97,8 @@ class Copier:
             copy = clone.CloneCopy(
                 self.server, self.writer, size_bytes=size_bytes, bytes_per_s=bytes_per_s, secret=self.secret, clock=self.clock
             )
+        elif means == BACKUP:
+            copy = self._backup(bytes_per_s)
         else:
             copy = self._dump(size_bytes, tables, bytes_per_s)
         copy.start()
@@ -95,6 +110,14 @@ class Copier:
         if means == clone.MEANS:
             place = f"{self.writer.spec.host}:{self.writer.spec.port}"
             return (f"{server}: CLONE INSTANCE FROM …@{place}{at_most}; it starts again", f"{server}: its channel is led to {writer}")
+        if means == BACKUP and isinstance(self.hosts, BackupHosts):
+            limit = f" --throttle={backup.throttle(bytes_per_s)}" if bytes_per_s else ""
+            return (
+                f"host of {writer}: mariadb-backup --backup --stream=xbstream{limit}, through here into mbstream on the host of {server}",
+                f"host of {server}: mariadb-backup --prepare; {self.hosts.unit} is stopped",
+                f"host of {server}: its data directory is put aside, and the new one takes its place",
+                f"host of {server}: {self.hosts.unit} is started, with {self.hosts.options}: read_only, skip_slave_start",
+            )
         words = " ".join(dump.dump_words(self.server.facts().flavor, ("…",), bounds=True))
         return (
             f"{server}: SET sql_log_bin=0; DROP DATABASE … (all but the server's own)",
@@ -118,6 +141,21 @@ class Copier:
             bytes_per_s=bytes_per_s,
         )
         return dump.DumpCopy(what, programs, secret=self.secret, clock=self.clock)
+
+    def _backup(self, bytes_per_s: int) -> backup.BackupCopy:
+        seen = self._see_hosts()
+        if isinstance(self.hosts, str) or isinstance(seen, str):
+            raise StatementFailed(f"{self.server.name}: its data can't be copied by {BACKUP}: {seen}", server=self.server.name)
+        return backup.BackupCopy(self.server, self.writer, self.hosts, seen, bytes_per_s=bytes_per_s, secret=self.secret, clock=self.clock)
+
+    def _why_no_backup(self) -> str:
+        if self._seen is None or self._seen[0].is_over():
+            self._seen = (Deadline.after(self.clock, _SEEN_S), self._see_hosts())
+        found = self._seen[1]
+        return f"{BACKUP}: {found}" if isinstance(found, str) else ""
+
+    def _see_hosts(self) -> SeenHosts | str:
+        return self.hosts if isinstance(self.hosts, str) else see_hosts(self.hosts, self.server, self.writer)
 
     def _why_no_dump(self, flavor: str) -> str:
         found = find_programs(flavor, self.environ)

@@ -148,10 +148,13 @@ class ReturningServer:
             case SetHeld(position=position):
                 self._set_held(position, mark)
             case EndReturn():
+                whole = self._copy if self._copy is not None and self._copy.facts().position is not None else None
+                if whole is not None:
+                    whole.settle()
                 with self._acting() as session:
                     self._send(session, [note.REMOVE], mark)
-                if self._copy is not None and self._copy.facts().position is not None:
-                    self._copy.adopted()
+                if whole is not None:
+                    whole.adopted()
 
     def close(self) -> None:
         """StatementFailed if a copy that was under way is not seen to end."""

@@ -105,6 +105,9 @@ class DumpCopy:
     def start(self) -> None:
         self._thread.start()
 
+    def settle(self) -> None:
+        """It needed nothing beside the data."""
+
     def adopted(self) -> None:
         """The server's log says what came."""
         self._facts = replace(self._facts, adopted=True)

@@ -63,6 +63,18 @@ def _told(program: str, word: str) -> bytes:
 @contextmanager
 def option_pipe(flavor: str, spec: ServerSpec, account: Account, secret: Callable[[SecretRef], str]) -> Iterator[tuple[str, int]]:
     """`--defaults-file=…` for a program that logs in there, and the descriptor that it must get."""
+    said = login_options(flavor, spec, account, secret)
+    reading, writing = os.pipe()
+    try:
+        with os.fdopen(writing, "w") as pipe:  # a few hundred bytes: they fit into the pipe
+            pipe.write(said)
+        yield f"--defaults-file=/dev/fd/{reading}", reading
+    finally:
+        os.close(reading)
+
+
+def login_options(flavor: str, spec: ServerSpec, account: Account, secret: Callable[[SecretRef], str]) -> str:
+    """The text of an option file by which a program logs in there."""
     password = "" if account.password is None else secret(account.password)
     lines = [
         "[client]",
@@ -70,15 +82,9 @@ def option_pipe(flavor: str, spec: ServerSpec, account: Account, secret: Callabl
         f"port={spec.port:d}",
         f"user={_quoted(account.user)}",
         f"password={_quoted(password)}",
+        "protocol=tcp",
     ]
-    lines += ["protocol=tcp", *(_mysql_tls if flavor == "mysql" else _mariadb_tls)(spec.access.tls)]
-    reading, writing = os.pipe()
-    try:
-        with os.fdopen(writing, "w") as pipe:  # a few hundred bytes: they fit into the pipe
-            pipe.write("\n".join(lines) + "\n")
-        yield f"--defaults-file=/dev/fd/{reading}", reading
-    finally:
-        os.close(reading)
+    return "\n".join((*lines, *(_mysql_tls if flavor == "mysql" else _mariadb_tls)(spec.access.tls))) + "\n"
 
 
 def _mariadb_tls(tls: Tls | None) -> list[str]:

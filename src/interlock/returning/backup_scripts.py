@@ -1,0 +1,119 @@
+"""What runs on the two hosts of a copy by mariadb-backup: one shell script for each step, as root (`sudo -n sh` where the topology says
+`sudo`). Each takes its values as words, so that none of them is ever read as code.
+
+Sources: MariaDB documentation, "mariadb-backup Overview" (a backup is sent by `--stream`, unpacked by `mbstream`, and of use only after
+`--prepare`), "mariadb-backup Options", "BACKUP STAGE" (commits wait from BLOCK_COMMIT to END), "Setting up a Replica (mariadb-backup)".
+"""
+
+from __future__ import annotations
+
+_PATH = 'PATH="$PATH:/usr/sbin:/sbin"\n'
+_ALONE = """\
+exec 9> "$1.interlock-lock" || exit
+flock -w 20 9 || { echo "an earlier copy is still at work on this host" >&2; exit 75; }
+"""
+"""What a process that was killed had begun goes on here: nothing else is done to the data directory before that has ended."""
+
+LOOK = (
+    _PATH
+    + """\
+data=$(readlink -f "$1") unit=$2 options=$3
+echo "data=$data"
+echo "backup=$(mariadb-backup --version 2>&1 | head -n 1)"
+for one in mariadb-backup mbstream mariadbd flock; do command -v $one > /dev/null || echo "missing=$one"; done
+echo "elsewhere=$(find "$data/" \\( -name '*.isl' -o -type l \\) -print 2> /dev/null | head -n 1)"
+echo "bytes=$(find "$data/" -type f \\( -name '*.ibd' -o -name 'ibdata*' -o -name 'undo*' -o -name '*.MA[ID]' -o -name '*.MY[ID]' \\) \
+-printf '%s\\n' | awk '{sum += $1} END {printf "%.0f", sum}')"
+if [ -z "$unit" ]; then exit 0; fi
+echo "free=$(df -B1 --output=avail "$data/.." | tail -n 1)"
+if [ "$(stat -c %d "$data")" != "$(stat -c %d "$data/..")" ]; then echo mount=yes; fi
+if [ -d "$(dirname "$options")" ]; then echo folder=yes; fi
+systemctl show --property=LoadState,ActiveState,MainPID "$unit"
+pid=$(systemctl show --property=MainPID "$unit" | sed -n 's/^MainPID=//p')
+echo "cwd=$(readlink "/proc/${pid:-0}/cwd")"
+"""
+)
+"""A server's data directory, its unit (empty for the writer), the option file: lines of `KEY=value`. A server works in its data directory,
+so a unit is known to be its own.
+"""
+
+CLEAR = (
+    _PATH
+    + _ALONE
+    + """\
+for one in "$1".interlock-copy-*; do if [ -e "$one" ]; then rm -rf "$one" || exit; fi; done
+rm -f "$2"
+"""
+)
+"""Data directory, our option file: what a copy that was not ended left there goes."""
+
+SEND = (
+    _PATH
+    + """\
+umask 077
+work=$(mktemp -d) || exit
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
+cat > "$work/login" && exec 5< "$work/login" && rm "$work/login" || exit
+if [ "$1" = 0 ]; then set -- "" "$2"; else set -- "--throttle=$1" "$2"; fi
+mariadb-backup --defaults-file=/dev/stdin --backup --stream=xbstream --target-dir="$work" $1 0<&5 2> "$work/said" &
+backup=$! held=0
+while kill -0 $backup 2> /dev/null; do
+  if grep -q 'Starting BACKUP STAGE BLOCK_COMMIT' "$work/said" && ! grep -q 'All tables unlocked' "$work/said"; then
+    held=$((held + 1))
+    if [ $held -gt $(($2 * 5)) ]; then kill -9 $backup; echo "Error: the writer's commits waited for ${2}s: ended" >> "$work/said"; fi
+  fi
+  sleep 0.2
+done
+wait $backup
+code=$?
+tail -n 12 "$work/said" >&2
+if [ $code = 0 ] && ! grep -q 'completed OK!' "$work/said"; then exit 1; fi
+exit $code
+"""
+)
+"""MB a second (0: all), seconds that commits may wait; the login on stdin, as an option file. It stands in a file without a name: the
+program reads it more than once, so a pipe would not do.
+"""
+
+RECEIVE = _PATH + 'umask 077\nmkdir "$1" && exec mbstream -x -C "$1"\n'
+"""The new directory; the stream on stdin."""
+
+PREPARE = (
+    _PATH
+    + _ALONE
+    + """\
+data=$1 new=$2
+if ! mariadb-backup --prepare --target-dir="$new" > "$new.said" 2>&1 || ! grep -q 'completed OK!' "$new.said"; then
+  tail -n 12 "$new.said" >&2; rm "$new.said"; exit 1
+fi
+rm "$new.said"
+chown -R --reference="$data" "$new" && chmod --reference="$data" "$new" || exit
+if ! said=$(printf '%s\\n' "$3" | mariadbd --defaults-file="$new/backup-my.cnf" --bootstrap --datadir="$new" --tmpdir="$new" \
+--user="$(stat -c %U "$data")" 2>&1); then
+  printf '%s\\n' "$said" | tail -n 12 >&2; exit 1
+fi
+cat "$new/mariadb_backup_binlog_info" 2> /dev/null || cat "$new/xtrabackup_binlog_info"
+"""
+)
+"""Data directory, the new one, statements: the data are made whole and say what the statements write; their position is told."""
+
+SWAP = (
+    _PATH
+    + _ALONE
+    + """\
+data=$1 new=$2 old=$3 unit=$4 options=$5
+fail() { systemctl start "$unit" 9>&-; echo "$1" >&2; exit 1; }
+printf %s "$6" > "$options" && sync "$options" || exit
+systemctl stop "$unit" 9>&- || fail "$unit does not stop"
+[ "$(systemctl show --property=MainPID "$unit" | sed -n 's/^MainPID=//p')" = 0 ] || fail "$unit has not ended"
+for one in "$data"/master*.info "$data"/multi-master.info; do
+  if [ -e "$one" ]; then cp -p "$one" "$new/" || fail "the channel can't be taken over: $one"; fi
+done
+mv -T "$data" "$old" || fail "$data can't be moved to $old"
+mv -T "$new" "$data" || { mv -T "$old" "$data"; fail "$new can't be moved to $data"; }
+if command -v restorecon > /dev/null; then restorecon -R "$data"; fi
+systemctl start "$unit" 9>&- || { echo "$unit does not start with the new data; those of before are in $old" >&2; exit 1; }
+"""
+)
+"""Data directory, the new one, where the old one goes, unit, our option file and its text. If we end, the script goes on to its end."""
