@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 import socket
+import struct
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pymysql
@@ -20,12 +23,21 @@ from interlock.sandbox.template import clone, template
 from interlock.sandbox.xpand.pair import start_proxy
 
 CLOCK = SystemClock()
+_TOGETHER_WITHIN_S = 30
+_EVENT = struct.Struct("<IBIIIH")  # when, type, server id, length, end position, flags (MariaDB KB, "2-Binlog Event Header")
+_GTID_EVENT, _HAS_COMMIT_ID, _ENGINES, _NONE_CHANGED = 162, 2, 1, 255  # FL_EXTRA_MULTI_ENGINE_E1 and UCHAR_MAX of Gtid_log_event
 LEDGER = f"{accounts.LEDGER} DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci"
 _COMMON = {"character_set_server": "utf8mb4", "collation_server": "utf8mb4_general_ci"}
 _QUIET = {"log_error_suppression_list": "MY-010590,MY-010442"}  # else two warnings for each transaction of MariaDB's
 _OPTIONS: Mapping[str, Mapping[str, str]] = {
     "mysql": {**_COMMON, "gtid_mode": "OFF", "enforce_gtid_consistency": "OFF", "binlog_row_metadata": "MINIMAL", **_QUIET},
-    "mariadb": {**_COMMON, "gtid_strict_mode": "0", "binlog_row_metadata": "NO_LOG", "slave_net_timeout": "3600"},
+    "mariadb": {
+        **_COMMON,
+        "gtid_strict_mode": "0",
+        "binlog_row_metadata": "NO_LOG",
+        "slave_net_timeout": "3600",
+        "loose_character_set_collations": "utf8mb4=utf8mb4_general_ci",  # 10.11 has no such variable
+    },
 }
 _BEFORE = {
     "mysql": "SET GLOBAL default_collation_for_utf8mb4=utf8mb4_general_ci",  # it is no option of a file
@@ -140,3 +152,49 @@ def is_mariadb(sandbox: Sandbox, name: str) -> bool:
 
 def _own_log(sandbox: Sandbox, name: str) -> str:
     return "SHOW MASTER STATUS" if is_mariadb(sandbox, name) else "SHOW BINARY LOG STATUS"
+
+
+def commit_together(sandbox: Sandbox, name: str, *statements: str) -> None:
+    """Each statement on a connection of its own, on a MariaDB that waits with the first commit until it has all of them for one group."""
+
+    def send(statement: str) -> None:
+        with closing(sql.connect(sandbox, name, read_timeout_s=_TOGETHER_WITHIN_S)) as connection:
+            sql.rows(connection, statement)
+
+    sql.query(sandbox, name, f"SET GLOBAL binlog_commit_wait_usec={_TOGETHER_WITHIN_S}000000, binlog_commit_wait_count={len(statements)}")
+    with ThreadPoolExecutor(len(statements)) as clients:
+        list(clients.map(send, statements))
+    sql.query(sandbox, name, "SET GLOBAL binlog_commit_wait_count=0")
+
+
+def go_on_behind_the_event(sandbox: Sandbox) -> None:
+    """As docs/servers/mixed.md tells: MySQL's channel begins right behind the GTID event that MariaDB could not send."""
+    _until(lambda: channel(sandbox, "east")["Exec_Source_Log_Pos"] == channel(sandbox, "east")["Read_Source_Log_Pos"], 30.0)
+    stopped = channel(sandbox, "east")
+    file, at = stopped["Source_Log_File"], stopped["Read_Source_Log_Pos"]
+    (event,) = sql.query(sandbox, "west", f"SHOW BINLOG EVENTS IN '{file}' FROM {at} LIMIT 1")
+    assert event["Event_type"] == "Gtid"
+    sql.query(sandbox, "east", "STOP REPLICA")
+    sql.query(sandbox, "east", "CHANGE REPLICATION SOURCE TO SOURCE_LOG_FILE=%s, SOURCE_LOG_POS=%s", file, event["End_log_pos"])
+    sql.query(sandbox, "east", "START REPLICA")
+
+
+def changed_nothing(sandbox: Sandbox, name: str) -> list[str]:
+    """The beginnings of all transactions in a MariaDB's binary log that changed nothing in an engine: those that can stop a MySQL."""
+    found = []
+    for file in sorted(Path(sandbox.members[name].data).glob("binlog.0*")):
+        events = list(_events(file.read_bytes()))
+        for (kind, event), (_, after) in pairwise(events):
+            behind = 21 if kind == _GTID_EVENT and event[12] & _HAS_COMMIT_ID else 13
+            if kind == _GTID_EVENT and event[behind] & _ENGINES and event[behind + 1] == _NONE_CHANGED:
+                found.append(after.decode("utf-8", "replace"))
+    return found
+
+
+def _events(log: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and body of each; the file begins with four bytes of its own."""
+    at = 4
+    while at + _EVENT.size <= len(log):
+        _, kind, _, length, _, _ = _EVENT.unpack_from(log, at)
+        yield kind, log[at + _EVENT.size : at + length]
+        at += length

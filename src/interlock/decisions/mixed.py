@@ -4,7 +4,10 @@ Two rules: both directions must work, or it is no pair of masters; and what nobo
 
 Sources. MariaDB KB, "Replication Compatibility Between MariaDB and MySQL". MySQL's applier rejects row events of version 1, the only ones
 that MariaDB writes, since 8.4.0 (its binlog_event.h; tried: 9.7 stops with "Could not parse relay log event entry"). MariaDB before 11.4.5
-knows no utf8mb4_0900 collation: a statement, even BEGIN, of a client that has one stops its applier (MDEV-20912; tried on 10.11).
+knows no utf8mb4_0900 collation: a statement, even BEGIN, of a client that has one stops its applier (MDEV-20912; tried on 10.11). MySQL
+knows no uca1400 collation, and passes over a statement of a client that has one without an error (their numbers are beyond its table of
+2,048, MY_ALL_CHARSETS_SIZE; tried: 10.11.19 and 11.8.6 to 9.7.4). MariaDB before 11.5 can't send a GTID event that is neither 38 nor 40
+bytes long to another kind of server (Query_log_event::begin_event; MDEV-33849; MDEV-7850 mended it).
 Xpand: "Using Xpand as a Replication Master", "Xpand Version and MySQL Version Compatibility".
 """
 
@@ -20,6 +23,7 @@ _FROM_MYSQL_8: Mapping[tuple[int, int], int] = {(10, 6): 21, (10, 11): 11, (11, 
 """The patch from which each long-lived series of MariaDB replicates from MySQL 8.0; all from 11.7.2 on do."""
 _KNOWS_0900 = (11, 4, 5)
 _WITHOUT_V1_ROWS = (8, 4, 0)
+_SENDS_ANY_GTID_EVENT = (11, 5, 0)
 _NEWER_HEARTBEATS = (8, 0, 26)
 """Tried, 9.7 to 10.11: without a write, Read_Master_Log_Pos grows by 45 with each heartbeat, and a new connection would begin there."""
 _DOCUMENTED_WITH_XPAND = (8, 0, 0)
@@ -58,17 +62,33 @@ def _mysql_to_mariadb(source: ServerFacts, replica: ServerFacts) -> Done | Refus
 
 def _mariadb_to_mysql(source: ServerFacts, replica: ServerFacts) -> Done | Refuse:
     ours = version_of(replica.version)
+    if "uca1400" in source.collation:
+        return Refuse(
+            f"clients of {source.server} get the collation {source.collation}: {replica.server} (MySQL {_dotted(ours)}) passes over what "
+            "they write, without an error",
+            f"SET GLOBAL character_set_collations='utf8mb4=utf8mb4_general_ci' on {source.server} and in its option file, and no such "
+            "collation in any client or table",
+        )
     if ours < _WITHOUT_V1_ROWS:
-        return _by_files(source, replica, f"{replica.server} replicates from MariaDB: not tried with MySQL {_dotted(ours)}")
+        untried = f"{replica.server} replicates from MariaDB: not tried with MySQL {_dotted(ours)}"
+        return _by_files(source, replica, untried, *_unsendable(source, replica))
     if source.binlog_format != "STATEMENT":
         return Refuse(
             f"{replica.server} (MySQL {_dotted(ours)}) can't apply row events of MariaDB on {source.server}, binlog_format="
             f"{source.binlog_format}",
             "MySQL takes them up to 8.3 only: binlog_format=STATEMENT, where all statements are safe for it, or one flavor on both sides",
         )
-    return _by_files(
-        source, replica, f"{source.server} logs statements, not rows: one that is not the same on both sides changes {replica.server}"
-    )
+    unsafe = f"{source.server} logs statements, not rows: one that is not the same on both sides changes {replica.server}"
+    return _by_files(source, replica, unsafe, *_unsendable(source, replica))
+
+
+def _unsendable(source: ServerFacts, replica: ServerFacts) -> tuple[str, ...]:
+    """What a MariaDB logs as a statement and can't send. With rows, what changes nothing is not logged at all."""
+    version = version_of(source.version)
+    if version >= _SENDS_ANY_GTID_EVENT or source.binlog_format == "ROW":
+        return ()
+    stops = f"a statement of {source.server} (MariaDB {_dotted(version)}) that changes nothing, committed together with others, stops"
+    return (f"{stops} {replica.server}: MariaDB 11.5 mends it, and docs/servers/mixed.md tells how to go on (MDEV-33849)",)
 
 
 def _xpand_to_mysql(source: ServerFacts, replica: ServerFacts) -> Done | Refuse:

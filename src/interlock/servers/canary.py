@@ -39,6 +39,13 @@ def upsert_if_writable(server: ServerName, token: str) -> str:
     )
 
 
+def has_old(server: ServerName) -> str:
+    """A row if there is something to prune. Asked first: logged as a statement, a DELETE that finds nothing is a transaction too, and in a
+    group commit MariaDB before 11.5 can't send that one to a MySQL (MDEV-33849, docs/servers/mixed.md).
+    """
+    return f"SELECT 1 FROM `interlock`.`canary` WHERE `server`={text(server)} LIMIT 1 OFFSET {KEPT_ROWS:d}"
+
+
 def prune_if_writable(server: ServerName) -> str:
     """Removes what is older than the newest KEPT_ROWS of this server. It looks first, too: it must not move a fence's position."""
     newest = f"SELECT `at` FROM `interlock`.`canary` WHERE `server`={text(server)} ORDER BY `at` DESC LIMIT 1 OFFSET {KEPT_ROWS:d}"

@@ -44,6 +44,6 @@ def _try(pool: Pool, token: str) -> bool:
                 f"{pool.spec.name} is read-only: no canary was written", hint="the server is read-only", server=pool.spec.name
             )
         written = bool(results)
-    if written:
+    if written and pool.rows(canary.has_old(pool.spec.name)):
         pool.act((canary.prune_if_writable(pool.spec.name),), bound_s=READ_BOUND_S, doing="remove old canaries")
     return written

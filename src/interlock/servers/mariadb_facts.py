@@ -17,7 +17,8 @@ SETTINGS = (
     "@@GLOBAL.version AS version, UNIX_TIMESTAMP(SYSDATE(6)) AS clock, @@GLOBAL.expire_logs_days * 86400 AS log_keeps_s, "
     "@@GLOBAL.replicate_do_db AS replicate_do_db, @@GLOBAL.replicate_ignore_db AS replicate_ignore_db, "
     "@@GLOBAL.replicate_do_table AS replicate_do_table, @@GLOBAL.replicate_ignore_table AS replicate_ignore_table, "
-    "@@GLOBAL.replicate_wild_do_table AS replicate_wild_do_table, @@GLOBAL.replicate_wild_ignore_table AS replicate_wild_ignore_table"
+    "@@GLOBAL.replicate_wild_do_table AS replicate_wild_do_table, @@GLOBAL.replicate_wild_ignore_table AS replicate_wild_ignore_table, "
+    "COLLATION(CONVERT('' USING utf8mb4)) AS collation"
 )
 SESSIONS = (
     "SELECT p.id, p.user, p.host, p.command, p.state, p.time_ms / 1000 AS time_s, LEFT(p.info, 200) AS statement, "
@@ -81,6 +82,7 @@ def server_facts(server: ServerName, row: Row, *, log: Row | None, our_clock_s: 
         auto_increment_offset=int(text_of(row["auto_increment_offset"])),
         clock_offset_s=float(text_of(row["clock"])) - our_clock_s,
         filters=filters,
+        collation=text_of(row["collation"]),
         log_keeps_s=float(text_of(row["log_keeps_s"])),
     )
 

@@ -36,8 +36,8 @@ def mysql(version: str, collation: str = "utf8mb4_general_ci") -> ServerFacts:
     return server("east", "mysql", version, collation=collation)
 
 
-def mariadb(version: str, binlog_format: str = "ROW") -> ServerFacts:
-    return server("west", "mariadb", version, binlog_format=binlog_format)
+def mariadb(version: str, binlog_format: str = "ROW", collation: str = "utf8mb4_general_ci") -> ServerFacts:
+    return server("west", "mariadb", version, binlog_format=binlog_format, collation=collation)
 
 
 def xpand() -> ServerFacts:
@@ -54,7 +54,7 @@ def xpand() -> ServerFacts:
         (mysql(MYSQL_8_0), mariadb("10.6.21-MariaDB"), "no heartbeats"),
         (mysql(MYSQL_8_0), mariadb("11.7.2-MariaDB"), "no heartbeats"),
         (mariadb(MARIADB_10_11), mysql(MYSQL_8_0), "not tried with MySQL 8.0.36"),
-        (mariadb(MARIADB_10_11, "STATEMENT"), mysql(MYSQL_9_7), "west logs statements, not rows"),
+        (mariadb(MARIADB_11_8, "STATEMENT"), mysql(MYSQL_9_7), "west logs statements, not rows"),
         (xpand(), mysql(MYSQL_5_7), ""),
         (xpand(), mysql(MYSQL_8_0), "Xpand replicates to MySQL up to 5.7 by its documentation, and east is 8.0.36"),
         (mysql(MYSQL_5_7), xpand(), ""),
@@ -74,6 +74,23 @@ def test_what_works_is_allowed_and_what_nobody_tried_is_said(source: ServerFacts
 
 
 @pytest.mark.parametrize(
+    ("source", "replica", "times"),
+    [
+        (mariadb(MARIADB_10_11, "STATEMENT"), mysql(MYSQL_9_7), 1),
+        (mariadb("11.4.9-MariaDB", "STATEMENT"), mysql(MYSQL_9_7), 1),
+        (mariadb("11.5.0-MariaDB", "STATEMENT"), mysql(MYSQL_9_7), 0),
+        (mariadb(MARIADB_10_11, "MIXED"), mysql(MYSQL_8_0), 1),
+        (mariadb(MARIADB_10_11, "ROW"), mysql(MYSQL_8_0), 0),
+    ],
+    ids=["10.11", "11.4", "11.5", "MIXED to 8.0", "rows to 8.0"],
+)
+def test_that_a_statement_which_changes_nothing_can_stop_mysql_is_said(source: ServerFacts, replica: ServerFacts, times: int) -> None:
+    verdict = can_replicate(source, replica)
+    assert isinstance(verdict, Done)
+    assert sum("that changes nothing, committed together with others, stops east" in warning for warning in verdict.warnings) == times
+
+
+@pytest.mark.parametrize(
     ("source", "replica", "why", "hint"),
     [
         (mysql(MYSQL_8_0), mariadb("10.11.10-MariaDB"), "west (MariaDB 10.11.10) can't replicate from MySQL 8.0.36 on east", "10.11.11"),
@@ -86,10 +103,16 @@ def test_what_works_is_allowed_and_what_nobody_tried_is_said(source: ServerFacts
         ),
         (mariadb(MARIADB_11_8), mysql(MYSQL_9_7), "east (MySQL 9.7.4) can't apply row events of MariaDB on west, binlog_format=ROW", "8.3"),
         (mariadb(MARIADB_10_11, "MIXED"), mysql("8.4.0"), "row events of MariaDB on west, binlog_format=MIXED", "binlog_format=STATEMENT"),
+        (
+            mariadb(MARIADB_11_8, "STATEMENT", "utf8mb4_uca1400_ai_ci"),
+            mysql(MYSQL_9_7),
+            "clients of west get the collation utf8mb4_uca1400_ai_ci: east (MySQL 9.7.4) passes over what they write, without an error",
+            "SET GLOBAL character_set_collations='utf8mb4=utf8mb4_general_ci' on west",
+        ),
         (xpand(), mysql(MYSQL_9_7), "east (MySQL 9.7.4) can't replicate from Xpand on west, which is documented up to MySQL 5.7", "5.7"),
         (server("east", "tidb", "8.0.11-TiDB"), mariadb(MARIADB_11_8), "nobody knows whether that works", "mysql to mariadb"),
     ],
-    ids=["old patch", "series that ended", "0900", "rows to 9.7", "mixed to 8.4", "Xpand to 9.7", "unknown flavor"],
+    ids=["old patch", "series that ended", "0900", "rows to 9.7", "mixed to 8.4", "uca1400", "Xpand to 9.7", "unknown flavor"],
 )
 def test_what_can_not_work_is_refused_with_the_reason(source: ServerFacts, replica: ServerFacts, why: str, hint: str) -> None:
     verdict = can_replicate(source, replica)
