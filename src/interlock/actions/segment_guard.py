@@ -16,7 +16,10 @@ from interlock.ports import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardSegment(NoOutputs):
-    """Guard the tables of a segment's tenants on a server. A segment of schemas and accounts needs no guard."""
+    """Guard the tables of a segment's tenants on a server. A segment of schemas and accounts needs no guard.
+
+    It stays when the run goes back: an open guard hinders nobody, and where the segment was never to be open it keeps its clients out.
+    """
 
     segment: str = param(Kind.SEGMENT, "the segment")
     server: ServerName = param(Kind.SERVER, "the server on which its tables are guarded")
@@ -31,16 +34,15 @@ class GuardSegment(NoOutputs):
         return Act(f"no trigger guards {', '.join(seen.facts.unguarded)} on {self.server}")
 
     def effects(self, seen: OneSegment, /) -> tuple[Effect, ...]:
-        return self._guarding(seen, seen.facts.unguarded, on=True)
-
-    def undo(self, before: OneSegment, now: OneSegment | None, /) -> tuple[Effect, ...]:
-        still = now.facts.unguarded if now is not None else ()
-        return self._guarding(before, tuple(table for table in before.facts.unguarded if table not in still), on=False)
-
-    def _guarding(self, seen: OneSegment, tables: tuple[str, ...], *, on: bool) -> tuple[Effect, ...]:
+        tables = seen.facts.unguarded
         if seen.spec.tenants is None or not tables:
             return ()
-        return (GuardTables(server=self.server, segment=self.segment, tenants=seen.spec.tenants, tables=tables, on=on),)
+        return (GuardTables(server=self.server, segment=self.segment, tenants=seen.spec.tenants, tables=tables),)
+
+    def undo(self, before: OneSegment, now: OneSegment | None, /) -> tuple[Effect, ...]:
+        """A table told to be unguarded may have had the guard of other tenants, of before the topology was changed: none is taken away."""
+        del before, now
+        return ()
 
 
 SPECS = (describe(GuardSegment, "segment.guard", Verb.DO),)

@@ -71,10 +71,6 @@ def make(segment: str, wanted: Iterable[GuardTrigger]) -> tuple[str, ...]:
     )
 
 
-def unmake(wanted: Iterable[GuardTrigger]) -> tuple[str, ...]:
-    return tuple(_drop(each) for each in wanted)
-
-
 def lock(segment: str, *, on: bool) -> str:
     """It waits for transactions that were let through, as long as its session waits for a lock; who comes meanwhile waits for it."""
     closed = f"{on:d}"

@@ -36,8 +36,7 @@ def statements(effect: SegmentEffect) -> tuple[str, ...]:
             given = (_grant(each, right) for each in accounts for right in each.rights)
             return (*given, *(_lock(effect.segment, each, on=False) for each in accounts if not each.locked))
         case GuardTables():
-            wanted = guard_words.triggers(effect.segment, effect.tenants, effect.tables)
-            return guard_words.make(effect.segment, wanted) if effect.on else guard_words.unmake(wanted)
+            return guard_words.make(effect.segment, guard_words.triggers(effect.segment, effect.tenants, effect.tables))
         case NoteOwner(segment=segment, note=note):
             if note is None:
                 return (f"DELETE FROM `interlock`.`segment_owner` WHERE `segment`={text(segment)}",)

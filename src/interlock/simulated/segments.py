@@ -61,7 +61,7 @@ class SimulatedSegments:
             case OpenSegment():
                 return (f"open {effect.segment}",)
             case GuardTables():
-                return (f"{'guard' if effect.on else 'do not guard'} {', '.join(effect.tables)}",)
+                return (f"guard {', '.join(effect.tables)}",)
             case NoteOwner(note=note):
                 return (
                     f"note that {note.owner} owns {effect.segment} in epoch {note.epoch}" if note else f"note nothing of {effect.segment}",
@@ -90,9 +90,8 @@ def _change(database: Database, effect: SegmentEffect) -> None:
                 del database.sessions[number]
         case OpenSegment(accounts=accounts):
             here.accounts = accounts
-        case GuardTables(tables=tables, on=on):
-            others = tuple(table for table in here.unguarded if table not in tables)
-            here.unguarded = others if on else (*others, *tables)
+        case GuardTables(tables=tables):
+            here.unguarded = tuple(table for table in here.unguarded if table not in tables)
         case NoteOwner(note=note):
             here.note = note
     database.turned()

@@ -207,7 +207,6 @@ LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] =
     "events": ("events.hand_over", {"server": WEST, "was": "ON"}, nothing),
     "receiver, started": ("replication.start_receiving", {"server": WEST, "source": EAST}, not_receiving),
     "receiver": ("replication.stop_receiving", {"server": WEST, "source": EAST}, nothing),
-    "tenants, guarded": ("segment.guard", {"segment": "eu", "server": EAST}, tenants_without_a_guard),
     "segment": ("segment.fence", {"segment": "eu", "server": EAST}, active_active),
     "segment, opened": ("segment.open", {"segment": "eu", "server": WEST, "accounts": EU_OPEN}, active_active),
     "segment, handed over": ("segment.hand_over", {"segment": "eu", "to": ClusterName("west")}, active_active),
@@ -242,6 +241,17 @@ def test_an_effect_holds_once_it_is_done_and_is_put_back_as_it_was(
     table.carry_out(action.undo(before, done))
     assert table.shape() == shape
     assert action.undo(before, action.look(table.world)) == (), "the second undo must issue nothing"
+
+
+def test_a_guard_is_made_once_and_stays_when_the_run_goes_back(table: Table) -> None:
+    """What was unguarded as the topology is now may have been guarded as it was."""
+    tenants_without_a_guard(table)
+    action = build("segment.guard", {"segment": "eu", "server": EAST})
+    before = action.look(table.world)
+    table.carry_out(action.effects(before))
+    done = action.look(table.world)
+    assert isinstance(action.decide(done), Done)
+    assert action.effects(done) == action.undo(before, done) == action.undo(before, None) == ()
 
 
 @pytest.mark.parametrize(("name", "args", "arrange"), LOOKABLE.values(), ids=LOOKABLE.keys())
@@ -361,6 +371,6 @@ def test_newcomers_are_waited_for_and_known_sessions_are_not(table: Table) -> No
 
 
 def test_every_action_that_changes_something_is_in_these_tables() -> None:
-    tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.kill", "ssh", "server.fence_outside", "logs.salvage"}
+    tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.kill", "ssh", "server.fence_outside", "logs.salvage", "segment.guard"}
     tested |= {"replication.heartbeat"}  # test_heartbeat.py
     assert {name for verb, name in SPECS if verb is Verb.DO} == tested | WAITS | RETURNS
