@@ -18,7 +18,7 @@ from interlock.sandbox.load import load
 from interlock.sandbox.poller import poller
 from scenarios.command_line import environment, interlock
 from scenarios.pair_state import eventually
-from servers.mixed_lab import keys, mixed
+from servers.mixed_lab import changed_nothing, keys, mixed
 
 _CLOCK = SystemClock()
 _WITHIN_S = 600.0
@@ -28,11 +28,12 @@ _REST_S = 0.3
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--count", type=int, default=20)
+    arguments.add_argument("--mariadb", default="mariadb", help="which one stands in the west: mariadb or mariadb-11.8")
     arguments.add_argument("--pooled", type=int, default=4)
     arguments.add_argument("--fresh", type=int, default=4)
     options = arguments.parse_args()
     moves: list[tuple[str, str, float, float]] = []
-    with mixed({"east": "mysql", "west": "mariadb"}) as sandbox, tempfile.TemporaryDirectory(prefix="interlock-") as folder:
+    with mixed({"east": "mysql", "west": options.mariadb}) as sandbox, tempfile.TemporaryDirectory(prefix="interlock-") as folder:
         env = environment(sandbox, Path(folder))
         began_s = _CLOCK.monotonic_s()
         with poller(sandbox) as watching, load(sandbox, pooled=options.pooled, fresh=options.fresh) as writing:
@@ -47,13 +48,13 @@ def main() -> int:
         same = eventually(lambda: keys(sandbox, "east", writing.prefix) == keys(sandbox, "west", writing.prefix), _WITHIN_S)
         balance = ledger.balance(entries, keys(sandbox, "east", writing.prefix))
         acks = ledger.acknowledged(entries)
+        unsendable = changed_nothing(sandbox, "west")
         numbers = {name: member.server_id for name, member in sandbox.members.items()}
     outages = [ledger.outage_ms(acks, at_s, ended_s, numbers[to]) for to, _, at_s, ended_s in moves]
     known = [outage for outage in outages if outage is not None]
     outcomes = [outcome for _, outcome, _, _ in moves]
-    held = (
-        set(outcomes) == {"succeeded"} and same and balance == ledger.Balance(lost=(), duplicated=(), resurrected=()) and samples.two == 0
-    )
+    whole = same and balance == ledger.Balance(lost=(), duplicated=(), resurrected=())
+    held = set(outcomes) == {"succeeded"} and whole and samples.two == 0 and not unsendable
     figures = {
         "switchovers": {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))},
         "minutes": round(minutes, 1),
@@ -62,6 +63,7 @@ def main() -> int:
         "duplicated": balance.duplicated,
         "refused, yet there": balance.resurrected,
         "the same keys on both": same,
+        "transactions that can stop MySQL": len(unsendable),
         "samples": {"one writer": samples.one, "none": samples.none, "two": samples.two, "not known": samples.unknown},
         "outage_ms": {"p50": ledger.percentile(known, 0.50), "max": max(known, default=None)},
         "errors": ledger.errors_by_kind(entries),

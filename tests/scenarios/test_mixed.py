@@ -85,7 +85,9 @@ def test_what_the_refusal_says_is_what_mysql_does() -> None:
 
 
 @pytest.mark.parametrize("kind", ["mariadb", "mariadb-11.8"])
-def test_a_statement_that_changes_nothing_stops_mysql_in_a_group_commit_of_old_mariadb_and_going_on_loses_nothing(kind: str) -> None:
+def test_a_statement_that_changes_nothing_stops_mysql_in_a_group_commit_of_old_mariadb_and_going_on_loses_nothing(
+    kind: str, tmp_path: Path
+) -> None:
     """What the warning says. The row that east alone has shows that what stood behind the event was applied, and not passed over."""
     with mixed({"east": "mysql", "west": kind}) as sandbox:
         with closing(sql.connect(sandbox, "east")) as unlogged:
@@ -100,6 +102,8 @@ def test_a_statement_that_changes_nothing_stops_mysql_in_a_group_commit_of_old_m
         assert any("of east" in statement for statement in changed_nothing(sandbox, "west"))
         if kind == "mariadb":
             assert eventually(lambda: "Failed to replace GTID event" in str(channel(sandbox, "east")["Last_IO_Error"]))
+            (problem,) = interlock("status", "--json", env=environment(sandbox, tmp_path)).document["problems"]
+            assert problem["hint"] == "go on behind that event: docs/servers/mixed.md, What MariaDB can't send to MySQL"
             go_on_behind_the_event(sandbox)
         sql.query(sandbox, "west", "INSERT INTO app.ledger (k, server_id) VALUES ('m-later', 2)")
         assert eventually(lambda: keys(sandbox, "east", "m") == ["m-changes", "m-later"])

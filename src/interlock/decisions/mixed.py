@@ -42,6 +42,12 @@ def can_replicate(source: ServerFacts, replica: ServerFacts) -> Done | Refuse:
     return judge(source, replica)
 
 
+def mended_by(error: str) -> str:
+    """What lets a channel go on that has stopped with this error of a mixed pair; empty where it is another one."""
+    can_not_send = "backwards-compatible event" in error  # 1236, in the words of MariaDB's sql_repl.cc
+    return "go on behind that event: docs/servers/mixed.md, What MariaDB can't send to MySQL" if can_not_send else ""
+
+
 def _mysql_to_mariadb(source: ServerFacts, replica: ServerFacts) -> Done | Refuse:
     ours, theirs = version_of(replica.version), version_of(source.version)
     if theirs >= (8, 0, 0) and not _takes_mysql_8(ours):

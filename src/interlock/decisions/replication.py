@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd
 
+from interlock.decisions.mixed import mended_by
 from interlock.model.facts import ChannelFacts, ServerFacts, channel_from
 from interlock.model.position import Position
 from interlock.model.topology import ServerName
@@ -18,7 +19,8 @@ def is_channel_healthy(server: ServerName, source: ServerName, channels: Sequenc
     if channel is None:
         return Refuse(f"{direction} is not set up", f"point {server} at {source}, by the address in the topology file")
     if channel.error:
-        return Refuse(f"{direction} has stopped with an error: {channel.error}", f"mend it on {server}, then start the channel again")
+        hint = mended_by(channel.error) or f"mend it on {server}, then start the channel again"
+        return Refuse(f"{direction} has stopped with an error: {channel.error}", hint)
     if not channel.applier:
         return Refuse(f"{direction}: the applier is stopped", f"start its applier on {server}")
     if channel.receiver != "Yes":
@@ -44,7 +46,7 @@ def is_caught_up(server: ServerName, position: Position, target: Position, chann
             return Refuse(
                 f"{server} is {position.behind(target)} transactions behind and its applier has stopped"
                 + (f": {channel.error}" if channel.error else ""),
-                f"mend the channel from {channel.source or channel.source_address} on {server}",
+                mended_by(channel.error) or f"mend the channel from {channel.source or channel.source_address} on {server}",
             )
     if not channels:
         return Refuse(

@@ -9,6 +9,7 @@ from datetime import datetime
 from interlock.dataclass import dataclass
 from interlock.decisions.liveness import answers_here, remedy
 from interlock.decisions.marks import end_of, failed_since, told
+from interlock.decisions.mixed import mended_by
 from interlock.engine.segment_status import SegmentStatus
 from interlock.errors import DriverError
 from interlock.model.facts import ChannelFacts, ServerFacts, SessionFacts, WriteFacts, channel_from
@@ -127,7 +128,8 @@ def channel_problems(topology: Topology, looked: Mapping[ServerName, Looked], ma
                 yield {"what": f"no channel from {other} to {name}", "hint": f"point {name} at {other}"}
             elif not is_running(channel) and not (source.liveness is not None and _misses_its_source(channel)):
                 cluster = topology.server(name).cluster
-                hint = f"a quiesce stopped it: `interlock rejoin {cluster}` starts it" if (MarkKind.QUIESCED, cluster) in kept else ""
+                quiesced = f"a quiesce stopped it: `interlock rejoin {cluster}` starts it" if (MarkKind.QUIESCED, cluster) in kept else ""
+                hint = quiesced or mended_by(channel.error)
                 yield {"what": f"the channel from {other} to {name} does not run: {channel.error or 'stopped'}", "hint": hint}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from interlock.actions.pair_checks import CanReplicate, SeenServers
-from interlock.decisions.mixed import can_replicate
+from interlock.decisions.mixed import can_replicate, mended_by
 from interlock.model.facts import ServerFacts
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Done, Refuse
@@ -119,6 +119,21 @@ def test_what_can_not_work_is_refused_with_the_reason(source: ServerFacts, repli
     assert isinstance(verdict, Refuse)
     assert why in verdict.why
     assert hint in verdict.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "way"),
+    [
+        (
+            "Got fatal error 1236 from source: 'Failed to replace GTID event with backwards-compatible event: corrupt event.'",
+            "go on behind",
+        ),
+        ("Got fatal error 1236 from source: 'Could not find first log file name in binary log index file'", ""),
+    ],
+    ids=["what MariaDB can't send", "another 1236"],
+)
+def test_a_channel_that_stopped_on_what_mariadb_can_not_send_has_a_way_to_go_on(error: str, way: str) -> None:
+    assert mended_by(error)[: len("go on behind")] == way
 
 
 def test_all_that_stands_in_the_way_is_said_at_once() -> None:
