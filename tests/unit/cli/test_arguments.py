@@ -65,6 +65,20 @@ SAID = [
 ]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["rejoin", "east", "--json"],
+        ["rejoin", "--json", "east"],
+        ["--json", "rejoin", "--yes", "east"],
+        ["rejoin", "-i", "data=copy", "east"],
+    ],
+    ids=["behind", "between", "everywhere", "an input"],
+)
+def test_a_word_that_may_be_left_out_is_found_behind_an_option_too(words: Sequence[str]) -> None:
+    assert inputs_of(parse(["plan", *words]).input)["cluster"] == "east"
+
+
 @pytest.mark.parametrize(("words", "inputs"), SAID)
 def test_a_plan_and_a_run_take_the_words_of_the_playbooks_own_command(words: Sequence[str], inputs: dict[str, str]) -> None:
     for before in ([], ["plan"], ["run"]):
