@@ -33,10 +33,10 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, hint=f"{self.prog} --help")
 
     def _match_arguments_partial(self, actions: Any, arg_strings_pattern: str) -> list[int]:
-        """Before Python 3.12.7 a word that may be left out was given up at the first option, and refused behind it: `plan rejoin --json east`
-        (python/cpython issue 59317). It is looked for again after each option, and at the end.
+        """Before Python 3.12.7 a word that may be left out is given up at the first option, and refused behind it: `plan rejoin --json
+        east` (python/cpython issue 59317). Here it is looked for again behind each option, and at the end.
         """
-        counts: list[int] = super()._match_arguments_partial(actions, arg_strings_pattern)  # type: ignore[misc]
+        counts: list[int] = super()._match_arguments_partial(actions, arg_strings_pattern)
         while counts and not counts[-1] and "O" in arg_strings_pattern:
             counts.pop()
         return counts
