@@ -31,6 +31,8 @@ from interlock.sandbox.proxysql.node import Node
 CLOCK = SystemClock()
 ROUTE = RouteName("writes")
 READERS = 20
+RULES: dict[str, str] = {"type": "proxysql_rules", "writer_hostgroup": "", "hostgroups": "{east: 10, west: 20}"}
+"""Settings that make the route one by ProxySQL's rules."""
 KEPT = {"weight": 7, "max_connections": 40, "use_ssl": 0, "max_latency_ms": 900, "comment": 'it\'s \\ "x"; 100%'}
 """Attributes that a flip must not lose, and a comment that quoting must not spoil."""
 
@@ -78,6 +80,8 @@ class Fleet:
                 "DELETE FROM mysql_replication_hostgroups",
                 "DELETE FROM mysql_galera_hostgroups",
                 "DELETE FROM mysql_hostgroup_attributes",
+                "DELETE FROM mysql_query_rules",
+                "DELETE FROM mysql_query_rules_fast_routing",
                 "DELETE FROM mysql_servers",
                 f"INSERT INTO mysql_servers ({','.join(self.rows[0])}) VALUES {','.join(rows)}",
                 "SET mysql-connect_timeout_server_max='10000'",
@@ -85,6 +89,21 @@ class Fleet:
                 "LOAD MYSQL VARIABLES TO RUNTIME",
                 "LOAD MYSQL SERVERS TO RUNTIME",
                 "SAVE MYSQL SERVERS TO DISK",
+                "LOAD MYSQL QUERY RULES TO RUNTIME",
+                "SAVE MYSQL QUERY RULES TO DISK",
+            )
+
+    def let_rules_lead(self, *rules: str) -> None:
+        """The first server in hostgroup 10, the other one in 20, both ONLINE; `rules` as SQL."""
+        for node in self.nodes:
+            self.tell(
+                node,
+                "UPDATE mysql_servers SET hostgroup_id=20, status='ONLINE' WHERE status='OFFLINE_HARD'",
+                "LOAD MYSQL SERVERS TO RUNTIME",
+                "SAVE MYSQL SERVERS TO DISK",
+                *rules,
+                "LOAD MYSQL QUERY RULES TO RUNTIME",
+                "SAVE MYSQL QUERY RULES TO DISK",
             )
 
     def let_the_monitor_move_servers(self, *, also_reader: bool = False) -> None:
@@ -107,7 +126,7 @@ class Fleet:
         return Fleet(self.sandbox, self.nodes[:count], self.rows, self._running, self._routes)
 
     def topology(self, name: str = "proxysql.yaml", **settings: str) -> Path:
-        """The sandbox's topology with this route in place of its own. `settings` as YAML."""
+        """The sandbox's topology with this route in place of its own. `settings` as YAML; an empty one is left out."""
         text = Path(self.sandbox.topology).read_text()
         listed = ", ".join(f"{{host: {node.host}, port: {node.admin_port}}}" for node in self.nodes)
         said = {
@@ -120,7 +139,7 @@ class Fleet:
             "clients": f'"{self.nodes[0].host}:{self.nodes[0].port}"',
             **settings,
         }
-        lines = "".join(f"    {key}: {value}\n" for key, value in said.items())
+        lines = "".join(f"    {key}: {value}\n" for key, value in said.items() if value)
         path = Path(self.sandbox.directory) / name
         path.write_text(text.partition("routes:\n")[0] + f"routes:\n  {ROUTE}:\n{lines}")
         return path
