@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from interlock.playbook.find import shipped_folder
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query, rows
 from scenarios.command_line import start
+from scenarios.pair_state import behind_the_log
 from scenarios.segment_lab import Shop, active_active
 
 _FAILS = '- check: command\n    with: {run: ["false"], within: 5s}'
@@ -164,6 +166,24 @@ def test_what_a_move_could_not_close_or_give_back_refuses_it(shop: Shop, spoil: 
         assert message in report["problems"][0]["what"], report["problems"]
     finally:
         query(shop.pair, owner, mend)
+
+
+def test_rows_that_differ_refuse_the_move_until_they_are_mended_and_no_client_has_waited(shop: Shop) -> None:
+    """While both sides write: what is on its way is no difference."""
+    owner = shop.status("eu")["owner"]
+    behind_the_log(shop.pair, owner, "INSERT INTO shop_eu.writes VALUES ('only there', 0)")
+    behind_the_log(shop.pair, "east", "INSERT INTO shop_us.writes VALUES ('of the other segment', 0)")
+    with shop.writers() as writers:
+        refused = shop.move(other_than(owner))
+        assert refused["outcome"] == "refused"
+        (problem,) = refused["problems"]
+        assert f"segment eu differs on {other_than(owner)} from its owner's in shop_eu.writes (1 row)" in problem["what"]
+        (name,) = re.findall(r"interlock repair (\S+)`", problem["hint"])
+        assert shop.run("repair", name, "--apply", "--yes")["outcome"] == "succeeded"
+        moved = shop.move(other_than(owner))
+        assert moved["outcome"] == "succeeded", moved["problems"]
+    assert writers["us"].errors == {}
+    shop.assert_nothing_lost(writers)
 
 
 def test_a_switchover_of_it_all_is_refused_with_the_command_that_moves_each(shop: Shop) -> None:

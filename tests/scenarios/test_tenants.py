@@ -19,7 +19,7 @@ from interlock.sandbox.sql import connect, query, rows
 from interlock.servers.guard_words import triggers
 from interlock.simulated.store import MemoryStore
 from scenarios.command_line import environment
-from scenarios.pair_state import eventually
+from scenarios.pair_state import behind_the_log, eventually
 from scenarios.segment_lab import PASSWORD, Shop, Writer, writing
 
 _SEGMENTS = """\
@@ -176,6 +176,20 @@ def test_a_row_that_a_later_trigger_gives_to_a_tenant_is_asked_for_as_what_it_be
             for event in ("INSERT", "UPDATE"):
                 rows(admin, f"DROP TRIGGER shop.late_{event}")
     assert refused.value.args == (_REFUSED, "segment acme is closed on this server")
+
+
+def test_only_its_own_tenants_rows_must_be_equal(shop: Shop) -> None:
+    """Others' may differ in the same table, which is told."""
+    behind_the_log(shop.pair, "west", "INSERT INTO shop.writes VALUES ('of others', 'other', 0)")
+    for to in ("west", "east"):
+        moved = shop.run("segment", "move", "acme", "--to", to)
+        assert moved["outcome"] == "succeeded", moved["problems"]
+        assert any("shop.writes: 1 row of other tenants differ" in warning for warning in moved["warnings"]), moved["warnings"]
+    behind_the_log(shop.pair, "east", "INSERT INTO shop.writes VALUES ('on one side', 'acme-2', 0)")
+    refused = shop.run("segment", "move", "acme", "--to", "west")
+    behind_the_log(shop.pair, "east", "DELETE FROM shop.writes WHERE k='on one side'")
+    assert refused["outcome"] == "refused"
+    assert "segment acme differs on west from its owner's in shop.writes (1 row)" in refused["problems"][0]["what"]
 
 
 def test_a_prepared_xa_transaction_of_it_is_waited_for(shop: Shop) -> None:

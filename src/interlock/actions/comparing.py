@@ -120,7 +120,7 @@ def _judged(facts: ComparingFacts | None, what: str, differs: str, may_differ: s
         )
         return Refuse(f"{differs} in {named}", hint)
     allowed = [f"{_words(one)} differs, as it may" for one in facts.differing if one.name in may]
-    others = [f"{one.name} differs in {_rows(one.others)} of other tenants" for one in facts.differing if one.others]
+    others = [f"{one.name}: {_rows(one.others)} of other tenants differ, or are on their way" for one in facts.differing if one.others]
     return Done(f"{facts.rows:,} rows are equal ({facts.name})", warnings=(*allowed, *others, *facts.open))
 
 
