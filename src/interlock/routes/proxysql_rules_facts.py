@@ -142,13 +142,13 @@ def check_that_it_can_be_moved(settings: RulesSettings, node: str, seen: Seen) -
 
 
 def differing_rules(settings: RulesSettings, memory: Iterable[Row], other: Iterable[Row]) -> tuple[str, ...]:
-    """The active rules that differ, but for where the route's own lead: a flip says that itself, and may have been cut short."""
+    """The active rules that differ, but for where the route's own lead: a flip says that, and one may have been cut short."""
     left, right = ({row["rule_id"]: _compared(settings, row) for row in rows if row["active"] == "1"} for rows in (memory, other))
     return tuple(f"rule {name}" for name in sorted(left.keys() | right.keys(), key=int) if left.get(name) != right.get(name))
 
 
 def differing_fast(settings: RulesSettings, place: str) -> str:
-    """Asks for rows of fast routing that differ between memory and `place`, but for the same: a few of them, for there may be millions."""
+    """Asks for rows of fast routing that differ between memory and `place`, as above: a few of them, for there may be millions."""
     ours = f"{ours_in(settings, FAST)} AND destination_hostgroup IN ({', '.join(map(str, settings.of_the_pair))})"
     key = ", ".join(FAST_KEY)
     here, there = (f"SELECT {key}, CASE WHEN {ours} THEN -1 ELSE destination_hostgroup END FROM {table}" for table in (FAST, place))
@@ -161,7 +161,7 @@ def _compared(settings: RulesSettings, row: Row) -> Row:
     leads_to = "the pair's" if is_ours(settings, row) else row["destination_hostgroup"]
     return {
         **row,
-        "digest": row["digest"] and f"{int(row['digest'], 16):x}",
+        "digest": row["digest"].lower().removeprefix("0x").lstrip("0"),
         "re_modifiers": row["re_modifiers"].upper(),
         "destination_hostgroup": leads_to,
     }
@@ -213,7 +213,7 @@ def _remedy(settings: RulesSettings, way: Way) -> str:
         return "put a last rule with apply=0 behind the others, or use mysql_query_rules instead of fast routing"
     if way.row is None:
         column, value = ("username", settings.accounts[0]) if settings.accounts else ("schemaname", settings.schemas[0])
-        hostgroup = next(iter(settings.hostgroups.values()))
+        hostgroup = way.hostgroup if way.hostgroup in settings.of_the_pair else "HOSTGROUP"
         return (
             "give them a rule: a session keeps the default_hostgroup that it began with, and rules are asked for each statement; "
             f"INSERT INTO {RULES} (active, {column}, destination_hostgroup, apply) "

@@ -355,6 +355,14 @@ def test_a_rule_speaks_of_its_own_fault_and_no_other_does(rule: str, question: i
     assert set(said) - ALWAYS_ASKED - BESIDE_IT.get(rule, set()) == set()
 
 
+@pytest.mark.parametrize(("kind", "speaks"), [("proxysql", False), ("proxysql_rules", False), ("maxscale", True)])
+def test_the_account_of_a_proxy_that_is_one_of_the_pairs_routes_is_known(kind: str, *, speaks: bool) -> None:
+    seen = on_both(accounts=(AccountSeen(name="'proxysql'@'%'", user="proxysql", host="%", digest="3"),))(pair())
+    routes = {name: replace(spec, kind=kind) for name, spec in seen.topology.routes.items()}
+    said = spoken(replace(seen, topology=replace(seen.topology, routes=routes)))
+    assert ("managers.accounts" in said) is speaks
+
+
 def test_every_rule_has_a_row() -> None:
     rules = {rule.id for chapter in chapters() for rule in chapter.rules}
     assert {case[0] for case in CASES} | NOT_HERE | ALWAYS_ASKED == rules

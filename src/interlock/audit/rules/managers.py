@@ -22,7 +22,7 @@ _TRACES = (
 )
 """By the names that their guides give to accounts, schemas and programs. A monitor of one of the pair's own routes is known."""
 _SETS_READ_ONLY = re.compile(r"\b(?:super_)?read_only\s*=", re.IGNORECASE)
-_OF_ROUTES = {"ProxySQL": "proxysql", "MaxScale": "maxscale"}
+_OF_ROUTES = {"ProxySQL": {"proxysql", "proxysql_rules"}, "MaxScale": {"maxscale"}}
 
 
 def _managers(pair: PairSeen, name: str) -> Iterator[str]:
@@ -30,7 +30,7 @@ def _managers(pair: PairSeen, name: str) -> Iterator[str]:
     kinds = {route.kind for route in pair.topology.routes.values()}
     replicated = any(cluster.channel is not None for cluster in pair.topology.clusters.values())
     for manager, pattern in _TRACES:
-        known = _OF_ROUTES.get(manager) in kinds or (manager == "Tungsten" and replicated)
+        known = not kinds.isdisjoint(_OF_ROUTES.get(manager, ())) or (manager == "Tungsten" and replicated)
         if pattern.search(name) and not known:
             yield manager
 
