@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,14 @@ import pytest
 from interlock.sandbox import processes, sql
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
-from scenarios.command_line import Ended, environment, interlock
+from scenarios.command_line import Ended, environment, interlock, start
+from scenarios.pair_state import eventually
 from servers.service_lab import UNIT, ServiceHost, service_host
 
-ROWS = 12
+ROWS = 4
+IDENTITY = "SELECT @@server_id AS id, @@gtid_domain_id AS domain"
+FENCED = "SELECT @@read_only AS fenced"
+NOTED = "SELECT kind FROM interlock_returning.note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,9 @@ def lab(fresh_pair: Sandbox, tmp_path: Path) -> Iterator[Returning]:
                 sql.rows(east, f"INSERT INTO app.large VALUES ({n}, REPEAT('{n % 10}', 1000000))")
         moved = interlock("switchover", "--to", "west", "--json", env=made.env)
         assert moved.code == 0, moved.err
+        with closing(sql.connect(fresh_pair, "east")) as east:
+            for statement in ("SET sql_log_bin=0", "DELETE FROM app.large WHERE id > 0"):
+                sql.rows(east, statement)
         yield made
 
 
@@ -80,20 +89,51 @@ def _make_a_service_of_east(lab: Returning) -> None:
     )
 
 
-def test_its_data_are_the_writers_files_and_those_of_before_are_kept(lab: Returning) -> None:
-    before = query(lab.sandbox, "east", "SELECT @@server_id AS id, @@gtid_domain_id AS domain")
-    with closing(sql.connect(lab.sandbox, "east")) as east:
-        for statement in ("SET sql_log_bin=0", "DELETE FROM app.large WHERE id < 3"):
-            sql.rows(east, statement)
-    rejoined = lab.rejoin()
-    assert (rejoined.code, rejoined.document["outcome"]) == (0, "succeeded"), rejoined.out + rejoined.err
-    assert len(lab.rows("east")) == ROWS
+def test_one_that_is_killed_in_the_middle_leaves_the_old_data_and_begins_anew_to_the_end(lab: Returning) -> None:
+    before = query(lab.sandbox, "east", IDENTITY)
+    with _stuck(lab) as taking:
+        running = start("rejoin", "east", *BY_BACKUP, env=lab.env)
+        assert eventually(lambda: taking.exists() or running.poll() is not None)
+        assert eventually(lambda: _backs_up(lab) or running.poll() is not None)
+        running.kill()
+        _, err = running.communicate()
+    assert running.returncode == -signal.SIGKILL, err
+    assert eventually(lambda: not _backs_up(lab)), "nobody takes its output any more"
+    assert len(lab.rows("east")) == 1, "it runs with the data of before"
+    assert query(lab.sandbox, "east", NOTED) == [{"kind": "copying"}]
+    assert [query(lab.sandbox, name, FENCED)[0]["fenced"] for name in ("east", "west")] == [1, 0]
+
+    (run, *_) = interlock("runs", "--json", env=lab.env).document
+    resumed = interlock("resume", run["run"], "--json", env=lab.env)
+    assert (resumed.code, resumed.document["outcome"]) == (0, "succeeded"), resumed.out + resumed.err
+    assert len(lab.rows("west")) == ROWS
     assert lab.rows("east") == lab.rows("west")
-    assert query(lab.sandbox, "east", "SELECT @@server_id AS id, @@gtid_domain_id AS domain") == before
-    assert query(lab.sandbox, "east", "SELECT @@read_only AS fenced") == [{"fenced": 1}]
+    assert (query(lab.sandbox, "east", IDENTITY), query(lab.sandbox, "east", FENCED)) == (before, [{"fenced": 1}])
     (kept,) = lab.beside("before")
+    assert str(kept) in resumed.out
     assert (kept / "app" / "large.ibd").exists()
-    assert str(kept) in rejoined.out
     assert (lab.beside("interlock-copy"), lab.options().exists()) == ([], False)
-    back = interlock("switchover", "--to", "east", "--json", env=lab.env)
-    assert (back.code, back.document["outcome"]) == (0, "succeeded"), back.err
+
+
+@contextmanager
+def _stuck(lab: Returning) -> Iterator[Path]:
+    """What unpacks on the host takes the beginning of the stream, makes the file that is given, and nothing more."""
+    stand_in, here, pid = (lab.host.folder / name for name in ("bin/mbstream", "here", "stuck"))
+    stand_in.write_text(f"#!/bin/sh\nhead -c 300000 > /dev/null\necho $$ > {pid}\n: > {here}\nexec sleep 600\n")
+    stand_in.chmod(0o755)
+    try:
+        yield here
+    finally:
+        stand_in.unlink()
+        with suppress(OSError, ValueError):
+            os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def _backs_up(lab: Returning) -> bool:
+    """Whether mariadb-backup runs under this test's sshd: by the address in its environment (SSH_CONNECTION, ssh(1))."""
+    mark = f" {lab.host.sshd.spec.host} {lab.host.sshd.spec.port}\0".encode()
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (place / "comm").read_text() == "mariadb-backup\n" and mark in (place / "environ").read_bytes():
+                return True
+    return False

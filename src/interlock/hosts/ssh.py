@@ -99,6 +99,13 @@ class RemoteProgram:
     def __init__(self, channel: paramiko.Channel, spec: SshSpec) -> None:
         self._channel = channel
         self._spec = spec
+        self._said = bytearray()
+
+    def said(self) -> str:
+        """So far, beside its output."""
+        while self._channel.recv_stderr_ready():
+            _keep(self._said, self._channel.recv_stderr(1 << 15))
+        return text_of(bytes(self._said))
 
     def read(self, at_most: int) -> bytes:
         """Empty at the end of its output."""
@@ -118,13 +125,12 @@ class RemoteProgram:
 
     def end(self) -> tuple[int, str]:
         """Waits for it: its exit code, and what it said. Unreachable if the connection broke, so that nobody knows."""
-        said = bytearray()
         while part := self._channel.recv_stderr(1 << 15):
-            _keep(said, part)
+            _keep(self._said, part)
         code = self._channel.recv_exit_status()
         if code == -1:
             raise Unreachable(f"{_name(self._spec)} did not tell how the program ended")
-        return code, text_of(bytes(said))
+        return code, self.said()
 
     def cut(self) -> None:
         """From another thread: it loses its input and output, and who reads or writes here comes to an end."""

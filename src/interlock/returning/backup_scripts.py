@@ -55,13 +55,13 @@ work=$(mktemp -d) || exit
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 cat > "$work/login" && exec 5< "$work/login" && rm "$work/login" || exit
-if [ "$1" = 0 ]; then set -- "" "$2"; else set -- "--throttle=$1" "$2"; fi
-mariadb-backup --defaults-file=/dev/stdin --backup --stream=xbstream --target-dir="$work" $1 0<&5 2> "$work/said" &
-backup=$! held=0
+mariadb-backup --defaults-file=/dev/stdin --backup --stream=xbstream --target-dir="$work" 0<&5 2> "$work/said" &
+backup=$! locks= held=0
 while kill -0 $backup 2> /dev/null; do
-  if grep -q 'Starting BACKUP STAGE BLOCK_COMMIT' "$work/said" && ! grep -q 'All tables unlocked' "$work/said"; then
+  if [ -z "$locks" ] && grep -q 'BACKUP STAGE FLUSH' "$work/said"; then locks=yes; echo "it locks" >&2; fi
+  if [ -n "$locks" ] && grep -q 'BACKUP STAGE BLOCK_COMMIT' "$work/said" && ! grep -q 'BACKUP STAGE END' "$work/said"; then
     held=$((held + 1))
-    if [ $held -gt $(($2 * 5)) ]; then kill -9 $backup; echo "Error: the writer's commits waited for ${2}s: ended" >> "$work/said"; fi
+    if [ $held -gt $(($1 * 5)) ]; then kill -9 $backup; echo "Error: the writer's commits waited for ${1}s: ended" >> "$work/said"; fi
   fi
   sleep 0.2
 done
@@ -72,8 +72,8 @@ if [ $code = 0 ] && ! grep -q 'completed OK!' "$work/said"; then exit 1; fi
 exit $code
 """
 )
-"""MB a second (0: all), seconds that commits may wait; the login on stdin, as an option file. It stands in a file without a name: the
-program reads it more than once, so a pipe would not do.
+"""Seconds that commits may wait; the login on stdin, as an option file, which stands in a file without a name, since the program reads it
+more than once. It says so once it begins to lock something, and nothing before: from then on nobody may hold its output back.
 """
 
 RECEIVE = _PATH + 'umask 077\nmkdir "$1" && exec mbstream -x -C "$1"\n'

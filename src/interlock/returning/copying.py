@@ -111,9 +111,8 @@ class Copier:
             place = f"{self.writer.spec.host}:{self.writer.spec.port}"
             return (f"{server}: CLONE INSTANCE FROM …@{place}{at_most}; it starts again", f"{server}: its channel is led to {writer}")
         if means == BACKUP and isinstance(self.hosts, BackupHosts):
-            limit = f" --throttle={backup.throttle(bytes_per_s)}" if bytes_per_s else ""
             return (
-                f"host of {writer}: mariadb-backup --backup --stream=xbstream{limit}, through here into mbstream on the host of {server}",
+                f"host of {writer}: mariadb-backup --backup --stream=xbstream, into mbstream on the host of {server}{at_most}",
                 f"host of {server}: mariadb-backup --prepare; {self.hosts.unit} is stopped",
                 f"host of {server}: its data directory is put aside, and the new one takes its place",
                 f"host of {server}: {self.hosts.unit} is started, with {self.hosts.options}: read_only, skip_slave_start",
