@@ -10,7 +10,7 @@ from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
 from interlock.decisions.replication import holds_nothing_extra, is_channel_healthy
 from interlock.documents.fields import Kind
-from interlock.model.facts import ChannelFacts
+from interlock.model.facts import ChannelFacts, channel_from
 from interlock.model.position import FilePosition, MySQLPosition, Position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Done, Refuse, Verdict, Wait
@@ -21,6 +21,10 @@ _ECHO_S = 1.0
 """Without GTIDs the writer is told from its own log what the standby's log holds: how long its own writes may take to come back to it. And
 a MySQL writer sends a transaction off before it counts it as executed: the standby may hold it first (seen under load on 9.7).
 """
+
+
+_SLICE_S = 1.0
+"""How long a standby blocks at a time before its applier is looked at again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +76,20 @@ class ReplicationReaches(NoOutputs):
     within_s: float = param(Kind.DURATION, "how long it may take")
 
     def look(self, world: World, /) -> CatchUpTrial:
+        """In slices: an applier that stops does not end the wait by itself, and it may last for minutes."""
         target = world.server(self.from_).write_facts().position
-        standby = world.server(self.to)
-        reached = standby.wait_applied(target, self.within_s)
-        return CatchUpTrial(reached=reached, target=target, source=self.from_, channels=() if reached else standby.channels())
+        standby, left_s = world.server(self.to), self.within_s
+        channels: tuple[ChannelFacts, ...] = ()
+        reached = False
+        while not reached and left_s > 0 and not self._has_stopped(channels):
+            reached = standby.wait_applied(target, min(_SLICE_S, left_s))
+            left_s -= _SLICE_S
+            channels = () if reached else standby.channels()
+        return CatchUpTrial(reached=reached, target=target, source=self.from_, channels=channels)
+
+    def _has_stopped(self, channels: tuple[ChannelFacts, ...]) -> bool:
+        channel = channel_from(self.from_, channels)
+        return channel is not None and not channel.applier
 
     def decide(self, seen: CatchUpTrial, /) -> Verdict:
         if seen.reached:

@@ -57,7 +57,7 @@ def _look(world: World, name: ServerName, table: str) -> SeenTable:
 
 
 def _administrators(server: Server) -> tuple[str, ...]:
-    return tuple(f"session {one}" for one in server.sessions() if one.administrator)
+    return tuple(str(one) for one in server.sessions() if one.administrator)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

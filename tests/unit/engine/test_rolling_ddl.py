@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import pytest
 
@@ -115,6 +116,18 @@ def test_somebody_elses_change_of_the_table_meanwhile_is_named_before_clients_wa
     assert "somebody changed app.t meanwhile: east declares column id, column k, column other" in report.problems[0].what
     assert "interlock diff --table app.t" in report.problems[0].hint
     assert names_of(played.effects()) == [name for way in ("AlterTable west",) * 2 for name in ("Fence west ajar", way, "Fence west shut")]
+
+
+def test_an_applier_that_stops_while_it_catches_up_is_not_waited_for() -> None:
+    """As on an ALTER of the writer's that the standby has already. `behind` is ten minutes."""
+    played = stage()
+    error = "1060 duplicate column 'note'"
+    played.when(lambda event: isinstance(event, StepBegan) and event.step == "caught_up", partial(played.pair.to_west.stop, error))
+    began_s = played.pair.clock.monotonic_s()
+    report = played.run(ROLLING, THERE)
+    assert error in report.problems[0].what
+    assert (report.outcome, played.pair.writers()) == ("rolled_back", ("east",))
+    assert played.pair.clock.monotonic_s() - began_s < 60
 
 
 REFUSED = {
