@@ -183,6 +183,7 @@ class QuietFacts:
     routes: tuple[RouteFacts, ...]
     mark: Mark | None
     written: tuple[LoggedTransaction, ...] = ()
+    has_segments: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +193,7 @@ class ClusterIsQuiet:
     cluster: ClusterName = param(Kind.CLUSTER, "the cluster that is quiesced")
     survivor: ServerName = param(Kind.SERVER, "the writer")
     fenced: Position = param(Kind.POSITION, "where it was when it was fenced, such as ${fenced.position}")
+    may_differ: str = param(Kind.TEXT, "tables of segments that need not have been equal when these moved; * for all", default="")
 
     def look(self, world: World, /) -> QuietFacts:
         quiet, survivor = world.server(self.cluster), world.server(self.survivor)
@@ -208,6 +210,7 @@ class ClusterIsQuiet:
             routes=tuple(world.gather([world.route(name).facts for name in world.topology.routes])),
             mark=mark_of(MarkKind.QUIESCED, self.cluster, world.marks.all()),
             written=self._written(quiet, its.server_id),
+            has_segments=bool(world.topology.segments),
         )
 
     def decide(self, seen: QuietFacts, /) -> Verdict:
@@ -233,6 +236,7 @@ class ClusterIsQuiet:
             sessions=seen.sessions,
             events=seen.events,
             mark=seen.mark,
+            may_differ=self.may_differ if seen.has_segments else "",
         )
         return {"certificate": told, "position": seen.proof.position, "survivor": seen.other.position}
 

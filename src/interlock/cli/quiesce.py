@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from interlock.playbook.tree import Playbook
 
 
-_OF_THE_MOVES = ("max_outage", "accept")
+_OF_THE_MOVES = ("max_outage", "accept", "compare", "may_differ")
 """The inputs that are for the moves of the segments, too."""
 
 

@@ -82,8 +82,11 @@ def certificate(
     sessions: Sequence[SessionFacts],
     events: Sequence[EventFacts],
     mark: Mark | None,
+    may_differ: str = "",
 ) -> str:
-    """What was proved, line by line, and what may be done now."""
+    """What was proved, line by line, and what may be done now. `may_differ`: tables of segments that need not have been equal when these
+    moved.
+    """
     lines = [
         f"{cluster} is quiet since its fence, seen at {utc(at)}",
         f"  {cluster} refuses writes: read back on a connection of its own, canary write {proof.canary}",
@@ -97,7 +100,8 @@ def certificate(
     if mark is not None:
         until = f" until {utc(mark.until)}" if mark.until is not None else ""
         lines.append(f"  held by {mark.by}{until}: {mark.reason}")
-    lines += [f"  beware: {one}" for one in _restarts(cluster, state, flavor, channel)]
+    beware = [f"segments were moved though these tables may differ from {survivor}'s: {may_differ}"] if may_differ else []
+    lines += [f"  beware: {one}" for one in (*beware, *_restarts(cluster, state, flavor, channel))]
     lines += [
         f"what may be done now: read {cluster}; `interlock diff`, `interlock repair`; change {cluster} itself with sql_log_bin=0",
         f"what ends it: `interlock rejoin {cluster}`; the hold's end reminds, and opens nothing",

@@ -333,6 +333,13 @@ def test_a_cluster_that_owns_no_segment_any_more_is_quiesced_and_comes_back_and_
     assert shop.segments.ledgers["us"].errors == {}
 
 
+def test_a_certificate_tells_what_need_not_have_been_equal_when_segments_moved() -> None:
+    shop = owned_by_west()
+    report = shop.stage.run(QUIESCE, {**ONTO_WEST, "may_differ": "*"})
+    (quiet,) = (step for phase in report.phases for step in phase.steps if step.id == "quiet")
+    assert "beware: segments were moved though these tables may differ from west's: *" in str(quiet.outputs["certificate"])
+
+
 def test_a_server_with_an_open_segment_is_not_opened_beside_the_other() -> None:
     """An administrator let somebody in there while the server was fenced."""
     shop = owned_by_west()
