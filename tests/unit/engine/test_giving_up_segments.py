@@ -154,3 +154,25 @@ def test_killed_with_something_given_up_it_can_be_taken_up(playbook: Playbook, m
         outcome = (engine.resume if how == "resume" else engine.roll_back)(headers[0].run).outcome
     assert outcome in ({"succeeded", "rolled_back", "refused"} if playbook is MOVE else {"rolled_back", "refused"})
     shop.assert_as(outcome)
+
+
+@pytest.mark.parametrize("how", ["resume", "rollback"])
+@pytest.mark.parametrize("at", range(5, 100, 15))
+def test_the_quiesce_after_it_can_be_killed_and_opens_nothing(at: int, how: str) -> None:
+    """In per cent of its moves. East is fenced with what was given up, or as it was; its segment stays in the west."""
+    counted = BrokenShop()
+    counted.give_up()
+    assert counted.stage.engine("counted").start(QUIESCE, ONTO_WEST).outcome == "succeeded"
+    shop = BrokenShop()
+    moved = shop.give_up().run
+    with pytest.raises(ProcessKilled):
+        shop.stage.engine("killed", kill_at=counted.stage.processes["counted"].moves * at // 100).start(QUIESCE, ONTO_WEST)
+    shop.stage.settle()
+    begun = next(header for header in shop.stage.store.runs(None) if header.run != moved)
+    outcome = begun.outcome
+    if outcome is None:
+        engine = shop.stage.engine("second")
+        outcome = (engine.resume if how == "resume" else engine.roll_back)(begun.run).outcome
+    assert outcome in {"succeeded", "rolled_back", "refused"}
+    assert shop.pair.east.read_only is (outcome == "succeeded")
+    shop.assert_as("succeeded")
