@@ -25,6 +25,7 @@ from interlock.sandbox.xpand.pair import start_proxy
 CLOCK = SystemClock()
 _TOGETHER_WITHIN_S = 30
 _EVENT = struct.Struct("<IBIIIH")  # when, type, server id, length, end position, flags (MariaDB KB, "2-Binlog Event Header")
+_CHECKSUM = 4
 _GTID_EVENT, _HAS_COMMIT_ID, _ENGINES, _NONE_CHANGED = 162, 2, 1, 255  # FL_EXTRA_MULTI_ENGINE_E1 and UCHAR_MAX of Gtid_log_event
 LEDGER = f"{accounts.LEDGER} DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci"
 _COMMON = {"character_set_server": "utf8mb4", "collation_server": "utf8mb4_general_ci"}
@@ -183,18 +184,23 @@ def changed_nothing(sandbox: Sandbox, name: str) -> list[str]:
     """The beginnings of all transactions in a MariaDB's binary log that changed nothing in an engine: those that can stop a MySQL."""
     found = []
     for file in sorted(Path(sandbox.members[name].data).glob("binlog.0*")):
-        events = list(_events(file.read_bytes()))
-        for (kind, event), (_, after) in pairwise(events):
-            behind = 21 if kind == _GTID_EVENT and event[12] & _HAS_COMMIT_ID else 13
-            if kind == _GTID_EVENT and event[behind] & _ENGINES and event[behind + 1] == _NONE_CHANGED:
+        for (kind, event), (_, after) in pairwise(_events(file.read_bytes())):
+            if kind == _GTID_EVENT and _is_of_nothing(event):
                 found.append(after.decode("utf-8", "replace"))
     return found
 
 
+def _is_of_nothing(event: bytes) -> bool:
+    """Not for XA, whose name stands before these two bytes (Gtid_log_event::write)."""
+    at = 21 if event[12] & _HAS_COMMIT_ID else 13
+    extra = event[at : at + 2]
+    return len(extra) == 2 and bool(extra[0] & _ENGINES) and extra[1] == _NONE_CHANGED
+
+
 def _events(log: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and body of each; the file begins with four bytes of its own."""
+    """Type and body of each, without its checksum; the file begins with four bytes of its own."""
     at = 4
     while at + _EVENT.size <= len(log):
         _, kind, _, length, _, _ = _EVENT.unpack_from(log, at)
-        yield kind, log[at + _EVENT.size : at + length]
+        yield kind, log[at + _EVENT.size : at + length - _CHECKSUM]
         at += length

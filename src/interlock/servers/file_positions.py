@@ -84,7 +84,10 @@ def logged_since(
 
 
 def events(session: Session, file: str, offset: int, deadline: Deadline) -> Iterator[Row]:
-    """The events of one file, in pages: the server lets nobody commit while it reads one (SHOW BINLOG EVENTS holds the log's lock)."""
+    """The events of one file, in pages: the server lets nobody commit while it reads one (SHOW BINLOG EVENTS holds the log's lock).
+
+    In the midst of a transaction MariaDB from 11.4 on tells 0 for an event's end (MDEV-31273; tried on 11.8.6): it begins the next page.
+    """
     while True:
         if deadline.is_over():
             raise BoundReached(
@@ -93,7 +96,9 @@ def events(session: Session, file: str, offset: int, deadline: Deadline) -> Iter
                 server=session.server,
             )
         rows = session.rows(f"SHOW BINLOG EVENTS IN {text(file)} FROM {offset:d} LIMIT {PAGE_EVENTS:d}")
-        yield from rows
         if len(rows) < PAGE_EVENTS:
+            yield from rows
             return
-        offset = int(text_of(rows[-1]["End_log_pos"]))
+        end = int(text_of(rows[-1]["End_log_pos"]))
+        yield from rows if end else rows[:-1]
+        offset = end or int(text_of(rows[-1]["Pos"]))
