@@ -115,6 +115,19 @@ def test_where_a_guard_is_gone_everybody_says_so_and_adopting_makes_it_again(sho
     _assert_owned(shop, "east")
 
 
+def test_a_guard_that_somebody_deleted_is_told_and_made_again(shop: Shop) -> None:
+    """As where the tables and their triggers were copied, and Interlock's own were not."""
+    for server in shop.pair.members:
+        with closing(connect(shop.pair, server)) as admin:
+            rows(admin, "SET SESSION sql_log_bin=0")
+            rows(admin, "DELETE FROM interlock.segment_guard WHERE segment='acme'")
+    (problem,) = shop.status("acme")["problems"]
+    assert "shop.writes has no guard" in problem["what"]
+    adopted = shop.run("run", "adopt-segment", "-i", "segment=acme", "-i", "owner=east")
+    assert adopted["outcome"] == "succeeded", adopted["problems"]
+    _assert_owned(shop, "east")
+
+
 def test_a_tenant_moves_there_and_back_with_nothing_lost_and_the_others_see_nothing(shop: Shop) -> None:
     writers = _writers(shop)
     with writing(tuple(writers.values())), closing(shop.client("shop", "east", user="shop_app")) as stale:

@@ -23,6 +23,7 @@ class GuardSegment(NoOutputs):
 
     segment: str = param(Kind.SEGMENT, "the segment")
     server: ServerName = param(Kind.SERVER, "the server on which its tables are guarded")
+    closed: bool = param(Kind.FLAG, "true: a guard that is not there is closed from its beginning", default=False)
 
     def look(self, world: World, /) -> OneSegment:
         spec = world.topology.segments[self.segment]
@@ -37,7 +38,7 @@ class GuardSegment(NoOutputs):
         tables = seen.facts.unguarded
         if seen.spec.tenants is None or not tables:
             return ()
-        return (GuardTables(server=self.server, segment=self.segment, tenants=seen.spec.tenants, tables=tables),)
+        return (GuardTables(server=self.server, segment=self.segment, tenants=seen.spec.tenants, tables=tables, closed=self.closed),)
 
     def undo(self, before: OneSegment, now: OneSegment | None, /) -> tuple[Effect, ...]:
         """A table told to be unguarded may have had the guard of other tenants, of before the topology was changed: none is taken away."""

@@ -193,14 +193,15 @@ class OpenSegment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardTables:
-    """Make the triggers by which the guard of a segment keeps its tenants out of `tables`. A guard that was not there is open. Not in the
-    binary log.
+    """Make the triggers by which the guard of a segment keeps its tenants out of `tables`. A guard that was not there is `closed`, or open;
+    one that was there is as it was. Not in the binary log.
     """
 
     server: ServerName
     segment: str
     tenants: Tenants
     tables: tuple[str, ...]
+    closed: bool = False
     within_s: float = 5.0
 
 

@@ -61,12 +61,12 @@ def triggers(segment: str, tenants: Tenants, tables: Iterable[str]) -> tuple[Gua
     )
 
 
-def make(segment: str, wanted: Iterable[GuardTrigger]) -> tuple[str, ...]:
-    """The guard is open where there was none: it is locked by whoever closes the segment."""
+def make(segment: str, wanted: Iterable[GuardTrigger], *, closed: bool) -> tuple[str, ...]:
+    """A guard that was there is left as it was. One that was not is `closed` from its beginning, or open."""
     return (
         SCHEMA,
         _TABLE,
-        f"INSERT IGNORE INTO {GUARD} (`segment`, `closed`) VALUES ({text(segment)}, 0)",
+        f"INSERT IGNORE INTO {GUARD} (`segment`, `closed`) VALUES ({text(segment)}, {closed:d})",
         *(line for each in wanted for line in (_drop(each), _create(each))),
     )
 

@@ -36,7 +36,8 @@ def statements(effect: SegmentEffect) -> tuple[str, ...]:
             given = (_grant(each, right) for each in accounts for right in each.rights)
             return (*given, *(_lock(effect.segment, each, on=False) for each in accounts if not each.locked))
         case GuardTables():
-            return guard_words.make(effect.segment, guard_words.triggers(effect.segment, effect.tenants, effect.tables))
+            wanted = guard_words.triggers(effect.segment, effect.tenants, effect.tables)
+            return guard_words.make(effect.segment, wanted, closed=effect.closed)
         case NoteOwner(segment=segment, note=note):
             if note is None:
                 return (f"DELETE FROM `interlock`.`segment_owner` WHERE `segment`={text(segment)}",)

@@ -19,9 +19,13 @@ _SETTINGS = (
 
 def state(pool: Pool, segment: str, tenants: Tenants) -> AccountState:
     """The guard as one way in: not locked where there is none."""
+    return AccountState(account=f"the guard of {', '.join(tenants.tables)}", locked=bool(_is_locked(pool, segment)), guard=True)
+
+
+def _is_locked(pool: Pool, segment: str) -> bool | None:
+    """None if there is no guard."""
     found = pool.session(Purpose.WITNESS).run((guard_words.state_of(segment),), bound_s=READ_BOUND_S, harmless=canary.MISSING)
-    locked = bool(found and found[0].rows and int(text_of(found[0].rows[0]["closed"])))
-    return AccountState(account=f"the guard of {', '.join(tenants.tables)}", locked=locked, guard=True)
+    return bool(int(text_of(found[0].rows[0]["closed"]))) if found and found[0].rows else None
 
 
 def missing(pool: Pool, tenants: Tenants) -> tuple[str, ...]:
@@ -35,7 +39,9 @@ def missing(pool: Pool, tenants: Tenants) -> tuple[str, ...]:
 
 
 def unguarded(pool: Pool, segment: str, tenants: Tenants) -> tuple[str, ...]:
-    """The tables of which a trigger is not there, or is not as the topology wants it."""
+    """The tables of which a trigger is not there, or is not as the topology wants it; all, if there is no guard that they could ask."""
+    if _is_locked(pool, segment) is None:
+        return tenants.tables
     rows = pool.rows(
         "SELECT trigger_schema AS db, trigger_name AS name, event_object_table AS tbl, event_manipulation AS event, "
         "action_timing AS timing, action_statement AS body FROM information_schema.triggers "

@@ -154,6 +154,14 @@ def test_a_guard_asks_with_a_lock_and_only_of_its_own_rows() -> None:
     assert sum(line.startswith("CREATE TRIGGER") for line in made) == 5
 
 
+@pytest.mark.parametrize("closed", [False, True], ids=["where it is owned", "elsewhere"])
+def test_a_guard_that_was_not_there_is_as_it_is_to_be_from_its_beginning(*, closed: bool) -> None:
+    tenants = Tenants(column="t", values=("a",), tables=("s.t",))
+    made = statements(GuardTables(server=EAST, segment="eu", tenants=tenants, tables=tenants.tables, closed=closed))
+    (begun,) = (line for line in made if line.startswith("INSERT"))
+    assert begun == f"INSERT IGNORE INTO `interlock`.`segment_guard` (`segment`, `closed`) VALUES ('eu', {closed:d})"
+
+
 def test_triggers_of_several_segments_and_tables_have_names_of_their_own() -> None:
     tenants = Tenants(column="t", values=("a",), tables=("s.t", "s.u"))
     names = {each.name for segment in ("eu", "us") for each in triggers(segment, tenants, tenants.tables)}
