@@ -12,6 +12,8 @@ from interlock.model.segments import AccountState, SegmentFacts, SegmentSurround
 from interlock.model.topology import ClusterName, SegmentSpec, ServerName
 from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
 
+HOW_IT_OPENS = "`interlock runs` tells of a run to resume; if there is none: docs/segments.md, Closed on both sides"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherSide:
@@ -173,7 +175,7 @@ def is_fit_to_move(
         if facts.unguarded:
             return Refuse(f"on {facts.server} no trigger guards {', '.join(facts.unguarded)} for {spec.name}", _adopt(spec, owner))
     if seen[owner].is_closed:
-        return Refuse(f"segment {spec.name} is closed on {seen[owner].server}, which owns it", "see `interlock runs` for a run to resume")
+        return Refuse(f"segment {spec.name} is closed on {seen[owner].server}, which owns it", HOW_IT_OPENS)
     if seen[to].open_by:
         return Refuse(f"segment {spec.name} is open on {seen[to].server}, too: {seen[to].open_by}", _adopt(spec, owner))
     if sharing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from interlock.dataclass import dataclass
-from interlock.decisions.segments import owner_of
+from interlock.decisions.segments import HOW_IT_OPENS, owner_of
 from interlock.errors import DriverError
 from interlock.model.segments import SegmentFacts
 from interlock.model.topology import ClusterName, SegmentSpec, ServerName
@@ -101,7 +101,7 @@ def _problems(spec: SegmentSpec, owner: ClusterName, facts: Mapping[ClusterName,
         if cluster == owner and seen.is_closed and not seen.missing:
             yield (
                 f"segment {spec.name} is closed on {seen.server}, which owns it: nobody can write it",
-                "see `interlock runs` for a run to resume",
+                HOW_IT_OPENS,
             )
     if len({seen.note for seen in facts.values()}) > 1:
         yield f"the servers do not agree on who owns segment {spec.name}", adopt
