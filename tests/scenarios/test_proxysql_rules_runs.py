@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from interlock.playbook.find import shipped_folder
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.proxysql.node import HOSTGROUP
+from scenarios.pair_state import eventually, switchover_with
 from scenarios.segment_lab import PASSWORD, Shop, Writer, active_active, writing
 from scenarios.test_proxysql_runs import supervised
 from servers.proxysqls import RULES, Fleet, fleet
@@ -75,13 +75,10 @@ def other_than(owner: str) -> str:
     return {"east": "west", "west": "east"}[owner]
 
 
-def with_step(folder: Path, phase: str, step: str) -> str:
-    """The move with a step more at the beginning of a phase."""
-    text, mark = (shipped_folder() / "move-segment.yaml").read_text(), f"- phase: {phase}\n  steps:\n"
-    assert mark in text
-    playbook = folder / "more.yaml"
-    playbook.write_text(text.replace(mark, f"{mark}  - check: command\n    with: {{{step}, within: 5s}}\n"))
-    return str(playbook)
+def move_with(folder: Path, phase: str, run: str) -> str:
+    """The move with a command more at the beginning of a phase."""
+    step = f"- {{check: command, with: {{run: {run}}}}}"
+    return switchover_with(folder / "more.yaml", put={phase: step}, of="move-segment")
 
 
 def test_it_moves_under_load_and_the_neighbour_behind_the_same_hostgroups_sees_nothing(shops: Shops) -> None:
@@ -98,7 +95,7 @@ def test_it_moves_under_load_and_the_neighbour_behind_the_same_hostgroups_sees_n
 
 def test_a_check_that_fails_after_the_flip_leads_every_rule_back(shops: Shops, tmp_path: Path) -> None:
     owner = shops.first.status("eu")["owner"]
-    playbook = with_step(tmp_path, "verify", "run: ['false']")
+    playbook = move_with(tmp_path, "verify", "['false']")
     with writing(writers := shops.writers()):
         report = shops.first.run("run", playbook, "-i", "segment=eu", "-i", f"to={other_than(owner)}")
         assert report["outcome"] == "rolled_back", report["problems"]
@@ -109,9 +106,10 @@ def test_a_check_that_fails_after_the_flip_leads_every_rule_back(shops: Shops, t
 def test_with_a_node_killed_before_its_flip_all_rules_lead_to_the_owner(shops: Shops, tmp_path: Path) -> None:
     """It comes back from its disk. What a node does that dies in its flip or later: tests/servers/test_proxysql_rules.py."""
     owner, node = shops.first.status("eu")["owner"], shops.fleet.nodes[1]
-    playbook = with_step(tmp_path, "flip", f"run: [kill, '-9', '{shops.fleet.process(node).pid}']")
+    playbook = move_with(tmp_path, "flip", f"[kill, '-9', '{shops.fleet.process(node).pid}']")
     with supervised(shops.fleet, node):
         report = shops.first.run("run", playbook, "-i", "segment=eu", "-i", f"to={other_than(owner)}")
+        assert eventually(lambda: shops.fleet.runs(node))
     assert report["outcome"] in {"succeeded", "rolled_back"}, report["problems"]
     assert shops.rules() == led(shops.first.status("eu")["owner"])
 

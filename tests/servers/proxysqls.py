@@ -58,6 +58,10 @@ class Fleet:
     def process(self, node: Node) -> subprocess.Popen[str]:
         return self._running[node.admin][1]._process
 
+    def runs(self, node: Node) -> bool:
+        known = self._running.get(node.admin)
+        return known is not None and known[1]._process.poll() is None
+
     def stop_all(self) -> None:
         for made in self._routes:
             made.close()

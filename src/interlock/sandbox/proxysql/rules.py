@@ -41,8 +41,11 @@ def rules_of(rules: Sequence[Row], fast: Sequence[Row]) -> Rules:
 
 
 def _matches(rule: Row, account: str, schema: str, client: str, statement: str) -> bool:
-    wanted = ((rule["username"], account), (rule["schemaname"], schema))
-    if any(said and said != it for said, it in wanted) or not client.startswith(rule["client_addr"].partition("%")[0]):
+    prefix, wildcard, _ = rule["client_addr"].partition("%")
+    if wildcard and not client.startswith(prefix):
+        return False
+    wanted = ((rule["username"], account), (rule["schemaname"], schema), ("" if wildcard else prefix, client))
+    if any(said and said != it for said, it in wanted):
         return False
     patterns = [rule[column] for column in ("match_digest", "match_pattern") if rule[column]]
     flags = re.IGNORECASE if "CASELESS" in rule["re_modifiers"].upper() else 0
