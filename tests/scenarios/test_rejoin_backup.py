@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from interlock.bootstrap import Wiring, read_topology
+from interlock.model.topology import ClusterName
+from interlock.returning.backup_hosts import MEANS, backup_hosts
+from interlock.returning.copying import Copier, Copy
 from interlock.sandbox import processes, sql
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import Ended, environment, interlock, start
-from scenarios.pair_state import eventually
+from scenarios.pair_state import CLOCK, eventually
 from servers.service_lab import UNIT, ServiceHost, service_host
 
 ROWS = 4
@@ -53,20 +58,25 @@ BY_BACKUP = ("-i", "data=copy", "-i", "by=mariadb-backup", "-i", "catch_up=60s")
 
 
 @pytest.fixture
-def lab(fresh_pair: Sandbox, tmp_path: Path) -> Iterator[Returning]:
+def service(fresh_pair: Sandbox, tmp_path: Path) -> Iterator[Returning]:
     with service_host(tmp_path) as host:
         made = Returning(sandbox=fresh_pair, host=host, env=environment(fresh_pair, tmp_path))
         _make_a_service_of_east(made)
-        with closing(sql.connect(fresh_pair, "east")) as east:
-            sql.rows(east, "CREATE TABLE app.large (id INT PRIMARY KEY, body LONGBLOB)")
-            for n in range(ROWS):
-                sql.rows(east, f"INSERT INTO app.large VALUES ({n}, REPEAT('{n % 10}', 1000000))")
-        moved = interlock("switchover", "--to", "west", "--json", env=made.env)
-        assert moved.code == 0, moved.err
-        with closing(sql.connect(fresh_pair, "east")) as east:
-            for statement in ("SET sql_log_bin=0", "DELETE FROM app.large WHERE id > 0"):
-                sql.rows(east, statement)
         yield made
+
+
+@pytest.fixture
+def lab(service: Returning) -> Returning:
+    """Of whose four rows east has lost three."""
+    with closing(sql.connect(service.sandbox, "east")) as east:
+        sql.rows(east, "CREATE TABLE app.large (id INT PRIMARY KEY, body LONGBLOB)")
+        for n in range(ROWS):
+            sql.rows(east, f"INSERT INTO app.large VALUES ({n}, REPEAT('{n}', 1000000))")
+        moved = interlock("switchover", "--to", "west", "--json", env=service.env)
+        assert moved.code == 0, moved.err
+        for statement in ("SET sql_log_bin=0", "DELETE FROM app.large WHERE id > 0"):
+            sql.rows(east, statement)
+    return service
 
 
 def _make_a_service_of_east(lab: Returning) -> None:
@@ -118,15 +128,13 @@ def test_one_that_is_killed_in_the_middle_leaves_the_old_data_and_begins_anew_to
 @contextmanager
 def _stuck(lab: Returning) -> Iterator[Path]:
     """What unpacks on the host takes the beginning of the stream, makes the file that is given, and nothing more."""
-    stand_in, here, pid = (lab.host.folder / name for name in ("bin/mbstream", "here", "stuck"))
-    stand_in.write_text(f"#!/bin/sh\nhead -c 300000 > /dev/null\necho $$ > {pid}\n: > {here}\nexec sleep 600\n")
-    stand_in.chmod(0o755)
-    try:
-        yield here
-    finally:
-        stand_in.unlink()
-        with suppress(OSError, ValueError):
-            os.kill(int(pid.read_text()), signal.SIGKILL)
+    here, pid = lab.host.folder / "here", lab.host.folder / "stuck"
+    with _stand_in(lab, "mbstream", f"head -c 300000 > /dev/null\necho $$ > {pid}\n: > {here}\nexec sleep 600"):
+        try:
+            yield here
+        finally:
+            with suppress(OSError, ValueError):
+                os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 def _backs_up(lab: Returning) -> bool:
@@ -137,3 +145,78 @@ def _backs_up(lab: Returning) -> bool:
             if (place / "comm").read_text() == "mariadb-backup\n" and mark in (place / "environ").read_bytes():
                 return True
     return False
+
+
+FULL = "mbstream: Error writing file './app/large.ibd' (Errcode: 28 \"No space left on device\")"
+"""As it was seen on a full disk (10.11)."""
+
+
+def test_what_fails_on_a_host_is_told_with_its_name(service: Returning, tmp_path: Path) -> None:
+    with _copier(service, tmp_path) as copier:
+        refused = _error_of(replace(copier, secret=lambda _: "another").begin(MEANS, 0))
+        assert (refused.startswith("the host of west: "), "Access denied for user 'interlock'@" in refused) == (True, True), refused
+        with _stand_in(service, "mbstream", f"cat << 'END' >&2\n{FULL}\nEND\nexit 1"):
+            full = _error_of(copier.begin(MEANS, 0))
+        assert full == f"the host of east: {FULL} (mbstream ended with 1)"
+    assert service.beside("before") == []
+
+
+def test_who_is_cut_off_while_the_directories_are_moved_leaves_a_server_that_says_that_its_copy_was_not_ended(
+    service: Returning, tmp_path: Path
+) -> None:
+    here, go_on = tmp_path / "here", tmp_path / "go-on"
+    moves = f': > {here}; while [ ! -e {go_on} ]; do sleep 0.01; done; exec /bin/mv "$@"'
+    with _copier(service, tmp_path) as copier, _stand_in(service, "mv", moves):
+        copy = copier.begin(MEANS, 0)
+        try:
+            assert eventually(lambda: here.exists() or copy.facts().is_over), copy.facts()
+            service.host.sshd.stop()
+            assert "host " in _error_of(copy)
+        finally:
+            go_on.touch()
+        assert eventually(lambda: _listens(service))
+    assert len(service.beside("before")) == 1
+    assert query(service.sandbox, "east", NOTED) == [{"kind": "copying"}]
+    assert query(service.sandbox, "east", FENCED) == [{"fenced": 1}]
+    assert [row["Slave_IO_Running"] for row in query(service.sandbox, "east", "SHOW SLAVE STATUS")] == ["No"]
+
+
+def _listens(lab: Returning) -> bool:
+    member = lab.sandbox.members["east"]
+    try:
+        with socket.create_connection((member.host, member.port), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def _copier(lab: Returning, folder: Path) -> Iterator[Copier]:
+    topology = read_topology(Path(lab.sandbox.topology))
+    east, west = (topology.clusters[ClusterName(name)] for name in ("east", "west"))
+    with closing(Wiring(topology, f"sqlite://{folder}/runs.db")) as wiring:
+        yield Copier(
+            server=wiring.world.sql_server("east"),
+            writer=wiring.world.sql_server("west"),
+            hosts=backup_hosts(east, west, outside=wiring.world.outside, clock=CLOCK),
+            secret=wiring.secrets.read,
+            clock=CLOCK,
+            environ={},
+        )
+
+
+def _error_of(copy: Copy) -> str:
+    assert eventually(lambda: copy.facts().is_over)
+    return copy.facts().error
+
+
+@contextmanager
+def _stand_in(lab: Returning, name: str, script: str) -> Iterator[None]:
+    """In place of a program of the hosts."""
+    path = lab.host.folder / "bin" / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    try:
+        yield
+    finally:
+        path.unlink()

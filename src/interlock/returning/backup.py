@@ -159,7 +159,9 @@ class BackupCopy:
 
     def _copy(self) -> None:
         name, places, hosts = self._server.name, self._places, self._hosts
+        self._facts = replace(self._facts, doing=f"what an earlier copy left on the host of {name} is removed")
         hosts.target.run(backup_scripts.CLEAR, places.data, hosts.options, within_s=_CLEAR_S)
+        self._facts = replace(self._facts, doing="")
         self._send()
         self._facts = replace(self._facts, doing=f"the files are made ready on the host of {name}")
         statements = "\n".join(f"{line};" for line in (*note.MAKE, note.written(note.Note(kind=note.COPYING))))

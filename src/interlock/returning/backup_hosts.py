@@ -23,7 +23,7 @@ from interlock.servers.versions import version_of
 
 MEANS = "mariadb-backup"
 
-_LOOK_S = 30.0
+_LOOK_S = 60.0
 _ANY = tuple(range(256))
 _SAID_AT_MOST = 400
 _ROOM = 1.05
@@ -130,8 +130,8 @@ def why_not(*, target: Side, source: Side, unit: str, options: str) -> str:
             return f"the host of {side.name} has no {side.host['missing']}"
         if _program_version(side.host.get("backup", "")) != version_of(side.version):
             return f"{side.name} is {side.version}, and its host has {side.host.get('backup', '')[:100]}"
-        if side.host.get("elsewhere"):
-            return f"a file of {side.name} lies outside of its data directory: {side.host['elsewhere']}"
+    if source.host.get("elsewhere"):
+        return f"{source.name} has what can't be copied as it lies: {source.host['elsewhere']}"
     for one in _SAME:
         if target.variables[one] != source.variables[one]:
             return f"{one} is {target.variables[one]} on {server} and {source.variables[one]} on {source.name}"

@@ -21,7 +21,7 @@ data=$(readlink -f "$1") unit=$2 options=$3
 echo "data=$data"
 echo "backup=$(mariadb-backup --version 2>&1 | head -n 1)"
 for one in mariadb-backup mbstream mariadbd flock; do command -v $one > /dev/null || echo "missing=$one"; done
-echo "elsewhere=$(find "$data/" \\( -name '*.isl' -o -type l \\) -print 2> /dev/null | head -n 1)"
+echo "elsewhere=$(find "$data/" \\( -name '*.isl' -o -name '#rocksdb' -o -type l \\) -print 2> /dev/null | head -n 1)"
 echo "bytes=$(find "$data/" -type f \\( -name '*.ibd' -o -name 'ibdata*' -o -name 'undo*' -o -name '*.MA[ID]' -o -name '*.MY[ID]' \\) \
 -printf '%s\\n' | awk '{sum += $1} END {printf "%.0f", sum}')"
 if [ -z "$unit" ]; then exit 0; fi

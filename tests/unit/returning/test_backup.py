@@ -55,7 +55,7 @@ REASONS: dict[str, tuple[Side, Side, str]] = {
     "a table lies elsewhere": (
         EAST,
         side("west", told="elsewhere=/var/lib/mysql/a/t.isl"),
-        "a file of west lies outside of its data directory",
+        "west has what can't be copied as it lies: /var/lib/mysql/a/t.isl",
     ),
     "another page size": (side("east", settings={"innodb_page_size": "8192"}), WEST, "innodb_page_size is 8192 on east and 16384 on west"),
     "the log lies elsewhere": (
