@@ -130,6 +130,20 @@ def test_an_applier_that_stops_while_it_catches_up_is_not_waited_for() -> None:
     assert played.pair.clock.monotonic_s() - began_s < 60
 
 
+def test_an_old_writer_that_restarts_before_it_is_changed_is_waited_for_as_going_back_would_be_an_outage_more() -> None:
+    """A real one applies again from its start on, and sends the run back after all: with the old writer there to take the writes."""
+    played = stage()
+    east = played.pair.east
+
+    def restart() -> None:
+        east.crash()
+        played.pair.clock.after(8.0, east.start)
+
+    played.when(lambda event: isinstance(event, PhaseBegan) and event.phase == "change_other", restart)
+    assert played.run(ROLLING, THERE).outcome == "succeeded"
+    assert_changed(played, writer="west")
+
+
 REFUSED = {
     "it does not fit": ({**THERE, "alter": "DROP COLUMN k"}, "can't be had back"),
     "it is not understood": ({**THERE, "alter": "ADD COLUMN n INT; DROP TABLE t"}, "not understood"),
