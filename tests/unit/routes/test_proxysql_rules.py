@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from itertools import product
 
 import pytest
 
@@ -18,6 +19,7 @@ from interlock.routes.proxysql_rules_facts import (
     check_that_it_can_be_moved,
     differing_fast,
     differing_rules,
+    is_ours,
     read_endpoints,
     reading,
     unset,
@@ -241,6 +243,28 @@ def test_a_restore_out_of_the_journal_brings_back_what_was_seen(rows: list[str],
     for _ in range(2):
         node.of(RestoreRoute(route=ROUTE, seen=seen), **said)
         assert node.everything() == before
+
+
+@pytest.mark.parametrize(
+    ("said", "ours"),
+    [
+        pytest.param({}, {"app_eu ", "app_eu shop_eu", "app_eu shop_us"}, id="by-account"),
+        pytest.param(SCHEMAS, {" shop_eu", "app_eu shop_eu", "report shop_eu"}, id="by-schema"),
+        pytest.param(BOTH, {"app_eu shop_eu"}, id="by-both"),
+    ],
+)
+def test_what_a_flip_changes_is_what_is_taken_for_the_routes_own(said: Mapping[str, object], ours: set[str]) -> None:
+    named = list(product(("", "app_eu", "app_us", "report"), ("", "shop_eu", "shop_us")))
+    node = Node(
+        *(rule(number, 10, username=account or None, schemaname=schema) for number, (account, schema) in enumerate(named)),
+        *(fast(account, schema, 10) for account, schema in named),
+    )
+    seen = node.seen(**said)
+    assert {f"{row['username']} {row['schemaname']}" for row in seen.rules if is_ours(settings(**said), row)} == ours
+    node.of(TO_WEST, **said)
+    for table in RULES:
+        flipped = node.rows(f"SELECT * FROM runtime_{table} WHERE destination_hostgroup=20")
+        assert {f"{row['username']} {row['schemaname']}" for row in flipped} == ours
 
 
 def test_a_restore_touches_no_rule_that_somebody_made_another_one_meanwhile() -> None:
