@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
-from interlock.decisions.alterations import Stage, can_be_applied, inverse, is_the_only_difference, read_changes, stage_of
+from interlock.decisions.alterations import Stage, can_be_applied, inverse, is_read_alike, is_the_only_difference, read_changes, stage_of
 from interlock.decisions.declarations import are_alike, only_in, told_apart
 from interlock.documents.fields import Kind
 from interlock.model.effects import Effect, Fence
@@ -87,6 +87,7 @@ class CanChange(NoOutputs):
         return (
             self._stands_in_the_way(seen)
             or self._not_the_same(seen.writer, seen.standby.table)
+            or is_read_alike(changes, seen.writer, seen.standby.table)
             or can_be_applied(self.table, changes, seen.writer.definition)
         )
 

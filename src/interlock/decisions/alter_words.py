@@ -53,9 +53,10 @@ _REASONS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewColumn:
-    """At the end; each row has a value for it, though it comes without one."""
+    """At the end; each row has a value for it, though it comes without one. `zoned`: that value goes by a session's time zone."""
 
     name: str
+    zoned: bool = False
 
     def __str__(self) -> str:
         return f"new column {self.name}"
@@ -177,7 +178,7 @@ def _read(tokens: list[_Token]) -> Clause | str:
 def _new_column(name: _Token, type_: _Token, rest: list[_Token]) -> NewColumn | str:
     if rest[:1] == ["("]:
         rest = rest[_end_of(rest) + 1 :]
-    nullable, default = None, False
+    nullable, default, zoned = None, False, False
     while rest:
         match rest:
             case ["NOT", "NULL", *left]:
@@ -185,7 +186,7 @@ def _new_column(name: _Token, type_: _Token, rest: list[_Token]) -> NewColumn | 
             case ["NULL", *left]:
                 nullable, rest = True, left
             case ["DEFAULT", value, *left] if value in _LITERALS or value.kind in {"number", "text"}:
-                default, rest = True, left
+                default, zoned, rest = True, type_ == "TIMESTAMP" and value.kind == "text", left
             case ["DEFAULT", *_]:
                 return f"the sides would fill {name.name} with values of their own: its DEFAULT is no literal"
             case ["COMMENT", _Token(kind="text"), *left] | ["COLLATE" | "CHARSET", _Token(kind="word"), *left]:
@@ -200,7 +201,7 @@ def _new_column(name: _Token, type_: _Token, rest: list[_Token]) -> NewColumn | 
                 return f"{' '.join(rest)} is not understood"
     if not default and (nullable is False or (type_ == "TIMESTAMP" and nullable is None)):
         return f"rows from the other side come without {name.name}, and it has no default: let it be NULL, or give a DEFAULT"
-    return NewColumn(name=name.name)
+    return NewColumn(name=name.name, zoned=zoned)
 
 
 def _new_key(name: _Token, rest: list[_Token]) -> NewKey | str:

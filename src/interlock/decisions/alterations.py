@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from interlock.decisions.alter_words import HowClause, NewColumn, NewKey, OldKey, read_clauses
 from interlock.decisions.declarations import are_alike, lines_of, name_in
+from interlock.model.tables import TableFacts
 from interlock.model.verdict import Done, Refuse
 
 Change = NewColumn | NewKey | OldKey
@@ -49,6 +50,18 @@ def stage_of(changes: Sequence[Change], definition: str) -> Stage:
     lines = _lines(definition)
     done = {(_place(change) in lines) is not isinstance(change, OldKey) for change in changes}
     return Stage.BETWEEN if len(done) > 1 else Stage.AFTER if True in done else Stage.BEFORE
+
+
+def is_read_alike(changes: Sequence[Change], first: TableFacts, second: TableFacts) -> Refuse | None:
+    """Refuse a default that two servers take for two moments; None if there is none."""
+    zoned = [change.name for change in changes if isinstance(change, NewColumn) and change.zoned]
+    if not zoned or first.time_zone == second.time_zone:
+        return None
+    return Refuse(
+        f"the DEFAULT of {', '.join(zoned)} is another moment on each side: the time zone of {first.server} is {first.time_zone}, "
+        f"that of {second.server} is {second.time_zone}",
+        "let it be NULL, or a DATETIME, or set time_zone alike on both",
+    )
 
 
 def is_the_only_difference(changes: Sequence[Change], without: str, having: str) -> bool:

@@ -9,7 +9,8 @@ from interlock.model.topology import ServerName
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFacts:
     """`definition` is the server's SHOW CREATE TABLE; empty if it has no such table. `logs_rows`: it logs whole rows, before and after each
-    change. `lacks` is what Interlock's account lacks to change the table there, each as the GRANT that gives it.
+    change. `lacks` is what Interlock's account lacks to change the table there, each as the GRANT that gives it. `time_zone`: by which its
+    sessions read a time.
     """
 
     server: ServerName
@@ -17,6 +18,7 @@ class TableFacts:
     definition: str
     logs_rows: bool = True
     lacks: tuple[str, ...] = ()
+    time_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from interlock.servers.pool import Pool, Purpose
 from interlock.servers.quoting import name
 from interlock.servers.session import READ_BOUND_S, text_of
 
-_LOGS = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('binlog_format', 'binlog_row_image')"
+_SETTINGS = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('binlog_format', 'binlog_row_image', 'time_zone', 'system_time_zone')"
 _WHOLE = {"binlog_format": {"ROW"}, "binlog_row_image": {"FULL", "FULL_NODUP"}}
 """What logs each row with all its columns (MariaDB KB, "binlog_row_image": FULL_NODUP leaves out what did not change)."""
 _NOT_THERE = (1049, 1146)
@@ -36,7 +36,7 @@ class SqlTables:
         dialect, pool = self._known(self._dialect()), self._pool
         if not _NAME.fullmatch(table):
             return TableFacts(server=pool.spec.name, table=table, definition="")
-        logs = pool.rows(_LOGS)
+        settings = {text_of(row["Variable_name"]): text_of(row["Value"]) for row in pool.rows(_SETTINGS)}
         shown = pool.session(Purpose.WITNESS).run(
             (f"SHOW CREATE TABLE {_quoted(table)}",), bound_s=READ_BOUND_S, doing=f"look at {table}", harmless=_NOT_THERE
         )
@@ -45,8 +45,9 @@ class SqlTables:
             server=pool.spec.name,
             table=table,
             definition=text_of(shown[0].rows[0].get("Create Table")) if shown else "",
-            logs_rows=all(text_of(row["Value"]).upper() in _WHOLE[text_of(row["Variable_name"])] for row in logs),
+            logs_rows=all(settings[setting].upper() in whole for setting, whole in _WHOLE.items() if setting in settings),
             lacks=privileges.missing_for_alter(pool, dialect.flavor, (schema, own)),
+            time_zone=settings["system_time_zone" if settings["time_zone"] == "SYSTEM" else "time_zone"],
         )
 
     def script(self, effect: TableEffect, /) -> tuple[str, ...]:

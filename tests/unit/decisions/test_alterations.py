@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from interlock.decisions.alter_words import HowClause, NewColumn, NewKey, OldKey, read_clauses
-from interlock.decisions.alterations import Stage, can_be_applied, inverse, is_the_only_difference, read_changes, stage_of
+from interlock.decisions.alterations import Stage, can_be_applied, inverse, is_read_alike, is_the_only_difference, read_changes, stage_of
 from interlock.decisions.declarations import are_alike, lines_of, only_in, told_apart
+from interlock.model.tables import TableFacts
+from interlock.model.topology import ServerName
 from interlock.model.verdict import Done, Refuse
 
 TABLE = """\
@@ -41,7 +45,10 @@ FITS = {
     ),
     "one of a list": ("ADD COLUMN kind ENUM('a', 'b)') NOT NULL DEFAULT 'a'", (NewColumn(name="kind"),)),
     "a time that is NULL": ("ADD COLUMN at TIMESTAMP NULL", (NewColumn(name="at"),)),
-    "a time with a literal default": ("ADD COLUMN at TIMESTAMP NOT NULL DEFAULT '2000-01-01 00:00:00'", (NewColumn(name="at"),)),
+    "a time with a literal default": (
+        "ADD COLUMN at TIMESTAMP NOT NULL DEFAULT '2000-01-01 00:00:00'",
+        (NewColumn(name="at", zoned=True),),
+    ),
     "an index": ("ADD INDEX by_day_too (Day, mail(10) DESC) COMMENT 'x'", (NewKey(name="by_day_too"),)),
     "an index of a named kind": ("ADD KEY k USING BTREE (`Day`)", (NewKey(name="k"),)),
     "an index that goes": ("DROP INDEX by_day", (OldKey(name="by_day"),)),
@@ -153,6 +160,25 @@ def test_what_this_table_bears(alter: str, definition: str, why: str) -> None:
     verdict = can_be_applied("app.t", changes_of(alter), definition)
     assert why in verdict.why
     assert isinstance(verdict, Done) is why.startswith("bears")
+
+
+ZONES = {
+    "one zone": ("ADD COLUMN at TIMESTAMP NOT NULL DEFAULT '2000-01-01 00:00:00'", "UTC", ""),
+    "two zones": (
+        "ADD COLUMN at TIMESTAMP NOT NULL DEFAULT '2000-01-01 00:00:00'",
+        "CET",
+        "the DEFAULT of at is another moment on each side",
+    ),
+    "two zones, and a date that goes by none": ("ADD COLUMN at DATETIME NOT NULL DEFAULT '2000-01-01 00:00:00'", "CET", ""),
+    "two zones, and no moment": ("ADD COLUMN at TIMESTAMP NULL DEFAULT NULL", "CET", ""),
+}
+
+
+@pytest.mark.parametrize(("alter", "zone", "why"), ZONES.values(), ids=ZONES)
+def test_a_default_that_goes_by_a_time_zone_wants_one_zone_on_both_sides(alter: str, zone: str, why: str) -> None:
+    facts = TableFacts(server=ServerName("east"), table="app.t", definition=TABLE, time_zone="UTC")
+    refused = is_read_alike(changes_of(alter), facts, replace(facts, server=ServerName("west"), time_zone=zone))
+    assert (why in refused.why) if refused else not why
 
 
 COLUMN, KEY = "  `note` text,\n", "  KEY `i` (`note`(10))"
