@@ -131,13 +131,15 @@ def killed_after(shop: Shop, to: str, line: str) -> None:
     """kill -9 as soon as it tells that the step is done."""
     with start("segment", "move", "eu", "--to", to, "--json", env=shop.env) as process:
         assert process.stderr is not None
-        for told in process.stderr:
-            if f"✓ {line}" in told:
+        told = []
+        for each in process.stderr:
+            told.append(each)
+            if f"✓ {line}" in each:
                 process.send_signal(signal.SIGKILL)
                 break
         with suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=20)
-    assert process.returncode == -signal.SIGKILL
+    assert process.returncode == -signal.SIGKILL, "".join(told)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,8 @@ def test_a_tenant_moves_there_and_back_with_nothing_lost_and_the_others_see_noth
                     rows(stale, "INSERT INTO shop.writes VALUES ('stale', 'acme', 1)")
                 stale.rollback()  # until then it holds the guard
     _assert_nothing_lost(shop, writers)
-    assert writers["acme"].errors.keys() <= {_REFUSED, 2006, 2013}, "refused by the guard, and moved by the route"
+    # Refused by the guard, and moved by the route: 2003 if the proxy, without a server, closed it before its client looked after connect().
+    assert writers["acme"].errors.keys() <= {_REFUSED, 2003, 2006, 2013}
 
 
 @pytest.mark.parametrize(
