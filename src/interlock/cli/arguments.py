@@ -16,6 +16,7 @@ from interlock.cli.words.pair import add_audit, add_segments, add_watch
 from interlock.cli.words.parser import Parser, add_global
 from interlock.cli.words.runs import add_playbooks, add_runs
 from interlock.cli.words.sandbox import add_sandbox
+from interlock.errors import UsageError
 
 PROGRAM = "interlock"
 _EPILOG = """\
@@ -43,7 +44,11 @@ class _Only:
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """UsageError for what makes no sense."""
     made = parser(words[0]) if words and not words[0].startswith("-") else parser()
-    return (made if any(commands_of(made)) else parser()).parse_args(words)
+    options, left = (made if any(commands_of(made)) else parser()).parse_known_args(words)
+    if left:
+        named = [options.command_name, getattr(options, "inner_name", None)]
+        raise UsageError(f"unrecognized arguments: {' '.join(left)}", hint=f"{' '.join(filter(None, [PROGRAM, *named]))} --help")
+    return options
 
 
 def parser(only: str | None = None) -> Parser:

@@ -189,6 +189,6 @@ def read(directory: Path) -> Sandbox:
     try:
         return from_plain(json.loads(path.read_text()), Sandbox)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(f"no sandbox in {directory}", hint="interlock sandbox up") from error
+        raise UsageError(f"no sandbox in {directory}", hint="interlock sandbox up; of one in a folder of its own: --dir DIR") from error
     except ValueError as error:
         raise UsageError(f"{path} can't be read: {error}", hint="interlock sandbox down, then up") from error

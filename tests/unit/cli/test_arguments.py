@@ -40,11 +40,12 @@ def test_global_options_stand_behind_an_inner_command_too() -> None:
         (["playbook", "lst"], "there is no command 'lst'", "did you mean 'list'?"),
         (["playbook", "schema", "topologie"], "there is no KIND 'topologie'", "did you mean 'topology'?"),
         (["run"], "the following arguments are required: PLAYBOOK", "interlock run --help"),
-        (["status", "--jsn"], "unrecognized arguments: --jsn", "interlock --help"),
-        (["runs", "--top", "x"], "unrecognized arguments: --top x", "interlock --help"),
+        (["status", "--jsn"], "unrecognized arguments: --jsn", "interlock status --help"),
+        (["runs", "--top", "x"], "unrecognized arguments: --top x", "interlock runs --help"),
+        (["segment", "list", "eu"], "unrecognized arguments: eu", "interlock segment list --help"),
         (["drill", "--count", "0"], "argument --count: '0' is not a number from 1 to 10000", "interlock drill --help"),
     ],
-    ids=["near", "not in this version", "inner", "choice", "missing", "option", "no abbreviations", "count"],
+    ids=["near", "not in this version", "inner", "choice", "missing", "option", "no abbreviations", "a word too many", "count"],
 )
 def test_a_wrong_word_is_named_with_what_it_may_have_meant(words: Sequence[str], what: str, hint: str | None) -> None:
     with pytest.raises(UsageError) as wrong:
