@@ -161,6 +161,16 @@ def test_what_fails_on_a_host_is_told_with_its_name(service: Returning, tmp_path
     assert service.beside("before") == []
 
 
+def test_a_copy_that_is_stopped_is_seen_to_end(service: Returning, tmp_path: Path) -> None:
+    with _copier(service, tmp_path) as copier, _stuck(service) as taking:
+        copy = copier.begin(MEANS, 0)
+        assert eventually(lambda: taking.exists() or copy.facts().is_over)
+        assert eventually(lambda: _backs_up(service) or copy.facts().is_over), copy.facts()
+        copy.stop()
+        assert copy.facts().error == "it was stopped"
+        assert eventually(lambda: not _backs_up(service))
+
+
 def test_who_is_cut_off_while_the_directories_are_moved_leaves_a_server_that_says_that_its_copy_was_not_ended(
     service: Returning, tmp_path: Path
 ) -> None:

@@ -26,6 +26,11 @@ class Chosen:
     why: str
 
 
+def best_first(size_bytes: int, *, rows: str, pages: str) -> tuple[str, str]:
+    """Of two means to copy so much: one that sends rows, and one that sends pages and starts the server again."""
+    return (pages, rows) if size_bytes >= LARGE_BYTES else (rows, pages)
+
+
 def means_of(seen: ReturnFacts, asked: str) -> str:
     """By which the data are copied; empty if that can't be had."""
     if asked == AUTO:

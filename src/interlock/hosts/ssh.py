@@ -134,7 +134,8 @@ class RemoteProgram:
 
     def cut(self) -> None:
         """From another thread: it loses its input and output, and who reads or writes here comes to an end."""
-        self._channel.close()
+        with suppress(paramiko.SSHException, OSError, EOFError):  # it has ended already
+            self._channel.close()
 
 
 class HostConnection:

@@ -147,9 +147,16 @@ class BackupCopy:
             swapping = self._swapping
         for stream in self._streams:
             stream.cut()
+        if self._facts.doing and not swapping:
+            self._facts = replace(self._facts, error=_STOPPED)
+            return
         self._thread.join(_SWAP_S if swapping else _GONE_S)
-        if self._thread.is_alive() and (swapping or not self._facts.doing):
+        if self._thread.is_alive():
             raise StatementFailed(f"{self._server.name}: the copy was stopped, and has not ended", server=self._server.name)
+
+    def _must_go_on(self) -> None:
+        if self._stopped.is_set():
+            raise StatementFailed(_STOPPED)
 
     def _run(self) -> None:
         try:
@@ -161,6 +168,7 @@ class BackupCopy:
         name, places, hosts = self._server.name, self._places, self._hosts
         self._facts = replace(self._facts, doing=f"what an earlier copy left on the host of {name} is removed")
         hosts.target.run(backup_scripts.CLEAR, places.data, hosts.options, within_s=_CLEAR_S)
+        self._must_go_on()
         self._facts = replace(self._facts, doing="")
         self._send()
         self._facts = replace(self._facts, doing=f"the files are made ready on the host of {name}")
@@ -170,8 +178,7 @@ class BackupCopy:
         if position is None:
             raise StatementFailed(f"{self._writer.name}: the backup does not say at which GTIDs it was made: {told.strip()[:100]}")
         with self._turn:
-            if self._stopped.is_set():
-                raise StatementFailed(_STOPPED)
+            self._must_go_on()
             self._swapping = True
         self._facts = replace(self._facts, doing=f"{name} starts again with the data", kept=places.old)
         hosts.target.run(backup_scripts.SWAP, places.data, places.new, places.old, hosts.unit, hosts.options, OPTIONS, within_s=_SWAP_S)
@@ -189,13 +196,11 @@ class BackupCopy:
         taking = target.words(backup_scripts.RECEIVE, self._places.new)
         with remote_program(source.ssh, sending) as backup, remote_program(target.ssh, taking) as unpack:
             self._streams = [backup, unpack]
-            if self._stopped.is_set():
-                raise StatementFailed(_STOPPED)
+            self._must_go_on()
             backup.write(self._login().encode())
             backup.end_input()
             taken = pump(backup, unpack, bytes_per_s=self._bytes_per_s, clock=self._clock, stopped=self._stopped, tell=self._tell_sent)
-            if self._stopped.is_set():
-                raise StatementFailed(_STOPPED)
+            self._must_go_on()
             if not taken:
                 code, said = unpack.end()
                 raise StatementFailed(f"the host of {self._server.name}: {why_of(said)} (mbstream ended with {code})")

@@ -25,7 +25,8 @@ echo "elsewhere=$(find "$data/" \\( -name '*.isl' -o -name '#rocksdb' -o -type l
 echo "bytes=$(find "$data/" -type f \\( -name '*.ibd' -o -name 'ibdata*' -o -name 'undo*' -o -name '*.MA[ID]' -o -name '*.MY[ID]' \\) \
 -printf '%s\\n' | awk '{sum += $1} END {printf "%.0f", sum}')"
 if [ -z "$unit" ]; then exit 0; fi
-echo "free=$(df -B1 --output=avail "$data/.." | tail -n 1)"
+left=$(du -csB1 "$data".interlock-copy-* 2> /dev/null | tail -n 1 | cut -f 1)
+echo "free=$(($(df -B1 --output=avail "$data/.." | tail -n 1) + ${left:-0}))"
 if [ "$(stat -c %d "$data")" != "$(stat -c %d "$data/..")" ]; then echo mount=yes; fi
 if [ -d "$(dirname "$options")" ]; then echo folder=yes; fi
 systemctl show --property=LoadState,ActiveState,MainPID "$unit"
@@ -34,7 +35,7 @@ echo "cwd=$(readlink "/proc/${pid:-0}/cwd")"
 """
 )
 """A server's data directory, its unit (empty for the writer), the option file: lines of `KEY=value`. A server works in its data directory,
-so a unit is known to be its own.
+so a unit is known to be its own. What a copy that was not ended left there counts as free, for it goes first.
 """
 
 CLEAR = (

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
-from interlock.decisions.returning import LARGE_BYTES
+from interlock.decisions.returning import best_first
 from interlock.errors import StatementFailed
 from interlock.losses.live import PLAIN_SETTINGS
 from interlock.model.returning import CopyFacts
@@ -69,7 +69,7 @@ class Copier:
         pages = BACKUP if flavor == "mariadb" else clone.MEANS
         why_no_pages = self._why_no_backup() if flavor == "mariadb" else clone.why_not(self.server, self.writer)
         reasons = {dump.MEANS: self._why_no_dump(flavor), pages: why_no_pages}
-        order = (pages, dump.MEANS) if size_bytes >= LARGE_BYTES else (dump.MEANS, pages)
+        order = best_first(size_bytes, rows=dump.MEANS, pages=pages)
         return tuple(one for one in order if not reasons[one]), tuple(why for why in reasons.values() if why)
 
     def size(self) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from interlock.decisions.losses import RowId
-from interlock.decisions.returning import Chosen, choose, why_inexact
+from interlock.decisions.returning import LARGE_BYTES, Chosen, best_first, choose, told_means, why_inexact
 from interlock.model.losses import Image, LoggedStatement, ReadTransaction, RowChange
 from interlock.model.position import MariaDBPosition
 from interlock.model.returning import ReturnFacts, Surplus, Way
@@ -58,6 +58,33 @@ def test_the_cheapest_way_that_is_correct(seen: ReturnFacts, asked: str, wanted:
             assert way == wanted
         case Refuse(why):
             assert wanted in why
+
+
+COPIED = replace(SEEN, size_bytes=LARGE_BYTES, means=("mariadb-backup", "dump"))
+TOLD = {
+    "little": (
+        replace(COPIED, size_bytes=LARGE_BYTES - 1, means=("dump",), lacking=("mariadb-backup: no ssh",)),
+        "auto",
+        "by dump (less than 1 GB)",
+    ),
+    "much": (COPIED, "auto", "by mariadb-backup (1 GB or more)"),
+    "much, and what would be better can't be had": (
+        replace(COPIED, means=("dump",), lacking=("mariadb-backup: west has no `ssh`",)),
+        "auto",
+        "by dump (1 GB or more, and not by another: mariadb-backup: west has no `ssh`)",
+    ),
+    "by name": (COPIED, "dump", "by dump (asked for)"),
+}
+
+
+@pytest.mark.parametrize(("seen", "asked", "wanted"), TOLD.values(), ids=TOLD)
+def test_by_which_means_is_told_with_the_reason(seen: ReturnFacts, asked: str, wanted: str) -> None:
+    assert told_means(seen, asked) == wanted
+
+
+def test_pages_are_better_from_a_gigabyte_on() -> None:
+    sizes = (LARGE_BYTES - 1, LARGE_BYTES)
+    assert [best_first(size, rows="dump", pages="clone") for size in sizes] == [("dump", "clone"), ("clone", "dump")]
 
 
 def change(before: Image | None, after: Image | None, *, problem: str = "", key: tuple[str, ...] = ("id",)) -> RowChange:
