@@ -119,6 +119,29 @@ def test_a_column_and_an_index_come_to_both_sides_under_load_and_no_value_of_the
     assert query(moved, "east", "SELECT k FROM app.ledger WHERE note='kept'") == [{"k": "with note"}]
 
 
+STARTS = """- do: sql
+    with: {server: "${from}", statements: ["%s"]}
+    undo: none
+  - id: came
+    check: replication.reaches
+    with: {from: "${to}", to: "${from}", within: 60s}"""
+
+
+def test_rows_that_came_to_the_old_writer_without_their_new_column_send_the_run_back(moved: Sandbox, tmp_path: Path) -> None:
+    """As the start of a server starts its applier. Both sides hold the row afterwards, and none has the column."""
+    before = state_of(moved)
+    starts = STARTS % ("START REPLICA" if moved.kind == "mysql" else "START ALL SLAVES")
+    playbook = rolling_with(tmp_path, alter_of("late"), put={"verify": writes_between("late"), "change_other": starts})
+    ended = rolls(playbook, environment(moved, tmp_path))
+    assert ended.code == 4, ended.outcome
+    assert "while its applier was to be paused" in ended.outcome
+    assert rows_are_equal(moved)
+    assert [row["k"] for row in query(moved, "west", "SELECT * FROM app.ledger WHERE k='with late'")] == ["with late"]
+    assert "late" not in definition(moved, "east")
+    assert are_declared_alike(moved)
+    assert state_of(moved) == before
+
+
 KILLED = {
     "as the standby is changed": ("after acting changed_first", "rollback", 4),
     "as the other side is changed": ("after acting changed_last", "resume", 0),
