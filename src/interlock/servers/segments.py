@@ -184,7 +184,7 @@ class SqlSegments:
 
     def _await_prepared(self, deadline: Deadline) -> None:
         """Of those that are there now. MariaDB lets the locks of what was only read go at XA PREPARE (lock_release_on_prepare in
-        lock0lock.cc; tried on 10.11), and a restart does everywhere: the guard waits for none of them. One that is prepared later can hold
+        lock0lock.cc; tried on 10.11), and a restart does on MySQL (tried on 9.7): the guard waits for none of them. One that is prepared later can hold
         no row of the segment.
         """
         left = set(self._prepared())
