@@ -183,9 +183,9 @@ class SqlSegments:
             self._pause(deadline, f"transactions {owned.minus(held)} are still under way", "wait for whoever set that gtid_next")
 
     def _await_prepared(self, deadline: Deadline) -> None:
-        """Of those that are there now. MariaDB lets the locks of what was only read go at XA PREPARE (lock_release_on_prepare in
-        lock0lock.cc; tried on 10.11), and a restart does on MySQL (tried on 9.7): the guard waits for none of them. One that is prepared later can hold
-        no row of the segment.
+        """Of those that are there now. The guard waits for none that lost what it had locked only to read: on MariaDB at XA PREPARE
+        (lock_release_on_prepare in lock0lock.cc; tried on 10.11), on MySQL when the server was restarted (tried on 9.7). One that is
+        prepared later can hold no row of the segment.
         """
         left = set(self._prepared())
         while left := left & set(self._prepared()):
