@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
-from interlock.errors import DriverError, NotPermitted, StatementFailed, Unreachable
+from interlock.errors import DriverError, NotPermitted, StatementFailed
 from interlock.losses.live import PLAIN_SETTINGS
 from interlock.model.position import MariaDBPosition
 from interlock.model.returning import CopyFacts
@@ -232,12 +232,14 @@ class BackupCopy:
                 with closing(self._server.session(PLAIN_SETTINGS)) as session:
                     noted = any(one.kind == note.COPYING for one in note.read_notes(session))
                 fenced, runs = self._server.write_facts().read_only, self._server.channels()
-            except (Unreachable, NotPermitted) as error:
-                if deadline.is_over() or isinstance(error, NotPermitted):
+            except NotPermitted:
+                raise
+            except DriverError:
+                if deadline.is_over():
                     raise
                 self._clock.sleep(_LOOK_S)
-                continue
-            break
+            else:
+                break
         if not noted:
             raise StatementFailed(f"{self._server.name} runs, and not with the new data", server=self._server.name)
         if not fenced or any(one.applier or one.receiver != "No" for one in runs):
