@@ -71,6 +71,8 @@ class CompareSegment:
 
     def decide(self, seen: SeenComparing, /) -> Verdict:
         what = f"segment {self.segment}"
+        if seen.segment is not None and not (seen.segment.schemas or seen.segment.tenants):
+            return Done(f"{what} names no tables", warnings=(f"nothing of {what} was compared: it names no schemas",))
         return _judged(
             seen.comparing, f"the tables of {what} on {self.to}", f"{what} differs on {self.to} from its owner's", self.may_differ
         )

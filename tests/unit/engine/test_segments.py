@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from interlock.actions.comparing import CompareSegment, SeenComparing
 from interlock.engine.events import StepWaits
 from interlock.engine.plan import plan
 from interlock.engine.report import RunReport
@@ -16,6 +17,7 @@ from interlock.model.comparing import BeginComparison
 from interlock.model.effects import CloseSegment, NoteOwner, OpenSegment
 from interlock.model.segments import AccountState, SegmentNote
 from interlock.model.topology import ClusterName
+from interlock.model.verdict import Done
 from interlock.playbook.load import load_playbook, parse_playbook
 from interlock.playbook.tree import Playbook
 from interlock.simulated.active_active import EU, US, Segments, with_segments
@@ -171,6 +173,13 @@ def test_rows_of_another_segment_may_differ() -> None:
     shop = Shop()
     differs(shop, by="app_us")
     assert shop.move().outcome == "succeeded"
+
+
+def test_of_a_segment_that_names_no_tables_it_is_told_that_nothing_was_compared() -> None:
+    compare = CompareSegment(segment="eu", to=ClusterName("west"))
+    verdict = compare.decide(SeenComparing(comparing=None, segment=replace(EU, schemas=())))
+    assert isinstance(verdict, Done)
+    assert verdict.warnings == ("nothing of segment eu was compared: it names no schemas",)
 
 
 def test_each_run_of_a_process_compares_anew() -> None:
