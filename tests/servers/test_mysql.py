@@ -20,7 +20,18 @@ from interlock.clock import SystemClock
 from interlock.errors import BoundReached, NotPermitted, OutcomeUnknown, WriteRefused
 from interlock.model.effects import CloseSegment, Fence, KillSessions, Open, RunSql
 from interlock.model.position import GtidSource, MySQLPosition
-from interlock.model.topology import Access, Account, SecretRef, SecretSource, ServerName, ServerSpec, Tls
+from interlock.model.topology import (
+    Access,
+    Account,
+    ClusterName,
+    SecretRef,
+    SecretSource,
+    SegmentSpec,
+    ServerName,
+    ServerSpec,
+    Tenants,
+    Tls,
+)
 from interlock.model.verdict import Done
 from interlock.ports import Server
 from interlock.sandbox import pair as pairs
@@ -496,6 +507,17 @@ def test_each_missing_privilege_is_named_as_its_grant(lab: Sandbox, east: Server
         assert east.missing_privileges() == (f"GRANT {privilege} ON *.* TO 'interlock'@'%'",)
     finally:
         sql.query(lab, "east", f"GRANT {privilege} ON *.* TO interlock@'%'")
+
+
+def test_who_may_not_see_prepared_transactions_sees_a_segment_all_the_same(lab: Sandbox, east: Server) -> None:
+    """As an account that only audits."""
+    tenants = Tenants(column="t", values=("a",), tables=("app.none",))
+    spec = SegmentSpec(name="eu", schemas=(), accounts=(), owner=ClusterName("east"), route=None, tenants=tenants)
+    sql.query(lab, "east", "REVOKE XA_RECOVER_ADMIN ON *.* FROM interlock@'%'")
+    try:
+        assert east.segments.facts(spec).prepared == ("that can't be seen",)
+    finally:
+        sql.query(lab, "east", "GRANT XA_RECOVER_ADMIN ON *.* TO interlock@'%'")
 
 
 def test_without_the_right_to_fence_nothing_is_fenced(lab: Sandbox, bench: RealBench) -> None:

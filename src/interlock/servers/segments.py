@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from interlock.clock import Deadline
 from interlock.dataclass import dataclass
-from interlock.errors import BoundReached, StatementFailed
+from interlock.errors import BoundReached, NotPermitted, StatementFailed
 from interlock.model.effects import CloseSegment, NoteOwner, SegmentEffect
 from interlock.model.position import MySQLPosition, Position
 from interlock.model.segments import AccountState, SegmentFacts, SegmentNote, SegmentSurroundings
@@ -79,7 +79,7 @@ class SqlSegments:
             ),
             note=self._note(spec.name),
             sessions=tuple(_sessions(self._pool.session(Purpose.WITNESS), users)),
-            prepared=self._prepared(),
+            prepared=self._seen_prepared(),
             missing=tuple(absent),
             unclear=tuple(unclear),
             position=self._position(),
@@ -136,7 +136,7 @@ class SqlSegments:
             note=self._note(spec.name),
             missing=tenant_guards.missing(self._pool, tenants),
             unguarded=tenant_guards.unguarded(self._pool, spec.name, tenants),
-            prepared=self._prepared(),
+            prepared=self._seen_prepared(),
             position=self._position(),
         )
 
@@ -196,6 +196,13 @@ class SqlSegments:
         if deadline.is_over():
             raise BoundReached(f"{self._pool.spec.name}: {why}", hint=hint, server=self._pool.spec.name)
         self._pool.clock.sleep(_LOOK_EVERY_S)
+
+    def _seen_prepared(self) -> tuple[str, ...]:
+        """Who may not look, as an account that only audits, can't say that there is none (1401 on MySQL, without XA_RECOVER_ADMIN)."""
+        try:
+            return self._prepared()
+        except (NotPermitted, StatementFailed):
+            return ("that can't be seen",)
 
     def _prepared(self) -> tuple[str, ...]:
         return self._dialect().prepared_transactions(self._pool)
