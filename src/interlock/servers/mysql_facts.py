@@ -35,7 +35,7 @@ WORKER_ERRORS = (
     "FROM performance_schema.replication_applier_status_by_worker WHERE last_error_number <> 0 ORDER BY worker_id"
 )
 OWNED = "SELECT @@GLOBAL.gtid_owned AS owned"
-_OWNER = re.compile(r"#\d+")
+_OWNER = re.compile(r"#\d+?(?=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})|[:,]|$)", re.IGNORECASE)
 _SILENCE = (
     "TIMESTAMPDIFF(MICROSECOND, NULLIF(GREATEST(last_heartbeat_timestamp, last_queued_transaction_end_queue_timestamp), 0), NOW(6)) / 1e6"
 )
@@ -69,8 +69,11 @@ def settings(words: Words) -> str:
 
 
 def owned(told: str) -> MySQLPosition:
-    """What `gtid_owned` tells, `uuid:7#31:8#32`, without the sessions that own it: transactions under way, of which some can be seen."""
-    return MySQLPosition.parse(_OWNER.sub("", told))
+    """What `gtid_owned` tells, `uuid:7#31:8#32`, without the sessions that own it: transactions under way, of which some can be seen.
+
+    Nothing stands between a session's number and the next source (sql/rpl_gtid.h, Owned_gtids::to_string): `uuid:7#31uuid:5#32`.
+    """
+    return MySQLPosition.parse(_OWNER.sub(lambda owner: "," if owner[1] else "", told))
 
 
 def modern(row: Row) -> Row:
