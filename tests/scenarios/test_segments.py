@@ -186,6 +186,7 @@ def test_rows_that_differ_refuse_the_move_until_they_are_mended_and_no_client_ha
         assert moved["outcome"] == "succeeded", moved["problems"]
     assert writers["us"].errors == {}
     shop.assert_nothing_lost(writers)
+    behind_the_log(shop.pair, "east", "DELETE FROM shop_us.writes WHERE k='of the other segment'")
 
 
 def test_a_switchover_of_it_all_is_refused_with_the_command_that_moves_each(shop: Shop) -> None:
@@ -220,7 +221,9 @@ def test_all_segments_can_be_moved_to_one_side_and_back(shop: Shop) -> None:
     """A switchover of such a pair, so that the other side can be worked on."""
     before = {each["segment"]: each["owner"] for each in shop.run("segment", "list")}
     moved = shop.run("segment", "move", "all", "--to", "east")
-    assert [run["outcome"] for run in moved["runs"]] == ["succeeded"] * sum(owner != "east" for owner in before.values())
+    assert [run["outcome"] for run in moved["runs"]] == ["succeeded"] * sum(owner != "east" for owner in before.values()), [
+        run["problems"] for run in moved["runs"]
+    ]
     assert {each["owner"] for each in shop.run("segment", "list")} == {"east"}
     assert shop.run("segment", "move", "all", "--to", "east") == {"runs": [], "exit_code": 0}
     assert shop.run("segment", "return", "us")["outcome"] == "succeeded"
