@@ -370,7 +370,15 @@ def test_newcomers_are_waited_for_and_known_sessions_are_not(table: Table) -> No
     assert isinstance(wait.decide(wait.look(table.world)), Done)
 
 
+def test_what_a_paused_applier_took_all_the_same_is_seen(table: Table) -> None:
+    proof = build("applier.prove_paused", {"server": WEST, "since": table.pair.west.position})
+    assert isinstance(proof.decide(proof.look(table.world)), Done)
+    table.pair.west.read_only = False
+    table.pair.west.commit("taken")
+    assert isinstance(proof.decide(proof.look(table.world)), Refuse)
+
+
 def test_every_action_that_changes_something_is_in_these_tables() -> None:
     tested = {name for name, *_ in LOOKABLE.values()} | {"sessions.kill", "ssh", "server.fence_outside", "logs.salvage", "segment.guard"}
-    tested |= {"replication.heartbeat"}  # test_heartbeat.py
+    tested |= {"applier.prove_paused", "replication.heartbeat"}  # test_heartbeat.py
     assert {name for verb, name in SPECS if verb is Verb.DO} == tested | WAITS | RETURNS
