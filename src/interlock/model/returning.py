@@ -61,8 +61,8 @@ class ReturnFacts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyFacts:
     """How far this process's copy has come: tables and bytes of how many. `position` is what the server holds once it is `whole`; `error`
-    why it ended otherwise. `adopted`: it was whole, and the server's log says so. `doing` is what it waits for, if that is not data. `kept`:
-    where the data of before are, if they were put aside.
+    why it ended otherwise. `adopted`: it was whole, and the server's log says so. `doing` is what it waits for, if that is not data.
+    `kept`: where the data of before are, if they were put aside.
     """
 
     means: str
