@@ -44,6 +44,8 @@ def go_back(execution: Execution) -> None:
     bounds = bound_intents(execution)
     if execution.taken_over:
         _look_again_at_fences(execution)
+    if has_opened(execution) and not needs_no_answer(execution.playbook):
+        _await_old_writers(execution, bounds, deadline)
     for intent in _last_first(execution, bounds):
         if intent.undone or _goes_last(bounds[intent.step]):
             continue
@@ -53,6 +55,25 @@ def go_back(execution: Execution) -> None:
             _undo(execution, intent, bounds[intent.step], deadline)
         else:
             _note_that_it_never_began(execution, intent)
+
+
+def _await_old_writers(execution: Execution, bounds: dict[str, BoundStep], deadline: Deadline) -> None:
+    """What was opened stays open, and clients go on there, until whoever is to take the writes back answers. UndoFailed if none does."""
+    for intent in _intents_of(execution, {Role.FENCES, Role.CLOSES_SEGMENT}):
+        server = execution.world.server(ServerName(str(intent.args["server"])))
+        began_s, pause_s = execution.clock.monotonic_s(), _PAUSE_S
+        while not intent.undone:
+            try:
+                server.write_facts()
+                break
+            except DriverError as error:
+                if pause_s == _PAUSE_S:
+                    stays = f"# {server.name} does not answer; what was opened stays open until it does"
+                    execution.observe(UndoBegan(step=intent.step, script=(stays,)))
+                _again_or_fail(
+                    execution, intent, bounds[intent.step], error, script=(), deadline=deadline, began_s=began_s, pause_s=pause_s
+                )
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
 def _note_that_it_never_began(execution: Execution, intent: Intent) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from interlock.engine.events import OutageBegan, StepActs, StepBegan, StepEnded
+from interlock.engine.events import OutageBegan, StepActs, StepBegan, StepEnded, UndoBegan
 from interlock.engine.journal import read_progress
 from interlock.errors import PairBusy
 from interlock.model.effects import Fence, Open, PointTo, RestoreRoute
@@ -212,6 +212,27 @@ def test_an_undo_that_fails_leaves_all_fenced_and_says_what_to_run(arrange: Call
     engine = stage.engine("second")
     again = engine.resume(report.run) if then == "resume" else engine.roll_back(report.run)
     assert again.outcome == "rolled_back", again.problems
+    assert_safe(stage, writer="east")
+
+
+def test_an_old_writer_that_restarts_after_the_flip_is_waited_for_with_the_new_one_open() -> None:
+    stage = Stage()
+    acknowledged: list[int] = []
+
+    def restart() -> None:
+        stage.pair.clock.sleep(10.0)
+        acknowledged.append(len(stage.pair.ledger.acknowledged))
+        stage.pair.east.start()
+
+    def dies() -> None:
+        stage.pair.east.crash()
+        acknowledged.append(len(stage.pair.ledger.acknowledged))
+
+    stage.when(ended("flip"), dies)
+    stage.when(lambda event: isinstance(event, UndoBegan) and "stays open" in event.script[0], restart)
+    report = stage.run(short(after=FAILS))
+    assert report.outcome == "rolled_back", report.problems
+    assert acknowledged[1] > acknowledged[0] + 100
     assert_safe(stage, writer="east")
 
 
