@@ -177,6 +177,15 @@ def test_the_printed_grants_are_complete(east: SqlServer) -> None:
     assert east.missing_privileges() == ()
 
 
+def test_they_are_read_where_the_server_does_not_quote_names(lab: Sandbox) -> None:
+    sql.query(lab, "east", "SET GLOBAL sql_quote_show_create=0")
+    try:
+        with driver(lab, "east") as fresh:
+            assert fresh.missing_privileges() == ()
+    finally:
+        sql.query(lab, "east", "SET GLOBAL sql_quote_show_create=1")
+
+
 def test_each_missing_privilege_is_named_as_its_grant(lab: Sandbox) -> None:
     sql.query(lab, "east", f"REVOKE CONNECTION ADMIN, READ_ONLY ADMIN ON *.* FROM {TOOL}@'%'")
     try:

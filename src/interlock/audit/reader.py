@@ -20,7 +20,7 @@ _BOUND = {
     "mariadb": f"SET SESSION max_statement_time={BOUND_S:g}, lock_wait_timeout={LOCK_S}, group_concat_max_len=4096",
     "mysql": f"SET SESSION max_execution_time={BOUND_S * 1000:.0f}, lock_wait_timeout={LOCK_S}, group_concat_max_len=4096",
 }
-SETTINGS = "SET SESSION time_zone='+00:00', sql_mode='STRICT_ALL_TABLES', wait_timeout=60"
+SETTINGS = "SET SESSION time_zone='+00:00', sql_mode='STRICT_ALL_TABLES', wait_timeout=60, sql_quote_show_create=1"
 
 
 class Audited(Protocol):

@@ -16,7 +16,10 @@ from interlock.losses.tables import Table, TableColumn
 from interlock.model.losses import Cell, Change, Image, LostRow, Odd, RowChange
 from interlock.servers.quoting import name, text
 
-SETTINGS = "SET SESSION time_zone='+00:00', sql_mode='STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', wait_timeout=600"
+SETTINGS = (
+    "SET SESSION time_zone='+00:00', sql_mode='STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', wait_timeout=600, "
+    "sql_quote_show_create=1"
+)
 _INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 _NUMBERED = frozenset({"bit", "year", "enum", "set"})
 """Compared by their number: as texts they would be compared without regard to case, or be shown as what is not stored."""

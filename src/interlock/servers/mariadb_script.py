@@ -16,9 +16,11 @@ from interlock.servers.session import READ_BOUND_S, Setup
 SCHEDULER_BOUND_S = 5.0
 SETUP = Setup(
     first=f"SET SESSION max_statement_time={seconds(READ_BOUND_S)}, lock_wait_timeout=2, innodb_lock_wait_timeout=2, "
-    "wait_timeout=604800, sql_mode='STRICT_ALL_TABLES', time_zone='+00:00'"
+    "wait_timeout=604800, sql_mode='STRICT_ALL_TABLES', time_zone='+00:00', sql_quote_show_create=1"
 )
-"""`wait_timeout`: a run may stand at a gate for days. `sql_mode`: what `quoting.py` relies on, whatever the server's own."""
+"""`wait_timeout`: a run may stand at a gate for days. `sql_mode`: what `quoting.py` relies on, whatever the server's own.
+`sql_quote_show_create`: SHOW GRANTS and SHOW CREATE quote names by it, and are read so.
+"""
 
 WRITE_STATE = (
     "SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.gtid_binlog_pos AS logged, @@GLOBAL.gtid_slave_pos AS applied, "

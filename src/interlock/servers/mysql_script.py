@@ -28,7 +28,7 @@ from interlock.servers.session import READ_BOUND_S, Setup
 
 SETUP = Setup(
     first=f"SET SESSION max_execution_time={READ_BOUND_S * 1000:.0f}, lock_wait_timeout=2, innodb_lock_wait_timeout=2, "
-    "wait_timeout=604800, sql_mode='STRICT_ALL_TABLES', time_zone='+00:00'",
+    "wait_timeout=604800, sql_mode='STRICT_ALL_TABLES', time_zone='+00:00', sql_quote_show_create=1",
     processlist="(SELECT id AS id, user AS user, host AS host, command AS command, time AS time, info AS info "
     "FROM information_schema.processlist)",
 )
