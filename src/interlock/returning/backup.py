@@ -201,16 +201,10 @@ class BackupCopy:
             backup.end_input()
             taken = pump(backup, unpack, bytes_per_s=self._bytes_per_s, clock=self._clock, stopped=self._stopped, tell=self._tell_sent)
             self._must_go_on()
-            if not taken:
-                code, said = unpack.end()
-                raise StatementFailed(f"the host of {self._server.name}: {why_of(said)} (mbstream ended with {code})")
-            code, said = backup.end()
-            if code:
-                raise StatementFailed(f"the host of {self._writer.name}: {why_of(said)} (mariadb-backup ended with {code})")
-            unpack.end_input()
-            code, said = unpack.end()
-            if code:
-                raise StatementFailed(f"the host of {self._server.name}: {why_of(said)} (mbstream ended with {code})")
+            if taken:
+                _see_ended(backup, self._writer, "mariadb-backup")
+                unpack.end_input()
+            _see_ended(unpack, self._server, "mbstream", good=taken)
 
     def _tell_sent(self, sent: int) -> None:
         self._facts = replace(self._facts, sent_bytes=sent)
@@ -249,3 +243,10 @@ class BackupCopy:
                 hint="is that folder included by its option file?",
                 server=self._server.name,
             )
+
+
+def _see_ended(stream: RemoteProgram, server: SqlServer, program: str, *, good: bool = True) -> None:
+    """StatementFailed with what it said if it did not end well, or ended before all was sent (`good` false)."""
+    code, said = stream.end()
+    if code or not good:
+        raise StatementFailed(f"the host of {server.name}: {why_of(said)} ({program} ended with {code})", server=server.name)
