@@ -11,6 +11,8 @@ are the tables for group replication, Galera and Aurora, whose monitors follow o
 
 from __future__ import annotations
 
+from functools import partial
+
 from interlock.clock import Deadline
 from interlock.errors import StatementFailed
 from interlock.model.effects import Hold, RouteEffect
@@ -32,7 +34,7 @@ from interlock.routes.proxysql_facts import (
     reading,
     still_in_flight,
 )
-from interlock.routes.proxysql_nodes import AdminNodes
+from interlock.routes.proxysql_nodes import AdminNodes, endpoints_of, lost_nodes
 from interlock.routes.proxysql_script import Statements, statements
 from interlock.routes.proxysql_settings import FIELDS, ProxySQLSettings, read_settings
 from interlock.routes.proxysql_words import HELD
@@ -57,11 +59,7 @@ class ProxySQLRoute:
     def facts(self) -> RouteFacts:
         settings = self._settings
         seen = self._nodes.of_each(self._read)
-        endpoints = tuple(
-            endpoint
-            for name, rows in seen.items()
-            for endpoint in (lost_endpoints(settings, name) if rows is None else read_endpoints(settings, name, rows))
-        )
+        endpoints = endpoints_of(seen, read=partial(read_endpoints, settings), lost=partial(lost_endpoints, settings))
         return RouteFacts(
             route=self.name,
             leads_to=leads_to(endpoints, settings.servers),
@@ -70,7 +68,7 @@ class ProxySQLRoute:
             provable=True,
             endpoints=endpoints,
             held_in_part=is_held_in_part(endpoints),
-            lost=tuple(name for name, rows in seen.items() if rows is None),
+            lost=lost_nodes(seen),
         )
 
     def script(self, effect: RouteEffect, /) -> tuple[str, ...]:

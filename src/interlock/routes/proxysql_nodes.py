@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TypeVar
 
 from interlock.errors import Unreachable
+from interlock.model.facts import EndpointFacts
 from interlock.routes.parts import RouteParts
 from interlock.routes.proxies import at_once, combined
 from interlock.routes.proxysql_admin import AdminInterface
 from interlock.routes.proxysql_settings import AdminSettings
 
 R = TypeVar("R")
+
+
+def endpoints_of(
+    seen: Mapping[str, R | None],
+    *,
+    read: Callable[[str, R], Iterable[EndpointFacts]],
+    lost: Callable[[str], Iterable[EndpointFacts]],
+) -> tuple[EndpointFacts, ...]:
+    """Of each node what was read there, or what is said of one that is lost, by `AdminNodes.of_each`."""
+    return tuple(endpoint for node, rows in seen.items() for endpoint in (lost(node) if rows is None else read(node, rows)))
+
+
+def lost_nodes(seen: Mapping[str, object | None]) -> tuple[str, ...]:
+    return tuple(node for node, rows in seen.items() if rows is None)
 
 
 class AdminNodes:

@@ -6,6 +6,8 @@ that are there. What a session of ProxySQL's keeps on a server (a transaction) s
 
 from __future__ import annotations
 
+from functools import partial
+
 from interlock.errors import StatementFailed
 from interlock.model.effects import RouteEffect
 from interlock.model.facts import CanaryFacts, RouteFacts
@@ -15,7 +17,7 @@ from interlock.routes.canary import send_canary
 from interlock.routes.parts import RouteParts, RouteType
 from interlock.routes.proxysql_admin import AdminInterface
 from interlock.routes.proxysql_facts import leads_to
-from interlock.routes.proxysql_nodes import AdminNodes
+from interlock.routes.proxysql_nodes import AdminNodes, endpoints_of, lost_nodes
 from interlock.routes.proxysql_rules_facts import (
     Seen,
     check_that_it_can_be_moved,
@@ -46,11 +48,7 @@ class ProxySQLRulesRoute:
     def facts(self) -> RouteFacts:
         settings = self._settings
         seen = self._nodes.of_each(self._read)
-        endpoints = tuple(
-            endpoint
-            for name, rows in seen.items()
-            for endpoint in (lost_endpoints(settings, name) if rows is None else read_endpoints(settings, name, rows))
-        )
+        endpoints = endpoints_of(seen, read=partial(read_endpoints, settings), lost=partial(lost_endpoints, settings))
         return RouteFacts(
             route=self.name,
             leads_to=leads_to(endpoints, settings.hostgroups),
@@ -58,7 +56,7 @@ class ProxySQLRulesRoute:
             hold_s=None,
             provable=True,
             endpoints=endpoints,
-            lost=tuple(name for name, rows in seen.items() if rows is None),
+            lost=lost_nodes(seen),
         )
 
     def script(self, effect: RouteEffect, /) -> tuple[str, ...]:
