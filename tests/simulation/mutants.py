@@ -17,7 +17,7 @@ from interlock.actions import replication_checks, route_flip, route_hold, server
 from interlock.actions.events_hand_over import HandOverEvents
 from interlock.clock import Deadline
 from interlock.decisions import replication, writes
-from interlock.engine import back, endings, forward, journal, runs, steps
+from interlock.engine import back, endings, forward, halting, journal, runs, steps
 from interlock.engine import interlock as interlocks
 from interlock.engine.execution import Execution
 from interlock.engine.guard import Guard
@@ -366,7 +366,9 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "halt-leaves-open": Mutant(bug="a halt does not fence", swaps=[(endings, "halt", _always([]))]),
     "halted-fence-believed-undone": Mutant(
-        bug="after a halt, what it fenced is taken for put back", swaps=[(back, "_look_again_at_fences", _nothing)], within=3000
+        bug="after a halt, what it fenced is taken for put back",
+        swaps=[(each, "look_again_at_fences", _nothing) for each in (back, halting)],
+        within=3000,
     ),
     "locks-not-taken": Mutant(
         bug="nobody takes the locks on the servers", swaps=[(Guard, "take_locks", _nothing), (Guard, "check", _nothing)], within=1500

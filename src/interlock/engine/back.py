@@ -1,16 +1,16 @@
-"""The way back: undo in reverse order, on fresh connections, before a deadline of its own; and halting when that can't be done.
+"""The way back: undo in reverse order, on fresh connections, before a deadline of its own. What can't be undone halts (`halting.py`).
 
 The interlock holds here too: what was opened is fenced, the old writer catches up with it, then the old writer is opened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 from interlock.actions.action import Action, facts_type
 from interlock.clock import Deadline
-from interlock.engine.apply import carry_out, open_masters, scripts, touched_servers
+from interlock.engine.apply import carry_out, scripts, touched_servers
 from interlock.engine.events import UndoBegan, UndoEnded
 from interlock.engine.execution import Execution
 from interlock.engine.forward import needs_no_answer, steps_of
@@ -18,13 +18,10 @@ from interlock.engine.journal import Intent, RecordKind
 from interlock.engine.steps import BoundStep, bind
 from interlock.errors import DriverError, LeaseLost, NotPermitted, StepFailed, StoreFailed
 from interlock.model.codec import from_plain
-from interlock.model.effects import CloseSegment, Effect, Fence, is_repeatable
+from interlock.model.effects import Effect, is_repeatable
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Act, Done, Refuse, Wait
 from interlock.playbook.catalogue import Role
-
-_HALT_WITHIN_S = 10.0
-"""How long halting tries to fence what may be open."""
 
 _SEGMENTS = frozenset({Role.CLOSES_SEGMENT, Role.OPENS_SEGMENT})
 _PAUSE_S = 0.2
@@ -43,7 +40,7 @@ def go_back(execution: Execution) -> None:
     deadline = Deadline.after(execution.clock, execution.playbook.rollback_within_s)
     bounds = bound_intents(execution)
     if execution.taken_over:
-        _look_again_at_fences(execution)
+        look_again_at_fences(execution)
     if has_opened(execution) and not needs_no_answer(execution.playbook):
         _await_old_writers(execution, bounds, deadline)
     for intent in _last_first(execution, bounds):
@@ -59,7 +56,7 @@ def go_back(execution: Execution) -> None:
 
 def _await_old_writers(execution: Execution, bounds: dict[str, BoundStep], deadline: Deadline) -> None:
     """What was opened stays open, and clients go on there, until whoever is to take the writes back answers. UndoFailed if none does."""
-    for intent in _intents_of(execution, {Role.FENCES, Role.CLOSES_SEGMENT}):
+    for intent in intents_of(execution, {Role.FENCES, Role.CLOSES_SEGMENT}):
         server = execution.world.server(ServerName(str(intent.args["server"])))
         began_s, pause_s = execution.clock.monotonic_s(), _PAUSE_S
         while not intent.undone:
@@ -125,23 +122,24 @@ def _goes_last(bound: BoundStep) -> bool:
     return bound.step.spec.role in {Role.FOLLOWS, Role.NOTES}
 
 
-def _look_again_at_fences(execution: Execution) -> None:
+def look_again_at_fences(execution: Execution) -> None:
     """A halt fences what the way back had opened already. So of a server, what was undone once is not undone for good."""
-    for intent in (*intents_of_writes(execution), *_intents_of(execution, _SEGMENTS)):
+    for intent in (*intents_of_writes(execution), *intents_of(execution, _SEGMENTS)):
         intent.undone = False
 
 
 def intents_of_writes(execution: Execution) -> list[Intent]:
     """The intents that fence or open a server, of those that may have had their effect."""
-    return _intents_of(execution, {Role.FENCES, Role.OPENS, Role.OPENS_BESIDE})
+    return intents_of(execution, {Role.FENCES, Role.OPENS, Role.OPENS_BESIDE})
 
 
 def touched_segments(execution: Execution) -> tuple[str, ...]:
     """The segments that this run may have closed or opened somewhere."""
-    return tuple(dict.fromkeys(str(intent.args["segment"]) for intent in _intents_of(execution, _SEGMENTS)))
+    return tuple(dict.fromkeys(str(intent.args["segment"]) for intent in intents_of(execution, _SEGMENTS)))
 
 
-def _intents_of(execution: Execution, wanted: Collection[Role]) -> list[Intent]:
+def intents_of(execution: Execution, wanted: Collection[Role]) -> list[Intent]:
+    """Of those steps, the intents that may have had their effect."""
     roles = {step.id: step.spec.role for phase in execution.playbook.phases for step in steps_of(phase)}
     touched = [intent for intent in execution.intents.values() if intent.begun or execution.taken_over]
     return [intent for intent in touched if roles.get(intent.step.partition("[")[0]) in wanted]
@@ -266,95 +264,6 @@ def _undo_effects(execution: Execution, bound: BoundStep, before: object, now: o
 def _is_plain(before: object) -> bool:
     """Whether it comes from a journal (JSON) or was seen by this process (facts)."""
     return before is None or isinstance(before, dict | list | str | int | float | bool)
-
-
-def halt(execution: Execution) -> list[str]:
-    """Fence every master, if this run has fenced or opened one; close every segment, on every master, that it has closed or opened on one.
-    Of a pair with segments only those masters are fenced: what clients may write on the other one is another cluster's nowhere.
-    Returns what could not be proved closed, a sentence each.
-
-    A run that has touched no server leaves the one writer open: halting must not cause an outage of its own.
-    """
-    world, segments = execution.world, touched_segments(execution)
-    masters = [master.name for master in world.topology.masters()]
-    if world.topology.segments:
-        fenced = {intent.args["server"] for intent in intents_of_writes(execution)}
-    else:
-        fenced = set(masters) if intents_of_writes(execution) or len(open_masters(world)) > 1 else set()
-    if not fenced and not segments:
-        return []
-    _look_again_at_fences(execution)
-    execution.spare_the_store()
-    deadline = Deadline.after(execution.clock, _HALT_WITHIN_S)
-    problems: list[str] = []
-    for name in masters:
-        closings = {f"closed for segment {each}": _closing_segment(execution, name, each, deadline) for each in segments}
-        if name in fenced:
-            closings["fenced"] = _fencing(execution, name, deadline)
-        found = (_close(execution, name, deadline, close) for close in closings.values())
-        problems += [f"{name} is not proved {what}: {why}" for what, why in zip(closings, found, strict=True) if why]
-    return problems
-
-
-def shut_again(execution: Execution) -> list[str]:
-    """Fence each server as closely as it can be through whose fence this run may have let administrators write; nothing else is touched.
-    One that somebody opened meanwhile is left open. Returns what could not be proved closed, a sentence each.
-    """
-    loosened = dict.fromkeys(ServerName(str(intent.args["server"])) for intent in _intents_of(execution, {Role.LOOSENS}))
-    deadline = Deadline.after(execution.clock, _HALT_WITHIN_S)
-    found = {name: _close(execution, name, deadline, _shutting(execution, name, deadline)) for name in loosened}
-    return [f"{name} is not proved fenced: {why}" for name, why in found.items() if why]
-
-
-def _shutting(execution: Execution, name: ServerName, deadline: Deadline) -> Callable[[], None]:
-    def close() -> None:
-        seen = execution.world.server(name).write_facts()
-        if seen.read_only and not seen.is_fully_fenced:
-            carry_out(execution, [Fence(server=name, within_s=2.0)], deadline)
-
-    return close
-
-
-def _fencing(execution: Execution, name: ServerName, deadline: Deadline) -> Callable[[], None]:
-    def close() -> None:
-        if execution.interlock.is_closed_outside(name):
-            return
-        if execution.world.server(name).write_facts().is_fully_fenced:
-            execution.interlock.prove_fenced(name)
-        else:
-            carry_out(execution, [Fence(server=name, within_s=2.0)], deadline)
-
-    return close
-
-
-def _closing_segment(execution: Execution, name: ServerName, segment: str, deadline: Deadline) -> Callable[[], None]:
-    def close() -> None:
-        seen = execution.world.server(name).segments.facts(execution.world.topology.segments[segment])
-        if seen.open_by:
-            carry_out(execution, [CloseSegment(server=name, segment=segment, accounts=seen.accounts)], deadline)
-        else:
-            execution.segments.prove_closed(name, segment)
-
-    return close
-
-
-def _close(execution: Execution, name: ServerName, deadline: Deadline, close: Callable[[], None]) -> str:
-    """Empty once it is closed, or why it is not proved to be."""
-    server = execution.world.server(name)
-    while True:
-        try:
-            close()
-        except (DriverError, StepFailed) as error:
-            if deadline.is_over():
-                return error.message
-            execution.clock.sleep(_PAUSE_S)
-            try:
-                server.settle()
-                execution.guard.recover(server.name)
-            except DriverError:
-                continue
-        else:
-            return ""
 
 
 def what_is_left(execution: Execution) -> list[str]:

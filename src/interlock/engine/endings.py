@@ -10,17 +10,16 @@ from interlock.engine.apply import carry_out, no_second_writer, open_masters
 from interlock.engine.back import (
     UndoFailed,
     go_back,
-    halt,
     has_opened,
     intents_of_writes,
     put_the_rest_back,
-    shut_again,
     touched_segments,
     what_is_left,
 )
 from interlock.engine.events import RunEnded
 from interlock.engine.execution import Execution, StopRequested
 from interlock.engine.forward import fenced_outside
+from interlock.engine.halting import halt, shut_again
 from interlock.engine.journal import Entry, RecordKind
 from interlock.engine.report import ProblemReport
 from interlock.engine.states import EXIT_CODES, Event, State
