@@ -25,7 +25,9 @@ def broken_channel(channels: Sequence[ChannelFacts]) -> ChannelFacts | None:
 
 
 def _is_broken(channel: ChannelFacts) -> bool:
-    return channel.source is not None and bool(channel.error) and not channel.applier
+    """An error of the receiver's says nothing of an applier that stands: that one may have been stopped by somebody."""
+    only_receivers = channel.receiver_error != 0 and channel.applier_error == 0
+    return channel.source is not None and bool(channel.error) and not channel.applier and not only_receivers
 
 
 def is_given_up(server: ServerName, source: ServerName | None, channels: Sequence[ChannelFacts], accepted: str) -> bool:

@@ -26,6 +26,8 @@ BROKEN = ChannelFacts(
 )
 RUNS = replace(BROKEN, applier=True, error="", lag_s=0)
 STOPPED = replace(BROKEN, error="")
+CUT_OFF = replace(BROKEN, receiver="Connecting", receiver_error=2003, error="2003 error connecting to master")
+BOTH = replace(CUT_OFF, applier_error=1062)
 SAID = "what west lacks of east after bin.000001:500 is given up, and I answer for it"
 
 
@@ -34,7 +36,17 @@ def test_the_sentence_names_both_servers_and_the_place() -> None:
     assert sentence(WEST, replace(BROKEN, applied=None)) == "what west lacks of east after its beginning is given up, and I answer for it"
 
 
-@pytest.mark.parametrize(("channel", "broken"), [(BROKEN, True), (RUNS, False), (STOPPED, False), (replace(BROKEN, source=None), False)])
+BY_WHAT_IT_SAYS = {
+    "an error": (BROKEN, True),
+    "none, and it runs": (RUNS, False),
+    "none, and somebody stopped it": (STOPPED, False),
+    "somebody stopped it, and the receiver has an error": (CUT_OFF, False),
+    "both have one": (BOTH, True),
+    "from none of the pair": (replace(BROKEN, source=None), False),
+}
+
+
+@pytest.mark.parametrize(("channel", "broken"), BY_WHAT_IT_SAYS.values(), ids=BY_WHAT_IT_SAYS)
 def test_only_an_applier_that_stopped_with_an_error_is_broken(channel: ChannelFacts, broken: bool) -> None:  # noqa: FBT001 - a table's column
     assert (broken_channel([channel]) is not None) is broken
 
