@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from interlock.clock import Deadline, SystemClock
@@ -31,19 +32,20 @@ def main() -> int:
     arguments.add_argument("--moves", type=int, default=20)
     arguments.add_argument("--window", type=float, default=3.0, help="seconds, longer than a move takes")
     arguments.add_argument("--clients", type=int, default=4, help="of each segment")
+    arguments.add_argument("--pause", type=float, default=0.01, help="seconds between two statements of a client")
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="interlock-") as folder:
         sandbox = pairs.up(Path(folder) / "pair", clock=CLOCK, kind=options.kind)
         try:
-            figures = drill(active_active(sandbox, Path(folder)), options.moves, options.window, options.clients)
+            figures = drill(active_active(sandbox, Path(folder)), options)
         finally:
             pairs.down(Path(folder) / "pair")
     sys.stdout.write(json.dumps({"kind": options.kind, **figures}, indent=2) + "\n")
     return 0 if figures["held"] else 1
 
 
-def drill(shop: Shop, moves: int, window_s: float, clients: int) -> Mapping[str, object]:
-    writers = {segment: [shop.writer(segment) for _ in range(clients)] for segment in ("eu", "us")}
+def drill(shop: Shop, options: argparse.Namespace) -> Mapping[str, object]:
+    writers = {segment: [replace(shop.writer(segment), pause_s=options.pause) for _ in range(options.clients)] for segment in ("eu", "us")}
     windows: dict[str, list[tuple[float, float]]] = {"nothing": [], "plan": [], "move": []}
     outcomes: list[str] = []
     problems: list[str] = []
@@ -58,10 +60,10 @@ def drill(shop: Shop, moves: int, window_s: float, clients: int) -> Mapping[str,
 
     load: list[float] = []
     with writing([*writers["eu"], *writers["us"]]):
-        for number in range(moves):
+        for number in range(options.moves):
             to = ("west", "east")[number % 2]
             for name, act in (("nothing", lambda _: None), ("plan", plan), ("move", move)):
-                windows[name].append(_window(act, to, window_s))
+                windows[name].append(_window(act, to, options.window))
             load.append(os.getloadavg()[0])
     for segment, each in writers.items():
         for writer in each:
@@ -71,7 +73,8 @@ def drill(shop: Shop, moves: int, window_s: float, clients: int) -> Mapping[str,
     return {
         "moves": {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))},
         "problems": problems,
-        "clients of each segment": clients,
+        "clients of each segment": options.clients,
+        "pause_ms": options.pause * 1000,
         "writes": {segment: sum(len(writer.acknowledged) for writer in each) for segment, each in writers.items()},
         "load average": round(statistics.median(load), 1),
         "segment that moves: outage_ms": _spread(_longest_gaps_ms(writers["eu"], windows["move"])),

@@ -30,7 +30,10 @@ _PAUSE_S = 0.002
 
 @dataclass(slots=True, kw_only=True)
 class Writer:
-    """One pooled client of a segment: it keeps its connection while that lives. `took_ms`: of each acknowledged write, by its end."""
+    """One pooled client of a segment: it keeps its connection while that lives. `took_ms`: of each acknowledged write, by its end.
+
+    `pause_s`: between two of its statements.
+    """
 
     segment: str
     connect: Callable[[], Connection[DictCursor]]
@@ -38,6 +41,7 @@ class Writer:
     took_ms: list[tuple[float, float]] = field(default_factory=list)
     errors: dict[int, int] = field(default_factory=dict)
     statement: str = ""
+    pause_s: float = _PAUSE_S
 
     def write_until(self, ended: threading.Event) -> None:
         clock, connection = SystemClock(), None
@@ -54,12 +58,12 @@ class Writer:
                     if connection is not None:
                         connection.close()
                 connection = None
-                clock.sleep(_PAUSE_S)
+                clock.sleep(self.pause_s)
                 continue
             self.acknowledged.append(key)
             ended_s = clock.monotonic_s()
             self.took_ms.append((ended_s, (ended_s - began_s) * 1000))
-            clock.sleep(_PAUSE_S)
+            clock.sleep(self.pause_s)
         if connection is not None:
             connection.close()
 
