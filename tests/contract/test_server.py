@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 
 import pymysql
 import pytest
 
 from contract.benches import Bench
-from interlock.clock import Deadline
 from interlock.errors import PairBusy, StatementFailed, WriteRefused
 from interlock.model.effects import Fence, KillSessions, Open, RunSql, ServerEffect, SetEventScheduler, StartReceiver, StopReceiver
 from interlock.model.position import FilePosition, MariaDBPosition, Position, parse_position
 from interlock.model.topology import ServerName
 from interlock.ports import Server
+from waiting import eventually
 
 EAST, WEST = ServerName("east"), ServerName("west")
 FENCE, OPEN = Fence(server=EAST, within_s=2.0), Open(server=EAST)
@@ -34,13 +33,6 @@ def west(bench: Bench) -> Server:
 
 def held(server: Server) -> Position:
     return server.write_facts().position
-
-
-def until(bench: Bench, holds: Callable[[], bool]) -> None:
-    deadline = Deadline.after(bench.clock, PATIENT_S)
-    while not holds():
-        assert not deadline.is_over(), "it did not come about in time"
-        bench.clock.sleep(0.02)
 
 
 def has_received(server: Server, position: Position) -> bool:
@@ -167,7 +159,7 @@ def test_what_was_received_is_applied_after_both_threads_stood_still_but_by_mari
     with bench.applier_stopped("west"):
         bench.write("east")
         came = logged(east(bench))
-        until(bench, lambda: has_received(west(bench), came))
+        assert eventually(lambda: has_received(west(bench), came), clock=bench.clock)
         west(bench).apply(STOP_RECEIVER, mark="contract")
     thrown_away = isinstance(came, MariaDBPosition)
     assert west(bench).wait_applied(came, 0.5 if thrown_away else PATIENT_S) is not thrown_away
@@ -241,7 +233,7 @@ def test_a_lock_has_one_holder_and_the_other_is_told_who(bench: Bench) -> None:
 def test_a_lock_ends_with_its_holder(bench: Bench) -> None:
     bench.first.server("east").take_lock(LOCK)
     bench.first.server("east").close()
-    until(bench, lambda: takes_lock(bench.second.server("east")))
+    assert eventually(lambda: takes_lock(bench.second.server("east")), clock=bench.clock)
     assert bench.second.server("east").holds_lock(LOCK)
 
 

@@ -17,8 +17,8 @@ from interlock.sandbox import ledger
 from interlock.sandbox.load import load
 from interlock.sandbox.poller import poller
 from scenarios.command_line import environment, interlock
-from scenarios.pair_state import eventually
 from servers.mixed_lab import changed_nothing, keys, mixed
+from waiting import eventually
 
 _CLOCK = SystemClock()
 _WITHIN_S = 600.0

@@ -18,7 +18,8 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import Samples, poller
 from interlock.sandbox.sql import query
 from scenarios.command_line import environment, start
-from scenarios.pair_state import eventually, open_sides, positions, writer_and_standby
+from scenarios.pair_state import open_sides, positions, writer_and_standby
+from waiting import eventually
 
 _REST_S = 0.2
 _WITHIN_S = 90

@@ -29,7 +29,8 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import Samples, poller
 from interlock.sandbox.sql import query
 from scenarios.command_line import environment, interlock, start
-from scenarios.pair_state import Rendezvous, ask_proxy, endpoints, eventually, open_sides, positions, rendezvous, writer_and_standby
+from scenarios.pair_state import Rendezvous, ask_proxy, endpoints, open_sides, positions, rendezvous, writer_and_standby
+from waiting import eventually
 
 CLOCK = SystemClock()
 ROLLBACK_S = 8

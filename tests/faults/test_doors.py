@@ -21,8 +21,9 @@ from interlock.sandbox.accounts import write_private
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import Ended, environment, interlock
-from scenarios.pair_state import eventually, open_sides, pid_of, positions
+from scenarios.pair_state import open_sides, pid_of, positions
 from servers.certificates import Authority
+from waiting import eventually
 
 BOUND_S = 60.0
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from interlock.clock import Deadline, SystemClock
+from interlock.clock import SystemClock
 from interlock.playbook.find import shipped_folder
 from interlock.sandbox import processes
 from interlock.sandbox.drill import standby_of
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import connect, query, rows
+from waiting import eventually
 
 CLOCK = SystemClock()
 
@@ -164,16 +165,6 @@ def behind_the_log(sandbox: Sandbox, server: str, statement: str) -> None:
             rows(admin, each)
         if closed:
             rows(admin, "SET GLOBAL super_read_only=1")
-
-
-def eventually(holds: Callable[[], bool], within_s: float = 60.0) -> bool:
-    """Whether it came about. The bound is generous: it is only ever waited for where a test fails."""
-    deadline = Deadline.after(CLOCK, within_s)
-    while not holds():
-        if deadline.is_over():
-            return False
-        CLOCK.sleep(0.01)
-    return True
 
 
 def switchover_with(path: Path, *, put: Mapping[str, str] | None = None, leave_out: tuple[str, ...] = (), of: str = "switchover") -> str:

@@ -12,7 +12,8 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import Ended, interlock
 from scenarios.killer import Killer
-from scenarios.pair_state import eventually, switchover_with
+from scenarios.pair_state import switchover_with
+from waiting import eventually
 
 _PATIENT = {
     "max_outage: {type: duration, default: 10s": "max_outage: {type: duration, default: 25s",

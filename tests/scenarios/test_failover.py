@@ -24,7 +24,8 @@ from interlock.sandbox.poller import Samples, poller
 from interlock.sandbox.sql import query
 from scenarios.command_line import Ended, environment, interlock
 from scenarios.killed_failover import assert_survives, is_fenced, keys_on, kill_writer, lost_keys
-from scenarios.pair_state import CLOCK, eventually, open_sides, pid_of, state_of
+from scenarios.pair_state import CLOCK, open_sides, pid_of, state_of
+from waiting import eventually
 
 _FILLS_THE_LINK_MB = 24
 """More than the kernel keeps for a reader that does not read (tcp(7): `tcp_wmem` and `tcp_rmem`, 4 and 6 MB at the most by default)."""

@@ -22,7 +22,6 @@ from scenarios.pair_state import (
     Rendezvous,
     ask_proxy,
     endpoints,
-    eventually,
     open_sides,
     pid_of,
     positions,
@@ -32,6 +31,7 @@ from scenarios.pair_state import (
     switchover_with,
     variables,
 )
+from waiting import eventually
 
 _FAILS = '- check: command\n    with: {run: [echo, "not well"], matches: "all is well"}'
 _KILL = "- check: command\n    with: {{run: [kill, -{signal}, '{pid}']}}"

@@ -17,8 +17,9 @@ from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import poller
 from scenarios.command_line import environment, interlock
-from scenarios.pair_state import eventually, open_sides, shape
+from scenarios.pair_state import open_sides, shape
 from servers.mixed_lab import changed_nothing, channel, commit_together, go_on_behind_the_event, keys, mixed
+from waiting import eventually
 
 _PATIENT = ("-i", "max_lag=25s", "-i", "max_outage=25s")
 """What is looked at is whether it works; MySQL applies MariaDB's statements one by one, which takes its time on a busy machine."""

@@ -10,10 +10,11 @@ import pytest
 
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.proxysql.node import HOSTGROUP
-from scenarios.pair_state import eventually, switchover_with
+from scenarios.pair_state import switchover_with
 from scenarios.segment_lab import PASSWORD, Shop, Writer, active_active, writing
 from scenarios.test_proxysql_runs import supervised
 from servers.proxysqls import RULES, Fleet, fleet
+from waiting import eventually
 
 _WEST = 20
 _COLUMNS = "(rule_id, active, username, destination_hostgroup, apply, comment)"

@@ -18,9 +18,10 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.proxysql.node import Node
 from scenarios.command_line import Ended, environment, interlock, with_step
 from scenarios.killer import Killer, assert_survives
-from scenarios.pair_state import eventually, switchover_with
+from scenarios.pair_state import switchover_with
 from servers.odd_proxy import odd_proxy
 from servers.proxysqls import CLOCK, READERS, Fleet, fleet
+from waiting import eventually
 
 _FAILS = '- check: command\n    with: {run: [echo, "not well"], matches: "all is well"}'
 

@@ -14,7 +14,8 @@ from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import Ended, environment, interlock
-from scenarios.pair_state import CLOCK, behind_the_log, eventually, open_sides
+from scenarios.pair_state import CLOCK, behind_the_log, open_sides
+from waiting import eventually
 
 FLAVORS = ["fresh_pair", "fresh_mysql_pair"]
 EAST_QUIET = ("quiesce", "--onto", "west", "--for", "4h", "--reason", "its disk", "--json")

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from interlock.sandbox.sql import query, rows
-from scenarios.pair_state import behind_the_log, eventually, open_sides
+from scenarios.pair_state import behind_the_log, open_sides
 from scenarios.segment_lab import Shop, active_active, writing
+from waiting import eventually
 
 ONTO_WEST = ("quiesce", "--onto", "west", "--for", "1h", "--reason", "its data")
 

@@ -22,7 +22,8 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from interlock.servers import canary
 from scenarios.command_line import Ended, environment, interlock, start
-from scenarios.pair_state import CLOCK, eventually
+from scenarios.pair_state import CLOCK
+from waiting import eventually
 
 TABLES = (
     "CREATE TABLE app.accounts (id INT PRIMARY KEY, name VARCHAR(40), tag INT UNIQUE, amount DECIMAL(10,2))",

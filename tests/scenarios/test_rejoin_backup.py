@@ -21,8 +21,9 @@ from interlock.sandbox import processes, sql
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import Ended, environment, interlock, start
-from scenarios.pair_state import CLOCK, eventually
+from scenarios.pair_state import CLOCK
 from servers.service_lab import UNIT, ServiceHost, service_host
+from waiting import eventually
 
 ROWS = 4
 IDENTITY = "SELECT @@server_id AS id, @@gtid_domain_id AS domain"

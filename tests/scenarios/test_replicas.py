@@ -19,7 +19,7 @@ from interlock.sandbox.kinds import kind_named
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import Ended, environment, interlock
-from scenarios.pair_state import eventually
+from waiting import eventually
 
 CLOCK = SystemClock()
 

@@ -19,8 +19,9 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import connect, query, rows
 from scenarios.command_line import environment, interlock
 from scenarios.killer import assert_survives
-from scenarios.pair_state import CLOCK, eventually, open_sides, state_of
+from scenarios.pair_state import CLOCK, open_sides, state_of
 from scenarios.rolling import RollingKiller, alter_of, are_declared_alike, definition, rolling_with, rolls, rows_are_equal, writes_between
+from waiting import eventually
 
 LEDGER = "app.ledger"
 _FAILS = '- check: command\n    with: {run: [echo, "not well"], matches: "all is well"}'

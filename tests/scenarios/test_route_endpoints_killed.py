@@ -22,11 +22,12 @@ from interlock.model.topology import ClusterName, RouteName
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import poller
 from interlock.sandbox.sql import query
-from scenarios.pair_state import eventually, open_sides, switchover_with
+from scenarios.pair_state import open_sides, switchover_with
 from scenarios.routed import KINDS, Moved, by_etcd, by_webhook, go, leads_to, routed, sandbox_with, wired
 from scenarios.test_going_back_under_load import short_way_back
 from servers.etcd_lab import etcd_cluster
 from servers.http_stand_ins import Request
+from waiting import eventually
 
 BACK_AFTER_S = 1.0
 MOMENTS = ("before", "during", "after")

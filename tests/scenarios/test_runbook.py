@@ -20,7 +20,8 @@ from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import environment, interlock
-from scenarios.pair_state import CLOCK, eventually, open_sides
+from scenarios.pair_state import CLOCK, open_sides
+from waiting import eventually
 
 FLAVORS = ["fresh_pair", "fresh_mysql_pair"]
 

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from interlock.clock import Clock, Deadline, SystemClock
+from interlock.clock import Clock
 from interlock.errors import StatementFailed, UsageError
 from interlock.sandbox import accounts, pair, places, processes, sql
 from interlock.sandbox.kinds import MARIADB
@@ -21,6 +21,7 @@ from interlock.sandbox.sql import query
 from interlock.sandbox.template import template
 from interlock.servers.grants import missing, missing_for_return
 from interlock.servers.mariadb import NEEDS
+from waiting import eventually
 
 
 @pytest.fixture
@@ -31,23 +32,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         pair.down(path)
 
 
-def _eventually(clock: Clock, holds: Callable[[], bool]) -> bool:
-    deadline = Deadline.after(clock, 5.0)
-    while not holds():
-        if deadline.is_over():
-            return False
-        clock.sleep(0.01)
-    return True
-
-
-def test_east_takes_writes_west_refuses_them_and_rows_go_both_ways(fresh_pair: Sandbox, clock: Clock) -> None:
+def test_east_takes_writes_west_refuses_them_and_rows_go_both_ways(fresh_pair: Sandbox) -> None:
     with closing(sql.connect(fresh_pair, "west", "app")) as west, pytest.raises(pymysql.err.OperationalError) as refused:
         sql.rows(west, "INSERT INTO app.ledger (k, server_id) VALUES ('x', 2)")
     assert refused.value.args[0] == 1290
     query(fresh_pair, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('from east', @@server_id)")
     query(fresh_pair, "west", "INSERT INTO app.ledger (k, server_id) VALUES ('from west', @@server_id)")  # admin passes read_only
     for server in ("east", "west"):
-        assert _eventually(clock, lambda name=server: len(query(fresh_pair, name, "SELECT k FROM app.ledger")) == 2), server  # type: ignore[misc]
+        assert eventually(lambda name=server: len(query(fresh_pair, name, "SELECT k FROM app.ledger")) == 2), server  # type: ignore[misc]
 
 
 def test_the_tool_has_what_its_grants_say_and_no_more(pair: Sandbox) -> None:
@@ -174,6 +166,5 @@ def test_another_program_that_has_a_file_of_the_sandbox_open_is_left_alone(tmp_p
 
 def test_a_zombie_counts_as_ended() -> None:
     pid = os.posix_spawn("/bin/true", ["true"], {})
-    clock = SystemClock()
-    assert _eventually(clock, lambda: processes.started(pid) is None)
+    assert eventually(lambda: processes.started(pid) is None)
     processes.reap(pid)

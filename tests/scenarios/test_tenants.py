@@ -19,8 +19,9 @@ from interlock.sandbox.sql import connect, query, rows
 from interlock.servers.guard_words import triggers
 from interlock.simulated.store import MemoryStore
 from scenarios.command_line import environment
-from scenarios.pair_state import behind_the_log, eventually
+from scenarios.pair_state import behind_the_log
 from scenarios.segment_lab import PASSWORD, Shop, Writer, writing
+from waiting import eventually
 
 _SEGMENTS = """\
 segments:

@@ -28,7 +28,8 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from interlock.simulated.store import MemoryStore
 from scenarios.command_line import environment, interlock
-from scenarios.pair_state import eventually, open_sides, shape, switchover_with
+from scenarios.pair_state import open_sides, shape, switchover_with
+from waiting import eventually
 
 CLOCK = SystemClock()
 EAST, WEST = ServerName("east"), ServerName("west")

@@ -24,7 +24,8 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import poller
 from interlock.sandbox.sql import query
 from scenarios.command_line import PROGRAM, environment, interlock
-from scenarios.pair_state import CLOCK, eventually, open_sides, pid_of
+from scenarios.pair_state import CLOCK, open_sides, pid_of
+from waiting import eventually
 
 _OPTIONS = ("--act", "failover", "--every", "200ms", "--after", "1s")
 _LONG_S = 4.0

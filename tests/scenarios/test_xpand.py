@@ -14,8 +14,9 @@ from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import poller
 from scenarios.command_line import environment, interlock
 from scenarios.killer import Killer
-from scenarios.pair_state import eventually, open_sides, shape, switchover_with
+from scenarios.pair_state import open_sides, shape, switchover_with
 from servers.xpands import Xpands, xpands
+from waiting import eventually
 
 _MOMENTS = 3
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from interlock.sandbox.places import Sandbox
 from interlock.servers.grants import grants_sql
 from interlock.servers.registry import make_server
 from interlock.servers.server import SqlServer
+from waiting import eventually
 
 TOOL, CANARY, PASSWORD = "tool", "tool_canary", "pass'word-\\é"
 
@@ -123,16 +123,10 @@ def running(sandbox: Sandbox, name: str, statement: str, account: str = "app") -
 
         background = Background(threading.Thread(target=run))
         background.thread.start()
-        until(
+        assert eventually(
             lambda: bool(sql.query(sandbox, name, f"SELECT 1 FROM information_schema.processlist WHERE id={number} AND info IS NOT NULL"))
         )
         try:
             yield background
         finally:
             background.thread.join(20)
-
-
-def until(holds: Callable[[], bool], within_s: float = 60.0) -> None:
-    end_s = time.perf_counter() + within_s
-    while not holds():
-        assert time.perf_counter() < end_s, "it did not come about in time"

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
-from scenarios.pair_state import eventually, open_sides
+from scenarios.pair_state import open_sides
+from waiting import eventually
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from interlock.servers import canary
 from interlock.servers.grants import audit_grants_sql
 from servers.audit_faults import of_flavor
 from servers.audit_lab import AUDITOR, Lab, Planted, found, merged, planted
-from servers.mariadb_lab import until
+from waiting import eventually
 
 _GRANTED = re.compile(r"GRANT ([A-Z ,]+) ON \*\.\*")
 PERSON, UNFIT = AuditVerdict.PERSON, AuditVerdict.UNFIT
@@ -224,7 +224,7 @@ def test_a_table_that_somebody_alters_holds_no_audit_up_and_no_audit_holds_it(la
         sql.rows(reading, "SELECT * FROM app.busy")
         background = threading.Thread(target=sql.rows, args=(altering, "ALTER TABLE app.busy ADD COLUMN a INT"))
         background.start()
-        until(lambda: any("metadata lock" in str(row["State"]) for row in sql.query(lab.sandbox, "east", "SHOW PROCESSLIST")))
+        assert eventually(lambda: any("metadata lock" in str(row["State"]) for row in sql.query(lab.sandbox, "east", "SHOW PROCESSLIST")))
         report = lab.audit()
         assert found(report, "audit.sees_all") == []
         sql.rows(reading, "ROLLBACK")
@@ -241,7 +241,7 @@ def test_a_conflict_that_stopped_replication_is_named(mariadb: Lab) -> None:
     mariadb.run("east", ("INSERT INTO app.t VALUES (1)",))
     try:
         with closing(sql.connect(mariadb.sandbox, "west")) as west:
-            until(lambda: sql.rows(west, "SHOW SLAVE STATUS")[0]["Last_SQL_Errno"] != 0)
+            assert eventually(lambda: sql.rows(west, "SHOW SLAVE STATUS")[0]["Last_SQL_Errno"] != 0)
         report = mariadb.audit()
         (one,) = found(report, "conflicts.none_stands")
         assert (one.question, one.verdict, one.server) == (7, UNFIT, "west")

@@ -9,8 +9,8 @@ import pytest
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from servers.diff_lab import compare, ends, plant
-from servers.mariadb_lab import until
 from servers.mixed_lab import mixed
+from waiting import eventually
 
 TABLE = (
     "CREATE TABLE app.t (id INT PRIMARY KEY, v VARCHAR(20), f FLOAT, d DOUBLE, n DECIMAL(10,3), at DATETIME(3), b VARBINARY(20), "
@@ -29,7 +29,7 @@ def pair() -> Iterator[Sandbox]:
         sql.query(sandbox, "east", TABLE)
         for number in range(1, 40):
             sql.query(sandbox, "east", row(number))
-        until(lambda: sql.query(sandbox, "west", "SELECT COUNT(*) AS n FROM app.t")[0]["n"] == 39, 20.0)
+        assert eventually(lambda: sql.query(sandbox, "west", "SELECT COUNT(*) AS n FROM app.t")[0]["n"] == 39, 20.0)
         yield sandbox
 
 

@@ -16,9 +16,9 @@ from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from interlock.servers.session import Session, text_of
 from servers.diff_lab import CLOCK, caught_up, compare, compared, ends, plant, write
-from servers.mariadb_lab import until
 from servers.test_diff import NUMBERS
 from servers.test_losses import PAIRS
+from waiting import eventually
 
 BOTH = pytest.mark.parametrize("kind", ["mariadb", "mysql"])
 TABLE = "CREATE TABLE app.t (id INT PRIMARY KEY, v INT, w VARCHAR(20), flag INT)"
@@ -167,7 +167,7 @@ def test_an_applier_that_a_quiesce_stopped_is_led_on_and_stands_again_at_the_end
             hot = {f"row id={COUNTED}", f"row id={TOGGLED}"}  # a machine that is busy may not see them meet
             assert {one.what for one in table.not_compared} <= hot
         with ends(sandbox) as (_, west):
-            until(lambda: not any(channel.applier for channel in west.server.channels()))
+            assert eventually(lambda: not any(channel.applier for channel in west.server.channels()))
     finally:
         sql.query(sandbox, "west", f"START {noun} SQL_THREAD")
 

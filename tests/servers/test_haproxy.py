@@ -25,8 +25,8 @@ from interlock.ports import Route
 from interlock.routes.haproxy_socket import ask, parse_address
 from interlock.routes.parts import RouteParts
 from interlock.routes.registry import make_route
-from scenarios.pair_state import eventually
 from servers.haproxies import Proxy, greeted_by, haproxy, named_servers
+from waiting import eventually
 
 EAST, WEST, ROUTE = ClusterName("east"), ClusterName("west"), RouteName("writes")
 CLOCK = SystemClock()

@@ -21,7 +21,8 @@ from interlock.sandbox.places import Sandbox
 from interlock.servers.canary import prune_if_writable
 from interlock.servers.file_positions import PAGE_EVENTS, log_point
 from interlock.servers.server import SqlServer
-from servers.mariadb_lab import CANARY, TOOL, client, driver, fenced, make_accounts, running, until
+from servers.mariadb_lab import CANARY, TOOL, client, driver, fenced, make_accounts, running
+from waiting import eventually
 
 EAST, WEST = ServerName("east"), ServerName("west")
 
@@ -110,7 +111,7 @@ def test_running_ddl_is_named(lab: Sandbox, east: SqlServer) -> None:
         (found,) = east.ddl_running()
     sql.query(lab, "east", "DROP TABLE app.slow")
     assert (found.user, "CREATE TABLE app.slow" in found.statement) == ("app", True)
-    until(lambda: east.ddl_running() == ())  # a server shows a statement a moment longer than its client waits for it
+    assert eventually(lambda: east.ddl_running() == ())  # a server shows a statement a moment longer than its client waits for it
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_lock_holders_are_seen_without_any_plugin(lab: Sandbox, east: SqlServer,
         sql.rows(holder, lock)
         (sentence,) = east.lock_holders()
     assert says in sentence
-    until(lambda: east.lock_holders() == ())
+    assert eventually(lambda: east.lock_holders() == ())
 
 
 def test_lock_holder_is_named_with_the_plugin(lab: Sandbox, east: SqlServer) -> None:
@@ -360,7 +361,7 @@ def test_a_canary_goes_over_and_never_into_a_fenced_server(lab: Sandbox, west: S
         east.write_canary(token)
         east.write_canary(token)
         assert east.sees_canary(token)
-        until(lambda: west.sees_canary(token))
+        assert eventually(lambda: west.sees_canary(token))
         with fenced(lab, "east"), pytest.raises(WriteRefused):
             east.write_canary("refused")
         assert not east.sees_canary("refused")

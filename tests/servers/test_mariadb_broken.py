@@ -32,7 +32,8 @@ from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from interlock.servers.mariadb_script import SETUP
 from interlock.servers.pool import Pool, Purpose
-from servers.mariadb_lab import PASSWORD, TOOL, client, driver, make_accounts, server_pid, spec, until
+from servers.mariadb_lab import PASSWORD, TOOL, client, driver, make_accounts, server_pid, spec
+from waiting import eventually
 
 EAST = ServerName("east")
 
@@ -142,7 +143,7 @@ def test_settle_ends_the_marked_statements_of_a_run_that_died(lab: Sandbox) -> N
         sent: Any = dead._connection  # it sends and waits for nothing, like a process that was killed
         sent._execute_command(3, "/* interlock:old-run */ SET GLOBAL read_only=1")
         waiting = f"SELECT 1 FROM information_schema.processlist WHERE id={dead.id} AND info LIKE '/* interlock%'"
-        until(lambda: bool(sql.query(lab, "east", waiting)))
+        assert eventually(lambda: bool(sql.query(lab, "east", waiting)))
         with driver(lab, "east") as east:
             east.settle()
         assert not sql.query(lab, "east", f"SELECT 1 FROM information_schema.processlist WHERE id={dead.id}")

@@ -41,9 +41,9 @@ from interlock.servers.mysql_script import SETUP, write_state
 from interlock.servers.mysql_words import NEEDS, words
 from interlock.servers.pool import Pool, Purpose
 from interlock.servers.registry import make_server
-from scenarios.pair_state import eventually
-from servers.mariadb_lab import client, running, until
+from servers.mariadb_lab import client, running
 from servers.offline_lab import dumps, let_in, log_in_again, receives
+from waiting import eventually
 
 EAST, WEST = ServerName("east"), ServerName("west")
 FENCE, OPEN = Fence(server=EAST, within_s=1.0), Open(server=EAST)
@@ -135,7 +135,7 @@ def test_a_fence_stops_administrators_too_and_outlives_a_restart(lab: Sandbox, b
     try:
         pid = next(process.pid for process in pairs.status(Path(lab.directory)).running if process.name == "east")
         os.kill(pid, signal.SIGKILL)
-        until(lambda: "east" in pairs.status(Path(lab.directory)).missing)
+        assert eventually(lambda: "east" in pairs.status(Path(lab.directory)).missing)
         pairs.restart(lab, "east", clock=SystemClock(), wrapper=("/usr/bin/env", "TZ=Asia/Tokyo"))
     finally:
         options.write_text(was)
@@ -194,7 +194,7 @@ def granted(lab: Sandbox, privilege: str) -> Iterator[None]:
     """A privilege that Interlock's account does not have otherwise; empty for none."""
     if privilege:
         sql.query(lab, "east", f"GRANT {privilege}")
-        until(lambda: privilege.split(maxsplit=1)[0] in str(sql.query(lab, "west", "SHOW GRANTS FOR interlock")))
+        assert eventually(lambda: privilege.split(maxsplit=1)[0] in str(sql.query(lab, "west", "SHOW GRANTS FOR interlock")))
     yield
     if privilege:
         sql.query(lab, "east", f"REVOKE {privilege.replace(' TO ', ' FROM ')}")
@@ -351,7 +351,7 @@ def test_lock_holders_are_seen(lab: Sandbox, east: Server, lock: str, says: str,
             number = holder.thread_id()  # type: ignore[no-untyped-call]
         assert says in sentence
         assert (f"session {number} of admin@" in sentence) is (instrument == "YES")
-        until(lambda: east.lock_holders() == ())
+        assert eventually(lambda: east.lock_holders() == ())
     finally:
         sql.query(lab, "east", named, "YES")
 
@@ -378,7 +378,7 @@ def test_a_workers_error_is_told_with_its_reason(lab: Sandbox, bench: RealBench)
             sql.rows(admin, statement)
         sql.rows(admin, "SET GLOBAL super_read_only=1")
         sql.query(lab, "east", "INSERT INTO app.clash VALUES (1)")
-        until(lambda: not west.channels()[0].applier)
+        assert eventually(lambda: not west.channels()[0].applier)
         (channel,) = west.channels()
         for statement in ("SET GLOBAL read_only=0", "DELETE FROM app.clash", "SET GLOBAL super_read_only=1", "START REPLICA"):
             sql.rows(admin, statement)

@@ -19,9 +19,9 @@ from interlock.ports import Route
 from interlock.routes.contract import ROUTE_RULES, Bench, Rule
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
-from scenarios.pair_state import eventually
 from servers.odd_proxy import odd_proxy
 from servers.proxysqls import ROUTE, RULES, Fleet, fleet
+from waiting import eventually
 
 EAST, WEST = ClusterName("east"), ClusterName("west")
 TO_WEST = PointTo(route=ROUTE, cluster=WEST)

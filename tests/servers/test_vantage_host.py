@@ -14,8 +14,8 @@ from interlock.hosts.local import Here
 from interlock.model.liveness import View
 from interlock.model.topology import ClusterName
 from interlock.vantages import host
-from scenarios.pair_state import eventually
 from servers.service_lab import ServiceHost, service_host
+from waiting import eventually
 
 CLOCK, EAST, UNIT = SystemClock(), ClusterName("east"), "mariadb"
 
