@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 
 from interlock.bootstrap import Wiring, read_topology
+from interlock.losses.live import PLAIN_SETTINGS
 from interlock.model.topology import ClusterName
-from interlock.returning.backup_hosts import MEANS, backup_hosts
+from interlock.returning import backup_scripts
+from interlock.returning.backup_hosts import MEANS, OF_CONNECTION, BackupHosts, backup_hosts, parse_look
 from interlock.returning.copying import Copier, Copy
 from interlock.sandbox import processes, sql
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
+from interlock.servers.session import text_of
 from scenarios.command_line import Ended, environment, interlock, start
 from scenarios.pair_state import CLOCK
 from servers.service_lab import UNIT, ServiceHost, service_host
@@ -190,6 +193,36 @@ def test_who_is_cut_off_while_the_directories_are_moved_leaves_a_server_that_say
     assert query(service.sandbox, "east", NOTED) == [{"kind": "copying"}]
     assert query(service.sandbox, "east", FENCED) == [{"fenced": 1}]
     assert [row["Slave_IO_Running"] for row in query(service.sandbox, "east", "SHOW SLAVE STATUS")] == ["No"]
+
+
+def test_a_server_that_somebody_starts_before_the_directories_are_moved_is_never_taken_for_one_with_the_new_data(
+    service: Returning, tmp_path: Path
+) -> None:
+    home = service.host.folder
+    start_it = f"""\
+if [ ! -e {home}/begun ]; then
+  : > {home}/begun
+  systemctl start {UNIT} 9>&-
+  timeout 60 sh -c 'until ss -Hltnp | grep -q "pid=$(cat {home}/pid),"; do sleep 0.05; done'
+fi
+exec /bin/mv "$@\""""
+    with _copier(service, tmp_path) as copier, _stand_in(service, "mv", start_it):
+        error = _error_of(copier.begin(MEANS, 0))
+    assert f"a server was started in {service.data()} meanwhile, and runs there" in error
+    assert service.beside("before") == [], "and goes on there"
+    assert query(service.sandbox, "east", FENCED) == [{"fenced": 1}]
+
+
+def test_a_host_is_known_by_its_server_having_our_connection(service: Returning, tmp_path: Path) -> None:
+    with _copier(service, tmp_path) as copier:
+        assert isinstance(copier.hosts, BackupHosts)
+        with closing(copier.server.session(PLAIN_SETTINGS)) as session:
+            port = text_of(session.rows(OF_CONNECTION)[0]["port"])
+            told = {
+                name: parse_look(copier.hosts.target.run(backup_scripts.LOOK, str(service.data().parent / name), port, "", "", within_s=60))
+                for name in ("east", "west")
+            }
+    assert {name: one.get("server") for name, one in told.items()} == {"east": str(service.host.pid()), "west": None}
 
 
 def _listens(lab: Returning) -> bool:

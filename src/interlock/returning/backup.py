@@ -172,7 +172,7 @@ class BackupCopy:
         self._facts = replace(self._facts, doing="")
         self._send()
         self._facts = replace(self._facts, doing=f"the files are made ready on the host of {name}")
-        statements = "\n".join(f"{line};" for line in (*note.MAKE, note.written(note.Note(kind=note.COPYING))))
+        statements = "\n".join(f"{line};" for line in (*note.MAKE, note.written(self._note())))
         told = hosts.target.run(backup_scripts.PREPARE, places.data, places.new, statements, within_s=_PREPARE_S)
         position = position_of(told)
         if position is None:
@@ -218,13 +218,17 @@ class BackupCopy:
 
     # -- the start
 
+    def _note(self) -> note.Note:
+        """Of the new data alone: the old ones say of themselves that a copy was begun, but not of which directory."""
+        return note.Note(kind=note.COPYING, holds=self._places.new)
+
     def _await_start(self) -> None:
         """StatementFailed if it came up otherwise than it was told to: then its data are of no use, and it says so."""
         deadline = Deadline.after(self._clock, _ANSWERS_S)
         while True:
             try:
                 with closing(self._server.session(PLAIN_SETTINGS)) as session:
-                    noted = any(one.kind == note.COPYING for one in note.read_notes(session))
+                    noted = self._note() in note.read_notes(session)
                 fenced, runs = self._server.write_facts().read_only, self._server.channels()
             except NotPermitted:
                 raise

@@ -17,6 +17,7 @@ from interlock.losses.live import PLAIN_SETTINGS
 from interlock.model.topology import ClusterSpec, ServerName, SshSpec
 from interlock.ports import Outside
 from interlock.returning import backup_scripts
+from interlock.servers.quoting import text
 from interlock.servers.server import SqlServer
 from interlock.servers.session import text_of
 from interlock.servers.versions import version_of
@@ -29,7 +30,8 @@ _SAID_AT_MOST = 400
 _ROOM = 1.05
 """The redo log of the time that it takes comes on top."""
 _SAME = ("innodb_page_size", "innodb_data_file_path", "lower_case_table_names")
-_PLACES = ("innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory")
+_PLACES = ("innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory", "aria_log_dir_path")
+OF_CONNECTION = "SELECT SUBSTRING_INDEX(HOST, ':', -1) AS port FROM information_schema.PROCESSLIST WHERE ID=CONNECTION_ID()"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +99,8 @@ def see_hosts(hosts: BackupHosts, server: SqlServer, writer: SqlServer) -> SeenH
     """What is there now; or why it can't be had."""
     ours, theirs = _variables(server), _variables(writer)
     try:
-        there = parse_look(hosts.target.run(backup_scripts.LOOK, ours["datadir"], hosts.unit, hosts.options, within_s=_LOOK_S))
-        source = parse_look(hosts.source.run(backup_scripts.LOOK, theirs["datadir"], "", "", within_s=_LOOK_S))
+        there = _look(hosts.target, server, data=ours["datadir"], unit=hosts.unit, options=hosts.options)
+        source = _look(hosts.source, writer, data=theirs["datadir"])
     except DriverError as error:
         return str(error)
     why = why_not(
@@ -108,6 +110,13 @@ def see_hosts(hosts: BackupHosts, server: SqlServer, writer: SqlServer) -> SeenH
         options=hosts.options,
     )
     return why or SeenHosts(data=there["data"], bytes=int(source["bytes"]))
+
+
+def _look(host: HostOf, server: SqlServer, *, data: str, unit: str = "", options: str = "") -> dict[str, str]:
+    """While a connection to the server is open, which its own host finds again, and no other."""
+    with closing(server.session(PLAIN_SETTINGS)) as session:
+        (row,) = session.rows(OF_CONNECTION)
+        return parse_look(host.run(backup_scripts.LOOK, data, text_of(row["port"]), unit, options, within_s=_LOOK_S))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,15 +139,20 @@ def why_not(*, target: Side, source: Side, unit: str, options: str) -> str:
             return f"the host of {side.name} has no {side.host['missing']}"
         if _program_version(side.host.get("backup", "")) != version_of(side.version):
             return f"{side.name} is {side.version}, and its host has {side.host.get('backup', '')[:100]}"
+        if not side.host.get("server"):
+            where = f"no server in {side.host['data']} there has our connection"
+            return f"the `ssh` of {side.name} leads to another host: {where}"
     if source.host.get("elsewhere"):
         return f"{source.name} has what can't be copied as it lies: {source.host['elsewhere']}"
     for one in _SAME:
         if target.variables[one] != source.variables[one]:
             return f"{one} is {target.variables[one]} on {server} and {source.variables[one]} on {source.name}"
     for one in _PLACES:
-        if target.variables[one].rstrip("/") not in {"", ".", target.variables["datadir"].rstrip("/"), its["data"]}:
+        if target.variables.get(one, "").rstrip("/") not in {"", ".", target.variables["datadir"].rstrip("/"), its["data"]}:
             return f"{one} of {server} is outside of its data directory: {target.variables[one]}"
-    if its.get("LoadState") != "loaded" or its.get("cwd") != its["data"]:
+    if "/" in target.variables["innodb_data_file_path"]:
+        return f"innodb_data_file_path of {server} names a place of its own: {target.variables['innodb_data_file_path']}"
+    if its.get("LoadState") != "loaded" or its.get("MainPID") != its["server"]:
         return f"{server} is not what {unit} runs ({its.get('LoadState') or 'unknown'}, {its.get('ActiveState') or 'unknown'})"
     if its.get("mount"):
         return f"{its['data']} on the host of {server} is a mount point, and can't be renamed"
@@ -172,9 +186,8 @@ def parse_look(told: str) -> dict[str, str]:
 
 
 def _variables(server: SqlServer) -> dict[str, str]:
-    names = ("datadir", *_SAME, *_PLACES)
+    """Empty where it is NULL; those that the version does not know are left out."""
+    names = ", ".join(text(one) for one in ("datadir", *_SAME, *_PLACES))
     with closing(server.session(PLAIN_SETTINGS)) as session:
-        rows = session.rows(f"SELECT {', '.join(f'@@GLOBAL.{one} AS {one}' for one in names)}")
-    if not rows:
-        raise StatementFailed(f"{server.name} does not tell its settings", server=server.name)
-    return {one: "" if rows[0][one] is None else text_of(rows[0][one]) for one in names}
+        rows = session.rows(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})")
+    return {text_of(row["Variable_name"]): "" if row["Value"] is None else text_of(row["Value"]) for row in rows}

@@ -17,10 +17,14 @@ flock -w 20 9 || { echo "an earlier copy is still at work on this host" >&2; exi
 LOOK = (
     _PATH
     + """\
-data=$(readlink -f "$1") unit=$2 options=$3
+data=$(readlink -f "$1") peer=$2 unit=$3 options=$4
+[ -d "$data" ] || { echo "there is no directory $1: the wrong host?" >&2; exit 1; }
 echo "data=$data"
+for pid in $(ss -Htnp "dport = :$peer" | grep -o 'pid=[0-9]*' | cut -d = -f 2 | sort -u); do
+  if [ "$(readlink "/proc/$pid/cwd")" = "$data" ]; then echo "server=$pid"; fi
+done
 echo "backup=$(mariadb-backup --version 2>&1 | head -n 1)"
-for one in mariadb-backup mbstream mariadbd flock; do command -v $one > /dev/null || echo "missing=$one"; done
+for one in mariadb-backup mbstream mariadbd flock ss; do command -v $one > /dev/null || echo "missing=$one"; done
 echo "elsewhere=$(find "$data/" \\( -name '*.isl' -o -name '#rocksdb' -o -type l \\) -print 2> /dev/null | head -n 1)"
 echo "bytes=$(find "$data/" -type f \\( -name '*.ibd' -o -name 'ibdata*' -o -name 'undo*' -o -name '*.MA[ID]' -o -name '*.MY[ID]' \\) \
 -printf '%s\\n' | awk '{sum += $1} END {printf "%.0f", sum}')"
@@ -30,12 +34,11 @@ echo "free=$(($(df -B1 --output=avail "$data/.." | tail -n 1) + ${left:-0}))"
 if [ "$(stat -c %d "$data")" != "$(stat -c %d "$data/..")" ]; then echo mount=yes; fi
 if [ -d "$(dirname "$options")" ]; then echo folder=yes; fi
 systemctl show --property=LoadState,ActiveState,MainPID "$unit"
-pid=$(systemctl show --property=MainPID "$unit" | sed -n 's/^MainPID=//p')
-echo "cwd=$(readlink "/proc/${pid:-0}/cwd")"
 """
 )
-"""A server's data directory, its unit (empty for the writer), the option file: lines of `KEY=value`. A server works in its data directory,
-so a unit is known to be its own. What a copy that was not ended left there counts as free, for it goes first.
+"""A server's data directory, the port of one of our connections as the server sees it, its unit (empty for the writer), the option file:
+lines of `KEY=value`. `server` is the process that has our connection and works in that directory, as a server does (its `chdir`): so the
+host and the unit are known to be its own. What a copy that was not ended left there counts as free, for it goes first.
 """
 
 CLEAR = (
@@ -112,9 +115,18 @@ for one in "$data"/master*.info "$data"/multi-master.info; do
   if [ -e "$one" ]; then cp -p "$one" "$new/" || fail "the channel can't be taken over: $one"; fi
 done
 mv -T "$data" "$old" || fail "$data can't be moved to $old"
+for one in /proc/[0-9]*; do
+  if [ "$(readlink "$one/cwd")" = "$old" ] && grep -qE 'mariadbd|mysqld' "$one/comm"; then
+    mv -T "$old" "$data"; echo "a server was started in $data meanwhile, and runs there (process ${one#/proc/})" >&2; exit 1
+  fi
+done
 mv -T "$new" "$data" || { mv -T "$old" "$data"; fail "$new can't be moved to $data"; }
 if command -v restorecon > /dev/null; then restorecon -R "$data"; fi
 systemctl start "$unit" 9>&- || { echo "$unit does not start with the new data; those of before are in $old" >&2; exit 1; }
 """
 )
-"""Data directory, the new one, where the old one goes, unit, our option file and its text. If we end, the script goes on to its end."""
+"""Data directory, the new one, where the old one goes, unit, our option file and its text. If we end, the script goes on to its end.
+
+Who starts the service between its stop and the first move has a server that goes on with the old data, wherever they are moved: that is
+seen once they are moved, since none can begin there any more.
+"""

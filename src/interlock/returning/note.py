@@ -24,8 +24,8 @@ REMOVE = f"DROP DATABASE IF EXISTS `{SCHEMA}`"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """`kind` is COPYING: a copy of the data was begun; or TAKEN_BACK: the rows are as at `holds`, and the log says `held`, which is empty
-    while it is being set.
+    """`kind` is COPYING: a copy of the data was begun; `holds` then is the directory in which these data came, if they are one of files. Or
+    TAKEN_BACK: the rows are as at `holds`, and the log says `held`, which is empty while it is being set.
     """
 
     kind: str

@@ -17,6 +17,7 @@ from interlock.simulated.clock import SimulatedClock
 VERSION = "10.11.6-MariaDB-log"
 LOOK = """\
 data=/var/lib/mysql
+server=7
 backup=mariadb-backup based on MariaDB server 10.11.6-MariaDB debian-linux-gnu (x86_64)
 elsewhere=
 bytes=8000000000
@@ -25,7 +26,6 @@ folder=yes
 LoadState=loaded
 ActiveState=active
 MainPID=7
-cwd=/var/lib/mysql
 """
 SETTINGS = {
     "datadir": "/var/lib/mysql/",
@@ -64,9 +64,34 @@ REASONS: dict[str, tuple[Side, Side, str]] = {
         "innodb_log_group_home_dir of east is outside of its data directory: /redo",
     ),
     "the unit runs another server": (
-        side("east", told="cwd=/srv/other"),
+        side("east", told="MainPID=8"),
         WEST,
         "east is not what mariadb.service runs (loaded, active)",
+    ),
+    "the unit does not run": (
+        side("east", told="MainPID=0\nActiveState=inactive"),
+        WEST,
+        "east is not what mariadb.service runs (loaded, inactive)",
+    ),
+    "another host than the one that comes back has": (
+        side("east", told="server="),
+        WEST,
+        "the `ssh` of east leads to another host: no server in /var/lib/mysql there has our connection",
+    ),
+    "another host than the writer's": (
+        EAST,
+        side("west", told="server="),
+        "the `ssh` of west leads to another host: no server in /var/lib/mysql there has our connection",
+    ),
+    "the system tablespace lies elsewhere": (
+        side("east", settings={"innodb_data_file_path": "/srv/ibdata1:12M"}),
+        side("west", settings={"innodb_data_file_path": "/srv/ibdata1:12M"}),
+        "innodb_data_file_path of east names a place of its own: /srv/ibdata1:12M",
+    ),
+    "Aria's log lies elsewhere": (
+        side("east", settings={"aria_log_dir_path": "/srv/aria/"}),
+        WEST,
+        "aria_log_dir_path of east is outside of its data directory: /srv/aria/",
     ),
     "the unit is barred": (side("east", told="LoadState=masked"), WEST, "east is not what mariadb.service runs (masked, active)"),
     "a mount point": (side("east", told="mount=yes"), WEST, "/var/lib/mysql on the host of east is a mount point, and can't be renamed"),
