@@ -10,10 +10,14 @@ from pymysql.connections import Connection
 from pymysql.cursors import DictCursor
 
 from interlock.clock import Deadline, SystemClock
+from interlock.decisions.giving_up import sentence
+from interlock.model.topology import ServerName
+from interlock.ports import Record, RunHeader
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from interlock.stores.open import open_store
 from scenarios.command_line import interlock, start
+from servers.loss_lab import drivers
 from servers.repair_lab import Lab
 
 PAIRS = {"mariadb": "pair", "mysql": "mysql_pair"}
@@ -159,6 +163,25 @@ def test_a_row_that_was_written_since_it_was_told_is_left(lab: Lab, number: int)
     assert (changed["in_the_way"] or {}).get("v") == ("since" if number == 1062 else None)
     lab.caught_up()
     assert lab.rows("west", "goods") == lab.rows("east", "goods")
+
+
+def test_what_a_run_has_given_up_does_not_come_over_what_was_written_since(lab: Lab) -> None:
+    break_it(lab, "west", 1062)
+    with closing(open_store(lab.env["INTERLOCK_STORE"], SystemClock())) as store:
+        channel = drivers(lab.sandbox)["west"].channels()[0]
+        opening = {"server": "west", "position": "", "given_up": sentence(ServerName("west"), channel)}
+        now = SystemClock().wall()
+        store.create_run(
+            RunHeader(run="moved", playbook="quiesce", topology="sandbox", started_at=now, state="succeeded", outcome="succeeded")
+        )
+        store.append("moved", [Record(seq=1, kind="opening", at=now, body=opening)], durable=True)
+    for words in (("--channel", "west"), ("--channel", "west", "--apply", "--yes")):
+        refused = lab.repair(*words)
+        assert (refused.code, "was given up by run moved" in refused.err, "interlock rejoin east" in refused.err) == (3, True, True)
+    assert stopped(lab, "west") == "1062"
+    lab.plant("west", "DELETE FROM app.goods WHERE id=50")
+    lab.as_admin("west", f"START {'REPLICA' if lab.is_mysql else 'SLAVE'}")
+    lab.caught_up()
 
 
 def test_several_rows_of_one_transaction_are_mended_one_after_the_other(lab: Lab) -> None:

@@ -10,6 +10,7 @@ from interlock.cli.held_pair import ask
 from interlock.cli.repair_run import Job, end_without, repair_job, unfinished_repair
 from interlock.clock import Clock, Deadline
 from interlock.dataclass import dataclass
+from interlock.decisions.giving_up import sentence
 from interlock.diff.mending import UNLOGGED, prove_unlogged
 from interlock.diff.stuck import Stuck, change_row, find_stuck
 from interlock.engine.states import State
@@ -20,6 +21,7 @@ from interlock.losses.now import Survivor
 from interlock.losses.parsing import OWN_SCHEMA
 from interlock.losses.payload import mysqlbinlog
 from interlock.losses.permitted import see_allowed
+from interlock.losses.run_facts import run_that_gave_up
 from interlock.losses.sql import SETTINGS
 from interlock.model.effects import StartApplier
 from interlock.model.facts import ChannelFacts, channel_from
@@ -85,11 +87,12 @@ class _Channel:
 
 
 def unblock(context: Context, wiring: Wiring, cluster: str) -> Answer:
-    """Without `--apply` it tells what the applier stopped at, and what lets it go on. Refused if one row does not."""
+    """Without `--apply` it tells what the applier stopped at, and what lets it go on. Refused if one row does not, or must not."""
     channel = _channel(context, wiring, cluster)
     if context.options.apply:
         own = unfinished_repair(wiring, {"channel": cluster})
         return _carry_out(context, wiring, channel, times=context.options.times, own=own)
+    _see_not_given_up(wiring, channel)
     session = channel.server.session(SETTINGS)
     try:
         stuck = channel.stuck(Survivor(session))
@@ -114,6 +117,18 @@ def _channel(context: Context, wiring: Wiring, cluster: str) -> _Channel:
     return _Channel(cluster=cluster, server=server, source=source, program=mysqlbinlog(context.environ), clock=wiring.clock)
 
 
+def _see_not_given_up(wiring: Wiring, channel: _Channel) -> None:
+    """Refused if what the channel keeps back was given up: clients have written on the server since, and it would come over that."""
+    server, source = channel.server.name, channel.source.name
+    run = run_that_gave_up(wiring.store, wiring.topology.name, sentence(server, channel.facts()))
+    if run:
+        raise Refused(
+            f"what {server} lacks of {source} was given up by run {run}: it would come over what was written on {server} since",
+            hint=f"`interlock losses {run}` lists it, `interlock repair --losses {run}` puts back what nobody wrote since;"
+            f" `interlock rejoin {wiring.topology.server(source).cluster}` lets the channel begin anew without it",
+        )
+
+
 def _carry_out(context: Context, wiring: Wiring, channel: _Channel, *, times: int, own: RunHeader | None) -> Answer:
     with repair_job(wiring, own) as job:
         try:
@@ -129,6 +144,8 @@ def _go_on(context: Context, job: Job, channel: _Channel, *, times: int) -> Answ
     try:
         prove_unlogged(session)
         rows = Survivor(session)
+        if job.own is None:
+            _see_not_given_up(job.wiring, channel)
         stuck = _first(channel, rows, job)
         changed: list[Stuck] = []
         if stuck is not None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from interlock.dataclass import dataclass
 from interlock.engine.journal import RecordKind
+from interlock.engine.states import State
 from interlock.errors import UsageError
 from interlock.model.codec import from_plain
 from interlock.model.fencing import AgentFacts
@@ -16,6 +17,7 @@ from interlock.model.position import Position, parse_position
 from interlock.ports import Record, RunHeader, Store
 
 _FENCES_OUTSIDE = "server.fence_outside"
+_REJOIN = "rejoin"
 _FROM_OUTSIDE = "fenced from outside by "
 
 
@@ -73,6 +75,19 @@ def failover_of(store: Store, mark: Mark | None, old: str, survivor: str) -> Run
     except UsageError:
         return None
     return found if (found.old, found.survivor) == (old, survivor) else None
+
+
+def run_that_gave_up(store: Store, topology: str, sentence: str) -> str:
+    """The run that let a server be opened by this sentence (`decisions/giving_up.py`); empty if none did, if it went back, or if a rejoin
+    has kept since what was given up.
+    """
+    for header in store.runs(topology):  # the newest first
+        if header.outcome == State.SUCCEEDED and header.playbook == _REJOIN:
+            return ""
+        openings = (record for record in store.records(header.run) if record.kind == RecordKind.OPENING)
+        if header.outcome != State.ROLLED_BACK and any(opening.body.get("given_up") == sentence for opening in openings):
+            return header.run
+    return ""
 
 
 def _is_proof(closed_by: str) -> bool:

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from interlock.losses.run_facts import run_facts
+from interlock.clock import SystemClock
+from interlock.losses.run_facts import run_facts, run_that_gave_up
 from interlock.model.losses import Bound
 from interlock.ports import Record, RunHeader
 from interlock.report.losses_text import last_word
+from interlock.simulated.store import MemoryStore
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HEADER = RunHeader(run="r1", playbook="failover", topology="shop", started_at=NOW, state="succeeded", outcome="succeeded")
@@ -57,3 +59,27 @@ def test_the_age_of_the_last_word_is_told_as_of_the_opening() -> None:
     known = Bound(held="1-1-40", opened_at=NOW, heard_at=NOW - timedelta(seconds=4.2))
     assert last_word(known) == "2026-03-01T11:59:55Z for the last time, 4.2s before the opening"
     assert last_word(Bound(held="1-1-40", opened_at=NOW)) is None
+
+
+SAID = "what west lacks of east after binlog.000003:4711 is given up, and I answer for it"
+MOVED = ("move-segment", "succeeded", SAID)
+GAVE_UP = {
+    "the one that opened by it": ([MOVED], "r1"),
+    "one that halted behind its opening": ([("move-segment", "halted", SAID)], "r1"),
+    "the last of several": ([MOVED, ("quiesce", "succeeded", ""), MOVED], "r3"),
+    "none that went back": ([("move-segment", "rolled_back", SAID)], ""),
+    "none of another place": ([("quiesce", "succeeded", SAID.replace("4711", "4712"))], ""),
+    "none before a rejoin": ([MOVED, ("rejoin", "succeeded", "")], ""),
+    "one before a rejoin that did not come to its end": ([MOVED, ("rejoin", "rolled_back", "")], "r1"),
+}
+
+
+@pytest.mark.parametrize(("runs", "expected"), GAVE_UP.values(), ids=GAVE_UP)
+def test_who_gave_up_what_a_channel_keeps_back(runs: list[tuple[str, str, str]], expected: str) -> None:
+    store = MemoryStore(SystemClock())
+    for number, (playbook, outcome, given_up) in enumerate(runs, start=1):
+        at = NOW + timedelta(minutes=number)
+        store.create_run(RunHeader(run=f"r{number}", playbook=playbook, topology="shop", started_at=at, state=outcome, outcome=outcome))
+        opening = Record(seq=1, kind="opening", at=at, body={**OPENING[1], "given_up": given_up})
+        store.append(f"r{number}", [opening], durable=True)
+    assert run_that_gave_up(store, "shop", SAID) == expected
