@@ -220,7 +220,7 @@ def _bind(name: str, folder: Path, ports: Mapping[str, int], secret: str) -> str
 
 def ask(server: NameServer, name: str = NAME, kind: str = "A") -> list[str]:
     """`TTL value` of each record, as this server answers now."""
-    reply = dns.query.udp(dns.message.make_query(name, kind), server.host, port=server.port, timeout=2)
+    reply = dns.query.udp(dns.message.make_query(name, kind), server.host, port=server.port, timeout=20)
     return sorted(f"{rrset.ttl} {rdata}" for rrset in reply.answer for rdata in rrset)
 
 
@@ -231,7 +231,7 @@ def put(lab: Lab, *records: str) -> None:
     for record in records:
         ttl, kind, value = record.split()
         message.add(NAME, int(ttl), kind, value)
-    reply = dns.query.tcp(message, lab.primary.host, port=lab.primary.port, timeout=2)
+    reply = dns.query.tcp(message, lab.primary.host, port=lab.primary.port, timeout=20)
     assert reply.rcode() == dns.rcode.NOERROR
 
 

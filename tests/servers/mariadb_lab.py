@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pymysql
@@ -101,32 +100,23 @@ def server_pid(sandbox: Sandbox, name: str) -> int:
     return int(Path(sandbox.members[name].data, "mariadbd.pid").read_text())
 
 
-@dataclass
-class Background:
-    """A statement that runs on a client's connection meanwhile; `error` is what came of it."""
-
-    thread: threading.Thread
-    error: pymysql.Error | None = None
-
-
 @contextmanager
-def running(sandbox: Sandbox, name: str, statement: str, account: str = "app") -> Iterator[Background]:
-    """Runs until it ends by itself; entered once the server is seen running it."""
-    with client(sandbox, name, account) as connection:
+def running(sandbox: Sandbox, name: str, statement: str) -> Iterator[None]:
+    """A client's statement that sleeps for longer than any test: the server is seen running it, and it is ended at the end."""
+    with client(sandbox, name) as connection:
         number = connection.thread_id()  # type: ignore[no-untyped-call]
 
         def run() -> None:
-            try:
+            with suppress(pymysql.Error):  # it was ended
                 sql.rows(connection, statement)
-            except pymysql.Error as error:
-                background.error = error
 
-        background = Background(threading.Thread(target=run))
-        background.thread.start()
+        background = threading.Thread(target=run)
+        background.start()
         assert eventually(
             lambda: bool(sql.query(sandbox, name, f"SELECT 1 FROM information_schema.processlist WHERE id={number} AND info IS NOT NULL"))
         )
         try:
-            yield background
+            yield
         finally:
-            background.thread.join(20)
+            sql.query(sandbox, name, f"KILL QUERY {number}")
+            background.join(60)

@@ -85,7 +85,7 @@ class Lab:
         """The other side holds all that `source` wrote."""
         servers = drivers(self.sandbox)
         other = servers["west" if source == "east" else "east"]
-        caught_up = other.wait_applied(servers[source].write_facts().position, 20)
+        caught_up = other.wait_applied(servers[source].write_facts().position, 60)
         assert caught_up, [one.error for one in other.channels()]
         for server in servers.values():
             server.close()

@@ -14,11 +14,13 @@ from interlock.documents.topology import parse_topology
 from interlock.errors import DriverError, InvalidFile, OutcomeUnknown, StatementFailed, Unreachable, UsageError
 from interlock.model.effects import PointTo, RestoreRoute
 from interlock.model.facts import EndpointState
+from interlock.ports import Route
 from interlock.routes.registry import route_fields
 from servers.etcd_lab import Cluster
 from servers.http_stand_ins import Consul, Entry, MaxScale, Request, StandIn
 from servers.route_benches import EAST, ROUTE, WEST, Behind, consul, etcd_put, haproxy_api, made, maxscale, webhook
 from servers.route_benches import etcd as etcd_route
+from waiting import eventually
 
 CLOCK = SystemClock()
 TO_WEST = PointTo(route=ROUTE, cluster=WEST)
@@ -70,7 +72,7 @@ def test_who_never_answers_is_given_up_in_time(kind: str) -> None:
     with API[kind]() as behind:
         said = {**behind.settings, **bound}
         route = made(kind.replace("data plane", "haproxy_api"), said)
-        route.facts()
+        assert eventually(lambda: looks(route))  # a busy machine may be late for so short a bound
         stand_in_of(behind).deaf.set()
         began = CLOCK.monotonic_s()
         with pytest.raises(OutcomeUnknown):
@@ -79,6 +81,14 @@ def test_who_never_answers_is_given_up_in_time(kind: str) -> None:
             made(kind.replace("data plane", "haproxy_api"), said).facts()
         assert CLOCK.monotonic_s() - began < 60  # it stays deaf
         stand_in_of(behind).deaf.clear()
+
+
+def looks(route: Route) -> bool:
+    try:
+        route.facts()
+    except Unreachable:
+        return False
+    return True
 
 
 def lose_the_first_answer(stand_in: StandIn, method: str) -> None:
@@ -134,7 +144,7 @@ def test_a_key_that_was_not_there_is_gone_again_after_the_way_back() -> None:
 
 
 def test_consul_without_a_leader_is_unreachable() -> None:
-    with consul(timeout=0.3) as behind:
+    with consul(timeout=1.5) as behind:
         state = behind.state
         assert isinstance(state, Consul)
         state.leader = False
@@ -205,7 +215,7 @@ def test_a_service_must_name_a_cluster(answer: str) -> None:
 
 
 def test_maxscale_waits_for_its_monitor_where_the_service_asks_for_a_master() -> None:
-    with maxscale(settle=2.0) as behind:
+    with maxscale(settle=60.0) as behind:
         state = behind.state
         assert isinstance(state, MaxScale)
         state.router = "readwritesplit"

@@ -105,7 +105,7 @@ def _apart(sandbox: Sandbox) -> Iterator[None]:
 
 def _catch_up(sandbox: Sandbox) -> None:
     """Both hold all that the other has."""
-    masters, deadline = drivers(sandbox), Deadline.after(SystemClock(), 20)
+    masters, deadline = drivers(sandbox), Deadline.after(SystemClock(), 60)
     try:
         while True:
             east, west = (masters[side].write_facts().position for side in ("east", "west"))

@@ -46,7 +46,7 @@ def test_what_a_service_echoes_of_a_login_is_struck_out(tmp_path: Path, kind: st
     stand_in = StandIn(address(), 8087, lambda request: echo(request, padding)).start()
     try:
         said = json.loads(json.dumps(SETTINGS[kind]).replace("URL", stand_in.url))
-        account = {"user": USER, "password": SecretRef(source=SecretSource.FILE, place=(str(file),)), "timeout": 0.3}
+        account = {"user": USER, "password": SecretRef(source=SecretSource.FILE, place=(str(file),)), "timeout": 10.0}
         here = Here(CLOCK, redact=secrets.redact)
         parts = RouteParts(
             topology=topology(None), outside=here, clock=CLOCK, secrets=secrets.read, hide=secrets.hide, redact=secrets.redact

@@ -24,7 +24,7 @@ from servers.vip_lab import ADDRESS, HOSTS, INTERFACE, Hosts, hosts, named_serve
 CLOCK = SystemClock()
 WEST, PORT = ClusterName("west"), 7000
 TABLE = f"interlock_fence_{PORT}"
-FENCE = FenceOutside(cluster=EAST, agent="port", within_s=5.0)
+FENCE = FenceOutside(cluster=EAST, agent="port", within_s=60.0)
 
 
 @pytest.fixture(scope="module")

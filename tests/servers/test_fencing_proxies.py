@@ -30,7 +30,7 @@ from servers.proxysqls import Fleet, fleet
 
 CLOCK = SystemClock()
 WEST, ROUTE = ClusterName("west"), RouteName("writes")
-FENCE = FenceOutside(cluster=EAST, agent="proxy", within_s=5.0)
+FENCE = FenceOutside(cluster=EAST, agent="proxy", within_s=60.0)
 
 
 def haproxy_route(pair: Sandbox) -> Route:
@@ -65,7 +65,7 @@ def two(nodes: Fleet) -> Fleet:
 
 def reaches_east(pair: Sandbox) -> bool:
     try:
-        with closing(sql.connect_as_client(pair, read_timeout_s=2)) as client:
+        with closing(sql.connect_as_client(pair, read_timeout_s=60)) as client:
             return bool(sql.value(client, "SELECT @@server_id") == 1)
     except pymysql.err.OperationalError:
         return False
@@ -140,7 +140,7 @@ def test_a_proxysql_row_keeps_its_attributes(two: Fleet) -> None:
 
 def test_a_node_that_does_not_answer_can_not_be_closed_and_is_not_said_to_be(two: Fleet) -> None:
     (first, second) = two.nodes
-    agent = closing_in("proxysql", lambda: two.route(timeout="300ms"))
+    agent = closing_in("proxysql", lambda: two.route(timeout="1s"))
     agent.facts()
     with hanging.hung(two.process(second).pid):
         with pytest.raises(Unreachable):

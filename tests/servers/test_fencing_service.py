@@ -152,10 +152,11 @@ def test_a_server_that_runs_beside_its_unit_is_no_fenced_one(lab: ServiceHost, a
 
 def test_it_ends_within_its_bound_and_what_it_left_is_seen_by_the_next(lab: ServiceHost, agent: FenceAgent) -> None:
     (lab.folder / "sticks").touch()
+    agent.facts()  # and so it is logged in
     began_s = CLOCK.monotonic_s()
     with pytest.raises(OutcomeUnknown):
-        agent.apply(replace(FENCE, within_s=2.0))  # for the orders before the one that sticks, on a busy machine
-    assert CLOCK.monotonic_s() - began_s < 20  # what sticks does so for a minute
+        agent.apply(replace(FENCE, within_s=3.0))  # for the orders before the one that sticks, on a busy machine
+    assert CLOCK.monotonic_s() - began_s < 50  # what sticks does so for a minute
     assert agent.facts().fenced is True
 
 

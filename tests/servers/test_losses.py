@@ -36,6 +36,7 @@ from interlock.sandbox.places import Sandbox
 from interlock.servers.server import SqlServer
 from interlock.servers.session import Session
 from servers.loss_lab import Emergency, as_lost, drivers, emergency, receive_all
+from waiting import eventually
 
 EVERY_TYPE = """CREATE TABLE app.types (id INT UNSIGNED NOT NULL, k2 VARCHAR(20) CHARACTER SET utf8mb4 NOT NULL,
  t1 TINYINT, t2 SMALLINT UNSIGNED, t3 MEDIUMINT, t4 BIGINT UNSIGNED, t5 BIGINT, z INT(8) ZEROFILL, t6 INT UNSIGNED,
@@ -407,7 +408,7 @@ def reported(lost: Emergency, folder: Path) -> LossReport:
 def forget_log(lost: Emergency) -> None:
     """MariaDB keeps a file until what is in it has reached the storage engine's own log."""
     clock = SystemClock()
-    deadline = Deadline.after(clock, 10)
+    deadline = Deadline.after(clock, 60)
     while True:
         sql.rows(lost.east, "FLUSH BINARY LOGS")
         last = sql.rows(lost.east, "SHOW BINARY LOGS")[-1]["Log_name"]
@@ -434,16 +435,14 @@ def test_without_gtids_the_log_s_file_and_offset_tell_what_was_lost(fresh_pair: 
             sql.rows(side, "CHANGE MASTER TO MASTER_USE_GTID=no")
             sql.rows(side, "START SLAVE")
         servers = drivers(fresh_pair)
-        assert servers["west"].wait_applied(servers["east"].write_facts().position, 20)
+        assert servers["west"].wait_applied(servers["east"].write_facts().position, 60)
         since = servers["west"].write_facts().position
         assert isinstance(since, FilePosition)
         sql.rows(west, "STOP SLAVE")
         sql.rows(east, "INSERT INTO app.small VALUES (1,'a',1)")
         sql.rows(west, "SET GLOBAL read_only=0")
         sql.rows(west, "INSERT INTO app.small VALUES (2,'b',2)")
-        deadline = Deadline.after(SystemClock(), 20)
-        while not sql.rows(east, "SELECT * FROM app.small WHERE id=2"):
-            assert not deadline.is_over()
+        assert eventually(lambda: bool(sql.rows(east, "SELECT * FROM app.small WHERE id=2")))
         sql.rows(east, "SET GLOBAL read_only=1")
         live = losses_of(facts_at(since), servers["east"], servers["west"], Keep(tmp_path / "live")).report
         keep = Keep(tmp_path / "copied")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from interlock.clock import Deadline, SystemClock
+from interlock.clock import SystemClock
 from interlock.diff.kept import place_of
 from interlock.engine.marks import put_mark, take_mark_away
 from interlock.model.marks import Mark, MarkKind
@@ -24,6 +24,7 @@ from interlock.stores.open import open_store
 from scenarios.command_line import interlock, start
 from servers.repair_lab import Lab
 from servers.test_losses import COLUMNS, EVERY_TYPE, INSERT, ROWS
+from waiting import eventually
 
 BOTH = pytest.mark.parametrize("kind", ["mariadb", "mysql"])
 ALL = pytest.mark.parametrize("kind", ["mariadb", "mariadb-11.8", "mysql"])
@@ -164,14 +165,12 @@ def kill_in_the_middle(lab: Lab) -> None:
         client.begin()
         sql.rows(client, "SELECT * FROM app.items WHERE id BETWEEN 101 AND 200 LOCK IN SHARE MODE")
         process = start("repair", "--apply", "--yes", "--rate", "10000", env=lab.env)
-        deadline = Deadline.after(SystemClock(), 120)
-        while not deadline.is_over() and others(lab) != 100:
-            assert process.poll() is None, process.communicate()
+        assert eventually(lambda: others(lab) == 100 or process.poll() is not None)
+        assert process.poll() is None, process.communicate()
         process.kill()
         process.communicate()
         client.rollback()
-    while not deadline.is_over() and lab.rows("west", "items", "COUNT(*) AS n") != [{"n": 250}]:
-        SystemClock().sleep(0.05)
+    assert eventually(lambda: lab.rows("west", "items", "COUNT(*) AS n") == [{"n": 250}])
     assert others(lab) == 100
 
 
@@ -485,9 +484,8 @@ def test_a_comparison_that_somebody_changed_is_named_and_nothing_is_mended(items
 def test_one_that_is_stopped_takes_back_what_it_has_mended(many: Lab) -> None:
     before, fence = items_of(many, "west"), fence_of(many, "west")
     process = start("repair", "--apply", "--yes", "--rate", "4", env=many.env)
-    deadline = Deadline.after(SystemClock(), 120)
-    while not deadline.is_over() and others(many) == 200:
-        assert process.poll() is None, process.communicate()
+    assert eventually(lambda: others(many) < 200 or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 4, out + err

@@ -19,6 +19,7 @@ from interlock.stores.open import open_store
 from scenarios.command_line import interlock, start
 from servers.loss_lab import drivers
 from servers.repair_lab import Lab
+from waiting import eventually
 
 PAIRS = {"mariadb": "pair", "mysql": "mysql_pair"}
 OTHER = {"east": "west", "west": "east"}
@@ -37,14 +38,15 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
 def stopped(lab: Lab, side: str, *, at_once: bool = False) -> str:
     """The applier's error, once it has stopped; empty if it does not, or has not now."""
     word = "REPLICA" if lab.is_mysql else "SLAVE"
-    deadline = Deadline.after(SystemClock(), 0.1 if at_once else 20)
     with closing(sql.connect(lab.sandbox, side)) as connection:
-        while not deadline.is_over():
+        deadline = Deadline.after(SystemClock(), 60)
+        while True:
             row = sql.rows(connection, f"SHOW {word} STATUS")[0]
             if row["Replica_SQL_Running" if lab.is_mysql else "Slave_SQL_Running"] == "No":
                 return str(_of_a_worker(connection) or row["Last_SQL_Errno"]) if lab.is_mysql else str(row["Last_SQL_Errno"])
+            if at_once or deadline.is_over():
+                return ""
             SystemClock().sleep(0.05)
-    return ""
 
 
 def _of_a_worker(connection: Connection[DictCursor]) -> int | None:
@@ -123,10 +125,8 @@ def test_one_that_is_killed_goes_on_and_shuts_the_fence(lab: Lab) -> None:
         client.begin()
         sql.rows(client, "SELECT * FROM app.goods WHERE id=50 LOCK IN SHARE MODE")
         process = start("repair", "--channel", "west", "--apply", "--yes", env=lab.env)
-        deadline = Deadline.after(SystemClock(), 20)
-        while not deadline.is_over() and not is_under_way(lab):
-            assert process.poll() is None, process.communicate()
-            SystemClock().sleep(0.05)
+        assert eventually(lambda: is_under_way(lab) or process.poll() is not None)
+        assert process.poll() is None, process.communicate()
         process.kill()
         process.communicate()
     (run,) = [one["run"] for one in interlock("runs", "--json", env=lab.env).document if one["outcome"] is None]

@@ -25,6 +25,7 @@ from interlock.sandbox.xpand.pair import BINLOG, second_node
 from interlock.servers.registry import make_server
 from interlock.servers.server import SqlServer
 from servers.xpands import Xpands, xpands
+from waiting import eventually
 
 EAST = ServerName("east")
 
@@ -70,7 +71,7 @@ def test_a_topology_names_every_node_and_a_channel_from_any_of_them_is_the_clust
     sql.query(xpand.sandbox, "west", "START SLAVE 'from_east'")
     with driver(xpand.sandbox) as east, driver(xpand.sandbox, "west") as west:
         east.write_canary("by the other node")
-        assert west.wait_applied(east.write_facts().position, 5.0)
+        assert west.wait_applied(east.write_facts().position, 60.0)
         assert [(channel.source, channel.name, channel.error) for channel in west.channels()] == [("east", "from_east", "")]
 
 
@@ -159,7 +160,7 @@ def test_a_log_is_read_over_the_end_of_its_file_with_each_writer_named(xpand: Xp
         sql.query(xpand.sandbox, "east", f"ROTATE BINLOG '{BINLOG}'")
         east.write_canary("after the end of the file")
         log = east.logged_since(before, 10)
-        assert west.wait_applied(east.write_facts().position, 5.0)
+        assert west.wait_applied(east.write_facts().position, 60.0)
         echoed = west.logged_since(before, 10)
     written = [entry for entry in log if entry.server_id == 1]
     assert len({entry.file for entry in written}) == 2
@@ -185,6 +186,7 @@ def test_a_slave_that_can_not_apply_is_told_with_its_error(fresh_xpand: Xpands) 
     sql.query(sandbox, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('x', 1)")
     with driver(sandbox) as east, driver(sandbox, "west") as west:
         assert not west.wait_applied(east.write_facts().position, 0.5)
+        assert eventually(lambda: west.channels()[0].error != "")
         (channel,) = west.channels()
     assert (channel.applier, channel.lag_s, channel.receiver) == (False, None, "Disconnected")
     assert "Relation not found" in channel.error
