@@ -14,6 +14,8 @@ flock -w 20 9 || { echo "an earlier copy is still at work on this host" >&2; exi
 """
 """What a process that was killed had begun goes on here: nothing else is done to the data directory before that has ended."""
 
+LOCKS = "interlock: the backup locks from here on"
+
 LOOK = (
     _PATH
     + """\
@@ -53,17 +55,18 @@ rm -f "$2"
 
 SEND = (
     _PATH
+    + f"locks='{LOCKS}'\n"
     + """\
 umask 077
-work=$(mktemp -d) || exit
+work=$(mktemp -d) && : > "$work/said" || exit
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 cat > "$work/login" && exec 5< "$work/login" && rm "$work/login" || exit
 mariadb-backup --defaults-file=/dev/stdin --backup --stream=xbstream --target-dir="$work" 0<&5 2> "$work/said" &
-backup=$! locks= held=0
+backup=$! told= held=0
 while kill -0 $backup 2> /dev/null; do
-  if [ -z "$locks" ] && grep -q 'BACKUP STAGE FLUSH' "$work/said"; then locks=yes; echo "it locks" >&2; fi
-  if [ -n "$locks" ] && grep -q 'BACKUP STAGE BLOCK_COMMIT' "$work/said" && ! grep -q 'BACKUP STAGE END' "$work/said"; then
+  if [ -z "$told" ] && grep -q 'BACKUP STAGE FLUSH' "$work/said"; then told=yes; echo "$locks" >&2; fi
+  if [ -n "$told" ] && grep -q 'BACKUP STAGE BLOCK_COMMIT' "$work/said" && ! grep -q 'BACKUP STAGE END' "$work/said"; then
     held=$((held + 1))
     if [ $held -gt $(($1 * 5)) ]; then kill -9 $backup; echo "Error: the writer's commits waited for ${1}s: ended" >> "$work/said"; fi
   fi
@@ -77,7 +80,8 @@ exit $code
 """
 )
 """Seconds that commits may wait; the login on stdin, as an option file, which stands in a file without a name, since the program reads it
-more than once. It says so once it begins to lock something, and nothing before: from then on nobody may hold its output back.
+more than once. It says LOCKS once it begins to lock something: from then on nobody may hold its output back. A host may say more at a login
+(sudo, a locale that it lacks).
 """
 
 RECEIVE = _PATH + 'umask 077\nmkdir "$1" && exec mbstream -x -C "$1"\n'

@@ -12,6 +12,7 @@ from interlock.hosts.local import Here
 from interlock.model.topology import Access, Account, ClusterName, ClusterSpec, ServerName, ServerSpec, SshSpec
 from interlock.returning.backup import position_of, pump
 from interlock.returning.backup_hosts import BackupHosts, Side, backup_hosts, parse_look, why_not, why_of
+from interlock.returning.backup_scripts import LOCKS
 from interlock.simulated.clock import SimulatedClock
 
 VERSION = "10.11.6-MariaDB-log"
@@ -171,9 +172,12 @@ def test_of_what_a_program_says_the_reason_is_told(said: str, wanted: str) -> No
     assert why_of(said) == wanted
 
 
+NOISE = "sudo: unable to resolve host db-west: Name or service not known\n"
+
+
 @dataclass(kw_only=True)
 class Stream:
-    """Of `parts`; it says that it locks once it has given `locks_after` of them."""
+    """Of `parts`; it says that it locks once it has given `locks_after` of them. Its host has a word of its own at each login."""
 
     parts: list[bytes]
     locks_after: int = 99
@@ -185,7 +189,7 @@ class Stream:
         return self.parts.pop(0) if self.parts else b""
 
     def said(self) -> str:
-        return "it locks" if self.given >= self.locks_after else ""
+        return f"{NOISE}{LOCKS}\n" if self.given >= self.locks_after else NOISE
 
 
 @dataclass(kw_only=True)
