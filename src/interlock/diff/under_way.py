@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import field
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from interlock.diff.ends import End
 from interlock.diff.kept import Kept, read_kept
 from interlock.diff.making import Making, Wanted
 from interlock.errors import InterlockError, Refused, StatementFailed
+from interlock.losses.now import Survivor
+from interlock.losses.tenants import TenantRows
 from interlock.model.comparing import BeginComparison, CompareEffect, ComparingFacts, Differing, StopComparison
 from interlock.model.differences import Comparison, RowDifference
 from interlock.model.topology import Tenants
@@ -39,6 +42,7 @@ class UnderWay:
     _making: Making | None = None
     _error: str = ""
     _untold: str = ""
+    _others: Mapping[str, int] = field(default_factory=dict)
     _progress: Progress = field(default_factory=Progress)
 
     def facts(self, begun: BeginComparison, /) -> ComparingFacts | None:
@@ -57,7 +61,7 @@ class UnderWay:
             name=self._began,
             rows=found.rows,
             expected=found.rows,
-            differing=_differing(found, begun.tenants),
+            differing=_differing(found, self._others),
             open=_open(found),
             is_over=True,
         )
@@ -94,45 +98,55 @@ class UnderWay:
         if self._is_going_on and self._of is not None and self._of[0] == run:
             raise StatementFailed(f"{self.other.cluster} is being compared already, by {self._began}", hint="put one after the other")
         self.close()
-        self._progress, self._error, self._untold = Progress(), "", ""
+        self._progress, self._error, self._untold, self._others = Progress(), "", "", {}
         self._making = making = Making(
             writer=self.writer, other=self.other, folder=self.folder, clock=self.clock, parallel=_PARALLEL, progress=self._progress
         )
         wanted = Wanted(schemas=effect.schemas, tables=_tables(effect.tenants), max_load=_THREADS)
         kept = making.begin(name=self.name(), topology=self.topology, wanted=wanted)
         self._began, self._of = kept.comparison.name, (run, effect)
-        self._thread = threading.Thread(target=self._run, args=(making, kept), name="interlock-compare", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(making, kept, effect.tenants), name="interlock-compare", daemon=True)
         self._thread.start()
 
-    def _run(self, making: Making, kept: Kept) -> None:
+    def _run(self, making: Making, kept: Kept, tenants: Tenants | None) -> None:
         try:
             making.carry_out(kept)
+            if tenants is not None:
+                self._others = self._rows_of_others(tenants)
         except Refused as refused:
             self._untold = refused.message
         except InterlockError as error:
             self._error = error.message
+
+    def _rows_of_others(self, tenants: Tenants) -> Mapping[str, int]:
+        """How many rows of each table differ that neither side has as a row of these tenants."""
+        with closing(self.writer.session()) as session:
+            rows = TenantRows(Survivor(session))
+            return {
+                f"{table.schema}.{table.name}": sum(not _is_of(rows, one, tenants) for one in table.differences)
+                for table in read_kept(self.folder, self._began).comparison.tables
+                if table.differences
+            }
+
+
+def _is_of(rows: TenantRows, one: RowDifference, tenants: Tenants) -> bool:
+    """One that does not say whose it is, is theirs."""
+    images = [image for image in (one.writer, one.other) if image is not None]
+    return any(tenants.column not in image or rows.has(one.schema, one.table, image, tenants) for image in images)
 
 
 def _tables(tenants: Tenants | None) -> tuple[str, ...]:
     return tenants.tables if tenants is not None else ()
 
 
-def _differing(found: Comparison, tenants: Tenants | None) -> tuple[Differing, ...]:
+def _differing(found: Comparison, others: Mapping[str, int]) -> tuple[Differing, ...]:
+    """`others`: how many of the rows of a table are not those that were compared."""
     declared = dict.fromkeys(f"{one.schema}.{one.table}" if one.table else one.schema for one in found.shapes)
-    rows = {f"{table.schema}.{table.name}": table.differences for table in found.tables if table.differences}
-    names = dict.fromkeys((*declared, *rows))
-    others = {name: sum(_is_of_others(row, tenants) for row in rows.get(name, ())) for name in names}
+    rows = {f"{table.schema}.{table.name}": len(table.differences) for table in found.tables if table.differences}
     return tuple(
-        Differing(name=name, rows=len(rows.get(name, ())) - others[name], declared=name in declared, others=others[name]) for name in names
+        Differing(name=name, rows=rows.get(name, 0) - others.get(name, 0), declared=name in declared, others=others.get(name, 0))
+        for name in dict.fromkeys((*declared, *rows))
     )
-
-
-def _is_of_others(row: RowDifference, tenants: Tenants | None) -> bool:
-    """Neither side has it as a row of these tenants. One that does not say whose it is, is theirs."""
-    if tenants is None:
-        return False
-    told = {str(image[tenants.column]) for image in (row.writer, row.other) if image is not None and tenants.column in image}
-    return bool(told) and told.isdisjoint(tenants.values)
 
 
 def _open(found: Comparison) -> tuple[str, ...]:

@@ -19,11 +19,12 @@ from interlock.losses.parsing import Parser
 from interlock.losses.payload import unpacked
 from interlock.losses.raw import RawEvent
 from interlock.losses.sql import SETTINGS
+from interlock.losses.tenants import TenantRows
 from interlock.model.conflicts import Conflict, ConflictReport, LogRead, Turn, Violation, Write
 from interlock.model.facts import ServerFacts
 from interlock.model.losses import Image, ReadTransaction, RowChange
 from interlock.model.position import Position, parse_position
-from interlock.model.topology import ClusterName, SegmentSpec, Tenants
+from interlock.model.topology import ClusterName, SegmentSpec
 
 _UNREAD_AT_MOST = 20
 
@@ -45,13 +46,14 @@ class Ownership:
     def of_schema(self, schema: str) -> SegmentSpec | None:
         return next((spec for spec in self.segments.values() if schema in spec.schemas), None)
 
-    def of_tenants(self, change: RowChange) -> tuple[SegmentSpec, ...]:
+    def of_tenants(self, change: RowChange, rows: TenantRows) -> tuple[SegmentSpec, ...]:
         """Those whose tenant's row it was, or has become."""
-        table = f"{change.schema}.{change.table}"
+        table, images = f"{change.schema}.{change.table}", [one for one in (change.before, change.after) if one is not None]
+        shared = [(spec, spec.tenants) for spec in self.segments.values() if spec.tenants is not None and table in spec.tenants.tables]
         return tuple(
             spec
-            for spec in self.segments.values()
-            if spec.tenants is not None and table in spec.tenants.tables and _values(change, spec.tenants) & {*spec.tenants.values}
+            for spec, its in shared
+            if any(rows.has(change.schema, change.table, image, its) for image in images if its.column in image)
         )
 
     def allows(self, spec: SegmentSpec, write: Write) -> bool:
@@ -70,6 +72,7 @@ class _Window:
     cluster: ClusterName
     master: Master
     tables: Survivor
+    tenants: TenantRows
     file: str
     began: Position
     server_id: int
@@ -124,11 +127,11 @@ def find_conflicts(
         conflicts: list[Conflict] = []
         same = SameTime(first_began=first.held, second_began=second.held)
         for write, one in first.read(same.in_first, program):
-            violations += _violations(write, one, ownership)
+            violations += _violations(write, one, ownership, first.tenants)
             for change in one.rows:
                 same.wrote_first(write, _keys(change, first))
         for write, one in second.read(same.in_second, program):
-            violations += _violations(write, one, ownership)
+            violations += _violations(write, one, ownership, second.tenants)
             for change in one.rows:
                 conflicts += [
                     Conflict(schema=row[0], table=row[1], key=dict(zip(change.key, row[2], strict=True)), first=other, second=write)
@@ -162,7 +165,16 @@ def _window(cluster: ClusterName, master: Master, tables: Survivor, since: datet
             hint="conflicts are found by GTIDs: MASTER_USE_GTID=slave_pos, SOURCE_AUTO_POSITION=1",
             server=master.name,
         )
-    return _Window(cluster=cluster, master=master, tables=tables, file=file, began=began, server_id=facts.server_id, flavor=facts.flavor)
+    return _Window(
+        cluster=cluster,
+        master=master,
+        tables=tables,
+        tenants=TenantRows(tables),
+        file=file,
+        began=began,
+        server_id=facts.server_id,
+        flavor=facts.flavor,
+    )
 
 
 def _began_at(master: Master, file: str) -> float:
@@ -176,7 +188,7 @@ def _keys(change: RowChange, window: _Window) -> tuple[RowId, ...]:
     return found
 
 
-def _violations(write: Write, one: ReadTransaction, ownership: Ownership) -> Iterator[Violation]:
+def _violations(write: Write, one: ReadTransaction, ownership: Ownership, tenants: TenantRows) -> Iterator[Violation]:
     """Of each row, and of each statement that ran in a schema of a segment."""
     schemas = {change.schema for change in one.rows} | {statement.schema for statement in one.statements}
     for schema in sorted(schemas):
@@ -192,14 +204,10 @@ def _violations(write: Write, one: ReadTransaction, ownership: Ownership) -> Ite
                 yield Violation(**whose, table=statement.text, key={}, change="statement")
 
     for change in one.rows:
-        for spec in ownership.of_tenants(change):
+        for spec in ownership.of_tenants(change, tenants):
             if not ownership.allows(spec, write):
                 its: Any = {"segment": spec.name, "write": write, "schema": change.schema, "table": change.table}
                 yield Violation(**its, key=_key(change), change=change.change.value)
-
-
-def _values(change: RowChange, tenants: Tenants) -> set[str]:
-    return {str(image[tenants.column]) for image in (change.before, change.after) if image is not None and tenants.column in image}
 
 
 def _key(change: RowChange) -> Image:
