@@ -10,7 +10,7 @@ from interlock.audit.facts import Rehearsal, RehearsalKind
 from interlock.audit.rehearsals import keep_rehearsal
 from interlock.cli.context import Answer, Context, here, note
 from interlock.cli.rehearsal import move_writes
-from interlock.cli.sandbox import read, store_of
+from interlock.cli.sandbox import read
 from interlock.clock import Clock, SystemClock
 from interlock.errors import ExitCode, UsageError
 from interlock.model.codec import fields_of
@@ -64,7 +64,7 @@ def _conflicts(context: Context, sandbox: Sandbox, switch: Callable[[str], str],
 
 def _keep(context: Context, sandbox: Sandbox, one: Rehearsal) -> None:
     """Where the audit of the pair that the sandbox is like finds it; of any other sandbox, beside the store in use."""
-    folder = Path(sandbox.beside) if sandbox.like else state_folder(context.store_url() or store_of(sandbox))
+    folder = Path(sandbox.beside) if sandbox.like else state_folder(context.store_url() or sandbox.store)
     keep_rehearsal(one, folder, sandbox.like or sandbox.name)
 
 

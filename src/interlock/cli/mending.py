@@ -12,8 +12,7 @@ from interlock.actions.mending import Differences, split_rows
 from interlock.cli.context import Answer, Context, width
 from interlock.cli.held_pair import ask
 from interlock.cli.losses import write_private
-from interlock.cli.repair import PLAYBOOK
-from interlock.cli.repair_run import unfinished_repair
+from interlock.cli.repair_run import PLAYBOOK, unfinished_repair
 from interlock.cli.runs import answer_of, carry_out, playbook_of
 from interlock.diff.chosen import comparison_of
 from interlock.diff.mend_plan import MendPlan, portions

@@ -9,7 +9,6 @@ from pathlib import Path
 from interlock.bootstrap import Wiring, read_topology
 from interlock.cli.context import Context
 from interlock.cli.plain import PlainView
-from interlock.cli.sandbox import store_of
 from interlock.cli.watching import View, watching
 from interlock.engine.report import RunReport
 from interlock.playbook.load import load_playbook
@@ -20,7 +19,7 @@ from interlock.sandbox.places import Sandbox
 def wired_to(context: Context, sandbox: Sandbox, *, own_store: bool) -> Iterator[Wiring]:
     """The sandbox's pair. With `own_store`, runs are recorded in the sandbox, whatever the command line says."""
     url = None if own_store else context.store_url()
-    wiring = Wiring(read_topology(Path(sandbox.topology)), url or store_of(sandbox))
+    wiring = Wiring(read_topology(Path(sandbox.topology)), url or sandbox.store)
     context.redact = wiring.secrets.redact
     try:
         yield wiring

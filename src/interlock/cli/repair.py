@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from interlock.cli.context import Answer, Context, wired
 from interlock.errors import UsageError
 
-if TYPE_CHECKING:
-    from interlock.bootstrap import Wiring
-    from interlock.ports import Store
-
-PLAYBOOK = "repair"
 _OF_DIFFERENCES = ("onto", "table", "row", "sql", "inverse")
 
 
@@ -41,31 +34,6 @@ def repair(context: Context) -> Answer:
         from interlock.cli.mending import repair_differences  # noqa: PLC0415 - only here
 
         return repair_differences(context, wiring)
-
-
-def is_of_channel(store: Store, run: str) -> bool:
-    """A run of `--channel` is of no playbook, so it has no text of one."""
-    header = store.header(run)
-    if header.playbook != PLAYBOOK:
-        return False
-    records = store.records(header.run)
-    return bool(records) and not records[0].body.get("text")
-
-
-def take_up(context: Context, wiring: Wiring, run: str, *, back: bool) -> Answer:
-    """`interlock resume RUN` and `interlock rollback RUN` of one that was to let a channel go on, and did not come to its end."""
-    from interlock.cli import unblocking  # noqa: PLC0415 - only here
-    from interlock.cli.repair_run import inputs_of  # noqa: PLC0415 - as above
-
-    header = wiring.store.header(run)
-    if header.outcome not in {None, "halted"}:
-        raise UsageError(f"run {header.run} has ended", hint=f"`interlock show {header.run}` says how")
-    if back:
-        raise UsageError(
-            f"run {header.run} lets a channel go on, and does not go back",
-            hint=f"interlock resume {header.run}; `interlock show {header.run}` has what it sent",
-        )
-    return unblocking.go_on_with(context, wiring, header, inputs_of(wiring.store.records(header.run)))
 
 
 def _losses(context: Context) -> Answer:

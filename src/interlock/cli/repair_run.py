@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer
 from interlock.cli.held_pair import Held, held_pair
-from interlock.cli.repair import PLAYBOOK
 from interlock.dataclass import dataclass
 from interlock.diff.ajar import WITHIN_S, ajar, lesser_fence, shut
 from interlock.engine.identity import overtaken_by
@@ -28,6 +27,7 @@ from interlock.ports import Record, RunHeader, Server
 if TYPE_CHECKING:
     from interlock.bootstrap import Wiring
 
+PLAYBOOK = "repair"
 _FENCE = "fence"
 
 

@@ -1,4 +1,4 @@
-"""Commands that begin, go on with and tell of runs."""
+"""Commands that begin runs, and tell of them."""
 
 from __future__ import annotations
 
@@ -51,16 +51,6 @@ def plan(context: Context) -> Answer:
     return Answer(plain=plain, text=lambda width: plan_text(report, width), exit_code=code)
 
 
-def resume(context: Context) -> Answer:
-    """`interlock resume RUN`."""
-    return _take_up(context, back=False)
-
-
-def rollback(context: Context) -> Answer:
-    """`interlock rollback RUN`."""
-    return _take_up(context, back=True)
-
-
 def runs(context: Context) -> Answer:
     """`interlock runs`."""
     from interlock.fleet.journal import FLEETS  # noqa: PLC0415 - only here
@@ -98,21 +88,6 @@ def _start(context: Context, name: str, given: dict[str, str], run: str | None =
         return answer_of(
             context, carry_out(context, wiring, lambda engine: engine.start(playbook, given, run, start_up_ms=running_for_ms()))
         )
-
-
-def _take_up(context: Context, *, back: bool) -> Answer:
-    name = context.options.run
-    with wired(context, about=name) as wiring:
-        from interlock.cli.repair import PLAYBOOK, is_of_channel, take_up  # noqa: PLC0415 - only here
-
-        if is_of_channel(wiring.store, name):
-            return take_up(context, wiring, name, back=back)
-        report = carry_out(context, wiring, lambda engine: engine.roll_back(name) if back else engine.resume(name))
-        if report.playbook == PLAYBOOK:
-            from interlock.cli.mending import told  # noqa: PLC0415 - only here
-
-            return told(context, wiring, report)
-        return answer_of(context, report)
 
 
 def answer_of(context: Context, report: RunReport) -> Answer:

@@ -38,11 +38,6 @@ def folder(context: Context) -> Path:
     return Path(f"/tmp/interlock-sandbox-{os.getuid()}")  # noqa: S108 - `up` makes it 0700 and refuses one that is not empty
 
 
-def store_of(sandbox: Sandbox) -> str:
-    """Runs on a sandbox are recorded in it: they are gone with it, and do not mingle with those of the next one."""
-    return f"sqlite://{sandbox.directory}/runs/interlock.db"
-
-
 def up(context: Context) -> Answer:
     """Start it and say how to use it."""
     directory, options = folder(context), context.options
@@ -115,7 +110,7 @@ def _plain(sandbox: Sandbox) -> dict[str, object]:
     return {
         "directory": sandbox.directory,
         "topology": sandbox.topology,
-        "store": store_of(sandbox),
+        "store": sandbox.store,
         "clients": f"{sandbox.proxy.host}:{sandbox.proxy.port}",
         "servers": to_plain(servers),
     }
@@ -144,7 +139,7 @@ in {sandbox.directory}
 
 to use it:
   export INTERLOCK_TOPOLOGY={sandbox.topology}
-  export INTERLOCK_STORE={store_of(sandbox)}
+  export INTERLOCK_STORE={sandbox.store}
   interlock status
 {tries}
   {client}

@@ -98,6 +98,11 @@ class Sandbox:
     like: str = ""
     beside: str = ""
 
+    @property
+    def store(self) -> str:
+        """Where runs on it are recorded: in it, so that they are gone with it, and do not mingle with those of the next one."""
+        return f"sqlite://{self.directory}/runs/interlock.db"
+
     def password(self, account: str) -> str:
         return self.password_file(account).read_text().rstrip("\n")
 

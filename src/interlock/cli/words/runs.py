@@ -64,12 +64,12 @@ def add_runs(commands: Any) -> None:
     )
     add_words(quiesce, "quiesce")
     command(commands, "runs", "runs:runs", "list the runs, newest first; with a topology, that pair's alone")
-    for name, help_ in (
-        ("show", "tell a run as a timeline, with its evidence"),
-        ("resume", "go on with an unfinished or halted run"),
-        ("rollback", "take back an unfinished or halted run"),
+    for name, does, help_ in (
+        ("show", "runs:show", "tell a run as a timeline, with its evidence"),
+        ("resume", "taking_up:resume", "go on with an unfinished or halted run"),
+        ("rollback", "taking_up:rollback", "take back an unfinished or halted run"),
     ):
-        command(commands, name, f"runs:{name}", help_).add_argument("run", metavar="RUN", help="its name, or the beginning of it")
+        command(commands, name, does, help_).add_argument("run", metavar="RUN", help="its name, or the beginning of it")
 
 
 def add_playbooks(commands: Any) -> None:
