@@ -44,7 +44,13 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
         "pair.can_replicate",
         "pair.clocks_agree",
     ),
-    "replication_checks": ("replication.healthy", "replication.reaches", "replication.nothing_extra", "replication.canary"),
+    "replication_checks": (
+        "replication.healthy",
+        "replication.leads_back",
+        "replication.reaches",
+        "replication.nothing_extra",
+        "replication.canary",
+    ),
     "activity_checks": (
         "transactions.none_older_than",
         "server.no_ddl",

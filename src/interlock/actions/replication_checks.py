@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
+from interlock.decisions.giving_up import is_broken_from, leads_back
 from interlock.decisions.replication import holds_nothing_extra, is_channel_healthy
 from interlock.documents.fields import Kind
 from interlock.model.facts import ChannelFacts, channel_from
 from interlock.model.position import FilePosition, MySQLPosition, Position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Done, Refuse, Verdict, Wait
-from interlock.playbook.catalogue import Verb
+from interlock.playbook.catalogue import Role, Verb
 from interlock.ports import World
 
 _ECHO_S = 1.0
@@ -57,6 +58,31 @@ class ReplicationHealthy(NoOutputs):
                     case verdict:
                         return verdict
         return Done("; ".join(passed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenInto:
+    channels: tuple[ChannelFacts, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadsBack:
+    """What is written on the other server comes to this one, so that what moves there can come back; or it goes one way, by name."""
+
+    server: ServerName = param(Kind.SERVER, "the server from which something moves away")
+    source: ServerName = param(Kind.SERVER, "where it goes to")
+    one_way: bool = param(Kind.FLAG, "true: the channel may be broken; what was opened there is then not taken back", default=False)
+    max_lag_s: float = param(Kind.DURATION, "the largest lag allowed, as the server itself says it", default=5.0)
+
+    def look(self, world: World, /) -> SeenInto:
+        return SeenInto(channels=world.server(self.server).channels())
+
+    def decide(self, seen: SeenInto, /) -> Verdict:
+        return leads_back(self.server, self.source, seen.channels, self.max_lag_s, one_way=self.one_way)
+
+    def outputs(self, seen: SeenInto, /) -> Mapping[str, object]:
+        """`runs`: false if it is broken, and goes one way."""
+        return {"runs": not is_broken_from(self.source, seen.channels)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +186,7 @@ class ReplicationCanary(NoOutputs):
 
 SPECS = (
     describe(ReplicationHealthy, "replication.healthy", Verb.CHECK),
+    describe(LeadsBack, "replication.leads_back", Verb.CHECK, outputs={"runs": Kind.FLAG}, role=Role.LEADS_BACK),
     describe(ReplicationReaches, "replication.reaches", Verb.CHECK),
     describe(NothingExtra, "replication.nothing_extra", Verb.CHECK, outputs={"position": Kind.POSITION}),
     describe(ReplicationCanary, "replication.canary", Verb.CHECK),

@@ -49,7 +49,7 @@ class FenceSegment:
         """Who could log in before can again, with the rights of then."""
         if self.stays or before.is_closed or (now is not None and now.accounts == before.accounts):
             return ()
-        return (OpenSegment(server=self.server, segment=self.segment, accounts=before.accounts, within_s=self.within_s),)
+        return (OpenSegment(server=self.server, segment=self.segment, accounts=before.accounts, within_s=self.within_s, as_was=True),)
 
     def outputs(self, seen: SegmentFacts, /) -> Mapping[str, object]:
         return {"position": seen.position}

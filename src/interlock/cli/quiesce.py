@@ -32,7 +32,9 @@ def quiesce(context: Context) -> Answer:
 
 
 def _segments_moved(context: Context, wiring: Wiring, playbook: Playbook, given: Mapping[str, str]) -> list[Answer]:
-    """A run for each that has to be moved. None at all if the quiesce would be refused for another reason: then its own run says it."""
+    """A run for each that has to be moved, also over a broken channel into the cluster that is to be quiet. None at all if the quiesce
+    would be refused for another reason: then its own run says it.
+    """
     if not wiring.topology.segments:
         return []
     from interlock.cli.segments import move_all  # noqa: PLC0415 - only here
@@ -42,7 +44,8 @@ def _segments_moved(context: Context, wiring: Wiring, playbook: Playbook, given:
     refused = {step.action for step in steps if step.result == "fails"}
     if refused != {"segment.all_owned"}:
         return []
-    return move_all(context, wiring, given["onto"], {name: value for name, value in given.items() if name in _OF_THE_MOVES})
+    inputs = {name: value for name, value in given.items() if name in _OF_THE_MOVES}
+    return move_all(context, wiring, given["onto"], {**inputs, "one_way": "true"})
 
 
 def _with_moves(answer: Answer, moved: Sequence[Answer]) -> Answer:

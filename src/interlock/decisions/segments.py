@@ -17,11 +17,14 @@ HOW_IT_OPENS = "`interlock runs` tells of a run to resume; if there is none: doc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherSide:
-    """Another master and what was last proved of the segment there: None if it is not proved closed, for the reason `why`."""
+    """Another master and what was last proved of the segment there: None if it is not proved closed, for the reason `why`. `written`:
+    clients may have written it there since it was closed here.
+    """
 
     name: ServerName
     closed: SegmentFacts | None
     why: str = ""
+    written: bool = True
 
 
 def may_open_segment(
@@ -52,7 +55,7 @@ def may_open_segment(
     if owner != cluster:
         return Refuse(f"{subject}: {owner} owns it, by {here.server}'s own table", "hand it over first: segment.hand_over")
     for other in others:
-        if other.closed is None:
+        if other.closed is None or not other.written:
             continue
         wanted = other.closed.position
         if not here.position.can_be_compared_with(wanted):

@@ -279,7 +279,7 @@ def _opening(execution: Execution, sending: Callable[[], None]) -> Callable[[], 
 
     def send() -> None:
         if execution.life.now is State.CHANGING:
-            execution.move(Event.OPEN)
+            execution.move(Event.OPEN, durable=execution.segments.goes_one_way)
         sending()
 
     return send

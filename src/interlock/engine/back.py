@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from interlock.actions.action import Action, facts_type
 from interlock.clock import Deadline
+from interlock.decisions.giving_up import is_broken_from
 from interlock.engine.apply import carry_out, scripts, touched_servers
 from interlock.engine.events import UndoBegan, UndoEnded
 from interlock.engine.execution import Execution
@@ -52,6 +53,25 @@ def go_back(execution: Execution) -> None:
             _undo(execution, intent, bounds[intent.step], deadline)
         else:
             _note_that_it_never_began(execution, intent)
+
+
+def why_not_back(execution: Execution) -> str:
+    """Why a segment that is opened elsewhere can't be given back to whom it was taken from: what was written since does not come there, as
+    was known when it moved (`replication.leads_back`). Empty if it can: somebody mended the channel, or the run never opened it.
+    """
+    for intent in intents_of(execution, {Role.CLOSES_SEGMENT}):
+        server, segment = ServerName(str(intent.args["server"])), str(intent.args["segment"])
+        source = execution.segments.opened_for_good(server, segment)
+        if source is None:
+            continue
+        try:
+            if not is_broken_from(source, execution.world.server(server).channels()):
+                continue
+            lacks = f"replication from {source} to {server} is broken"
+        except DriverError as error:
+            lacks = error.message
+        return f"segment {segment} can't be taken back: it was opened on {source}, whose writes {server} can't have ({lacks})"
+    return ""
 
 
 def _await_old_writers(execution: Execution, bounds: dict[str, BoundStep], deadline: Deadline) -> None:

@@ -15,6 +15,7 @@ from interlock.engine.back import (
     put_the_rest_back,
     touched_segments,
     what_is_left,
+    why_not_back,
 )
 from interlock.engine.events import RunEnded
 from interlock.engine.execution import Execution, StopRequested
@@ -60,8 +61,8 @@ def _to_an_outcome(execution: Execution, go: Callable[[], None]) -> None:
         problems.append(_problem(error))
         if execution.life.now is State.CHECKING:
             _refuse(execution, problems)
-        elif _says_halt(execution, error):
-            _halt(execution, problems)
+        elif (stuck := why_not_back(execution)) or _says_halt(execution, error):
+            _halt(execution, problems, stuck)
         else:
             execution.spare_the_store()
             execution.move(Event.FAIL)
@@ -179,14 +180,21 @@ def _nobody_writes(execution: Execution) -> list[ProblemReport]:
     ]
 
 
-def _halt(execution: Execution, problems: list[ProblemReport]) -> None:
+def _halt(execution: Execution, problems: list[ProblemReport], stuck: str = "") -> None:
+    """`stuck`: why there is no way back. Then none is printed."""
     problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in (*halt(execution), *shut_again(execution))]
     if not (intents_of_writes(execution) or touched_segments(execution)) and (open_now := open_masters(execution.world)):
         problems.append(ProblemReport(what=f"this run has fenced and opened nothing: {' and '.join(open_now)} takes the writes as before"))
     problems += _what_may_still_land(execution)
-    left = what_is_left(execution)
-    commands = (f"interlock resume {execution.run}", f"interlock rollback {execution.run}", *left)
-    _end(execution, Event.HALT, problems, next_commands=commands)
+    if stuck:
+        problems.append(ProblemReport(what=stuck, hint=way_on(execution.run)))
+    back = () if stuck else (f"interlock rollback {execution.run}", *what_is_left(execution))
+    _end(execution, Event.HALT, problems, next_commands=(f"interlock resume {execution.run}", *back))
+
+
+def way_on(run: str) -> str:
+    """Of a run that can't go back."""
+    return f"`interlock resume {run}` opens it there again and goes on; `interlock rollback {run}` once that channel runs"
 
 
 def _end(execution: Execution, event: Event, problems: list[ProblemReport], next_commands: tuple[str, ...] = ()) -> None:

@@ -83,12 +83,14 @@ def _moves(execution: Execution) -> dict[tuple[object, ...], BoundStep]:
 
 def steps_undone_by_halting(execution: Execution) -> set[str]:
     """The steps that must be looked at again after a halt, which fenced everything: the opening that stood then, and the openings, flips
-    and checks that came after it.
+    and checks that came after it; and a server that was opened beside another one.
     """
     steps = [step for phase in execution.playbook.phases for step in steps_of(phase)]
-    stood = {bound.step.id for bound in _moves(execution).values() if bound.step.spec.role in OPENING}
+    last = [bound.step for bound in _moves(execution).values()]
+    stood = {step.id for step in last if step.spec.role in OPENING}
     first = next((number for number, step in enumerate(steps) if step.id in stood), len(steps))
-    return {step.id for step in steps[first:] if step.spec.role in {*OPENING, Role.FLIPS} or step.spec.verb is Verb.CHECK}
+    beside = {step.id for step in last if step.spec.role is Role.OPENS_BESIDE}
+    return beside | {step.id for step in steps[first:] if step.spec.role in {*OPENING, Role.FLIPS} or step.spec.verb is Verb.CHECK}
 
 
 def what_was_undone(execution: Execution) -> str:

@@ -20,6 +20,7 @@ Kinds of records (stored words, never renamed), and what stands in each:
     proved_outside  server, agent, detail: a way of fencing says that no client can write to it
     accepted    server, sentence: a person answers for what could not be proved
     given_up    server, sentence: a person gives up what the server lacks
+    one_way     server: what is opened elsewhere does not come back to it
     opening     server, position, others, given_up: the interlock let the opening through
     undoing     step, script
     undone      step, detail
@@ -61,6 +62,7 @@ class RecordKind(StrEnum):
     PROVED_OUTSIDE = "proved_outside"
     ACCEPTED = "accepted"
     GIVEN_UP = "given_up"
+    ONE_WAY = "one_way"
     OPENING = "opening"
     UNDOING = "undoing"
     UNDONE = "undone"

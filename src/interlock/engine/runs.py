@@ -10,8 +10,9 @@ from typing import Protocol
 from interlock.clock import Clock
 from interlock.dataclass import dataclass
 from interlock.decisions.marks import failed_mark, failed_since
+from interlock.engine.back import why_not_back
 from interlock.engine.emergency import Knock
-from interlock.engine.endings import GoBack, drive
+from interlock.engine.endings import GoBack, drive, way_on
 from interlock.engine.events import Asker, Observer, RunBegan
 from interlock.engine.execution import Execution, Stop, StopRequested
 from interlock.engine.forward import go_forward, needs_no_answer, steps_undone_by_halting, what_was_undone
@@ -166,6 +167,8 @@ class Engine:
             )
             execution = self._execution(header.run, playbook, journal, guard, progress)
             execution.taken_over = True
+            if back and not _was_going_back(progress) and (stuck := why_not_back(execution)):
+                raise Refused(stuck, hint=way_on(header.run))
             journal.write(RecordKind.TAKEN_OVER, durable=True, holder=lease.holder, epoch=lease.epoch)
             self._settle_all()
             drive(execution, lambda: self._go_on(execution, progress, back=back))
@@ -221,7 +224,7 @@ class Engine:
         self._scope(execution, dict(progress.inputs or {}), progress.facts, progress.outputs)
         for server, kept in progress.kept.items():
             self.world.server(server).recall(_mapping(kept))
-        if state is State.ROLLING_BACK or (state is State.HALTED and progress.was_going_back):
+        if _was_going_back(progress):
             if state is State.HALTED:
                 execution.move(Event.GO_BACK)
             raise GoBack("the run was on its way back")
@@ -296,6 +299,10 @@ class Engine:
     ) -> None:
         scope = scope_of(inputs, self.world.topology, _cluster(facts.get("writer")), _cluster(facts.get("standby")))
         execution.scope |= {**scope, **outputs}
+
+
+def _was_going_back(progress: Progress) -> bool:
+    return progress.state is State.ROLLING_BACK or (progress.state is State.HALTED and progress.was_going_back)
 
 
 def run_name(clock: Clock) -> str:

@@ -50,6 +50,29 @@ class SegmentInterlock:
         """Something touches it there: what was proved no longer stands."""
         self._standing.pop((server, segment), None)
 
+    def go_one_way(self, server: ServerName) -> None:
+        """What is opened elsewhere does not come back to this server. On the disk before anything rests on it."""
+        if server not in self._one_way():
+            self._journal.write(RecordKind.ONE_WAY, durable=True, server=server)
+
+    @property
+    def goes_one_way(self) -> bool:
+        """Whether this run rests on what it opened being known for sure: its journal can't leave that to the next record."""
+        return bool(self._one_way())
+
+    def opened_for_good(self, server: ServerName, segment: str) -> ServerName | None:
+        """Where this run has opened a segment whose way back to `server` was broken from the beginning; None if it has not."""
+        elsewhere = (name for name in self._opened(segment) if name != server)
+        return next(elsewhere, None) if server in self._one_way() else None
+
+    def _one_way(self) -> set[str]:
+        return {str(record.body["server"]) for record in self._journal.records if record.kind == RecordKind.ONE_WAY}
+
+    def _opened(self, segment: str) -> list[ServerName]:
+        """Where this run may have opened it. Of one that goes one way each opening is on the disk before it is sent."""
+        bodies = (record.body for record in self._journal.records if record.kind == RecordKind.OPENING)
+        return [ServerName(str(body["server"])) for body in bodies if body.get("segment") == segment]
+
     def open(self, effect: OpenSegment, deadline: Deadline, mark: str, sending: Callable[[], None]) -> None:
         """Open it as soon as it may be, before the deadline. StepFailed, with the reason, if it may not: then nothing was sent.
 
@@ -59,7 +82,7 @@ class SegmentInterlock:
         spec, cluster = self._spec(effect.segment), self._world.topology.server(effect.server).cluster
         given_up = self._given_up(effect.server)
         while True:
-            others = [self._other(name, effect.segment) for name in self._world.topology.other_masters(effect.server)]
+            others = [self._other(name, effect) for name in self._world.topology.other_masters(effect.server)]
             here = target.segments.facts(spec)
             channels = target.channels() if given_up else ()
             match may_open_segment(cluster, spec, here, others, channels, given_up=given_up):
@@ -80,6 +103,7 @@ class SegmentInterlock:
                     raise StepFailed(f"segment {effect.segment} may not be opened on {effect.server}", server=effect.server)
         self._journal.write(
             RecordKind.OPENING,
+            durable=self.goes_one_way,
             server=effect.server,
             segment=effect.segment,
             position=here.position,
@@ -102,18 +126,23 @@ class SegmentInterlock:
         sending()
         self._world.server(effect.server).apply(effect, mark=mark)
 
-    def _other(self, name: ServerName, segment: str) -> OtherSide:
+    def _other(self, name: ServerName, effect: OpenSegment) -> OtherSide:
         """Proved anew at the last moment. What says nothing then stands by its earlier proof."""
-        standing = self._standing.get((name, segment))
+        segment = effect.segment
+        standing, written = self._standing.get((name, segment)), self._may_be_written(name, effect)
         if self._guard.is_silent(name):
-            return OtherSide(name=name, closed=standing, why="it does not answer")
+            return OtherSide(name=name, closed=standing, why="it does not answer", written=written)
         try:
-            return OtherSide(name=name, closed=self.prove_closed(name, segment))
+            return OtherSide(name=name, closed=self.prove_closed(name, segment), written=written)
         except (Unreachable, OutcomeUnknown) as silent:
-            return OtherSide(name=name, closed=standing, why=silent.message)
+            return OtherSide(name=name, closed=standing, why=silent.message, written=written)
         except DriverError as denied:
             self.forget(name, segment)
             return OtherSide(name=name, closed=None, why=denied.message)
+
+    def _may_be_written(self, name: ServerName, effect: OpenSegment) -> bool:
+        """Not where it is only given back to whom it was taken from, and was never opened there."""
+        return not (effect.as_was and effect.server in self._one_way()) or name in self._opened(effect.segment)
 
     def _spec(self, segment: str) -> SegmentSpec:
         """StatementFailed if the topology has it no more."""

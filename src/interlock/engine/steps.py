@@ -176,11 +176,13 @@ def _see_who_opened(execution: Execution, bound: BoundStep) -> None:
 
 
 def _note_accepted(execution: Execution, bound: BoundStep, outputs: Mapping[str, object]) -> None:
-    """Of a fence from outside that ended without a proof, and of a catch-up that ended without the position: they rest on the operator's
-    word.
+    """Of a fence from outside that ended without a proof, of a catch-up that ended without the position, and of a move that can't come
+    back: they rest on the operator's word.
     """
     if bound.step.spec.role is Role.CATCHES_UP and (said := str(outputs.get("given_up") or "")):
         execution.interlock.give_up(ServerName(str(bound.args["server"])), said)
+    if bound.step.spec.role is Role.LEADS_BACK and not outputs["runs"]:
+        execution.segments.go_one_way(ServerName(str(bound.args["server"])))
     if bound.step.spec.role is Role.FENCES_OUTSIDE and not outputs.get("proved_by"):
         cluster = execution.world.topology.clusters[ClusterName(str(bound.args["cluster"]))]
         execution.interlock.accept(cluster.master.name, sentence(cluster))

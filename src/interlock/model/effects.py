@@ -183,12 +183,16 @@ class CloseSegment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSegment:
-    """Let the accounts of a segment write it on a server, with these rights. Only the interlock lets it through. Not in the binary log."""
+    """Let the accounts of a segment write it on a server, with these rights. Only the interlock lets it through. Not in the binary log.
+
+    `as_was`: it was open there when this run closed it.
+    """
 
     server: ServerName
     segment: str
     accounts: tuple[AccountState, ...]
     within_s: float = 5.0
+    as_was: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

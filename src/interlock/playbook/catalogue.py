@@ -34,6 +34,7 @@ class Role(StrEnum):
     OPENS_SEGMENT = "opens_segment"  # on its `server` its `segment` takes writes afterwards
     OPENS_BESIDE = "opens_beside"  # on its `server`, where no segment is open, clients may be let in while the other one takes writes
     OWNS_ALL = "owns_all"  # its `cluster` owns every segment, or the run goes no further
+    LEADS_BACK = "leads_back"  # what is opened elsewhere comes back to its `server`, or its output `runs` says that it does not
     LOOSENS = "loosens"  # while it is under way, administrators may write through the fence of its `server`: a halt shuts it
     FOLLOWS = "follows"  # moves servers that are behind the pair: they are put back last, and never fail the way back
     NOTES = "notes"  # notes something for later commands: so is that

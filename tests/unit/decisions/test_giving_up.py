@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from interlock.decisions.giving_up import broken_channel, can_catch_up, is_given_up, sentence
+from interlock.decisions.giving_up import broken_channel, can_catch_up, is_given_up, leads_back, sentence
 from interlock.model.facts import ChannelFacts
 from interlock.model.position import LogPoint
 from interlock.model.topology import ServerName
@@ -98,3 +98,26 @@ def test_a_broken_channel_refuses_with_the_sentence_and_passes_with_it() -> None
 def test_a_channel_that_runs_needs_no_sentence() -> None:
     assert isinstance(can_catch_up(WEST, EAST, [RUNS], ""), Done)
     assert isinstance(can_catch_up(WEST, EAST, [STOPPED], SAID), Refuse)
+
+
+BACK = {
+    "it runs": (RUNS, "0s behind", ""),
+    "broken": (BROKEN, "1062 Duplicate entry", "-i one_way=true"),
+    "somebody stopped it": (STOPPED, "the applier is stopped", "start its applier on west"),
+    "too far behind": (replace(RUNS, lag_s=9), "9s behind east, limit 5s", "raise max_lag"),
+    "of another source": (replace(BROKEN, source=NORTH), "is not set up", "point west at east"),
+}
+
+
+@pytest.mark.parametrize(("channel", "why", "hint"), BACK.values(), ids=BACK.keys())
+def test_only_what_is_broken_may_go_one_way(channel: ChannelFacts, why: str, hint: str) -> None:
+    plain = leads_back(WEST, EAST, [channel], 5.0, one_way=False)
+    assert (why in plain.why, isinstance(plain, Refuse)) == (True, bool(hint))
+    if isinstance(plain, Refuse):
+        assert hint in plain.hint
+    said = leads_back(WEST, EAST, [channel], 5.0, one_way=True)
+    if channel is BROKEN:
+        assert isinstance(said, Done)
+        assert "then the run halts, and it is closed on both" in said.warnings[0]
+    else:
+        assert said == plain

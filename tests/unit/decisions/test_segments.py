@@ -121,6 +121,22 @@ def test_what_a_broken_channel_keeps_back_can_be_given_up_and_nothing_else(
     assert isinstance(may_open_segment(WEST, SPEC, HERE, (other,), (channel,), given_up=said), expected)
 
 
+GIVEN_BACK: dict[str, tuple[OtherSide, type[Verdict]]] = {
+    "never opened there": (OtherSide(name=ServerName("east"), closed=closed("east", "1-1-12,2-2-5"), written=False), Done),
+    "not even a position of the same kind": (
+        OtherSide(name=ServerName("east"), closed=closed("east", "east=a.000001:4"), written=False),
+        Done,
+    ),
+    "not proved closed there": (OtherSide(name=ServerName("east"), closed=None, why="silent", written=False), Refuse),
+    "a newer epoch is known there": (OtherSide(name=ServerName("east"), closed=closed("east", epoch=3), written=False), Refuse),
+}
+
+
+@pytest.mark.parametrize(("other", "expected"), GIVEN_BACK.values(), ids=GIVEN_BACK.keys())
+def test_what_nobody_can_have_written_elsewhere_need_not_come_from_there(other: OtherSide, expected: type[Verdict]) -> None:
+    assert isinstance(may_open_segment(WEST, SPEC, HERE, (other,)), expected)
+
+
 def test_positions_of_two_kinds_tell_nothing() -> None:
     found = may_open_segment(WEST, SPEC, HERE, (OtherSide(name=ServerName("east"), closed=closed("east", "east=a.000001:4")),))
     assert isinstance(found, Refuse)
