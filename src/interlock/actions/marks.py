@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
-from interlock.decisions.marks import failed_mark, failed_since, is_not_held, may_take_writes
+from interlock.decisions.marks import by_a_note, failed_mark, failed_since, is_not_held, may_take_writes
 from interlock.documents.fields import Kind
 from interlock.model.effects import ClearMark, Effect, SetMark
 from interlock.model.marks import Mark, MarkKind
@@ -54,8 +54,8 @@ class NotHeldThere(NoOutputs):
 
     def decide(self, seen: SeenMarks, /) -> Verdict:
         match is_not_held(seen.marks, seen.at, but_quiesced=self.but_quiesced):
-            case Refuse(why, hint):
-                return Refuse(f"by a note on {self.server}: {why}", f"{hint} with the store that it was made with, or `interlock release`")
+            case Refuse() as held:
+                return by_a_note(self.server, held)
             case Done():
                 return Done(f"no note on {self.server} holds the pair")
 

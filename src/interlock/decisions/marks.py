@@ -11,7 +11,7 @@ from datetime import datetime
 
 from interlock.decisions.leases import utc
 from interlock.model.marks import Mark, MarkKind
-from interlock.model.topology import ClusterName
+from interlock.model.topology import ClusterName, ServerName
 from interlock.model.verdict import Act, Done, Refuse
 
 
@@ -37,6 +37,11 @@ def is_not_held(marks: Sequence[Mark], now: datetime, *, but_quiesced: str = "")
     if not held:
         return Done("nobody holds the pair")
     return Refuse("; ".join(told(hold, now) for hold in held), " and ".join(dict.fromkeys(f"`{end_of(hold)}`" for hold in held)))
+
+
+def by_a_note(server: ServerName, held: Refuse) -> Refuse:
+    """The same, where it is a server that says so: the store need not know of it."""
+    return Refuse(f"by a note on {server}: {held.why}", f"{held.hint} with the store that it was made with, or `interlock release`")
 
 
 def may_take_writes(cluster: ClusterName, marks: Sequence[Mark]) -> Done | Refuse:

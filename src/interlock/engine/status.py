@@ -15,16 +15,17 @@ from interlock.engine.status_problems import (
     channel_problems,
     is_running,
     mark_problems,
+    note_problems,
     segment_problems,
     server_problems,
     unfinished_problem,
 )
-from interlock.errors import DriverError
+from interlock.errors import DriverError, NotPermitted
 from interlock.model.facts import ChannelFacts, ReplicaFacts, RouteFacts, WriteFacts
 from interlock.model.liveness import LivenessFacts
 from interlock.model.marks import Mark
 from interlock.model.topology import ServerName, ServerSpec
-from interlock.ports import World
+from interlock.ports import Server, World
 
 R = TypeVar("R")
 
@@ -128,7 +129,8 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
     if len(open_now) > 1 and not segments:
         problems.append({"what": f"{' and '.join(open_now)} take writes at the same time", "hint": "fence the one that should not"})
     problems += [unfinished_problem(run) for run in unfinished]
-    problems += mark_problems(marks, looked, world.marks.now())
+    problems += mark_problems(topology, marks, looked, world.marks.now())
+    problems += note_problems(looked, marks, world.marks.now())
     problems += channel_problems(topology, looked, marks)
     problems += [{"what": f"replica {each.replica}: {each.error}", "hint": ""} for each in replicas if each.error]
     problems += [{"what": f"route {route.route}: {route.error}", "hint": ""} for route in routes if route.error]
@@ -164,9 +166,18 @@ def _looker(world: World, name: ServerName, verdict: LivenessFacts | None) -> Ca
         seen.facts = _try(seen, server.facts)
         seen.channels = _try(seen, server.channels)
         seen.sessions = _try(seen, server.sessions)
+        seen.noted = _try(seen, lambda: _noted(server, world.topology.name))
         return seen
 
     return look
+
+
+def _noted(server: Server, topology: str) -> tuple[Mark, ...]:
+    """Nothing to an account that only looks, and may not read our own tables."""
+    try:
+        return server.noted(topology)
+    except NotPermitted:
+        return ()
 
 
 def _try(seen: Looked, look: Callable[[], R]) -> R | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from interlock.dataclass import dataclass
 from interlock.decisions.liveness import answers_here, remedy
-from interlock.decisions.marks import end_of, failed_since, told
+from interlock.decisions.marks import by_a_note, end_of, failed_since, is_not_held, told
 from interlock.decisions.mixed import mended_by
 from interlock.engine.segment_status import SegmentStatus
 from interlock.errors import DriverError
@@ -16,6 +16,7 @@ from interlock.model.facts import ChannelFacts, ServerFacts, SessionFacts, Write
 from interlock.model.liveness import Liveness, LivenessFacts
 from interlock.model.marks import Mark, MarkKind
 from interlock.model.topology import ServerName, Topology
+from interlock.model.verdict import Refuse
 
 Problem = Mapping[str, str]
 """`what` and `hint`, empty if nothing is known to help."""
@@ -25,12 +26,13 @@ _NO_WRITER = "no master is seen to take writes"
 
 @dataclass(slots=True)
 class Looked:
-    """What one master said; each part None if it did not. `liveness` is asked for only then."""
+    """What one master said; each part None if it did not. `liveness` is asked for only then. `noted` is what it says of holds."""
 
     writes: WriteFacts | None = None
     facts: ServerFacts | None = None
     channels: tuple[ChannelFacts, ...] | None = None
     sessions: tuple[SessionFacts, ...] | None = None
+    noted: tuple[Mark, ...] | None = None
     errors: list[DriverError] = field(default_factory=list)
     liveness: LivenessFacts | None = None
 
@@ -98,14 +100,34 @@ def unfinished_problem(run: str) -> Problem:
     return {"what": f"run {run} is unfinished", "hint": f"`interlock resume {run}` or `interlock rollback {run}`"}
 
 
-def mark_problems(marks: Sequence[Mark], looked: Mapping[ServerName, Looked], now: datetime) -> Iterator[Problem]:
-    """That a master which does not answer is marked as failed is told with the master."""
+def mark_problems(topology: Topology, marks: Sequence[Mark], looked: Mapping[ServerName, Looked], now: datetime) -> Iterator[Problem]:
+    """That a master which does not answer is marked as failed is told with the master, and with a quiesce that its master takes writes."""
     silent = {seen.liveness.cluster for seen in looked.values() if seen.liveness is not None}
+    open_now = {topology.server(name).cluster for name, seen in looked.items() if seen.writes is not None and not seen.writes.read_only}
     for mark in marks:
-        if mark.kind is not MarkKind.FAILED:
+        if mark.kind is MarkKind.QUIESCED and mark.subject in open_now:
+            close = f"SET GLOBAL read_only=1 on {mark.subject}; `{end_of(mark)}` finds what was written there"
+            yield {"what": f"{told(mark, now)}; and it takes writes: somebody opened it, or it was restarted", "hint": close}
+        elif mark.kind is not MarkKind.FAILED:
             yield {"what": told(mark, now), "hint": f"`{end_of(mark)}`"}
         elif mark.subject not in silent:
             yield {"what": _failed(mark), "hint": f"`interlock rejoin {mark.subject}`"}
+
+
+def note_problems(looked: Mapping[ServerName, Looked], marks: Sequence[Mark], now: datetime) -> Iterator[Problem]:
+    """What a server that takes writes says of a hold that the store does not know of: it is another one, or was lost. On a fenced one the
+    end of a hold arrives later.
+    """
+    known = {(mark.kind, mark.subject) for mark in marks}
+    for name, seen in looked.items():
+        if seen.writes is None or seen.writes.read_only:
+            continue
+        unknown = [note for note in seen.noted or () if (note.kind, note.subject) not in known]
+        held = is_not_held(unknown, now)
+        if isinstance(held, Refuse):
+            said = by_a_note(name, held)
+            yield {"what": said.why, "hint": said.hint}
+        known |= {(note.kind, note.subject) for note in unknown}
 
 
 def _failed(mark: Mark) -> str:

@@ -9,6 +9,7 @@ import pytest
 from interlock.engine.status import status
 from interlock.playbook.load import load_playbook
 from interlock.simulated.process import SimulatedProcess
+from interlock.simulated.store import MemoryStore
 from interlock.simulated.world import SimulatedWorld
 from unit.engine.stage import CATALOGUE, SHIPPED, Stage
 
@@ -107,3 +108,24 @@ def test_an_applier_that_a_quiesce_stopped_is_started_by_the_rejoin() -> None:
     assert played.run(QUIESCE, {"onto": "west", "for": "4h", "reason": "a disk"}).outcome == "succeeded"
     hints = [hint for what, hint in problems(played) if what.startswith("the channel from west to east does not run")]
     assert hints == ["a quiesce stopped it: `interlock rejoin east` starts it"]
+
+
+def test_a_quiesced_cluster_that_takes_writes_is_told_so() -> None:
+    """Somebody opened it, or it was restarted without the option file's fence: of a pair with segments nothing else would say it."""
+    played = Stage()
+    assert played.run(QUIESCE, {"onto": "west", "for": "4h", "reason": "a disk"}).outcome == "succeeded"
+    assert [hint for what, hint in problems(played) if what.startswith("east is quiesced")] == ["`interlock rejoin east`"]
+    played.pair.east.set_read_only(on=False)
+    ((what, hint),) = [(what, hint) for what, hint in problems(played) if what.startswith("east is quiesced")]
+    assert ("a disk; and it takes writes" in what, hint.startswith("SET GLOBAL read_only=1 on east")) == (True, True)
+
+
+def test_a_hold_that_only_the_servers_know_of_is_told_once() -> None:
+    """The store was lost, or somebody has another one."""
+    played = Stage()
+    assert played.run(QUIESCE, {"onto": "west", "for": "4h", "reason": "a disk"}).outcome == "succeeded"
+    assert not [what for what, _ in problems(played) if "by a note" in what]
+    played.store = MemoryStore(played.pair.clock)
+    ((what, hint),) = [(what, hint) for what, hint in problems(played) if "by a note" in what]
+    assert what.startswith("by a note on west: east is quiesced by")
+    assert hint == "`interlock rejoin east` with the store that it was made with, or `interlock release`"
