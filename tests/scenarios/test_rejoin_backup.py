@@ -31,6 +31,7 @@ from waiting import eventually
 ROWS = 4
 IDENTITY = "SELECT @@server_id AS id, @@gtid_domain_id AS domain"
 FENCED = "SELECT @@read_only AS fenced"
+SCHEDULER = "SELECT @@event_scheduler AS events"
 NOTED = "SELECT kind FROM interlock_returning.note"
 
 
@@ -84,10 +85,10 @@ def lab(service: Returning) -> Returning:
 
 
 def _make_a_service_of_east(lab: Returning) -> None:
-    """What runs it is the stand-in for systemctl from here on, and it includes a folder of options."""
+    """What runs it is the stand-in for systemctl from here on, and it includes a folder of options. It starts with its events."""
     member, folder = lab.sandbox.members["east"], lab.options().parent
     folder.mkdir()
-    Path(member.options).write_text(Path(member.options).read_text() + f"!includedir {folder}\n")
+    Path(member.options).write_text(Path(member.options).read_text() + f"event_scheduler=ON\n!includedir {folder}\n")
     program = processes.programs(["mariadbd"])["mariadbd"]
     (lab.host.folder / "server").write_text(f"#!/bin/sh\nexec {program} --defaults-file={member.options}\n")
     (pid,) = [one.pid for one in processes.running(Path(lab.sandbox.directory)) if one.name == "east"]
@@ -123,6 +124,7 @@ def test_one_that_is_killed_in_the_middle_leaves_the_old_data_and_begins_anew_to
     assert len(lab.rows("west")) == ROWS
     assert lab.rows("east") == lab.rows("west")
     assert (query(lab.sandbox, "east", IDENTITY), query(lab.sandbox, "east", FENCED)) == (before, [{"fenced": 1}])
+    assert query(lab.sandbox, "east", SCHEDULER) == [{"events": "OFF"}]
     (kept,) = lab.beside("before")
     assert str(kept) in resumed.out
     assert (kept / "app" / "large.ibd").exists()
@@ -192,6 +194,7 @@ def test_who_is_cut_off_while_the_directories_are_moved_leaves_a_server_that_say
     assert len(service.beside("before")) == 1
     assert query(service.sandbox, "east", NOTED) == [{"kind": "copying"}]
     assert query(service.sandbox, "east", FENCED) == [{"fenced": 1}]
+    assert query(service.sandbox, "east", SCHEDULER) == [{"events": "OFF"}]
     assert [row["Slave_IO_Running"] for row in query(service.sandbox, "east", "SHOW SLAVE STATUS")] == ["No"]
 
 

@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from interlock.hosts.ssh import RemoteProgram
 
 OPTIONS = """\
-# A copy of the data is under way, by Interlock: whatever starts this server starts it read-only and without its channels.
+# A copy of the data is under way, by Interlock: whatever starts this server starts it read-only, without its channels and its events.
 [mysqld]
 read_only=1
 skip_slave_start=1
+event_scheduler=OFF
 """
+"""The writer's events come with its files, enabled: a definer that passes `read_only` would write on both sides."""
 
 _PART_BYTES = 1 << 17
 _COMMITS_WAIT_S = 10

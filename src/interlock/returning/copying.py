@@ -115,7 +115,7 @@ class Copier:
                 f"host of {writer}: mariadb-backup --backup --stream=xbstream, into mbstream on the host of {server}{at_most}",
                 f"host of {server}: mariadb-backup --prepare; {self.hosts.unit} is stopped",
                 f"host of {server}: its data directory is put aside, and the new one takes its place",
-                f"host of {server}: {self.hosts.unit} is started, with {self.hosts.options}: read_only, skip_slave_start",
+                f"host of {server}: {self.hosts.unit} is started, with {self.hosts.options}: read_only, without channels and events",
             )
         words = " ".join(dump.dump_words(self.server.facts().flavor, ("…",), bounds=True))
         return (
