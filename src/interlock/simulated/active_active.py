@@ -10,8 +10,9 @@ from interlock.errors import Unreachable, WriteRefused
 from interlock.model.segments import AccountState, Right
 from interlock.model.topology import ClusterName, RouteName, SegmentSpec
 from interlock.simulated.clients import Ledger
-from interlock.simulated.database import Database, SegmentHere
+from interlock.simulated.database import Database
 from interlock.simulated.pair import SimulatedPair
+from interlock.simulated.parts import SegmentHere
 from interlock.simulated.segments import sessions_of
 
 _PAUSE_S = 0.01

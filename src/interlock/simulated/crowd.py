@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from interlock.dataclass import dataclass
 from interlock.errors import StatementFailed, Unreachable, WriteRefused
-from interlock.simulated.database import Database, Session
+from interlock.simulated.database import Database
 from interlock.simulated.network import CLIENTS, PROXY
 from interlock.simulated.pair import SimulatedPair
+from interlock.simulated.parts import Session
 from interlock.simulated.schedules import Clients
 
 _PAUSE_S = 0.012

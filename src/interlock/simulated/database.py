@@ -7,7 +7,7 @@ its position is its flavor's affair.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from enum import StrEnum
 
@@ -17,10 +17,10 @@ from interlock.model.effects import ChannelEffect, Effect
 from interlock.model.facts import ChannelFacts, EventFacts
 from interlock.model.marks import Mark
 from interlock.model.position import FilePosition, Gtid, GtidSource, LogPoint, MariaDBPosition, MySQLPosition, Position
-from interlock.model.segments import AccountState, SegmentNote
 from interlock.model.topology import ServerName
 from interlock.simulated.clock import SimulatedClock
 from interlock.simulated.network import PROXY, TOOL, Network
+from interlock.simulated.parts import Faults, SegmentHere, Session
 
 CALL_S = 0.0005
 """What half a round trip takes."""
@@ -57,48 +57,6 @@ def uuid_of(server_id: int) -> str:
 def point(server: str, number: int) -> LogPoint:
     """After so many transactions of a server's log: here each is as long as the other."""
     return LogPoint(f"{server}-bin.", 1, number)
-
-
-@dataclass(slots=True, kw_only=True)
-class Session:
-    """A client's session. `began_s` is when its open transaction began; a table lock or a running statement holds a fence up."""
-
-    id: int
-    user: str = "app"
-    statement: str = ""
-    began_s: float | None = None
-    rows_modified: int = 0
-    passes_read_only: bool = False
-    holds_fence_up: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class Faults:
-    """What is wrong with a server. `lose_reply` and `land_late` name kinds of effects, once each: the effect takes place at once, or after
-    so many seconds, and its reply never comes. `refuses` lets no connection of Interlock's in (too many of them); `slow_s` is added to
-    each of its calls.
-    """
-
-    down: bool = False
-    hung: bool = False
-    fence_stuck: bool = False
-    refuses: bool = False
-    slow_s: float = 0.0
-    lose_reply: set[type[Effect]] = field(default_factory=set)
-    land_late: dict[type[Effect], float] = field(default_factory=dict)
-
-
-@dataclass(slots=True, kw_only=True)
-class SegmentHere:
-    """A segment of an active/active pair at one server: its accounts, the rights they have, and the note of its owner. A session that is
-    there goes on writing whatever becomes of its account: only its end ends that. `writers` are others who can write it, `unguarded` tables
-    of tenants without a guard.
-    """
-
-    accounts: tuple[AccountState, ...]
-    note: SegmentNote | None = None
-    writers: tuple[str, ...] = ()
-    unguarded: tuple[str, ...] = ()
 
 
 def _no_channel(effect: ChannelEffect) -> None:
@@ -151,15 +109,8 @@ class Database:
     @property
     def position(self) -> Position:
         """What it holds: all that it logged, as its flavor tells it."""
-        gtids = tuple(self.held[domain] for domain in sorted(self.held))
-        match self.flavor:
-            case Flavor.MARIADB:
-                return MariaDBPosition(gtids)
-            case Flavor.MYSQL:
-                return MySQLPosition(tuple((GtidSource(uuid_of(gtid.domain)), ((1, gtid.sequence),)) for gtid in gtids))
-            case Flavor.FILES:
-                points = {str(name): point(name, applied()) for name, applied in self.sources.items()}
-                return FilePosition.of(points | {self.name: point(self.name, len(self.log))})
+        points = {str(name): point(name, applied()) for name, applied in self.sources.items()}
+        return self._told(self.held, points | {self.name: point(self.name, len(self.log))})
 
     @property
     def own_position(self) -> Position:
@@ -181,14 +132,17 @@ class Database:
 
     def position_after(self, number: int) -> Position:
         """What somebody holds who has been through so many transactions of its log."""
-        gtids = {each.gtid.domain: each.gtid for each in self.log[:number]}
+        return self._told({each.gtid.domain: each.gtid for each in self.log[:number]}, {self.name: point(self.name, number)})
+
+    def _told(self, held: Mapping[int, Gtid], points: Mapping[str, LogPoint]) -> Position:
+        gtids = tuple(held[domain] for domain in sorted(held))
         match self.flavor:
             case Flavor.MARIADB:
-                return MariaDBPosition(tuple(gtids[domain] for domain in sorted(gtids)))
+                return MariaDBPosition(gtids)
             case Flavor.MYSQL:
-                return MySQLPosition(tuple((GtidSource(uuid_of(each)), ((1, gtids[each].sequence),)) for each in sorted(gtids)))
+                return MySQLPosition(tuple((GtidSource(uuid_of(gtid.domain)), ((1, gtid.sequence),)) for gtid in gtids))
             case Flavor.FILES:
-                return FilePosition.of({self.name: point(self.name, number)})
+                return FilePosition.of(points)
 
     def position_of(self, number: int) -> Position:
         """Of the transaction at this place of its log alone, counted from 1."""

@@ -9,7 +9,8 @@ from interlock.errors import BoundReached
 from interlock.model.effects import CloseSegment, GuardTables, NoteOwner, OpenSegment, SegmentEffect
 from interlock.model.segments import AccountState, SegmentFacts, SegmentSurroundings
 from interlock.model.topology import SegmentSpec
-from interlock.simulated.database import Database, SegmentHere
+from interlock.simulated.database import Database
+from interlock.simulated.parts import SegmentHere
 from interlock.simulated.process import SimulatedProcess
 
 _LATER_S = 1.0

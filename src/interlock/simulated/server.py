@@ -38,7 +38,8 @@ from interlock.model.facts import (
 from interlock.model.marks import Mark
 from interlock.model.position import Position
 from interlock.model.topology import ServerName, ServerSpec
-from interlock.simulated.database import AJAR, BOUND_S, CALL_S, Database, Flavor, Session
+from interlock.simulated.database import AJAR, BOUND_S, CALL_S, Database, Flavor
+from interlock.simulated.parts import Session
 from interlock.simulated.process import SimulatedProcess
 from interlock.simulated.segments import SimulatedSegments
 from interlock.simulated.tables import SimulatedTables
