@@ -1,4 +1,6 @@
-"""`interlock quiesce` of an active/active pair whose channel towards the survivor is broken: what it keeps back is given up by name."""
+"""`interlock quiesce` of an active/active pair of which a channel is broken. Towards the survivor: what it keeps back is given up by name.
+Into the cluster that is to be quiet: its segments move all the same, one way.
+"""
 
 from __future__ import annotations
 
@@ -11,41 +13,43 @@ from typing import Any
 
 import pytest
 
+from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query, rows
-from scenarios.pair_state import behind_the_log, open_sides
+from scenarios.pair_state import behind_the_log, open_sides, switchover_with
 from scenarios.segment_lab import Shop, active_active, writing
 from waiting import eventually
 
 ONTO_WEST = ("quiesce", "--onto", "west", "--for", "1h", "--reason", "its data")
 
 
-def written_by_eu(shop: Shop, statement: str) -> None:
-    with closing(shop.client("eu")) as client:
+def written(shop: Shop, segment: str, statement: str) -> None:
+    """By a client of the segment, where that is open."""
+    with closing(shop.client(segment, {"us": "west"}.get(segment))) as client:
         rows(client, statement)
 
 
-def duplicate(shop: Shop) -> str:
-    """1062 on west: what east inserts is there already. The key."""
-    behind_the_log(shop.pair, "west", "INSERT INTO shop_eu.writes VALUES ('both', 9)")
-    written_by_eu(shop, "INSERT INTO shop_eu.writes VALUES ('both', 1)")
+def duplicate(shop: Shop, server: str, segment: str) -> str:
+    """1062 on the server: what the other one inserts is there already. The key."""
+    behind_the_log(shop.pair, server, f"INSERT INTO shop_{segment}.writes VALUES ('both', 9)")
+    written(shop, segment, f"INSERT INTO shop_{segment}.writes VALUES ('both', 1)")
     return "both"
 
 
-def missing(shop: Shop) -> str:
-    """1032 on west: what east deletes is gone already. The key."""
-    written_by_eu(shop, "INSERT INTO shop_eu.writes VALUES ('gone', 1)")
-    assert eventually(lambda: "gone" in keys(shop, "west"))
-    behind_the_log(shop.pair, "west", "DELETE FROM shop_eu.writes WHERE k = 'gone'")
-    written_by_eu(shop, "DELETE FROM shop_eu.writes WHERE k = 'gone'")
+def missing(shop: Shop, server: str, segment: str) -> str:
+    """1032 on the server: what the other one deletes is gone already. The key."""
+    written(shop, segment, f"INSERT INTO shop_{segment}.writes VALUES ('gone', 1)")
+    assert eventually(lambda: "gone" in keys(shop, server, segment))
+    behind_the_log(shop.pair, server, f"DELETE FROM shop_{segment}.writes WHERE k = 'gone'")
+    written(shop, segment, f"DELETE FROM shop_{segment}.writes WHERE k = 'gone'")
     return "gone"
 
 
-def keys(shop: Shop, server: str) -> set[str]:
-    return {key for key, _ in shop.written(server, "eu")}
+def keys(shop: Shop, server: str, segment: str = "eu") -> set[str]:
+    return {key for key, _ in shop.written(server, segment)}
 
 
-def error_into_west(shop: Shop) -> str:
-    (channel,) = query(shop.pair, "west", "SHOW REPLICA STATUS" if shop.pair.kind == "mysql" else "SHOW SLAVE STATUS")
+def error_into(shop: Shop, server: str) -> str:
+    (channel,) = query(shop.pair, server, "SHOW REPLICA STATUS" if shop.pair.kind == "mysql" else "SHOW SLAVE STATUS")
     return str(channel["Last_SQL_Errno"])
 
 
@@ -86,11 +90,13 @@ def comes_back(shop: Shop) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """`pair` is a fixture's name; `breaks` makes west's applier stop with the error; `then` is what is tried once east is quiet."""
+    """`pair` is a fixture's name; `breaks` makes a server's applier stop with the error, at a row of a segment that the other one owns;
+    `then` is what is tried once east is quiet.
+    """
 
     pair: str
     error: str
-    breaks: Callable[[Shop], str]
+    breaks: Callable[[Shop, str, str], str]
     then: Callable[[Shop], None]
 
 
@@ -105,16 +111,73 @@ def test_every_segment_goes_there_without_what_is_given_up_by_name(case: Case, t
     shop = active_active(request.getfixturevalue(case.pair), tmp_path)
     us = shop.writer("us")
     with writing((us,)):
-        key = case.breaks(shop)
-        written_by_eu(shop, "INSERT INTO shop_eu.writes VALUES ('beyond', 1)")
-        assert eventually(lambda: error_into_west(shop) == case.error)
+        key = case.breaks(shop, "west", "eu")
+        written(shop, "eu", "INSERT INTO shop_eu.writes VALUES ('beyond', 1)")
+        assert eventually(lambda: error_into(shop, "west") == case.error)
         said = refused_with_a_sentence(shop)
         quiet = shop.run(*ONTO_WEST, "--accept", said)
         assert quiet["outcome"] == "succeeded", quiet["problems"]
     assert us.errors == {}
     assert told(quiet) == [("eu", "succeeded", said)]
     assert (open_sides(shop.pair), shop.status("eu")["owner"], shop.status("eu")["problems"]) == (["west"], "west", [])
-    written_by_eu(shop, "INSERT INTO shop_eu.writes VALUES ('after', 1)")
+    written(shop, "eu", "INSERT INTO shop_eu.writes VALUES ('after', 1)")
     assert {server: {"beyond", "after"} & keys(shop, server) for server in ("east", "west")} == {"east": {"beyond"}, "west": {"after"}}
     assert listed(shop, quiet["moved"][0]["run"]) == {key, "beyond"}
     case.then(shop)
+
+
+def goes_on_and_comes_back(shop: Shop) -> None:
+    """The row that stopped the channel is mended, and nothing else differs."""
+    assert shop.run("repair", "--channel", "east", "--apply", "--yes")["runs"]
+    for words in (("rejoin", "east"), ("segment", "return", "eu")):
+        done = shop.run(*words)
+        assert done["outcome"] == "succeeded", done["problems"]
+    assert (shop.status("eu")["owner"], shop.run("status")["problems"]) == ("east", [])
+
+
+INTO_EAST = {
+    "mariadb-1062": Case(pair="fresh_pair", error="1062", breaks=duplicate, then=goes_on_and_comes_back),
+    "mysql-1032": Case(pair="fresh_mysql_pair", error="1032", breaks=missing, then=goes_on_and_comes_back),
+}
+
+
+@pytest.mark.parametrize("case", INTO_EAST.values(), ids=INTO_EAST.keys())
+def test_a_broken_channel_into_the_quiet_cluster_keeps_no_segment_there(case: Case, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    shop = active_active(request.getfixturevalue(case.pair), tmp_path)
+    with shop.writers() as writers:
+        case.breaks(shop, "east", "us")
+        assert eventually(lambda: error_into(shop, "east") == case.error)
+        quiet = shop.run(*ONTO_WEST)
+        assert quiet["outcome"] == "succeeded", quiet["problems"]
+    assert writers["us"].errors == {}
+    assert {segment: set(each.acknowledged) - keys(shop, "west", segment) for segment, each in writers.items()} == {
+        "eu": set(),
+        "us": set(),
+    }
+    (moved,) = quiet["moved"]
+    assert (moved["outcome"], "it is closed on both" in moved["warnings"][0]) == ("succeeded", True)
+    assert (open_sides(shop.pair), shop.status("eu")["problems"]) == (["west"], [])
+    assert "with an error" in quiet["certificate"]
+    case.then(shop)
+    shop.assert_nothing_lost(writers)
+
+
+def test_what_fails_once_the_segment_is_open_there_halts_with_it_closed_on_both_and_goes_on(fresh_pair: Sandbox, tmp_path: Path) -> None:
+    shop = active_active(fresh_pair, tmp_path)
+    mended = tmp_path / "mended"
+    step = f"- check: command\n    with: {{run: [test, -e, {mended}], within: 5s}}"
+    playbook = switchover_with(tmp_path / "fails.yaml", put={"verify": step}, of="move-segment")
+    with shop.writers() as writers:
+        missing(shop, "east", "us")
+        assert eventually(lambda: error_into(shop, "east") == "1032")
+        halted = shop.run("run", playbook, "-i", "segment=eu", "-i", "to=west", "-i", "one_way=true")
+        assert (halted["outcome"], {side: each["open"] for side, each in shop.status("eu")["clusters"].items()}) == (
+            "halted",
+            {"east": False, "west": False},
+        )
+        refused = shop.run("rollback", halted["run"])
+        assert (refused["exit_code"], "can't be taken back" in refused["problems"][0]["what"]) == (3, True)
+        mended.touch()
+        assert shop.run("resume", halted["run"])["outcome"] == "succeeded"
+    assert writers["us"].errors == {}
+    assert (shop.status("eu")["owner"], set(writers["eu"].acknowledged) - keys(shop, "west")) == ("west", set())

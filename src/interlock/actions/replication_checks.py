@@ -160,7 +160,10 @@ class NothingExtra:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryArrival:
+    """`channels` are the receiving server's, if it had to be waited for."""
+
     arrived: bool
+    channels: tuple[ChannelFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,12 +178,18 @@ class ReplicationCanary(NoOutputs):
         token = f"replication {uuid.uuid4().hex}"
         source, target = world.server(self.from_), world.server(self.to)
         source.write_canary(token)
-        target.wait_applied(source.write_facts().position, self.within_s)
-        return CanaryArrival(arrived=target.sees_canary(token))
+        position, left_s = source.write_facts().position, self.within_s
+        channels: tuple[ChannelFacts, ...] = ()
+        while left_s > 0 and not is_broken_from(self.from_, channels) and not target.wait_applied(position, min(_SLICE_S, left_s)):
+            left_s -= _SLICE_S
+            channels = target.channels()
+        return CanaryArrival(arrived=target.sees_canary(token), channels=channels)
 
     def decide(self, seen: CanaryArrival, /) -> Verdict:
         if seen.arrived:
             return Done(f"a row written on {self.from_} arrived on {self.to}")
+        if is_broken_from(self.from_, seen.channels):
+            return is_channel_healthy(self.to, self.from_, seen.channels, None)
         return Wait(f"a row written on {self.from_} did not arrive on {self.to} within {self.within_s:g}s")
 
 

@@ -265,3 +265,5 @@ def test_a_quiesce_moves_over_it_by_itself_and_its_plan_says_so() -> None:
     assert quiet.outcome == "succeeded", quiet.problems
     assert (shop.pair.east.read_only, shop.segments.writable("eu"), shop.segments.violations) == (True, ("west",), [])
     assert "with an error: 1062" in quiet.certificate
+    (canary,) = (step for phase in quiet.phases for step in phase.steps if step.id == "quiet/replication.canary")
+    assert (canary.result, "has stopped with an error: 1062" in canary.detail) == ("failed", True), "nobody waits for what can't arrive"
