@@ -8,21 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from interlock.clock import Deadline, SystemClock
-
-_WITHIN_S = 5.0
+from waiting import eventually
 
 
 def stop(pid: int) -> None:
     """Back only once every thread stands still: the signal has been sent by then, but a thread may answer one request more."""
     os.kill(pid, signal.SIGSTOP)
-    deadline = Deadline.after(SystemClock(), _WITHIN_S)
-    while not all(_stands_still(task) for task in Path(f"/proc/{pid}/task").iterdir()):
-        assert not deadline.is_over(), f"process {pid} does not stop"
+    assert eventually(lambda: all(_stands_still(task) for task in Path(f"/proc/{pid}/task").iterdir())), f"process {pid} does not stop"
 
 
 def _stands_still(task: Path) -> bool:
-    return (task / "stat").read_text().rpartition(")")[2].split()[0] in "TtZ"
+    """Or has ended since it was listed."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0] in "TtZ"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def wake(pid: int) -> None:

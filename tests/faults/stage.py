@@ -328,12 +328,12 @@ def _take_up(stage: Stage, report: dict[str, Any]) -> dict[str, Any] | None:
 
 def _await_replication(stage: Stage) -> None:
     """Both channels run again."""
-    assert eventually(lambda: all(_runs(stage, name) for name in stage.sandbox.members), 20.0), "replication did not come back"
+    assert eventually(lambda: all(_runs(stage, name) for name in stage.sandbox.members)), "replication did not come back"
 
 
 def _await_same(stage: Stage) -> None:
     """Both servers hold the same: nobody writes any more."""
-    assert eventually(lambda: _is_same(stage), 20.0)
+    assert eventually(lambda: _is_same(stage))
 
 
 def _is_same(stage: Stage) -> bool:

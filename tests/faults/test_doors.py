@@ -180,7 +180,7 @@ def _an_hour_ahead(pair: Sandbox, name: str) -> None:
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     fake = [f"LD_PRELOAD={library}", "FAKETIME=+1h", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
     pairs.restart(pair, name, clock=SystemClock(), wrapper=["/usr/bin/env", *fake])
-    assert eventually(lambda: all(_replicates(pair, each) for each in pair.members), 20.0)
+    assert eventually(lambda: all(_replicates(pair, each) for each in pair.members))
 
 
 def _replicates(pair: Sandbox, name: str) -> bool:

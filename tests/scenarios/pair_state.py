@@ -108,7 +108,7 @@ def endpoints(sandbox: Sandbox) -> list[dict[str, str]]:
 
 def ask_proxy(sandbox: Sandbox, words: str) -> str:
     with socket.socket(socket.AF_UNIX) as admin:
-        admin.settimeout(5)
+        admin.settimeout(60)
         admin.connect(sandbox.proxy.admin_socket)
         admin.sendall(f"{words}\n".encode())
         answer = b""

@@ -121,7 +121,7 @@ def test_two_at_once_one_works_and_the_other_exits_6(pair: Sandbox, env: dict[st
     with start("run", slow, env=env) as first:
         _await_line(first, "preflight:")
         second = interlock("run", "switchover", "--json", env=env)
-        assert first.wait(30) == 0
+        assert first.wait(120) == 0
         assert first.stderr is not None
         first.stderr.read()
     assert (second.code, second.document["exit_code"], second.document["outcome"]) == (6, 6, None)
@@ -144,7 +144,7 @@ def test_a_stop_before_the_first_effect_refuses(pair: Sandbox, env: dict[str, st
         _await_line(process, "preflight:")
         _await_line(process, "replication.reaches")
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, _open_side(pair)) == (3, before), (out, err)
     assert "stop requested" in err
 
@@ -154,7 +154,7 @@ def test_a_stop_after_the_opening_goes_on_to_the_end(pair: Sandbox, env: dict[st
     with start("run", with_step(tmp_path, "settle", _TAKES_A_SECOND), env=env) as process:
         _await_line(process, "replication.canary")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, _open_side(pair)) == (0, [to]), (out, err)
     assert "it goes on to the end" in err
 
@@ -167,7 +167,7 @@ def test_a_second_stop_ends_it_there_and_the_run_can_be_taken_up(pair: Sandbox, 
         process.send_signal(signal.SIGINT)
         _await_line(process, "stop requested")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     run = json.loads(out)["run"]
     assert f"stopped; interlock resume {run}" in err
@@ -201,7 +201,7 @@ def test_a_terminal_is_asked_at_a_gate_and_shows_the_run_as_it_goes(env: dict[st
         seen = _read_until(ours, b"[y/N]")
         os.write(ours, answer.encode())
         seen += _read_until(ours, None)
-        assert it.wait(30) == code, seen
+        assert it.wait(120) == code, seen
     os.close(ours)
     text = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", seen).decode()
     assert "▶ command" in text
@@ -211,7 +211,7 @@ def test_a_terminal_is_asked_at_a_gate_and_shows_the_run_as_it_goes(env: dict[st
 
 def _read_until(terminal: int, wanted: bytes | None) -> bytes:
     seen = b""
-    deadline = Deadline.after(SystemClock(), 30.0)
+    deadline = Deadline.after(SystemClock(), 120.0)
     while (wanted is None or wanted not in seen) and not deadline.is_over():
         try:
             chunk = os.read(terminal, 65536)

@@ -69,6 +69,12 @@ _EMERGENCIES = {
 }
 
 
+def writers_at(sandbox: Sandbox, server: str, prefix: str) -> int:
+    """How many clients of a load have written there."""
+    counted = "SELECT COUNT(DISTINCT SUBSTRING_INDEX(k, '-', 3)) AS n FROM app.ledger WHERE server_id=%s AND k LIKE %s"
+    return int(query(sandbox, server, counted, sandbox.members[server].server_id, f"{prefix}-%")[0]["n"])
+
+
 @pytest.fixture(params=_EMERGENCIES.values(), ids=list(_EMERGENCIES))
 def emergency(request: pytest.FixtureRequest, tmp_path: Path) -> Emergency:
     fixture, die = request.param
@@ -80,7 +86,7 @@ def emergency(request: pytest.FixtureRequest, tmp_path: Path) -> Emergency:
         CLOCK.sleep(0.3)
         die(sandbox)
         ended = interlock("failover", "--to", "west", "--json", env=env)
-        CLOCK.sleep(0.3)
+        assert ended.code != 0 or eventually(lambda: writers_at(sandbox, "west", writing.prefix) == 16)
         entries, samples = writing.stop(), watching.stop()
     return Emergency(sandbox=sandbox, env=env, ended=ended, entries=entries, samples=samples)
 

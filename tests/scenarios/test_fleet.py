@@ -45,7 +45,7 @@ def test_a_hundred_pairs_ten_at_once_and_what_befalls_one_touches_no_other(tmp_p
     with fleet.start("--at-once", "10", "--stop-after-failures", "9", "--each-within", "150s") as process:
         _read_until(process, "[ 99/100]", 1)  # all the others are done while it hangs
         _kill(fleet, "f.hangs")
-        document, code = _document(process), process.wait(60)
+        document, code = _document(process), process.wait(120)
     assert (code, document["succeeded"], document["failed"], document["not_started"]) == (5, 97, 3, 0)
     assert Counter(pair["outcome"] for pair in document["pairs"]) == {"succeeded": 97, "halted": 1, None: 2}
     assert "ended by signal 9" in _pair(document, "crashes")["problems"][0]["what"]
@@ -91,17 +91,17 @@ def test_a_fleet_whose_process_was_killed_goes_on_and_runs_nothing_twice(tmp_pat
 
 
 def test_a_stop_begins_no_more_and_the_fleet_can_go_on(tmp_path: Path) -> None:
-    fleet = simulated_fleet(tmp_path, "abc", slowly_s=1.5)
+    fleet = simulated_fleet(tmp_path, "abc", slowly_s=5.0)
     with fleet.start("--at-once", "1") as process:
         _read_until(process, "▶", 1)
         while not _runs(fleet):
             SystemClock().sleep(0.05)
         SystemClock().sleep(0.3)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=120)
     assert (process.returncode, "starts no more pairs" in err) == (3, True), err
     assert [(run.run, run.outcome) for run in _runs(fleet)] == [("f.a", "refused")]
-    assert fleet.run("resume")[0] == 0
+    assert fleet.at_once().run("resume")[0] == 0
     assert sorted(run.run for run in _runs(fleet)) == ["f.a", "f.a~2", "f.b", "f.c"]
 
 

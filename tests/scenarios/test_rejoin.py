@@ -102,7 +102,7 @@ def _emergency(sandbox: Sandbox, folder: Path, lost: Sequence[str], *, before: S
     with closing(sql.connect(sandbox, "east")) as east, closing(sql.connect(sandbox, "west")) as west:
         for statement in (*TABLES, *before):
             sql.rows(east, statement)
-        assert sql.value(west, kind.wait, sql.value(east, kind.position), 20) == 0
+        assert sql.value(west, kind.wait, sql.value(east, kind.position), 60) == 0
         _cut_link(sandbox)
         for statement in lost:
             sql.rows(east, statement)

@@ -148,7 +148,7 @@ def own(request: pytest.FixtureRequest) -> Iterator[Wider]:
     """Of a test that ends servers; the replicas hold what there is."""
     there = "SELECT 1 AS one FROM information_schema.tables WHERE table_schema='app' AND table_name='ledger'"
     with tempfile.TemporaryDirectory(prefix="interlock-") as folder, _wider(Path(folder), request.param) as made:
-        assert eventually(lambda: all(query(made.all, name, there) for name in made.all.members), 20.0)
+        assert eventually(lambda: all(query(made.all, name, there) for name in made.all.members))
         yield made
 
 

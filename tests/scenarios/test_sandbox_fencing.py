@@ -27,7 +27,7 @@ from interlock.sandbox.sql import query
 from scenarios.command_line import environment, interlock
 
 CLOCK = SystemClock()
-FENCE = FenceOutside(cluster=ClusterName("east"), agent="command", within_s=5.0)
+FENCE = FenceOutside(cluster=ClusterName("east"), agent="command", within_s=60.0)
 
 
 @pytest.fixture(params=["mariadb", "mysql"])
@@ -53,7 +53,7 @@ def _no_route(name: str) -> Route:
 def lets_in(sandbox: Sandbox) -> bool:
     east = sandbox.members["east"]
     try:
-        with socket.create_connection((east.host, east.port), timeout=2) as client:
+        with socket.create_connection((east.host, east.port), timeout=60) as client:
             return client.recv(1) != b""  # the server greets first
     except OSError:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pymysql
@@ -47,7 +48,7 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     topology = folder / "topology.yaml"
     topology.write_text(Path(pair.topology).read_text() + _SEGMENTS)
     made = Shop(pair=pair, env={**environment(pair, folder), "INTERLOCK_TOPOLOGY": str(topology)})
-    assert eventually(lambda: bool(query(pair, "west", "SELECT 1 FROM mysql.user WHERE user='shop_app'")), 20.0)
+    assert eventually(lambda: bool(query(pair, "west", "SELECT 1 FROM mysql.user WHERE user='shop_app'")))
     _adopt(made)
     return made
 
@@ -81,7 +82,7 @@ def _keys(shop: Shop, server: str) -> set[str]:
 def _assert_nothing_lost(shop: Shop, writers: dict[str, Writer]) -> None:
     wanted = {key for writer in writers.values() for key in writer.acknowledged}
     for server in shop.pair.members:
-        assert eventually(lambda server=server: wanted <= _keys(shop, server), 30.0)  # type: ignore[misc]
+        assert eventually(lambda server=server: wanted <= _keys(shop, server))  # type: ignore[misc]
     assert writers["rest"].errors == {}
 
 
@@ -165,7 +166,7 @@ def test_no_row_of_a_tenant_is_written_where_it_is_closed(shop: Shop, statement:
         rows(owner, "REPLACE INTO shop.writes VALUES ('own', 'acme', 0)")
     with closing(shop.client("shop", "west", user="shop_app")) as stranger:
         rows(stranger, "REPLACE INTO shop.writes VALUES ('foreign', 'other', 0)")
-        assert eventually(lambda: "own" in _keys(shop, "west"), 30.0)
+        assert eventually(lambda: "own" in _keys(shop, "west"))
         with pytest.raises(pymysql.Error) as refused:
             rows(stranger, statement)
     assert refused.value.args == (_REFUSED, "segment acme is closed on this server")
@@ -228,7 +229,7 @@ def test_a_prepared_xa_transaction_of_it_is_waited_for(shop: Shop) -> None:
             segments.apply(close, mark="test")
         assert segments.facts(spec).prepared == ("branch",)
         rows(client, "XA ROLLBACK 'branch'")
-        segments.apply(close, mark="test")
+        segments.apply(replace(close, within_s=60), mark="test")
         segments.apply(OpenSegment(server=before.server, segment="acme", accounts=before.accounts), mark="test")
 
 

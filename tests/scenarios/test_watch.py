@@ -42,7 +42,7 @@ class Watching:
 
     def end(self) -> int:
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(120)
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def test_a_writer_that_is_killed_is_replaced_once_as_soon_as_nobody_holds_the_pa
         assert watch.says("writer: west takes the writes"), "it goes on watching"
         CLOCK.sleep(2.0)  # east looks dead all the time
         entries, samples = writing.stop(), polling.stop()
-        scraped = urlopen(f"http://{metrics}/metrics", timeout=5).read().decode()
+        scraped = urlopen(f"http://{metrics}/metrics", timeout=60).read().decode()
         assert watch.end() == 0
     assert runs(env) == [("failover", "succeeded")]
     for sample in (

@@ -19,7 +19,7 @@ from pathlib import Path
 from interlock.clock import Deadline, SystemClock
 
 _LOOK_EVERY_S = 0.003
-_SEEN_WITHIN_S = 2.0
+_SEEN_WITHIN_S = 60.0
 
 Address = tuple[str, int]
 

@@ -263,7 +263,7 @@ class DataPlane:
         return states
 
     def _ask(self, command: str) -> str:
-        return ask(parse_address(self.socket), [command], clock=SystemClock(), within_s=2)
+        return ask(parse_address(self.socket), [command], clock=SystemClock(), within_s=60)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from servers.etcd_lab import Cluster, etcd_cluster
 from servers.odd_proxy import odd_proxy
 from unit.stores.contract import header, hold, holder, record
 
-LEASE_S = 2
+LEASE_S = 3
 CLOCK = SystemClock()
 
 
@@ -199,7 +199,7 @@ def test_what_lands_late_changes_nothing_any_more(etcd: Cluster, opened: Callabl
         other.append("r1", [record(1, says="in time")], durable=True)
         other.set_state("r1", "ended", "rolled_back")
         proxy.let_in.set()
-        assert proxy.sent.wait(5)
+        assert proxy.sent.wait(60)
         CLOCK.sleep(0.3)
     assert [found.body for found in other.records("r1")] == [{"says": "in time"}]
     assert other.header("r1").outcome == "rolled_back"
@@ -260,7 +260,7 @@ def test_tls_and_an_account(tmp_path: Path) -> None:
             ("auth/user/grant", {"user": "root", "role": "root"}),
             ("auth/enable", {}),
         ):
-            open_._client.call(path, body, within_s=5)
+            open_._client.call(path, body, within_s=60)
         with pytest.raises(StoreFailed, match="user name is empty") as nobody:
             open_.runs(None)
         assert "INTERLOCK_ETCD_USER" in nobody.value.hint

@@ -74,7 +74,7 @@ def _wait_for(address: tuple[str, int]) -> None:
             return
 
 
-def run(spec: SshSpec, *argv: str, within_s: float = 5, **more: object) -> CommandResult:
+def run(spec: SshSpec, *argv: str, within_s: float = 60, **more: object) -> CommandResult:
     result = Here(CLOCK, {EAST: spec}).run(RunCommand(argv=argv, within_s=within_s, host=EAST, **more))  # type: ignore[arg-type]
     assert isinstance(result, CommandResult)
     return result
@@ -151,7 +151,7 @@ class _Deaf(paramiko.ServerInterface):
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         assert channel is not None
         assert command
-        self.over.wait(20)
+        self.over.wait(60)
         return False
 
 
@@ -174,7 +174,7 @@ def test_a_host_that_takes_a_session_and_then_says_nothing_is_not_waited_for(ssh
         (sshd.folder / "deaf_hosts").write_text(f"[{sshd.spec.host}]:2224 {kind} {public}\n")
         began = CLOCK.monotonic_s()
         with pytest.raises(OutcomeUnknown, match="the connection broke while true ran"):
-            run(replace(sshd.spec, port=2224, known_hosts=str(sshd.folder / "deaf_hosts")), "true", within_s=2)
+            run(replace(sshd.spec, port=2224, known_hosts=str(sshd.folder / "deaf_hosts")), "true", within_s=4)
         assert CLOCK.monotonic_s() - began < 60
         deaf.over.set()
         thread.join()

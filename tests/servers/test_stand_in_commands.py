@@ -37,7 +37,7 @@ def started(*words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def ended(module: str, *words: str) -> subprocess.CompletedProcess[str]:
     argv: Sequence[str] = [sys.executable, "-m", module, *words]
-    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False)
 
 
 def test_a_node_of_proxysql_stands_in_front_of_a_sandbox_until_it_is_interrupted(pair: Sandbox, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_node_of_proxysql_stands_in_front_of_a_sandbox_until_it_is_interrupted
         assert (route.kind, route.settings["writer_hostgroup"]) == ("proxysql", 10)
         assert f"clients  {route.clients[0]}:{route.clients[1]}\n" in said if route.clients else False
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=120) == 0
 
 
 def test_a_pair_of_xpand_has_its_topology_file_until_it_is_interrupted(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_pair_of_xpand_has_its_topology_file_until_it_is_interrupted(tmp_path:
         assert f"interlock switchover -t {folder}/topology.yaml --to west" in said
         assert set(read_topology(folder / "topology.yaml").clusters) == {"east", "west"}
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=120) == 0
     assert not folder.exists()
 
 

@@ -41,21 +41,21 @@ def outside(shared: ServiceHost) -> Iterator[Here]:
 
 def test_a_service_runs_also_while_it_hangs_and_has_stopped_once_it_was_killed(lab: ServiceHost, outside: Here) -> None:
     look = host.visit(outside, EAST, port=lab.port, unit=UNIT)
-    assert look(5.0).view is View.RUNS
+    assert look(60.0).view is View.RUNS
     hanging.stop(lab.pid())
-    assert look(5.0).view is View.RUNS
+    assert look(60.0).view is View.RUNS
     lab.end()
-    assert eventually(lambda: look(5.0).view is View.STOPPED)
+    assert eventually(lambda: look(60.0).view is View.STOPPED)
 
 
 def test_a_unit_that_does_not_exist_tells_nothing(lab: ServiceHost, outside: Here) -> None:
     lab.end()
-    assert host.visit(outside, EAST, port=lab.port, unit="mariabd")(5.0).view is View.UNKNOWN
+    assert host.visit(outside, EAST, port=lab.port, unit="mariabd")(60.0).view is View.UNKNOWN
 
 
 def test_without_a_unit_a_listener_at_the_port_runs(lab: ServiceHost, outside: Here) -> None:
     assert lab.lets_in()
-    seen = host.visit(outside, EAST, port=lab.port, unit=None)(5.0)
+    seen = host.visit(outside, EAST, port=lab.port, unit=None)(60.0)
     assert (seen.view, seen.detail) == (View.RUNS, f"somebody listens at port {lab.port}")
 
 

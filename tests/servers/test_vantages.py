@@ -28,7 +28,9 @@ from interlock.sandbox import pair as pairs
 from interlock.sandbox import processes, sql
 from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
+from interlock.servers.session import MARGIN_S, READ_BOUND_S
 from interlock.simulated.store import MemoryStore
+from waiting import eventually
 
 CLOCK = SystemClock()
 CHECK = IsDead(cluster=ClusterName("east"), within_s=2.0)
@@ -223,7 +225,7 @@ def test_the_same_on_mysql(mysql_lab: Lab, name: str) -> None:
 
 def test_a_host_that_is_down_is_dead_once_a_proxy_has_noticed(lab: Lab) -> None:
     with host_down(lab):
-        seen = lab.verdict()
+        seen = lab.verdict(_PATIENT_S)
     assert seen.master.state is Liveness.DEAD, seen.master
     assert views(seen)[VantageKind.HERE] is View.SILENT
     assert views(seen)[VantageKind.PROXY] is View.CUT
@@ -277,8 +279,7 @@ def test_a_receiver_counts_only_what_it_hears_now(lab: Lab) -> None:
         sql.query(lab.sandbox, "west", "CHANGE MASTER TO MASTER_HEARTBEAT_PERIOD=0")
         sql.query(lab.sandbox, "west", "START SLAVE")
         try:
-            CLOCK.sleep(0.5)
-            assert views(lab.verdict())[VantageKind.PEER] is View.STALE
+            assert eventually(lambda: views(lab.verdict())[VantageKind.PEER] is View.STALE)
         finally:
             for word in HEARTBEATS["mariadb"]:
                 sql.query(lab.sandbox, "west", word)
@@ -298,7 +299,7 @@ def test_each_look_is_bounded_by_itself(lab: Lab) -> None:
     with hanging.hung(lab.pid), hanging.hung(west):
         seen = lab.verdict()
     assert views(seen)[VantageKind.PEER] is View.UNKNOWN
-    assert max(each.ms for each in seen.master.seen) < 1500
+    assert max(each.ms for each in seen.master.seen) < (READ_BOUND_S + MARGIN_S) * 1000
 
 
 def test_a_receiver_that_gave_up_is_a_witness_beside_a_host_that_refuses_now(mysql_lab: Lab) -> None:

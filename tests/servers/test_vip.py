@@ -69,7 +69,7 @@ def _cluster(lab: Hosts, name: str) -> ClusterSpec:
 
 def greeting() -> str:
     """Which host a new client of the address reaches."""
-    with socket.create_connection((ADDRESS, PORT), timeout=2) as client:
+    with socket.create_connection((ADDRESS, PORT), timeout=60) as client:
         return client.recv(10).decode()
 
 
@@ -110,13 +110,13 @@ def _mac(lab: Hosts, host: str) -> str:
 
 def test_a_session_of_the_old_host_is_reset_and_one_of_the_new_host_is_not(lab: Hosts, here: Here) -> None:
     address = route(lab, here)
-    with socket.create_connection((ADDRESS, PORT), timeout=2) as old:
+    with socket.create_connection((ADDRESS, PORT), timeout=60) as old:
         assert old.recv(10) == b"east"
         address.apply(TO_WEST)
         old.sendall(b"?")
         with pytest.raises(ConnectionResetError):
             old.recv(10)
-    with socket.create_connection((ADDRESS, PORT), timeout=2) as new:
+    with socket.create_connection((ADDRESS, PORT), timeout=60) as new:
         assert new.recv(10) == b"west"
         address.apply(TO_WEST)  # the second flip disturbs nobody
         new.sendall(b"?")
@@ -278,8 +278,8 @@ def test_a_new_host_that_is_out_of_reach_gets_nothing_and_the_old_one_has_it_bac
 
 
 def test_a_new_host_that_may_have_got_it_is_not_taken_for_one_that_has_not(lab: Hosts, here: Here) -> None:
-    """It ended in the middle of being told: only a look can tell, and there is none."""
-    address = route(lab, here)
+    """It ended in the middle of being told: only a look can tell, and there is none. Its neighbours are told for two seconds."""
+    address = route(lab, here, announce=2)
     seen = address.facts()
     taken = threading.Thread(target=_kill_once_it_has_it, args=(lab, "west"))
     taken.start()

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -89,16 +89,19 @@ class Hosts:
 
     def kill_sshd(self, host: str) -> None:
         """The daemon and every session of it, as a host that went off; its addresses stay."""
-        for pid in self._pids(host, "sshd"):
-            os.kill(pid, signal.SIGKILL)
+        self._kill(host, "sshd")
         deadline = Deadline.after(CLOCK, 60)
         while self._pids(host, "sshd"):
             assert not deadline.is_over()
             CLOCK.sleep(0.01)
 
     def end(self, host: str) -> None:
-        for pid in self._pids(host, ""):
-            os.kill(pid, signal.SIGKILL)
+        self._kill(host, "")
+
+    def _kill(self, host: str, name: str) -> None:
+        for pid in self._pids(host, name):
+            with suppress(ProcessLookupError):  # a session ends with its daemon
+                os.kill(pid, signal.SIGKILL)
 
     def _pids(self, host: str, name: str) -> list[int]:
         """Of the programs on that host, which the tests started; not this process. Zombies have no network any more."""

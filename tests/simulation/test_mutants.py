@@ -9,7 +9,7 @@ from simulation.mutants import MUTANTS, Mutant, nights_from, nights_until_notice
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS.keys())
 def test_a_seeded_bug_is_noticed(mutant: Mutant) -> None:
-    assert nights_until_noticed(mutant, mutant.among or nights_from(0, mutant.within)), f"nobody noticed that {mutant.bug}"
+    assert nights_until_noticed(mutant, mutant.among or nights_from(mutant.first, mutant.within)), f"nobody noticed that {mutant.bug}"
 
 
 def test_there_are_enough_of_them() -> None:

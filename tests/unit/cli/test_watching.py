@@ -27,7 +27,7 @@ print(Watch(view=PlainView(print), yes=False, can_ask=True).ask("Shall clients w
     ids=["y", "YES", "nothing", "the end of input", "something else"],
 )
 def test_a_gate_passes_by_yes_alone(typed: str, answer: str) -> None:
-    done = subprocess.run([sys.executable, "-c", _ASKS], input=typed, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([sys.executable, "-c", _ASKS], input=typed, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.strip() == answer
     assert "Shall clients wait now?" in done.stderr
 
@@ -68,7 +68,7 @@ print("it went on")
 
 
 def test_the_second_signal_ends_it_and_says_how_to_go_on() -> None:
-    done = subprocess.run([sys.executable, "-c", _IS_STOPPED_TWICE], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", _IS_STOPPED_TWICE], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 130
     assert "interlock resume r1" in done.stderr
     assert '"exit_code": 130' in done.stdout

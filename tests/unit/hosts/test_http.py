@@ -60,7 +60,7 @@ def hook() -> Iterator[tuple[str, list[tuple[str, str, str | None]]]]:
         server.shutdown()
 
 
-def call(url: str, method: str = "GET", within_s: float = 3, **more: object) -> HttpResult:
+def call(url: str, method: str = "GET", within_s: float = 60, **more: object) -> HttpResult:
     result = Here(CLOCK).run(CallHttp(method=method, url=url, within_s=within_s, **more))  # type: ignore[arg-type]
     assert isinstance(result, HttpResult)
     return result

@@ -20,7 +20,7 @@ CLOCK = SystemClock()
 EAST = ClusterName("east")
 
 
-def run(*argv: str, within_s: float = 5, **more: object) -> CommandResult:
+def run(*argv: str, within_s: float = 60, **more: object) -> CommandResult:
     result = Here(CLOCK).run(RunCommand(argv=argv, within_s=within_s, **more))  # type: ignore[arg-type]
     assert isinstance(result, CommandResult)
     return result
@@ -70,8 +70,8 @@ def test_undecodable_output_is_kept_readable() -> None:
 def test_at_its_bound_a_program_and_its_children_are_ended_and_gone(tmp_path: Path, script: str) -> None:
     note = tmp_path / "pids"
     began = CLOCK.monotonic_s()
-    with pytest.raises(BoundReached, match=r"sh was ended: it ran longer than 0.2s"):
-        run("sh", "-c", f"sleep 61 & echo $$ $! >{note}; {script}", within_s=0.2)
+    with pytest.raises(BoundReached, match=r"sh was ended: it ran longer than 1s"):
+        run("sh", "-c", f"sleep 61 & echo $$ $! >{note}; {script}", within_s=1)
     assert CLOCK.monotonic_s() - began < 50
     for pid in note.read_text().split():
         assert not runs(int(pid))
@@ -90,7 +90,7 @@ def test_a_child_that_keeps_the_output_open_does_not_make_a_program_late(tmp_pat
     assert run("sh", "-c", f"sleep 100 & echo $! >{note}; echo done").stdout == "done\n"
     assert CLOCK.monotonic_s() - began < 60
     os.kill(int(note.read_text()), 9)
-    deadline = Deadline.after(CLOCK, 2)
+    deadline = Deadline.after(CLOCK, 60)
     while runs(int(note.read_text())):
         assert not deadline.is_over()
         CLOCK.sleep(0.01)
