@@ -7,6 +7,7 @@ from dataclasses import field
 from datetime import datetime
 
 from interlock.dataclass import dataclass
+from interlock.decisions.giving_up import broken_channel
 from interlock.decisions.liveness import answers_here, remedy
 from interlock.decisions.marks import by_a_note, end_of, failed_since, is_not_held, told
 from interlock.decisions.mixed import mended_by
@@ -15,7 +16,7 @@ from interlock.errors import DriverError
 from interlock.model.facts import ChannelFacts, ServerFacts, SessionFacts, WriteFacts, channel_from
 from interlock.model.liveness import Liveness, LivenessFacts
 from interlock.model.marks import Mark, MarkKind
-from interlock.model.topology import ServerName, Topology
+from interlock.model.topology import ClusterName, ServerName, Topology
 from interlock.model.verdict import Refuse
 
 Problem = Mapping[str, str]
@@ -150,9 +151,16 @@ def channel_problems(topology: Topology, looked: Mapping[ServerName, Looked], ma
                 yield {"what": f"no channel from {other} to {name}", "hint": f"point {name} at {other}"}
             elif not is_running(channel) and not (source.liveness is not None and _misses_its_source(channel)):
                 cluster = topology.server(name).cluster
-                quiesced = f"a quiesce stopped it: `interlock rejoin {cluster}` starts it" if (MarkKind.QUIESCED, cluster) in kept else ""
-                hint = quiesced or mended_by(channel.error)
+                hint = _way_on(channel, cluster, quiesced=(MarkKind.QUIESCED, cluster) in kept)
                 yield {"what": f"the channel from {other} to {name} does not run: {channel.error or 'stopped'}", "hint": hint}
+
+
+def _way_on(channel: ChannelFacts, cluster: ClusterName, *, quiesced: bool) -> str:
+    """A rejoin starts what a quiesce stopped, and not what stopped by itself."""
+    if broken_channel([channel]) is not None:
+        then = f"; then `interlock rejoin {cluster}`" if quiesced else ""
+        return mended_by(channel.error) or f"`interlock repair --channel {cluster}` shows what would let it go on{then}"
+    return f"a quiesce stopped it: `interlock rejoin {cluster}` starts it" if quiesced else mended_by(channel.error)
 
 
 def is_running(channel: ChannelFacts) -> bool:

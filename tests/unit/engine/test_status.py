@@ -110,6 +110,16 @@ def test_an_applier_that_a_quiesce_stopped_is_started_by_the_rejoin() -> None:
     assert hints == ["a quiesce stopped it: `interlock rejoin east` starts it"]
 
 
+@pytest.mark.parametrize(("quiesced", "then"), [(False, ""), (True, "; then `interlock rejoin east`")], ids=["open", "quiesced"])
+def test_an_applier_that_stopped_with_an_error_is_let_go_on_by_a_repair(quiesced: bool, then: str) -> None:  # noqa: FBT001 - a table's column
+    played = Stage()
+    if quiesced:
+        assert played.run(QUIESCE, {"onto": "west", "for": "4h", "reason": "a disk"}).outcome == "succeeded"
+    played.pair.to_east.stop("1062 duplicate entry")
+    hints = [hint for what, hint in problems(played) if what.startswith("the channel from west to east does not run")]
+    assert hints == [f"`interlock repair --channel east` shows what would let it go on{then}"]
+
+
 def test_a_quiesced_cluster_that_takes_writes_is_told_so() -> None:
     """Somebody opened it, or it was restarted without the option file's fence: of a pair with segments nothing else would say it."""
     played = Stage()
