@@ -177,8 +177,9 @@ def test_a_copy_that_is_stopped_is_seen_to_end(service: Returning, tmp_path: Pat
         assert eventually(lambda: not _backs_up(service))
 
 
-def test_who_is_cut_off_while_the_directories_are_moved_leaves_a_server_that_says_that_its_copy_was_not_ended(
-    service: Returning, tmp_path: Path
+@pytest.mark.parametrize("by_itself", [False, True], ids=["cut off", "stopped"])
+def test_who_ends_while_the_directories_are_moved_leaves_a_server_that_says_that_its_copy_was_not_ended(
+    service: Returning, tmp_path: Path, *, by_itself: bool
 ) -> None:
     here, go_on = tmp_path / "here", tmp_path / "go-on"
     moves = f': > {here}; while [ ! -e {go_on} ]; do sleep 0.01; done; exec /bin/mv "$@"'
@@ -186,8 +187,12 @@ def test_who_is_cut_off_while_the_directories_are_moved_leaves_a_server_that_say
         copy = copier.begin(MEANS, 0)
         try:
             assert eventually(lambda: here.exists() or copy.facts().is_over), copy.facts()
-            service.host.sshd.stop()
-            assert "host " in _error_of(copy)
+            if by_itself:
+                copy.stop()  # while they are still being moved
+                assert _error_of(copy) == "it was stopped"
+            else:
+                service.host.sshd.stop()
+                assert "host " in _error_of(copy)
         finally:
             go_on.touch()
         assert eventually(lambda: _listens(service))
@@ -211,7 +216,7 @@ fi
 exec /bin/mv "$@\""""
     with _copier(service, tmp_path) as copier, _stand_in(service, "mv", start_it):
         error = _error_of(copier.begin(MEANS, 0))
-    assert f"a server was started in {service.data()} meanwhile, and runs there" in error
+    assert f"{service.data()} can't be replaced: a server was started there meanwhile" in error
     assert service.beside("before") == [], "and goes on there"
     assert query(service.sandbox, "east", FENCED) == [{"fenced": 1}]
 

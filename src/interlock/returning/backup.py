@@ -126,7 +126,6 @@ class BackupCopy:
         self._stopped = threading.Event()
         self._streams: list[RemoteProgram] = []
         self._turn = threading.Lock()
-        self._swapping = False
         self._thread = threading.Thread(target=self._run, name="interlock-backup", daemon=True)
 
     def facts(self) -> CopyFacts:
@@ -143,16 +142,17 @@ class BackupCopy:
         self._facts = replace(self._facts, adopted=True)
 
     def stop(self) -> None:
-        """What is sent ends. What is being made ready on the host goes on there, in a directory of its own that nothing uses."""
+        """What is sent ends. What is done on the host goes on there to its end, and nobody waits for that: files are made ready in a
+        directory of their own, and a server that starts with them says so. The next copy waits for it (`backup_scripts`).
+        """
         with self._turn:
             self._stopped.set()
-            swapping = self._swapping
         for stream in self._streams:
             stream.cut()
-        if self._facts.doing and not swapping:
+        if self._facts.doing:
             self._facts = replace(self._facts, error=_STOPPED)
             return
-        self._thread.join(_SWAP_S if swapping else _GONE_S)
+        self._thread.join(_GONE_S)
         if self._thread.is_alive():
             raise StatementFailed(f"{self._server.name}: the copy was stopped, and has not ended", server=self._server.name)
 
@@ -181,8 +181,7 @@ class BackupCopy:
             raise StatementFailed(f"{self._writer.name}: the backup does not say at which GTIDs it was made: {told.strip()[:100]}")
         with self._turn:
             self._must_go_on()
-            self._swapping = True
-        self._facts = replace(self._facts, doing=f"{name} starts again with the data", kept=places.old)
+            self._facts = replace(self._facts, doing=f"{name} starts again with the data", kept=places.old)
         hosts.target.run(backup_scripts.SWAP, places.data, places.new, places.old, hosts.unit, hosts.options, OPTIONS, within_s=_SWAP_S)
         self._await_start()
         self._facts = replace(self._facts, position=position, doing="")
@@ -228,6 +227,7 @@ class BackupCopy:
         """StatementFailed if it came up otherwise than it was told to: then its data are of no use, and it says so."""
         deadline = Deadline.after(self._clock, _ANSWERS_S)
         while True:
+            self._must_go_on()
             try:
                 with closing(self._server.session(PLAIN_SETTINGS)) as session:
                     noted = self._note() in note.read_notes(session)

@@ -31,6 +31,12 @@ _ROOM = 1.05
 """The redo log of the time that it takes comes on top."""
 _SAME = ("innodb_page_size", "innodb_data_file_path", "lower_case_table_names")
 _PLACES = ("innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory", "aria_log_dir_path")
+_FILES = ("ssl_ca", "ssl_capath", "ssl_cert", "ssl_crl", "ssl_crlpath", "ssl_key", "init_file", "file_key_management_filename")
+"""What a server reads beside its data, and does not start without."""
+_PLUGINS = (
+    "SELECT PLUGIN_NAME AS name FROM information_schema.PLUGINS "
+    "WHERE PLUGIN_STATUS='ACTIVE' AND PLUGIN_TYPE IN ('ENCRYPTION', 'STORAGE ENGINE')"
+)
 OF_CONNECTION = "SELECT SUBSTRING_INDEX(HOST, ':', -1) AS port FROM information_schema.PROCESSLIST WHERE ID=CONNECTION_ID()"
 
 
@@ -104,8 +110,8 @@ def see_hosts(hosts: BackupHosts, server: SqlServer, writer: SqlServer) -> SeenH
     except DriverError as error:
         return str(error)
     why = why_not(
-        target=Side(name=server.name, version=server.facts().version, variables=ours, host=there),
-        source=Side(name=writer.name, version=writer.facts().version, variables=theirs, host=source),
+        target=Side(name=server.name, version=server.facts().version, variables=ours, plugins=_plugins(server), host=there),
+        source=Side(name=writer.name, version=writer.facts().version, variables=theirs, plugins=_plugins(writer), host=source),
         unit=hosts.unit,
         options=hosts.options,
     )
@@ -121,11 +127,12 @@ def _look(host: HostOf, server: SqlServer, *, data: str, unit: str = "", options
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """A server's settings, and what LOOK told of its host."""
+    """A server's settings, what its tables may need (engines, encryption), and what LOOK told of its host."""
 
     name: str
     version: str
     variables: Mapping[str, str]
+    plugins: frozenset[str]
     host: Mapping[str, str]
 
 
@@ -144,14 +151,8 @@ def why_not(*, target: Side, source: Side, unit: str, options: str) -> str:
             return f"the `ssh` of {side.name} leads to another host: {where}"
     if source.host.get("elsewhere"):
         return f"{source.name} has what can't be copied as it lies: {source.host['elsewhere']}"
-    for one in _SAME:
-        if target.variables[one] != source.variables[one]:
-            return f"{one} is {target.variables[one]} on {server} and {source.variables[one]} on {source.name}"
-    for one in _PLACES:
-        if target.variables.get(one, "").rstrip("/") not in {"", ".", target.variables["datadir"].rstrip("/"), its["data"]}:
-            return f"{one} of {server} is outside of its data directory: {target.variables[one]}"
-    if "/" in target.variables["innodb_data_file_path"]:
-        return f"innodb_data_file_path of {server} names a place of its own: {target.variables['innodb_data_file_path']}"
+    if why := _why_not_by_settings(target, source):
+        return why
     if its.get("LoadState") != "loaded" or its.get("MainPID") != its["server"]:
         return f"{server} is not what {unit} runs ({its.get('LoadState') or 'unknown'}, {its.get('ActiveState') or 'unknown'})"
     if its.get("mount"):
@@ -161,6 +162,29 @@ def why_not(*, target: Side, source: Side, unit: str, options: str) -> str:
     if int(its["free"]) < int(source.host["bytes"]) * _ROOM:
         return f"{int(its['free']) / 1e6:.0f} MB are free beside {its['data']}, of {int(source.host['bytes']) / 1e6:.0f} that come"
     return ""
+
+
+def _why_not_by_settings(target: Side, source: Side) -> str:
+    data = target.host["data"]
+    for one in _SAME:
+        if target.variables[one] != source.variables[one]:
+            return f"{one} is {target.variables[one]} on {target.name} and {source.variables[one]} on {source.name}"
+    for one in _PLACES:
+        if target.variables.get(one, "").rstrip("/") not in {"", ".", target.variables["datadir"].rstrip("/"), data}:
+            return f"{one} of {target.name} is outside of its data directory: {target.variables[one]}"
+    for one in _FILES:
+        if _lies_in(target.variables.get(one, ""), target.variables["datadir"], data):
+            return f"{one} of {target.name} lies in its data directory, which is replaced: {target.variables[one]}"
+    if lacking := sorted(source.plugins - target.plugins):
+        return f"{source.name} has plugins that {target.name} lacks: {', '.join(lacking)}"
+    if "/" in target.variables["innodb_data_file_path"]:
+        return f"innodb_data_file_path of {target.name} names a place of its own: {target.variables['innodb_data_file_path']}"
+    return ""
+
+
+def _lies_in(file: str, *directories: str) -> bool:
+    """A file that a server is told without a place is looked for where it works."""
+    return bool(file) and (not file.startswith("/") or any(PurePosixPath(file).is_relative_to(one) for one in directories))
 
 
 def why_of(said: str) -> str:
@@ -187,7 +211,12 @@ def parse_look(told: str) -> dict[str, str]:
 
 def _variables(server: SqlServer) -> dict[str, str]:
     """Empty where it is NULL; those that the version does not know are left out."""
-    names = ", ".join(text(one) for one in ("datadir", *_SAME, *_PLACES))
+    names = ", ".join(text(one) for one in ("datadir", *_SAME, *_PLACES, *_FILES))
     with closing(server.session(PLAIN_SETTINGS)) as session:
         rows = session.rows(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})")
     return {text_of(row["Variable_name"]): "" if row["Value"] is None else text_of(row["Value"]) for row in rows}
+
+
+def _plugins(server: SqlServer) -> frozenset[str]:
+    with closing(server.session(PLAIN_SETTINGS)) as session:
+        return frozenset(text_of(row["name"]) for row in session.rows(_PLUGINS))

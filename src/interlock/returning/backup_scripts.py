@@ -20,7 +20,7 @@ LOOK = (
     _PATH
     + """\
 data=$(readlink -f "$1") peer=$2 unit=$3 options=$4
-[ -d "$data" ] || { echo "there is no directory $1: the wrong host?" >&2; exit 1; }
+[ -d "$data" ] || { echo "the directory $1 can't be found: is it another host?" >&2; exit 1; }
 echo "data=$data"
 for pid in $(ss -Htnp "dport = :$peer" | grep -o 'pid=[0-9]*' | cut -d = -f 2 | sort -u); do
   if [ "$(readlink "/proc/$pid/cwd")" = "$data" ]; then echo "server=$pid"; fi
@@ -110,26 +110,29 @@ SWAP = (
     _PATH
     + _ALONE
     + """\
+trap '' PIPE
+umask 022
 data=$1 new=$2 old=$3 unit=$4 options=$5
 fail() { systemctl start "$unit" 9>&-; echo "$1" >&2; exit 1; }
-printf %s "$6" > "$options" && sync "$options" || exit
-systemctl stop "$unit" 9>&- || fail "$unit does not stop"
-[ "$(systemctl show --property=MainPID "$unit" | sed -n 's/^MainPID=//p')" = 0 ] || fail "$unit has not ended"
+printf %s "$6" > "$options" && sync "$options" && sync -f "$new" || exit
+systemctl stop "$unit" 9>&- || fail "$unit can't be stopped"
+[ "$(systemctl show --property=MainPID "$unit" | sed -n 's/^MainPID=//p')" = 0 ] || fail "$unit can't be seen to have ended"
 for one in "$data"/master*.info "$data"/multi-master.info; do
   if [ -e "$one" ]; then cp -p "$one" "$new/" || fail "the channel can't be taken over: $one"; fi
 done
 mv -T "$data" "$old" || fail "$data can't be moved to $old"
 for one in /proc/[0-9]*; do
   if [ "$(readlink "$one/cwd")" = "$old" ] && grep -qE 'mariadbd|mysqld' "$one/comm"; then
-    mv -T "$old" "$data"; echo "a server was started in $data meanwhile, and runs there (process ${one#/proc/})" >&2; exit 1
+    mv -T "$old" "$data"; echo "$data can't be replaced: a server was started there meanwhile (process ${one#/proc/})" >&2; exit 1
   fi
 done
 mv -T "$new" "$data" || { mv -T "$old" "$data"; fail "$new can't be moved to $data"; }
 if command -v restorecon > /dev/null; then restorecon -R "$data"; fi
-systemctl start "$unit" 9>&- || { echo "$unit does not start with the new data; those of before are in $old" >&2; exit 1; }
+systemctl start "$unit" 9>&- || { echo "$unit can't be started with the new data; those of before are in $old" >&2; exit 1; }
 """
 )
-"""Data directory, the new one, where the old one goes, unit, our option file and its text. If we end, the script goes on to its end.
+"""Data directory, the new one, where the old one goes, unit, our option file and its text. If we end, the script goes on to its end, also
+if systemctl has something to say that nobody hears. The server's own account must be able to read the option file.
 
 Who starts the service between its stop and the first move has a server that goes on with the old data, wherever they are moved: that is
 seen once they are moved, since none can begin there any more.

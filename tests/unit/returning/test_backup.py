@@ -28,7 +28,9 @@ LoadState=loaded
 ActiveState=active
 MainPID=7
 """
+PLUGINS = frozenset({"InnoDB", "Aria"})
 SETTINGS = {
+    "ssl_cert": "/etc/mysql/server.pem",
     "datadir": "/var/lib/mysql/",
     "innodb_page_size": "16384",
     "innodb_data_file_path": "ibdata1:12M:autoextend",
@@ -39,8 +41,11 @@ SETTINGS = {
 }
 
 
-def side(name: str, *, version: str = VERSION, settings: Mapping[str, str] | None = None, told: str = "") -> Side:
-    return Side(name=name, version=version, variables={**SETTINGS, **(settings or {})}, host=parse_look(f"{told}\n{LOOK}"))
+def side(
+    name: str, *, version: str = VERSION, settings: Mapping[str, str] | None = None, plugins: frozenset[str] = frozenset(), told: str = ""
+) -> Side:
+    variables = {**SETTINGS, **(settings or {})}
+    return Side(name=name, version=version, variables=variables, plugins=PLUGINS | plugins, host=parse_look(f"{told}\n{LOOK}"))
 
 
 EAST, WEST = side("east"), side("west")
@@ -83,6 +88,21 @@ REASONS: dict[str, tuple[Side, Side, str]] = {
         EAST,
         side("west", told="server="),
         "the `ssh` of west leads to another host: no server in /var/lib/mysql there has our connection",
+    ),
+    "a certificate that would go with the data": (
+        side("east", settings={"ssl_key": "/var/lib/mysql/server-key.pem"}),
+        WEST,
+        "ssl_key of east lies in its data directory, which is replaced: /var/lib/mysql/server-key.pem",
+    ),
+    "the same, said without a place": (
+        side("east", settings={"ssl_cert": "cert.pem"}),
+        WEST,
+        "ssl_cert of east lies in its data directory, which is replaced: cert.pem",
+    ),
+    "tables that it could not read": (
+        EAST,
+        side("west", plugins=frozenset({"file_key_management"})),
+        "west has plugins that east lacks: file_key_management",
     ),
     "the system tablespace lies elsewhere": (
         side("east", settings={"innodb_data_file_path": "/srv/ibdata1:12M"}),
