@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 
-from interlock.clock import SystemClock
-from interlock.diff.ends import End
-from interlock.diff.under_way import UnderWay
 from interlock.losses.now import Survivor
 from interlock.losses.sql import SETTINGS
 from interlock.losses.tenants import TenantRows
-from interlock.model.comparing import BeginComparison, Differing
-from interlock.model.topology import ClusterName, Tenants
+from interlock.model.topology import Tenants
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
-from scenarios.pair_state import behind_the_log
 from servers.loss_lab import drivers
-from waiting import eventually
 
 PAIRS = {"mariadb": "pair", "mysql": "mysql_pair"}
 
@@ -69,26 +62,3 @@ def test_whose_a_row_is(kind: str, column: Column, request: pytest.FixtureReques
         rows = TenantRows(server)
         found = [str(image["told"]).strip() for image in images.values() if rows.has("app", "shared", image, tenants)]
     assert sorted(found) == sorted(column.its.split())
-
-
-def test_a_comparison_of_a_tenant_counts_its_own_rows_and_tells_how_many_of_others_differ(pair: Sandbox, tmp_path: Path) -> None:
-    tenants = make_shared(pair, "ENUM('other','acme')", ("acme", "other", "other"))
-    ends = {name: End(cluster=name, server=server) for name, server in drivers(pair).items()}
-    assert ends["west"].server.wait_applied(ends["east"].server.write_facts().position, 60.0)
-    behind_the_log(pair, "west", "DELETE FROM app.shared")
-    making = UnderWay(
-        topology="sandbox",
-        writer=ends["east"],
-        other=ends["west"],
-        folder=tmp_path,
-        name=lambda: "compared",
-        run=lambda: "run",
-        clock=SystemClock(),
-    )
-    wanted = BeginComparison(cluster=ClusterName("west"), tenants=tenants)
-    making.apply(wanted)
-    assert eventually(lambda: (seen := making.facts(wanted)) is not None and seen.is_over)
-    told = making.facts(wanted)
-    making.close()
-    assert told is not None
-    assert (told.error, told.differing) == ("", (Differing(name="app.shared", rows=1, others=2),))

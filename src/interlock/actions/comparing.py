@@ -41,7 +41,8 @@ class CompareData:
         return SeenComparing(comparing=world.comparer(self.cluster).facts(_beginning(self.cluster, None)))
 
     def decide(self, seen: SeenComparing, /) -> Verdict:
-        return _judged(seen.comparing, f"the data of {self.cluster}", f"{self.cluster} differs from the writer", self.may_differ)
+        differs, unknown = f"{self.cluster} differs from the writer", f"{self.cluster} is not known to be as the writer"
+        return _judged(seen.comparing, f"the data of {self.cluster}", differs, unknown, self.may_differ)
 
     def effects(self, seen: SeenComparing, /) -> tuple[Effect, ...]:
         return (_beginning(self.cluster, None),) if seen.comparing is None else ()
@@ -73,9 +74,8 @@ class CompareSegment:
         what = f"segment {self.segment}"
         if seen.segment is not None and not (seen.segment.schemas or seen.segment.tenants):
             return Done(f"{what} names no tables", warnings=(f"nothing of {what} was compared: it names no schemas",))
-        return _judged(
-            seen.comparing, f"the tables of {what} on {self.to}", f"{what} differs on {self.to} from its owner's", self.may_differ
-        )
+        differs, unknown = f"{what} differs on {self.to} from its owner's", f"{what} is not known to be the same on {self.to}"
+        return _judged(seen.comparing, f"the tables of {what} on {self.to}", differs, unknown, self.may_differ)
 
     def effects(self, seen: SeenComparing, /) -> tuple[Effect, ...]:
         return (_beginning(self.to, seen.segment),) if seen.comparing is None else ()
@@ -99,8 +99,8 @@ def _ending(cluster: ClusterName, now: SeenComparing | None) -> tuple[Effect, ..
     return (StopComparison(cluster=cluster),) if under_way else ()
 
 
-def _judged(facts: ComparingFacts | None, what: str, differs: str, may_differ: str) -> Verdict:
-    """`what` is compared; `differs` begins the sentence that says where."""
+def _judged(facts: ComparingFacts | None, what: str, differs: str, unknown: str, may_differ: str) -> Verdict:
+    """`what` is compared; `differs` begins the sentence that says where, `unknown` the one of what could not be compared or settled."""
     may = {table.strip() for table in may_differ.split(",")}
     if "*" in may:
         return Done("all tables may differ", warnings=(f"{what} were not compared",))
@@ -113,22 +113,23 @@ def _judged(facts: ComparingFacts | None, what: str, differs: str, may_differ: s
         return Refuse(why, f"`interlock diff --resume {facts.name}` goes on with it")
     if not facts.is_over:
         return Wait(f"compared {facts.rows:,} of about {max(facts.expected, facts.rows):,} rows")
-    bad = [one for one in facts.differing if one.name not in may and (one.rows or one.declared)]
+    bad = [one for one in facts.differing if one.name not in may and (one.rows or one.declared or one.open)]
     if bad:
         named = ", ".join(map(_words, bad[:_NAMED])) + (f" and {len(bad) - _NAMED} more tables" if len(bad) > _NAMED else "")
         hint = (
             f"`interlock diff --resume {facts.name}` lists the rows, `interlock repair {facts.name}` shows what would mend them;"
             f" or -i may_differ={','.join(one.name for one in bad)}"
         )
-        return Refuse(f"{differs} in {named}", hint)
+        return Refuse(f"{differs if any(one.rows or one.declared for one in bad) else unknown} in {named}", hint)
     allowed = [f"{_words(one)} differs, as it may" for one in facts.differing if one.name in may]
     others = [f"{one.name}: {_rows(one.others)} of other tenants differ, or are on their way" for one in facts.differing if one.others]
-    return Done(f"{facts.rows:,} rows are equal ({facts.name})", warnings=(*allowed, *others, *facts.open))
+    return Done(f"{facts.rows:,} rows are equal ({facts.name})", warnings=(*allowed, *others))
 
 
 def _words(one: Differing) -> str:
     """`shop.orders (3 rows)`."""
-    told = [_rows(one.rows)] * bool(one.rows) + ["declared otherwise"] * one.declared
+    left = [f"not compared: {one.open[0]}" + f" and {len(one.open) - 1} more" * (len(one.open) > 1)] if one.open else []
+    told = [_rows(one.rows)] * bool(one.rows) + ["declared otherwise"] * one.declared + left
     return f"{one.name} ({', '.join(told)})" if told else one.name
 
 

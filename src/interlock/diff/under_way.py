@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import field
 from pathlib import Path
@@ -16,9 +16,10 @@ from interlock.diff.kept import Kept, read_kept
 from interlock.diff.making import Making, Wanted
 from interlock.errors import InterlockError, Refused, StatementFailed
 from interlock.losses.now import Survivor
+from interlock.losses.tables import table_of
 from interlock.losses.tenants import TenantRows
 from interlock.model.comparing import BeginComparison, CompareEffect, ComparingFacts, Differing, StopComparison
-from interlock.model.differences import Comparison, RowDifference
+from interlock.model.differences import Comparison, NotCompared, RowDifference
 from interlock.model.topology import Tenants
 
 _PARALLEL = 4
@@ -43,6 +44,7 @@ class UnderWay:
     _error: str = ""
     _untold: str = ""
     _others: Mapping[str, int] = field(default_factory=dict)
+    _dropped: Collection[str] = ()
     _progress: Progress = field(default_factory=Progress)
 
     def facts(self, begun: BeginComparison, /) -> ComparingFacts | None:
@@ -61,8 +63,7 @@ class UnderWay:
             name=self._began,
             rows=found.rows,
             expected=found.rows,
-            differing=_differing(found, self._others),
-            open=_open(found),
+            differing=_differing(found, self._others, self._dropped),
             is_over=True,
         )
 
@@ -98,7 +99,7 @@ class UnderWay:
         if self._is_going_on and self._of is not None and self._of[0] == run:
             raise StatementFailed(f"{self.other.cluster} is being compared already, by {self._began}", hint="put one after the other")
         self.close()
-        self._progress, self._error, self._untold, self._others = Progress(), "", "", {}
+        self._progress, self._error, self._untold, self._others, self._dropped = Progress(), "", "", {}, ()
         self._making = making = Making(
             writer=self.writer, other=self.other, folder=self.folder, clock=self.clock, parallel=_PARALLEL, progress=self._progress
         )
@@ -111,22 +112,34 @@ class UnderWay:
     def _run(self, making: Making, kept: Kept, tenants: Tenants | None) -> None:
         try:
             making.carry_out(kept)
+            found = read_kept(self.folder, self._began).comparison
+            self._dropped = dropped_from_both(self.writer, self.other, found)
             if tenants is not None:
-                self._others = self._rows_of_others(tenants)
+                self._others = self._rows_of_others(found, tenants)
         except Refused as refused:
             self._untold = refused.message
         except InterlockError as error:
             self._error = error.message
 
-    def _rows_of_others(self, tenants: Tenants) -> Mapping[str, int]:
+    def _rows_of_others(self, found: Comparison, tenants: Tenants) -> Mapping[str, int]:
         """How many rows of each table differ that neither side has as a row of these tenants."""
         with closing(self.writer.session()) as session:
             rows = TenantRows(Survivor(session))
             return {
                 f"{table.schema}.{table.name}": sum(not _is_of(rows, one, tenants) for one in table.differences)
-                for table in read_kept(self.folder, self._began).comparison.tables
+                for table in found.tables
                 if table.differences
             }
+
+
+def dropped_from_both(writer: End, other: End, found: Comparison) -> frozenset[str]:
+    """The tables that could not be read to their end because neither side has them any more: a work table, say."""
+    left = [table for table in found.tables if table.not_compared]
+    if not left:
+        return frozenset()
+    with closing(writer.session()) as ours, closing(other.session()) as theirs:
+        gone = (one for one in left if not any(table_of(session, one.schema, one.name) for session in (ours, theirs)))
+        return frozenset(f"{one.schema}.{one.name}" for one in gone)
 
 
 def _is_of(rows: TenantRows, one: RowDifference, tenants: Tenants) -> bool:
@@ -139,19 +152,23 @@ def _tables(tenants: Tenants | None) -> tuple[str, ...]:
     return tenants.tables if tenants is not None else ()
 
 
-def _differing(found: Comparison, others: Mapping[str, int]) -> tuple[Differing, ...]:
-    """`others`: how many of the rows of a table are not those that were compared."""
+def _differing(found: Comparison, others: Mapping[str, int], dropped: Collection[str]) -> tuple[Differing, ...]:
+    """`others`: how many of the rows of a table are not those that were compared. Of a `dropped` one nothing is left to be known."""
     declared = dict.fromkeys(f"{one.schema}.{one.table}" if one.table else one.schema for one in found.shapes)
-    rows = {f"{table.schema}.{table.name}": len(table.differences) for table in found.tables if table.differences}
+    tables = {f"{table.schema}.{table.name}": table for table in found.tables}
+    rows = {name: len(table.differences) for name, table in tables.items() if table.differences}
+    left = {name: tuple(map(_words, table.not_compared)) for name, table in tables.items() if table.not_compared and name not in dropped}
     return tuple(
-        Differing(name=name, rows=rows.get(name, 0) - others.get(name, 0), declared=name in declared, others=others.get(name, 0))
-        for name in dict.fromkeys((*declared, *rows))
+        Differing(
+            name=name,
+            rows=rows.get(name, 0) - others.get(name, 0),
+            declared=name in declared,
+            open=left.get(name, ()),
+            others=others.get(name, 0),
+        )
+        for name in dict.fromkeys((*declared, *rows, *left))
     )
 
 
-def _open(found: Comparison) -> tuple[str, ...]:
-    return tuple(
-        f"{table.schema}.{table.name}{f' {one.what}' if one.what else ''} was not compared: {one.why}"
-        for table in found.tables
-        for one in table.not_compared
-    )
+def _words(left: NotCompared) -> str:
+    return f"{left.what}: {left.why}" if left.what else left.why

@@ -8,27 +8,27 @@ from interlock.model.topology import ClusterName, Tenants
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differing:
-    """A table (`schema.table`), or a schema, in which `rows` differ, or something is `declared` otherwise. `others`: how many rows of other
-    tenants than those that were compared.
+    """A table (`schema.table`), or a schema, in which `rows` differ, or something is `declared` otherwise, or not known: `open` says what
+    could not be compared or settled, and why. `others`: how many rows of other tenants than those that were compared.
     """
 
     name: str
     rows: int = 0
     declared: bool = False
+    open: tuple[str, ...] = ()
     others: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparingFacts:
-    """`rows` of about `expected` were compared. `differing` is where something differs, `open` what could not be compared or settled, a
-    sentence each. `error`: why it ended before its end, empty if it did not. `untold`: why these servers' tables are not compared at all.
+    """`rows` of about `expected` were compared. `differing` is where something differs, or is not known. `error`: why it ended before its
+    end, empty if it did not. `untold`: why these servers' tables are not compared at all.
     """
 
     name: str
     rows: int = 0
     expected: int = 0
     differing: tuple[Differing, ...] = ()
-    open: tuple[str, ...] = ()
     is_over: bool = False
     error: str = ""
     untold: str = ""
