@@ -190,7 +190,8 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
     done_once, took_hold = False, False
     blindly = intent.unsure  # what may still land has not landed yet: that all looks as before says nothing
     pause_s = _PAUSE_S
-    while True:
+    says_none = bound.step.undo == () and not intent.unsure and not execution.taken_over  # then nobody need answer either
+    while not says_none:
         try:
             if not script:
                 _refresh(execution, bound)

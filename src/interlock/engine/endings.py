@@ -19,7 +19,7 @@ from interlock.engine.back import (
 )
 from interlock.engine.events import RunEnded
 from interlock.engine.execution import Execution, StopRequested
-from interlock.engine.forward import fenced_outside
+from interlock.engine.forward import fenced_outside, opens_a_server
 from interlock.engine.halting import halt, shut_again
 from interlock.engine.journal import Entry, RecordKind
 from interlock.engine.report import ProblemReport
@@ -183,8 +183,9 @@ def _nobody_writes(execution: Execution) -> list[ProblemReport]:
 def _halt(execution: Execution, problems: list[ProblemReport], stuck: str = "") -> None:
     """`stuck`: why there is no way back. Then none is printed."""
     problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in (*halt(execution), *shut_again(execution))]
-    if not (intents_of_writes(execution) or touched_segments(execution)) and (open_now := open_masters(execution.world)):
-        problems.append(ProblemReport(what=f"this run has fenced and opened nothing: {' and '.join(open_now)} takes the writes as before"))
+    may_have_opened = opens_a_server(execution.playbook) and intents_of_writes(execution)
+    if not (may_have_opened or touched_segments(execution)) and (open_now := open_masters(execution.world)):
+        problems.append(ProblemReport(what=f"this run has opened nothing: {' and '.join(open_now)} takes the writes as before"))
     problems += _what_may_still_land(execution)
     if stuck:
         problems.append(ProblemReport(what=stuck, hint=way_on(execution.run)))

@@ -48,6 +48,11 @@ def needs_no_answer(playbook: Playbook) -> bool:
     return any(step.spec.role is Role.FENCES_OUTSIDE for phase in playbook.phases for step in steps_of(phase))
 
 
+def opens_a_server(playbook: Playbook) -> bool:
+    """Whether it may take the writes to another master than had them."""
+    return any(step.spec.role in {Role.OPENS, Role.OPENS_BESIDE} for phase in playbook.phases for step in steps_of(phase))
+
+
 def critical_spans(playbook: Playbook) -> tuple[range, ...]:
     """The phases in which clients may feel something: from one that holds or fences to the last one that opens or flips. What holds or
     fences after that begins another span: a playbook that moves the writes there and back has two.

@@ -8,6 +8,7 @@ from interlock.clock import Deadline
 from interlock.engine.apply import carry_out, open_masters
 from interlock.engine.back import intents_of, intents_of_writes, look_again_at_fences, touched_segments
 from interlock.engine.execution import Execution
+from interlock.engine.forward import opens_a_server
 from interlock.errors import DriverError, StepFailed
 from interlock.model.effects import CloseSegment, Fence
 from interlock.model.topology import ServerName
@@ -20,17 +21,16 @@ _PAUSE_S = 0.2
 
 def halt(execution: Execution) -> list[str]:
     """Fence every master, if this run has fenced or opened one; close every segment, on every master, that it has closed or opened on one.
-    Of a pair with segments only those masters are fenced: what clients may write on the other one is another cluster's nowhere.
-    Returns what could not be proved closed, a sentence each.
+    Of a pair with segments only those masters are fenced: what clients may write on the other one is another cluster's nowhere. So it is
+    of a run that opens nothing, as a rejoin: it took the writes from nobody else. Returns what could not be proved closed, a sentence each.
 
     A run that has touched no server leaves the one writer open: halting must not cause an outage of its own.
     """
     world, segments = execution.world, touched_segments(execution)
     masters = [master.name for master in world.topology.masters()]
-    if world.topology.segments:
-        fenced = {intent.args["server"] for intent in intents_of_writes(execution)}
-    else:
-        fenced = set(masters) if intents_of_writes(execution) or len(open_masters(world)) > 1 else set()
+    fenced = {intent.args["server"] for intent in intents_of_writes(execution)}
+    if not world.topology.segments and ((fenced and opens_a_server(execution.playbook)) or len(open_masters(world)) > 1):
+        fenced = set(masters)
     if not fenced and not segments:
         return []
     look_again_at_fences(execution)

@@ -20,6 +20,8 @@ from unit.engine.stage import CATALOGUE, SWITCHOVER, Stage, all_of, assert_safe,
 
 FAILS = "- check: sql\n  with: {server: west, query: SELECT x, matches: never}"
 
+UNDOES_NOTHING = "- id: none\n  do: replication.stop_receiving\n  with: {server: west, source: east}\n  undo: none"
+
 
 def ended(step: str) -> Callable[[object], bool]:
     return lambda event: isinstance(event, StepEnded) and event.step == step
@@ -51,6 +53,11 @@ ROLLED_BACK = {
         arrange=lambda s: s.when(acts("flip/server.open"), s.pair.west.hang), what="west", within_s=60
     ),
     "standby died right after the fence": Case(arrange=lambda s: s.when(ended("fenced"), s.pair.west.crash), what="west does not answer"),
+    "a server died for which nothing is to be undone": Case(
+        arrange=lambda s: s.when(ended("none"), s.pair.west.crash),
+        playbook=short(first=f"{UNDOES_NOTHING}\n{FAILS}"),
+        what="west does not answer",
+    ),
     "standby's applier stopped after the fence": Case(
         arrange=lambda s: all_of(lambda: setattr(s.pair.to_west, "delay_s", 0.3), lambda: s.when(acts("fenced"), s.pair.to_west.stop)),
         what="its applier has stopped",

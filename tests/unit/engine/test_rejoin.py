@@ -6,6 +6,7 @@ import pytest
 
 from interlock.engine.plan import plan
 from interlock.errors import UsageError
+from interlock.model.effects import StartReceiver
 from interlock.model.marks import MarkKind
 from interlock.model.returning import BeginCopy, KeepLosses, SetHeld, TakeBack
 from interlock.model.topology import ClusterName
@@ -138,6 +139,22 @@ def test_a_fence_that_was_let_ajar_for_it_is_as_close_as_before_once_it_went_bac
     assert (report.outcome, played.pair.east.read_only, played.pair.east.ajar) == ("rolled_back", True, False)
     assert played.engine("fourth").start(REJOIN, EAST).outcome == "succeeded"
     assert (is_back(played), played.pair.east.ajar) == (True, False)
+
+
+@pytest.mark.parametrize("effect", [BeginCopy, StartReceiver], ids=["while its data are copied", "once it is fenced again"])
+def test_one_that_dies_on_its_way_back_never_closes_the_writer(effect: type) -> None:
+    """Though the run has fenced it: more closely, or its events. What halts closes only what may have been opened, and here nothing was."""
+    played = failed_over(WAYS["copy"])
+    played.pair.east.ajar, played.pair.east.scheduler = False, "ON"
+
+    def crash(sent: Sent) -> None:
+        if isinstance(sent.effect, effect) and not played.pair.east.faults.down:
+            played.pair.east.crash()
+
+    played.pair.on_sent.append(crash)
+    report = played.engine("second").start(REJOIN, EAST)
+    assert (report.outcome, played.pair.writers()) == ("halted", ("west",)), report.problems
+    assert "west takes the writes as before" in report.problems[-1].what
 
 
 def moves(inexact: str) -> int:
