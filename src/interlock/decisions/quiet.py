@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from interlock.decisions.giving_up import broken_channel
 from interlock.decisions.leases import utc
 from interlock.decisions.writes import has_stayed_fenced
 from interlock.model.facts import ChannelFacts, EventFacts, FenceProof, LoggedTransaction, RouteFacts, ServerFacts, SessionFacts, WriteFacts
@@ -102,6 +103,8 @@ def certificate(
         lines.append(f"  held by {mark.by}{until}: {mark.reason}")
     beware = [f"segments were moved though these tables may differ from {survivor}'s: {may_differ}"] if may_differ else []
     lines += [f"  beware: {one}" for one in (*beware, *_restarts(cluster, state, flavor, channel))]
+    if channel is not None and broken_channel([channel]) is not None:
+        lines.append(f"what may let its applier go on: `interlock repair --channel {cluster}` shows the row that stopped it")
     lines += [
         f"what may be done now: read {cluster}; `interlock diff`, `interlock repair`; change {cluster} itself with sql_log_bin=0",
         f"what ends it: `interlock rejoin {cluster}`; the hold's end reminds, and opens nothing",

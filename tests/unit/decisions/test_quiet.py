@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from interlock.decisions.quiet import certificate, is_quiet
-from interlock.model.facts import FenceProof, RouteFacts, WriteFacts
+from interlock.model.facts import ChannelFacts, FenceProof, RouteFacts, WriteFacts
 from interlock.model.position import MariaDBPosition
 from interlock.model.topology import ClusterName, RouteName, ServerName
 from interlock.model.verdict import Done, Refuse
@@ -20,7 +23,12 @@ def route(*leads_to: ClusterName, provable: bool = True) -> RouteFacts:
     return RouteFacts(route=RouteName("writes"), leads_to=leads_to, holding=False, hold_s=None, provable=provable)
 
 
-def told(of: RouteFacts) -> str:
+STOPPED = ChannelFacts(
+    server=ServerName("east"), name="", source=ServerName("west"), source_address="", receiver="Yes", applier=False, lag_s=None
+)
+
+
+def told(of: RouteFacts, channel: ChannelFacts | None = None) -> str:
     return certificate(
         cluster=EAST,
         survivor=ServerName("west"),
@@ -28,7 +36,7 @@ def told(of: RouteFacts) -> str:
         proof=PROOF,
         state=FENCED,
         flavor="mariadb",
-        channel=None,
+        channel=channel,
         other=WriteFacts(server=ServerName("west"), read_only=False, position=AT, event_scheduler="OFF"),
         routes=[of],
         sessions=(),
@@ -42,6 +50,15 @@ def test_a_route_is_told_by_where_it_leads_only_if_it_can_be_read_back() -> None
     assert "  route writes leads to nowhere\n" in told(route())
     assert "  not proved: where route writes leads can't be read back\n" in told(route(provable=False))
     assert "leads to" not in told(route(provable=False))
+
+
+@pytest.mark.parametrize(("error", "mends"), [("1062 Duplicate entry", True), ("", False)], ids=["broken", "stopped"])
+def test_what_lets_a_broken_applier_go_on_is_told_and_a_stopped_one_waits_for_the_rejoin(error: str, mends: bool) -> None:  # noqa: FBT001 - a table's column
+    said = told(route(WEST), replace(STOPPED, error=error))
+    assert ("`interlock repair --channel east` shows the row that stopped it" in said, "what ends it: `interlock rejoin east`" in said) == (
+        mends,
+        True,
+    )
 
 
 def test_a_route_that_can_not_be_read_back_is_warned_of_and_one_that_leads_there_refuses() -> None:
