@@ -24,7 +24,7 @@ def route(*leads_to: ClusterName, provable: bool = True) -> RouteFacts:
 
 
 STOPPED = ChannelFacts(
-    server=ServerName("east"), name="", source=ServerName("west"), source_address="", receiver="Yes", applier=False, lag_s=None
+    server=ServerName("east"), name="", source=ServerName("west"), source_address="", receiver="Yes", applier=False, lag_s=None, error=""
 )
 
 
