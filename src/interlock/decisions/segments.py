@@ -37,6 +37,7 @@ def may_open_segment(
     given_up: str = "",
 ) -> Verdict:
     """Done: it may be opened on the server of `here`, the cluster's master. Wait: that does not hold everything yet. Refuse: it must not.
+    A Done that rests on what was given up warns of it.
 
     The caller holds the lease. The numbering is that of `decisions/writes.py`: (b) closed everywhere else, (c) all of it is here, or a
     person has `given_up` what a broken one of the server's `channels` keeps back; and (d) this cluster is its owner, in the newest epoch
@@ -54,20 +55,24 @@ def may_open_segment(
     owner = owner_of(spec, (here,))
     if owner != cluster:
         return Refuse(f"{subject}: {owner} owns it, by {here.server}'s own table", "hand it over first: segment.hand_over")
+    rests_on: tuple[str, ...] = ()
     for other in others:
         if other.closed is None or not other.written:
             continue
         wanted = other.closed.position
         if not here.position.can_be_compared_with(wanted):
             return two_kinds(here.server, here.position, wanted)
-        if not here.position.contains(wanted) and not is_given_up(here.server, other.name, channels, given_up):
+        if here.position.contains(wanted):
+            continue
+        rests_on = (given_up,)
+        if not is_given_up(here.server, other.name, channels, given_up):
             behind = here.position.behind(wanted)
             return Wait(
                 f"{here.server} is {behind} transactions behind {other.name} ({here.position} has not reached {wanted})",
                 Applied(here.server, wanted),
             )
-    if given_up:
-        return Done(f"nobody else can write {spec.name}, and a person answers for it: {given_up}")
+    if rests_on:
+        return Done(f"nobody else can write {spec.name}, and a person answers for it: {given_up}", warnings=rests_on)
     return Done(f"{here.server} holds all that was written of {spec.name}, and nobody else can write it")
 
 

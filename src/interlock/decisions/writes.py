@@ -65,7 +65,8 @@ def may_open(
     lease_held: bool,
     given_up: str = "",
 ) -> Verdict:
-    """Done: it may be opened. Wait: it does not hold everything yet. Refuse: it must not be opened.
+    """Done: it may be opened, and warns of what was given up if it rests on that. Wait: it does not hold everything yet. Refuse: it must
+    not be opened.
 
     `channels` are the target's, and count where another master can't be asked for its last position, or where a person has `given_up`
     what a broken one keeps back.
@@ -78,6 +79,7 @@ def may_open(
                 f"{target} is not opened: {other.name} is not proved fenced ({other.why})",
                 f"fence {other.name} (SET GLOBAL read_only=1), or prove it down, then resume",
             )
+    rests_on: tuple[str, ...] = ()
     for other in others:
         if other.proof is None:
             applied = is_all_applied(target, other.name, position, channels)
@@ -85,16 +87,18 @@ def may_open(
                 return applied
         elif not position.can_be_compared_with(other.proof.position):
             return two_kinds(target, position, other.proof.position)
-        elif not position.contains(other.proof.position) and not is_given_up(target, other.name, channels, given_up):
-            behind = position.behind(other.proof.position)
-            return Wait(
-                f"{target} is {behind} transactions behind {other.name} ({position} has not reached {other.proof.position})",
-                Applied(target, other.proof.position),
-            )
+        elif not position.contains(other.proof.position):
+            rests_on = (given_up,)
+            if not is_given_up(target, other.name, channels, given_up):
+                behind = position.behind(other.proof.position)
+                return Wait(
+                    f"{target} is {behind} transactions behind {other.name} ({position} has not reached {other.proof.position})",
+                    Applied(target, other.proof.position),
+                )
     if any(other.proof is None for other in others):
         return Done(f"{target} holds all that it received, and {', '.join(other.closed_by for other in others)}")
-    if given_up:
-        return Done(f"nobody else takes writes, and a person answers for it: {given_up}")
+    if rests_on:
+        return Done(f"nobody else takes writes, and a person answers for it: {given_up}", warnings=rests_on)
     return Done(f"{target} holds all that {', '.join(other.name for other in others)} acknowledged, and nobody else takes writes")
 
 

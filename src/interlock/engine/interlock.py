@@ -118,7 +118,7 @@ class Interlock:
             match may_open(effect.server, position, others, channels, lease_held=True, given_up=given_up):
                 case Done() if has_waited:
                     (others, position), has_waited = self._look(effect.server), False
-                case Done():
+                case Done(_, warnings):
                     break
                 case Refuse(why, hint):
                     raise StepFailed(why, hint=hint, server=effect.server)
@@ -140,7 +140,7 @@ class Interlock:
             server=effect.server,
             position=position,
             others={other.name: other.closed_by for other in others},
-            given_up=given_up,
+            given_up="; ".join(warnings),
         )
         self.forget(effect.server)
         self._found_loose.discard(effect.server)

@@ -86,7 +86,7 @@ class SegmentInterlock:
             here = target.segments.facts(spec)
             channels = target.channels() if given_up else ()
             match may_open_segment(cluster, spec, here, others, channels, given_up=given_up):
-                case Done():
+                case Done(_, warnings):
                     break
                 case Refuse(why, hint):
                     raise StepFailed(why, hint=hint, server=effect.server)
@@ -108,7 +108,7 @@ class SegmentInterlock:
             segment=effect.segment,
             position=here.position,
             others={other.name: other.closed.position for other in others if other.closed is not None},
-            given_up=given_up,
+            given_up="; ".join(warnings),
         )
         self.forget(effect.server, effect.segment)
         sending()

@@ -125,7 +125,13 @@ def test_a_server_lacks_at_its_opening_only_what_a_person_gave_up(
     verdict = may_open(WEST, AT("1-1-5"), others, channels, lease_held=True, given_up=said)
     assert isinstance(verdict, kind)
     if isinstance(verdict, Done):
-        assert said in verdict.why
+        assert (said in verdict.why, verdict.warnings) == (True, (said,))
+
+
+def test_an_opening_that_lacks_nothing_rests_on_no_sentence() -> None:
+    verdict = may_open(WEST, AT("1-1-6"), [proved(EAST, "1-1-6")], [BROKEN], lease_held=True, given_up=SAID)
+    assert isinstance(verdict, Done)
+    assert (verdict.warnings, SAID in verdict.why) == ((), False)
 
 
 def seen(name: ServerName, *, read_only: bool) -> WriteFacts:

@@ -76,6 +76,17 @@ def test_a_channel_that_was_mended_meanwhile_gives_up_nothing() -> None:
     shop.assert_owned("eu", "west")
 
 
+def test_an_opening_that_holds_everything_after_all_is_not_told_to_rest_on_what_was_given_up() -> None:
+    """Somebody let the channel go on between the sentence and the opening."""
+    shop = BrokenShop()
+    shop.stage.when(lambda event: getattr(event, "step", "").endswith("segment.open"), shop.pair.to_west.start)
+    report = shop.move(accept=shop.said)
+    assert report.outcome == "succeeded", report.problems
+    told = [(record.kind, record.body.get("given_up", "")) for record in shop.stage.store.records(report.run)]
+    assert [one for one in told if one[0] in {"given_up", "opening"}] == [("given_up", ""), ("opening", "")]
+    shop.assert_owned("eu", "west")
+
+
 def test_a_channel_that_is_not_broken_any_more_at_the_opening_gives_up_nothing() -> None:
     """Somebody works on it: its error is gone, and it is not started yet."""
     shop = BrokenShop()
