@@ -1,4 +1,4 @@
-"""`replication.*` checks: does replication run, can the standby catch up, does it hold nothing of its own?"""
+"""`replication.*` checks: does replication run, and lead back, can the standby catch up, does it hold nothing of its own?"""
 
 from __future__ import annotations
 
@@ -61,11 +61,6 @@ class ReplicationHealthy(NoOutputs):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenInto:
-    channels: tuple[ChannelFacts, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LeadsBack:
     """What is written on the other server comes to this one, so that what moves there can come back; or it goes one way, by name."""
 
@@ -74,15 +69,15 @@ class LeadsBack:
     one_way: bool = param(Kind.FLAG, "true: the channel may be broken; what was opened there is then not taken back", default=False)
     max_lag_s: float = param(Kind.DURATION, "the largest lag allowed, as the server itself says it", default=5.0)
 
-    def look(self, world: World, /) -> SeenInto:
-        return SeenInto(channels=world.server(self.server).channels())
+    def look(self, world: World, /) -> SeenChannels:
+        return SeenChannels(into={self.server: world.server(self.server).channels()})
 
-    def decide(self, seen: SeenInto, /) -> Verdict:
-        return leads_back(self.server, self.source, seen.channels, self.max_lag_s, one_way=self.one_way)
+    def decide(self, seen: SeenChannels, /) -> Verdict:
+        return leads_back(self.server, self.source, seen.into[self.server], self.max_lag_s, one_way=self.one_way)
 
-    def outputs(self, seen: SeenInto, /) -> Mapping[str, object]:
+    def outputs(self, seen: SeenChannels, /) -> Mapping[str, object]:
         """`runs`: false if it is broken, and goes one way."""
-        return {"runs": not is_broken_from(self.source, seen.channels)}
+        return {"runs": not is_broken_from(self.source, seen.into[self.server])}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

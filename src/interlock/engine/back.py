@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from interlock.actions.action import Action, facts_type
 from interlock.clock import Deadline
-from interlock.decisions.giving_up import is_broken_from
+from interlock.decisions.replication import is_channel_healthy
 from interlock.engine.apply import carry_out, scripts, touched_servers
 from interlock.engine.events import UndoBegan, UndoEnded
 from interlock.engine.execution import Execution
@@ -57,7 +57,7 @@ def go_back(execution: Execution) -> None:
 
 def why_not_back(execution: Execution) -> str:
     """Why a segment that is opened elsewhere can't be given back to whom it was taken from: what was written since does not come there, as
-    was known when it moved (`replication.leads_back`). Empty if it can: somebody mended the channel, or the run never opened it.
+    was known when it moved (`replication.leads_back`). Empty if it can: somebody let the channel go on, or the run never opened it.
     """
     for intent in intents_of(execution, {Role.CLOSES_SEGMENT}):
         server, segment = ServerName(str(intent.args["server"])), str(intent.args["segment"])
@@ -65,12 +65,12 @@ def why_not_back(execution: Execution) -> str:
         if source is None:
             continue
         try:
-            if not is_broken_from(source, execution.world.server(server).channels()):
-                continue
-            lacks = f"replication from {source} to {server} is broken"
+            seen = is_channel_healthy(server, source, execution.world.server(server).channels(), None)
+            why = "" if isinstance(seen, Done) else seen.why
         except DriverError as error:
-            lacks = error.message
-        return f"segment {segment} can't be taken back: it was opened on {source}, whose writes {server} can't have ({lacks})"
+            why = error.message
+        if why:
+            return f"segment {segment} can't be taken back: it was opened on {source}, whose writes {server} can't have ({why})"
     return ""
 
 

@@ -150,6 +150,9 @@ def test_the_way_back_is_refused_with_nothing_touched_until_the_channel_runs() -
     with pytest.raises(Refused, match="can't be taken back"):
         shop.stage.engine("second").roll_back(run)
     assert (kinds(shop, run), len(shop.stage.effects())) == (before, sent)
+    shop.pair.to_east.stop()  # somebody works on it: its error is gone, and it is not started yet
+    with pytest.raises(Refused, match="the applier is stopped"):
+        shop.stage.engine("too early").roll_back(run)
     shop.pair.to_east.start()
     report = shop.stage.engine("third").roll_back(run)
     assert report.outcome == "rolled_back", report.problems
