@@ -11,10 +11,13 @@ from pymysql.cursors import DictCursor
 
 from interlock.clock import Deadline, SystemClock
 from interlock.decisions.giving_up import sentence
+from interlock.model.effects import EraseNote, WriteNote
+from interlock.model.marks import Mark, MarkKind
 from interlock.model.topology import ServerName
 from interlock.ports import Record, RunHeader
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
+from interlock.servers import notes
 from interlock.stores.open import open_store
 from scenarios.command_line import interlock, start
 from servers.loss_lab import drivers
@@ -178,6 +181,11 @@ def test_what_a_run_has_given_up_does_not_come_over_what_was_written_since(lab: 
     for words in (("--channel", "west"), ("--channel", "west", "--apply", "--yes")):
         refused = lab.repair(*words)
         assert (refused.code, "was given up by run moved" in refused.err, "interlock rejoin east" in refused.err) == (3, True, True)
+    its = Mark(topology="sandbox", kind=MarkKind.QUIESCED, subject="east", by="anna", at=now, reason="its data", run="of another store")
+    lab.plant("west", *notes.script(WriteNote(server=ServerName("west"), mark=its)))
+    refused = interlock("repair", "--channel", "west", env={**lab.env, "INTERLOCK_STORE": f"sqlite://{lab.folder}/other.db"})
+    lab.plant("west", *notes.script(EraseNote(server=ServerName("west"), mark=its)))
+    assert (refused.code, "run of another store, which this store does not know" in refused.err) == (3, True), refused.err
     assert stopped(lab, "west") == "1062"
     lab.plant("west", "DELETE FROM app.goods WHERE id=50")
     lab.as_admin("west", f"START {'REPLICA' if lab.is_mysql else 'SLAVE'}")

@@ -25,6 +25,7 @@ from interlock.losses.run_facts import run_that_gave_up
 from interlock.losses.sql import SETTINGS
 from interlock.model.effects import StartApplier
 from interlock.model.facts import ChannelFacts, channel_from
+from interlock.model.marks import MarkKind
 from interlock.model.position import FilePosition
 from interlock.model.topology import ClusterName
 from interlock.ports import RunHeader
@@ -118,14 +119,25 @@ def _channel(context: Context, wiring: Wiring, cluster: str) -> _Channel:
 
 
 def _see_not_given_up(wiring: Wiring, channel: _Channel) -> None:
-    """Refused if what the channel keeps back was given up: clients have written on the server since, and it would come over that."""
-    server, source = channel.server.name, channel.source.name
-    run = run_that_gave_up(wiring.store, wiring.topology.name, sentence(server, channel.facts()))
+    """Refused if what the channel keeps back was given up: clients have written on the server since, and it would come over that. Or if
+    that is not known: another store has the run that quiesced the other side.
+    """
+    server, source, pair = channel.server.name, channel.source.name, wiring.topology.name
+    run = run_that_gave_up(wiring.store, pair, sentence(server, channel.facts()))
+    quiesced = wiring.topology.server(source).cluster
     if run:
         raise Refused(
             f"what {server} lacks of {source} was given up by run {run}: it would come over what was written on {server} since",
             hint=f"`interlock losses {run}` lists it, `interlock repair --losses {run}` puts back what nobody wrote since;"
-            f" `interlock rejoin {wiring.topology.server(source).cluster}` lets the channel begin anew without it",
+            f" `interlock rejoin {quiesced}` lets the channel begin anew without it",
+        )
+    known = {header.run for header in wiring.store.runs(pair)}
+    notes = [each for each in channel.server.noted(pair) if each.kind is MarkKind.QUIESCED and each.subject == quiesced]
+    if any(note.run not in known for note in notes):
+        raise Refused(
+            f"by a note on {server}: {quiesced} was quiesced by run {notes[0].run}, which this store does not know, and that may have given"
+            f" up what {server} lacks",
+            hint=f"with the store that it was made with; or `interlock rejoin {quiesced}` lets the channel begin anew without it",
         )
 
 
