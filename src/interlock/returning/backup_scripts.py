@@ -20,6 +20,7 @@ LOOK = (
     _PATH
     + """\
 data=$(readlink -f "$1") peer=$2 unit=$3 options=$4
+[ "$(id -u)" = 0 ] || { echo "the login can't do it: it is not root's, and the service does not say \\`sudo: true\\`" >&2; exit 1; }
 [ -d "$data" ] || { echo "the directory $1 can't be found: is it another host?" >&2; exit 1; }
 echo "data=$data"
 for pid in $(ss -Htnp "dport = :$peer" | grep -o 'pid=[0-9]*' | cut -d = -f 2 | sort -u); do

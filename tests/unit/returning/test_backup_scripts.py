@@ -1,4 +1,4 @@
-"""The script that puts a copy in its place, on directories of the test's own; systemctl and sync are stand-ins."""
+"""What runs on the hosts of a copy, on directories of the test's own; systemctl, sync and id are stand-ins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from interlock.returning.backup_scripts import SWAP
+from interlock.returning.backup_hosts import why_of
+from interlock.returning.backup_scripts import LOOK, SWAP
 
 SYSTEMCTL = """#!/bin/sh
 echo "systemctl $1" >> "$CALLS"
@@ -36,12 +37,15 @@ class Host:
         words = (self.folder / name for name in ("data", "new", "before"))
         return subprocess.run(
             ["sh", "-c", f"umask 077\n{SWAP}", "interlock", *words, "mariadb", self.folder / "x-copy.cnf", "[mysqld]\n"],
-            env={"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "CALLS": str(self.folder / "calls")},
+            env=self.environ(),
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             timeout=60,
             check=False,
         )
+
+    def environ(self) -> dict[str, str]:
+        return {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "CALLS": str(self.folder / "calls")}
 
     def calls(self) -> list[str]:
         return (self.folder / "calls").read_text().splitlines()
@@ -80,6 +84,18 @@ def test_it_goes_on_to_its_end_when_nobody_hears_what_systemctl_says(host: Host)
     finally:
         os.close(write)
     assert (ended.returncode, host.data(), host.calls()[-1]) == (0, "new", "systemctl start")
+
+
+def test_a_login_that_may_do_nothing_is_told_apart_from_another_host(host: Host) -> None:
+    path = host.folder / "bin" / "id"
+    path.write_text("#!/bin/sh\necho 1000\n")
+    path.chmod(0o755)
+    words = ["sh", "-c", LOOK, "interlock", host.folder / "data", "1", "", ""]
+    ended = subprocess.run(words, env=host.environ(), capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, why_of(ended.stderr)) == (
+        1,
+        "the login can't do it: it is not root's, and the service does not say `sudo: true`",
+    )
 
 
 @pytest.mark.parametrize(("fails", "wanted", "data"), FAILURES.values(), ids=FAILURES)
