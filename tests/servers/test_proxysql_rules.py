@@ -17,6 +17,7 @@ from interlock.model.topology import ClusterName
 from interlock.model.verdict import Refuse
 from interlock.ports import Route
 from interlock.routes.contract import ROUTE_RULES, Bench, Rule
+from interlock.routes.proxysql_rules_script import LOAD, SAVE
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from servers.odd_proxy import odd_proxy
@@ -122,10 +123,24 @@ def test_what_a_flip_could_not_move_or_would_put_into_force_is_met_before_it(two
         route_of(two).warm_up()
 
 
+def test_what_somebody_leaves_half_done_after_the_check_is_not_put_into_force(two: Fleet) -> None:
+    """On one node, while the run was killed, say: no node is flipped, and the way back has nothing to do."""
+    writes = route_of(two)
+    writes.warm_up()
+    two.tell(two.nodes[1], "UPDATE mysql_query_rules SET timeout=1 WHERE rule_id=9")
+    before = everything(two)
+    with pytest.raises(StatementFailed, match="a flip would load them: rule 9"):
+        writes.apply(TO_WEST)
+    assert everything(two) == before
+    two.tell(two.nodes[1], "LOAD MYSQL QUERY RULES FROM DISK")
+    writes.apply(TO_WEST)
+    assert writes.facts().leads_to == (WEST,)
+
+
 def test_a_rule_that_somebody_puts_before_ours_is_named_and_stops_a_flip_from_being_over(two: Fleet) -> None:
     writes, second = route_of(two), two.nodes[1]
     seen = writes.facts()
-    two.tell(second, "INSERT INTO mysql_query_rules (rule_id, active, destination_hostgroup, apply) VALUES (1, 1, 10, 1)")
+    two.tell(second, "INSERT INTO mysql_query_rules (rule_id, active, destination_hostgroup, apply) VALUES (1, 1, 10, 1)", LOAD, SAVE)
     writes.apply(TO_WEST)
     verdict = lead_to(SeenRoutes(routes=(writes.facts(),)), WEST)
     assert isinstance(verdict, Refuse)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from interlock.errors import StatementFailed
-from interlock.model.effects import RouteEffect
+from interlock.model.effects import PointTo, RouteEffect
 from interlock.model.facts import CanaryFacts, RouteFacts
 from interlock.model.topology import RouteName, RouteSpec
 from interlock.ports import Route
@@ -64,8 +64,12 @@ class ProxySQLRulesRoute:
         return tuple(f"proxysql {node}: {'; '.join(lines)}" for node, lines in rules_statements(self._settings, effect).items())
 
     def apply(self, effect: RouteEffect, /) -> None:
-        """A node that is lost is told nothing."""
+        """A node that is lost is told nothing. Before a flip all are looked at once more: `warm_up` may be long ago, if the run was killed
+        since. The way back puts its own rules back whatever else has changed.
+        """
         orders = rules_statements(self._settings, effect)
+        if isinstance(effect, PointTo):
+            self._nodes.of_each(self._check_own_changes, only=orders.keys())
         self._nodes.of_each(lambda node: node.order(orders[str(node.node)]), only=orders.keys())
 
     def canary(self, token: str, /) -> CanaryFacts:
@@ -85,6 +89,9 @@ class ProxySQLRulesRoute:
 
     def _check(self, node: AdminInterface) -> None:
         check_that_it_can_be_moved(self._settings, str(node.node), self._read(node))
+        self._check_own_changes(node)
+
+    def _check_own_changes(self, node: AdminInterface) -> None:
         self._check_tables(node, "runtime_", "load", LOAD)
         if self._settings.save:
             self._check_tables(node, "disk.", "save", SAVE)
