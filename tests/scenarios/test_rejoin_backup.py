@@ -16,9 +16,10 @@ import pytest
 from interlock.bootstrap import Wiring, read_topology
 from interlock.losses.live import PLAIN_SETTINGS
 from interlock.model.topology import ClusterName
-from interlock.returning import backup_scripts
+from interlock.returning import backup_scripts, note
 from interlock.returning.backup_hosts import MEANS, OF_CONNECTION, BackupHosts, backup_hosts, parse_look
 from interlock.returning.copying import Copier, Copy
+from interlock.returning.dump import MEANS as DUMP
 from interlock.sandbox import processes, sql
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
@@ -221,6 +222,17 @@ exec /bin/mv "$@\""""
     assert query(service.sandbox, "east", FENCED) == [{"fenced": 1}]
 
 
+def test_a_dump_leaves_the_note_of_the_server_alone_though_the_writer_has_one_of_its_own(service: Returning, tmp_path: Path) -> None:
+    """Of a way back of the writer that a person cut short: loaded, it would say of a half copied server that nothing is the matter."""
+    for server, kind in (("west", note.TAKEN_BACK), ("east", note.COPYING)):
+        with closing(sql.connect(service.sandbox, server)) as session:
+            for statement in ("SET sql_log_bin=0", *note.MAKE, note.written(note.Note(kind=kind))):
+                sql.rows(session, statement)
+    with _copier(service, tmp_path) as copier:
+        assert _error_of(copier.begin(DUMP, 0)) == ""
+    assert query(service.sandbox, "east", NOTED) == [{"kind": note.COPYING}]
+
+
 def test_a_host_is_known_by_its_server_having_our_connection(service: Returning, tmp_path: Path) -> None:
     with _copier(service, tmp_path) as copier:
         assert isinstance(copier.hosts, BackupHosts)
@@ -253,7 +265,7 @@ def _copier(lab: Returning, folder: Path) -> Iterator[Copier]:
             hosts=backup_hosts(east, west, outside=wiring.world.outside, clock=CLOCK),
             secret=wiring.secrets.read,
             clock=CLOCK,
-            environ={},
+            environ=os.environ,
         )
 
 

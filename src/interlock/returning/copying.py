@@ -30,7 +30,8 @@ from interlock.servers.session import Session, text_of
 _BOUND_S = 60.0
 _SEEN_S = 60.0
 """So long a look at both hosts holds for those who only ask: each takes half a second, and a rejoin asks several times."""
-_NOT_COPIED = "'information_schema', 'performance_schema', 'mysql', 'sys', 'ndbinfo'"
+_NOT_COPIED = f"'information_schema', 'performance_schema', 'mysql', 'sys', 'ndbinfo', {text(note.SCHEMA)}"
+"""What a server says of its own way back is nobody else's: neither dropped nor loaded."""
 
 
 class Copy(Protocol):
@@ -86,7 +87,7 @@ class Copier:
         """End what an earlier process left behind, and throw away what the copy would not replace. `session` writes unlogged."""
         self._end_late_ones(session, mark)
         if means == dump.MEANS:
-            for schema in _schemas(session, besides=note.SCHEMA):
+            for schema in _schemas(session):
                 session.run((marked(f"DROP DATABASE {name(schema)}", mark),), bound_s=_BOUND_S, effect=True, doing=f"drop {schema}")
 
     def begin(self, means: str, bytes_per_s: int) -> Copy:
@@ -168,7 +169,6 @@ class Copier:
             raise StatementFailed(f"{self.server.name}: sessions {ids} of an earlier copy are still there", server=self.server.name)
 
 
-def _schemas(session: Session, besides: str = "") -> list[str]:
-    out = f"{_NOT_COPIED}, {text(besides)}" if besides else _NOT_COPIED
-    asked = f"SELECT SCHEMA_NAME AS n FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN ({out}) ORDER BY 1"
+def _schemas(session: Session) -> list[str]:
+    asked = f"SELECT SCHEMA_NAME AS n FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN ({_NOT_COPIED}) ORDER BY 1"
     return [text_of(row["n"]) for row in session.rows(asked, bound_s=_BOUND_S)]
