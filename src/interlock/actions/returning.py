@@ -186,7 +186,9 @@ class CopyData(NoOutputs):
             return Done(f"all data of {self.writer} came {progress(copying)}{kept}")
         if copying.error:
             why = f"the copy was not ended: {copying.error}"
-            return Refuse(why, f"{self.cluster} stays fenced, with data of no use: mend this, then `interlock rejoin {self.cluster}`")
+            return Refuse(
+                why, f"{self.cluster} stays fenced, its data count for nothing: mend this, then `interlock rejoin {self.cluster}`"
+            )
         if copying.position is not None:
             return Act(f"all data of {self.writer} came, as at {copying.position}")
         return Wait(f"copying {progress(copying)}")

@@ -178,7 +178,7 @@ def _live_check(planning: _Planning, bound: BoundStep, base: dict[str, Any]) -> 
     if bound.step.on_failure is OnFailure.CONTINUE:
         planning.scope[bound.key] = {}
         return PlannedStep(**base, result="fails", detail=why, hint=hint, warnings=("it may fail: the run would go on",))
-    planning.problems.append({"what": f"{bound.key}: {why}", "hint": hint})
+    _note_problem(planning, bound.key, why, hint)
     return PlannedStep(**base, result="fails", detail=why, hint=hint)
 
 
@@ -188,7 +188,7 @@ def _effect(planning: _Planning, bound: BoundStep, base: dict[str, Any]) -> Plan
         seen = action.look(planning.world)
         verdict = action.decide(seen)
     except DriverError as error:
-        planning.problems.append({"what": f"{bound.key}: {error.message}", "hint": error.hint})
+        _note_problem(planning, bound.key, error.message, error.hint)
         return PlannedStep(**base, result="fails", detail=error.message, hint=error.hint)
     effects = action.effects(seen) if isinstance(verdict, Act) else ()
     planning.effects_begun = planning.effects_begun or not all(only_reads(effect) for effect in effects)
@@ -203,8 +203,14 @@ def _effect(planning: _Planning, bound: BoundStep, base: dict[str, Any]) -> Plan
         case Wait(why):
             return PlannedStep(**base, result="later", detail=why)
         case Refuse(why, hint):
-            planning.problems.append({"what": f"{bound.key}: {why}", "hint": hint})
+            _note_problem(planning, bound.key, why, hint)
             return PlannedStep(**base, result="fails", detail=why, hint=hint)
+
+
+def _note_problem(planning: _Planning, key: str, why: str, hint: str) -> None:
+    """Under the first step that meets it: a server that does not answer is one problem, however many steps ask it."""
+    if not any(one["what"].partition(": ")[2] == why for one in planning.problems):
+        planning.problems.append({"what": f"{key}: {why}", "hint": hint})
 
 
 def _expected(phases: Sequence[PlannedPhase], past: Sequence[float]) -> tuple[float | None, str]:

@@ -103,6 +103,16 @@ def test_the_plan_tells_the_way_with_its_reason_and_only_its_step(way: str, inex
     }
 
 
+def test_a_plan_of_one_that_does_not_run_tells_that_once() -> None:
+    played = failed_over("")
+    played.pair.east.crash()
+    played.engine("second")
+    report = plan(REJOIN, EAST, played.worlds[-1], ())
+    assert report.would == "be_refused"
+    assert [one["what"].partition(": ")[2] for one in report.problems].count("east does not answer") == 1
+    assert sum(step.result == "fails" and step.detail == "east does not answer" for phase in report.phases for step in phase.steps) > 1
+
+
 def test_a_copy_begins_anew_after_one_that_was_not_ended_though_nothing_extra_is_seen() -> None:
     played = failed_over(WAYS["copy"])
     played.pair.east.settings["return_note"] = "copying"

@@ -90,7 +90,7 @@ def test_a_login_that_may_do_nothing_is_told_apart_from_another_host(host: Host)
     path = host.folder / "bin" / "id"
     path.write_text("#!/bin/sh\necho 1000\n")
     path.chmod(0o755)
-    words = ["sh", "-c", LOOK, "interlock", host.folder / "data", "1", "", ""]
+    words = ("sh", "-c", LOOK, "interlock", str(host.folder / "data"), "1", "", "")
     ended = subprocess.run(words, env=host.environ(), capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, why_of(ended.stderr)) == (
         1,
