@@ -146,6 +146,16 @@ def test_what_a_broken_channel_keeps_back_is_given_up_by_name_or_nothing_is_done
     assert ("beyond" in keys_on(broken, "east"), "beyond" in keys_on(broken, "west")) == (True, False)
     assert "west" in interlock("status", "--json", env=env).document["writer"]
     _comes_back_with_equal_data(broken, env)
+    _is_still_told(quiet.document["run"], env)
+
+
+def _is_still_told(quiesce: str, env: Mapping[str, str]) -> None:
+    """A rejoin has taken it back and begun the log anew; nobody had asked before. By the run that gave it up, and by that which kept it."""
+    kept_by = [run["run"] for run in interlock("runs", "--json", env=env).document if run["playbook"] == "rejoin"][-1]
+    for run in (quiesce, kept_by):
+        told = interlock("losses", run, "--json", env=env).document
+        keys = [(row["after"] or row["before"])["k"] for each in told["transactions"] for row in each["rows"]]
+        assert (told["state"], keys[-1:], len(keys)) == ("known", ["beyond"], 2), told
 
 
 def _comes_back_with_equal_data(broken: Sandbox, env: Mapping[str, str]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, wired
 from interlock.errors import UsageError
+from interlock.model.topology import ClusterName
 
 if TYPE_CHECKING:
     from interlock.bootstrap import Wiring
@@ -43,8 +45,9 @@ def losses(context: Context) -> Answer:
 
 
 def facts_of(wiring: Wiring, name: str) -> RunFacts:
-    """UsageError if there is no such run, it is another pair's, or it opened no server."""
-    from interlock.losses.run_facts import run_facts  # noqa: PLC0415 - only here
+    """UsageError if there is no such run, it is another pair's, or it opened no server. Of a rejoin: what it kept."""
+    from interlock.losses.folder import Keep  # noqa: PLC0415 - only here
+    from interlock.losses.run_facts import REJOIN, RunFacts, rejoins_since, run_facts  # noqa: PLC0415 - as above
 
     header = wiring.store.header(name)
     if header.topology != wiring.topology.name:
@@ -52,7 +55,14 @@ def facts_of(wiring: Wiring, name: str) -> RunFacts:
             f"run {header.run} belongs to the pair {header.topology}, and the topology file is of {wiring.topology.name}",
             hint=f"give the topology file of {header.topology} with --topology",
         )
-    return run_facts(header, wiring.store.records(header.run), [master.name for master in wiring.topology.masters()])
+    records, masters = wiring.store.records(header.run), [master.name for master in wiring.topology.masters()]
+    if header.playbook == REJOIN and Keep(wiring.folder).kept(header.run) is not None:
+        inputs = records[0].body["inputs"]
+        cluster = ClusterName(str(inputs["cluster"] if isinstance(inputs, Mapping) else ""))
+        old = wiring.topology.clusters[cluster].master.name
+        (survivor,) = wiring.topology.other_masters(old)
+        return RunFacts.of_now(run=header.run, old=old, survivor=survivor, held=wiring.world.server(survivor).write_facts().position)
+    return replace(run_facts(header, records, masters), rejoins=rejoins_since(wiring.store, header))
 
 
 def find(context: Context, wiring: Wiring, facts: RunFacts) -> Losses:

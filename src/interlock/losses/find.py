@@ -60,7 +60,7 @@ def find_losses(facts: RunFacts, old: OldWriter, survivor: OpenSurvivor, keep: K
     try:
         rows = Survivor(session)
         its = survivor.facts()
-        kept = keep.kept(facts.run)
+        kept = _kept(keep, facts)
         if kept is not None and kept.given_up:
             found, reasons = None, [f"{facts.old} has given it up"]
         else:
@@ -109,6 +109,18 @@ def _read(
         except DriverError as error:
             reasons.insert(len(reasons) - (manifest is None), error.message)
     return None, reasons
+
+
+def _kept(keep: Keep, facts: RunFacts) -> Kept | None:
+    """Of the run; or, where the old writer has given it up to a rejoin, what that one kept. It read all that the survivor lacked then."""
+    own = keep.kept(facts.run)
+    if own is not None and own.given_up:
+        return own
+    later = next((each for rejoin in facts.rejoins if (each := keep.kept(rejoin)) is not None and each.given_up), None)
+    if own is None or later is None:
+        return later or own
+    known = {one.position for one in own.transactions}
+    return replace(later, transactions=(*own.transactions, *(one for one in later.transactions if one.position not in known)))
 
 
 def _missing(found: Found | None, kept: Kept | None, held: Position) -> tuple[ReadTransaction, ...]:

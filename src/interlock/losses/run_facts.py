@@ -16,15 +16,16 @@ from interlock.model.marks import Mark
 from interlock.model.position import Position, parse_position
 from interlock.ports import Record, RunHeader, Store
 
+REJOIN = "rejoin"
 _FENCES_OUTSIDE = "server.fence_outside"
-_REJOIN = "rejoin"
 _FROM_OUTSIDE = "fenced from outside by "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """The run's last opening: `survivor` held `position` then. `old` is the other side; `was_closed` if it was proved closed before, and
-    `closed_with` are the ways of fencing it from outside that were at hand, as they stood before.
+    `closed_with` are the ways of fencing it from outside that were at hand, as they stood before. `rejoins` are the runs of that name
+    since, the oldest first: one of them may have kept, and thrown away, what `old` had.
     """
 
     run: str
@@ -34,6 +35,7 @@ class RunFacts:
     was_closed: bool
     bound: Bound
     closed_with: tuple[AgentFacts, ...] = ()
+    rejoins: tuple[str, ...] = ()
 
     @classmethod
     def of_now(cls, *, run: str, old: str, survivor: str, held: Position) -> RunFacts:
@@ -77,12 +79,18 @@ def failover_of(store: Store, mark: Mark | None, old: str, survivor: str) -> Run
     return found if (found.old, found.survivor) == (old, survivor) else None
 
 
+def rejoins_since(store: Store, header: RunHeader) -> tuple[str, ...]:
+    """The oldest first."""
+    later = (one for one in store.runs(header.topology) if one.playbook == REJOIN and one.started_at > header.started_at)
+    return tuple(one.run for one in sorted(later, key=lambda one: one.started_at))
+
+
 def run_that_gave_up(store: Store, topology: str, sentence: str) -> str:
     """The run that let a server be opened by this sentence (`decisions/giving_up.py`); empty if none did, if it went back, or if a rejoin
     has kept since what was given up.
     """
     for header in store.runs(topology):  # the newest first
-        if header.outcome == State.SUCCEEDED and header.playbook == _REJOIN:
+        if header.outcome == State.SUCCEEDED and header.playbook == REJOIN:
             return ""
         openings = (record for record in store.records(header.run) if record.kind == RecordKind.OPENING)
         if header.outcome != State.ROLLED_BACK and any(opening.body.get("given_up") == sentence for opening in openings):
