@@ -14,6 +14,7 @@ from interlock.clock import Deadline, SystemClock
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import PROGRAM, Ended, environment, interlock, start, with_step
+from scenarios.pair_state import rendezvous
 
 _FAILS = '- check: command\n    with: {run: [echo, "not well"], matches: "all is well"}'
 _TAKES_A_SECOND = "- check: command\n    with: {run: [sleep, '1']}"
@@ -117,13 +118,12 @@ def test_a_refused_plan_exits_3_and_says_every_reason(fresh_pair: Sandbox, tmp_p
 
 
 def test_two_at_once_one_works_and_the_other_exits_6(pair: Sandbox, env: dict[str, str], tmp_path: Path) -> None:
-    slow = with_step(tmp_path, "preflight", _TAKES_A_SECOND.replace("'1'", "'5'"))
-    with start("run", slow, env=env) as first:
-        _await_line(first, "preflight:")
+    with rendezvous(tmp_path) as met, start("run", with_step(tmp_path, "preflight", met.step), env=env) as first:
+        met.await_run(first)
         second = interlock("run", "switchover", "--json", env=env)
-        assert first.wait(120) == 0
-        assert first.stderr is not None
-        first.stderr.read()
+        met.let_go()
+        first.communicate(timeout=120)
+        assert first.returncode == 0
     assert (second.code, second.document["exit_code"], second.document["outcome"]) == (6, 6, None)
     assert "unfinished" in second.err
     assert len(_open_side(pair)) == 1
@@ -140,30 +140,31 @@ def _await_line(process: subprocess.Popen[str], wanted: str) -> str:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_a_stop_before_the_first_effect_refuses(pair: Sandbox, env: dict[str, str], tmp_path: Path, number: signal.Signals) -> None:
     before = _open_side(pair)
-    with start("run", with_step(tmp_path, "drain", _TAKES_A_SECOND), env=env) as process:
-        _await_line(process, "preflight:")
-        _await_line(process, "replication.reaches")
+    with rendezvous(tmp_path) as met, start("run", with_step(tmp_path, "drain", met.step), env=env) as process:
+        met.await_run(process)
         process.send_signal(number)
+        _await_line(process, "stop requested")
+        met.let_go()
         out, err = process.communicate(timeout=120)
     assert (process.returncode, _open_side(pair)) == (3, before), (out, err)
-    assert "stop requested" in err
 
 
 def test_a_stop_after_the_opening_goes_on_to_the_end(pair: Sandbox, env: dict[str, str], tmp_path: Path) -> None:
     to = _standby(pair)
-    with start("run", with_step(tmp_path, "settle", _TAKES_A_SECOND), env=env) as process:
-        _await_line(process, "replication.canary")
+    with rendezvous(tmp_path) as met, start("run", with_step(tmp_path, "settle", met.step), env=env) as process:
+        met.await_run(process)
         process.send_signal(signal.SIGINT)
+        _await_line(process, "it goes on to the end")
+        met.let_go()
         out, err = process.communicate(timeout=120)
     assert (process.returncode, _open_side(pair)) == (0, [to]), (out, err)
-    assert "it goes on to the end" in err
 
 
 @pytest.mark.parametrize("end", ["resume", "rollback"])
 def test_a_second_stop_ends_it_there_and_the_run_can_be_taken_up(pair: Sandbox, env: dict[str, str], tmp_path: Path, end: str) -> None:
     before, to = _open_side(pair), _standby(pair)
-    with start("run", with_step(tmp_path, "settle", _TAKES_A_SECOND), "--json", env=env) as process:
-        _await_line(process, "replication.canary")
+    with rendezvous(tmp_path) as met, start("run", with_step(tmp_path, "settle", met.step), "--json", env=env) as process:
+        met.await_run(process)
         process.send_signal(signal.SIGINT)
         _await_line(process, "stop requested")
         process.send_signal(signal.SIGINT)

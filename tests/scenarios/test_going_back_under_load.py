@@ -125,7 +125,7 @@ def test_a_table_lock_that_is_taken_after_the_preflight_ends_the_run_in_its_boun
         assert open_sides(fresh_pair) == ["east"]
         sql.rows(holder, "UNLOCK TABLES")
         assert_writable_soon(fresh_pair)
-        CLOCK.sleep(3.0)  # a SET that was given up may land late (DESIGN, promise 4)
+        CLOCK.sleep(1.0)  # a SET that was given up may land late (DESIGN, promise 4)
         assert state_of(fresh_pair) == before
         assert_writable_soon(fresh_pair)
 
