@@ -78,6 +78,17 @@ def test_it_is_barred_before_it_is_killed_and_starts_read_only_whoever_starts_it
     assert agent.facts().detail == f"{UNIT} is failed (failed), barred from starting; nobody listens at port {lab.port}"
 
 
+def test_the_servers_own_account_can_read_what_is_written_whatever_roots_mask(lab: ServiceHost, agent: FenceAgent) -> None:
+    sh = lab.folder / "bin" / "sh"
+    sh.write_text('#!/bin/sh\numask 077\nexec /bin/sh "$@"\n')
+    sh.chmod(0o755)
+    try:
+        agent.apply(FENCE)
+    finally:
+        sh.unlink()
+    assert Path(lab.option_file).stat().st_mode & 0o044 == 0o044
+
+
 def test_a_process_that_is_stopped_is_ended_too(lab: ServiceHost, agent: FenceAgent) -> None:
     hanging.stop(lab.pid())
     agent.apply(FENCE)
