@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from interlock.actions.segment_fence import FenceSegment
+from interlock.engine.marks import take_mark_away
 from interlock.model.position import MySQLPosition
 from interlock.model.segments import AccountState, SegmentFacts
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Act, Done
-from unit.engine.test_segments import Shop
+from unit.engine.test_segments import ONTO_WEST, QUIESCE, Shop, owned_by_west
 
 EAST = ServerName("east")
 
@@ -34,3 +35,15 @@ def test_a_closed_segment_is_closed_again_while_an_xa_transaction_is_prepared_th
     assert isinstance(fence.decide(closed()), Done)
     assert isinstance(fence.decide(closed("x1")), Act)
     assert [len(fence.effects(seen)) for seen in (closed(), closed("x1"))] == [0, 1]
+
+
+def test_a_cluster_that_was_quiesced_with_another_store_gets_no_segment() -> None:
+    """Its applier goes on, so nothing else would keep a move away."""
+    shop = owned_by_west()
+    assert shop.stage.run(QUIESCE, {**ONTO_WEST, "applier": "running"}).outcome == "succeeded"
+    for mark in shop.stage.store.marks("shop"):
+        take_mark_away(shop.stage.store, mark)
+    report = shop.move(to="east")
+    assert (report.outcome, shop.pair.east.read_only) == ("refused", True), report.problems
+    assert "by a note on west: east is quiesced" in report.problems[0].what
+    shop.assert_owned("eu", "west")
