@@ -95,7 +95,7 @@ def _build(prefix: str) -> None:
 
 def _ip(lines: list[str], *, namespace: str | None = None) -> None:
     where = ["-n", namespace] if namespace else []
-    subprocess.run(["ip", *where, "-batch", "-"], input="\n".join(lines) + "\n", text=True, check=True, timeout=20)
+    subprocess.run(["ip", *where, "-batch", "-"], input="\n".join(lines) + "\n", text=True, check=True, timeout=60)
 
 
 def _enter(namespace: int) -> None:

@@ -75,7 +75,7 @@ def rows_are_equal(sandbox: Sandbox) -> bool:
         first, second = (query(sandbox, server, "SELECT * FROM app.ledger ORDER BY id") for server in sandbox.members)
         return first == second
 
-    return eventually(equal, 30.0)
+    return eventually(equal)
 
 
 def are_declared_alike(sandbox: Sandbox) -> bool:

@@ -103,7 +103,7 @@ def test_a_watch_tells_what_changed_and_ends_when_it_is_told_to(fresh_pair: Sand
         sql.query(fresh_pair, "west", "SET GLOBAL unique_checks=1")
         gone = json.loads(process.stdout.readline())
         process.send_signal(signal.SIGTERM)
-        rest, err = process.communicate(timeout=30)
+        rest, err = process.communicate(timeout=120)
     assert [(one["change"], one["rule"]) for one in (new, gone)] == [
         ("new", "integrity.unique_checked"),
         ("gone", "integrity.unique_checked"),

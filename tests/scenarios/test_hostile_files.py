@@ -28,7 +28,7 @@ def limited(*words: str, env: dict[str, str], limits: Sequence[str] = ()) -> End
     """The command with three seconds of CPU and 150 MB: with more it is killed, or crashes, and its exit code says so (prlimit(1))."""
     bounds = [f"--cpu={_CPU_S}", f"--data={_DATA_BYTES}", *limits]
     done = subprocess.run(
-        ["prlimit", *bounds, *PROGRAM, *words], env=env, capture_output=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+        ["prlimit", *bounds, *PROGRAM, *words], env=env, capture_output=True, timeout=180, check=False, stdin=subprocess.DEVNULL
     )
     return Ended(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
 

@@ -91,7 +91,7 @@ sys.exit(main(sys.argv[1:-1]))
 def test_a_crash_file_is_private_and_has_no_password(pair: Sandbox, tmp_path: Path) -> None:
     """The program crashes with the password in its error's text."""
     words = [sys.executable, "-c", _CRASHES, "run", "switchover", str(pair.password_file("interlock"))]
-    done = subprocess.run(words, env=environment(pair, tmp_path), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, env=environment(pair, tmp_path), capture_output=True, text=True, timeout=180, check=False)
     ended = Ended(code=done.returncode, out=done.stdout, err=done.stderr)
     assert (ended.code, "Traceback" in ended.err, "crashed: RuntimeError" in ended.err) == (1, False, True), ended
     (crash,) = tmp_path.rglob("crash-*.txt")

@@ -52,7 +52,7 @@ class Shell:
         assert self._sh.stdin is not None
         assert self._sh.stdout is not None
         self._sh.stdin.close()
-        self._sh.wait(timeout=5)
+        self._sh.wait(timeout=60)
         self._sh.stdout.close()
 
 

@@ -112,7 +112,7 @@ class Lab:
         """West holds all that east logged."""
         kind = kind_named(self.sandbox.kind)
         position = str(next(iter(sql.query(self.sandbox, "east", kind.position)[0].values()))).replace("\n", "")
-        assert next(iter(sql.query(self.sandbox, "west", kind.wait, position, 20)[0].values())) == 0
+        assert next(iter(sql.query(self.sandbox, "west", kind.wait, position, 60)[0].values())) == 0
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import shutil
 import socket
 import struct
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pymysql
 
-from interlock.clock import Deadline, SystemClock
+from interlock.clock import SystemClock
 from interlock.sandbox import accounts, places, processes, settings, sql
 from interlock.sandbox.kinds import KINDS, user_cache
 from interlock.sandbox.places import Member, Sandbox
 from interlock.sandbox.template import clone, template
 from interlock.sandbox.xpand.pair import start_proxy
+from waiting import eventually
 
 CLOCK = SystemClock()
 _TOGETHER_WITHIN_S = 30
@@ -63,13 +64,13 @@ def mixed(kinds: Mapping[str, str], *, mariadb_logs: str = "STATEMENT", beats_s:
         for member in sandbox.members.values():
             _start(member, kinds[member.name], folder / "pair", init)
         for name in sandbox.members:
-            _until(lambda name=name: _answers(sandbox, name), 90.0)  # type: ignore[misc]
+            assert eventually(lambda name=name: _answers(sandbox, name), 90.0)  # type: ignore[misc]
             sql.query(sandbox, name, _BEFORE[KINDS[kinds[name]].flavor].format(format=mariadb_logs))
         for name in sandbox.members:
             follow(sandbox, name, beats_s=beats_s)
         sql.query(sandbox, "east", "SET GLOBAL read_only=0")
         sql.query(sandbox, "east", LEDGER)
-        _until(lambda: _has_ledger(sandbox, "west"), 30.0)
+        assert eventually(lambda: _has_ledger(sandbox, "west"))
         start_proxy(sandbox, settings.topology(sandbox), clock=CLOCK)
         yield replace(sandbox, state="running", processes=processes.running(folder / "pair"))
 
@@ -106,13 +107,6 @@ def _answers(sandbox: Sandbox, name: str) -> bool:
     except (pymysql.err.MySQLError, OSError):
         return False
     return True
-
-
-def _until(holds: Callable[[], bool], within_s: float) -> None:
-    deadline = Deadline.after(CLOCK, within_s)
-    while not holds():
-        assert not deadline.is_over(), "it did not come about in time"
-        CLOCK.sleep(0.05)
 
 
 def follow(sandbox: Sandbox, name: str, *, beats_s: int) -> None:
@@ -170,7 +164,7 @@ def commit_together(sandbox: Sandbox, name: str, *statements: str) -> None:
 
 def go_on_behind_the_event(sandbox: Sandbox) -> None:
     """As docs/servers/mixed.md tells: MySQL's channel begins right behind the GTID event that MariaDB could not send."""
-    _until(lambda: channel(sandbox, "east")["Exec_Source_Log_Pos"] == channel(sandbox, "east")["Read_Source_Log_Pos"], 30.0)
+    assert eventually(lambda: channel(sandbox, "east")["Exec_Source_Log_Pos"] == channel(sandbox, "east")["Read_Source_Log_Pos"])
     stopped = channel(sandbox, "east")
     file, at = stopped["Source_Log_File"], stopped["Read_Source_Log_Pos"]
     (event,) = sql.query(sandbox, "west", f"SHOW BINLOG EVENTS IN '{file}' FROM {at} LIMIT 1")

@@ -107,7 +107,7 @@ class ServiceHost:
 
     def start(self) -> None:
         """As a boot does, or a person. A unit that is barred does not start."""
-        started = subprocess.run([str(self.folder / "bin" / "systemctl"), "start", UNIT], check=False, capture_output=True, timeout=10)
+        started = subprocess.run([str(self.folder / "bin" / "systemctl"), "start", UNIT], check=False, capture_output=True, timeout=60)
         deadline = Deadline.after(CLOCK, 60)
         while started.returncode == 0 and not self.lets_in():
             assert not deadline.is_over(), "the server does not listen"

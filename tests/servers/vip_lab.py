@@ -53,7 +53,7 @@ class Hosts:
     def run(self, host: str, *words: str) -> str:
         """What a command there prints; it must end with 0."""
         with self.inside(host):
-            return subprocess.run(words, check=True, capture_output=True, text=True, timeout=10).stdout
+            return subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout
 
     def holders(self) -> list[str]:
         return [host for host in ("east", "west") if f" {ADDRESS}/" in self.run(host, "ip", "-o", "addr", "show")]
@@ -81,7 +81,7 @@ class Hosts:
         quiet = "[ ! -e ~/.bashrc ] || mount --bind /dev/null ~/.bashrc"
         words = f"{quiet}; exec /usr/sbin/sshd -f {config} -E {self.folder}/log-{host}"
         with self.inside(host):
-            subprocess.run(["unshare", "--mount", "sh", "-c", words], check=True, timeout=10)
+            subprocess.run(["unshare", "--mount", "sh", "-c", words], check=True, timeout=60)
         deadline = Deadline.after(CLOCK, 60)
         while not self.lets_in(host):
             assert not deadline.is_over(), (self.folder / f"log-{host}").read_text()
@@ -159,7 +159,7 @@ def _build(prefix: str, stack: ExitStack) -> None:
 
 def _ip(lines: list[str], *, namespace: str | None = None) -> None:
     where = ["-n", namespace] if namespace else []
-    subprocess.run(["ip", *where, "-batch", "-"], input="\n".join(lines) + "\n", text=True, check=True, timeout=20)
+    subprocess.run(["ip", *where, "-batch", "-"], input="\n".join(lines) + "\n", text=True, check=True, timeout=60)
 
 
 def _enter(namespace: int) -> None:
