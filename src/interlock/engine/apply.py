@@ -250,12 +250,12 @@ def _on_segment(execution: Execution, effect: SegmentEffect, deadline: Deadline,
         case OpenSegment():
             execution.segments.open(effect, deadline, execution.mark, _opening(execution, sending))
         case CloseSegment():
-            execution.segments.forget(effect.server, effect.segment)
+            execution.segments.touched(effect.server, effect.segment)
             sending()
             execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
             execution.segments.prove_closed(effect.server, effect.segment)
         case NoteOwner() | GuardTables():
-            execution.segments.forget(effect.server, effect.segment)
+            (execution.segments.forget if isinstance(effect, NoteOwner) else execution.segments.touched)(effect.server, effect.segment)
             sending()
             execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from interlock.clock import Deadline
 from interlock.decisions.replication import is_caught_up
@@ -11,6 +12,7 @@ from interlock.engine.guard import Guard
 from interlock.engine.journal import Journal, RecordKind
 from interlock.errors import DriverError, OutcomeUnknown, StatementFailed, StepFailed, Unreachable
 from interlock.model.effects import Open, OpenSegment
+from interlock.model.position import Position
 from interlock.model.segments import SegmentFacts
 from interlock.model.topology import SegmentSpec, ServerName
 from interlock.model.verdict import Done, Refuse, Wait
@@ -32,23 +34,31 @@ class SegmentInterlock:
         self._guard = guard
         self._journal = journal
         self._standing: dict[tuple[ServerName, str], SegmentFacts] = {}
+        self._closed_at: dict[tuple[ServerName, str], Position] = {}
 
     def prove_closed(self, server: ServerName, segment: str) -> SegmentFacts:
         """Read it back now, and let it stand. StatementFailed if somebody can write it there."""
         seen = self._world.server(server).segments.facts(self._spec(segment))
         if seen.open_by:
+            self.touched(server, segment)
             raise StatementFailed(
                 f"segment {segment} can be written on {server}: {seen.open_by}",
                 hint="lock its accounts, revoke their rights on its schemas, and end their sessions",
                 server=server,
             )
         self._standing[server, segment] = seen
+        self._closed_at.setdefault((server, segment), seen.position)
         self._journal.write(RecordKind.PROVED, server=server, segment=segment, position=seen.position, canary="no account can write it")
         return seen
 
     def forget(self, server: ServerName, segment: str) -> None:
-        """Something touches it there: what was proved no longer stands."""
+        """Something is noted of it there: what was seen no longer stands."""
         self._standing.pop((server, segment), None)
+
+    def touched(self, server: ServerName, segment: str) -> None:
+        """Who can write it there changes, or changed: it is not closed since it was seen closed."""
+        self.forget(server, segment)
+        self._closed_at.pop((server, segment), None)
 
     def go_one_way(self, server: ServerName) -> None:
         """What is opened elsewhere does not come back to this server. On the disk before anything rests on it."""
@@ -110,7 +120,7 @@ class SegmentInterlock:
             others={other.name: other.closed.position for other in others if other.closed is not None},
             given_up="; ".join(warnings),
         )
-        self.forget(effect.server, effect.segment)
+        self.touched(effect.server, effect.segment)
         sending()
         target.segments.apply(effect, mark=mark)
 
@@ -131,14 +141,18 @@ class SegmentInterlock:
         segment = effect.segment
         standing, written = self._standing.get((name, segment)), self._may_be_written(name, effect)
         if self._guard.is_silent(name):
-            return OtherSide(name=name, closed=standing, why="it does not answer", written=written)
+            return OtherSide(name=name, closed=self._since(standing), why="it does not answer", written=written)
         try:
-            return OtherSide(name=name, closed=self.prove_closed(name, segment), written=written)
+            return OtherSide(name=name, closed=self._since(self.prove_closed(name, segment)), written=written)
         except (Unreachable, OutcomeUnknown) as silent:
-            return OtherSide(name=name, closed=standing, why=silent.message, written=written)
+            return OtherSide(name=name, closed=self._since(standing), why=silent.message, written=written)
         except DriverError as denied:
-            self.forget(name, segment)
+            self.touched(name, segment)
             return OtherSide(name=name, closed=None, why=denied.message)
+
+    def _since(self, seen: SegmentFacts | None) -> SegmentFacts | None:
+        """With the position at which it was first seen closed there: what is written there since is of other segments, without an end."""
+        return replace(seen, position=self._closed_at[seen.server, seen.segment]) if seen is not None else None
 
     def _may_be_written(self, name: ServerName, effect: OpenSegment) -> bool:
         """Not where it is only given back to whom it was taken from, and was never opened there."""

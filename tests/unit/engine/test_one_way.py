@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import pytest
 
+from interlock.clock import Deadline
 from interlock.decisions.giving_up import sentence
+from interlock.engine.guard import Guard
+from interlock.engine.journal import Journal, RecordKind
 from interlock.engine.report import RunReport
-from interlock.errors import Refused
+from interlock.engine.segments import SegmentInterlock
+from interlock.errors import Refused, StepFailed
+from interlock.model.effects import CloseSegment, OpenSegment
 from interlock.playbook.tree import Playbook
+from interlock.ports import Holder, Record, RunHeader
 from interlock.simulated.process import ProcessKilled
 from unit.engine.test_segments import FAILS_AT_THE_END, MOVE, ONTO_WEST, QUIESCE, TO_WEST, Shop, changed
 
@@ -161,6 +168,7 @@ def test_the_way_back_is_refused_with_nothing_touched_until_the_channel_runs() -
 
 def test_a_channel_that_somebody_mended_meanwhile_brings_all_of_it_back() -> None:
     shop = OneWayShop()
+    shop.pair.to_east.delay_s = 1.0  # the last writes arrive that much later
     shop.stage.when(lambda event: getattr(event, "step", "").endswith("route.flip"), shop.pair.to_east.start)
     report = shop.go(FAILS_AT_THE_END)
     assert report.outcome == "rolled_back", report.problems
@@ -194,6 +202,54 @@ def test_a_server_that_was_opened_for_it_and_halted_is_opened_again() -> None:
     assert report.outcome == "succeeded", report.problems
     assert (shop.pair.west.read_only, shop.segments.writable("us")) == (False, ("east",))
     shop.assert_owned("eu", "west")
+
+
+GIVEN_BACK = {
+    "as it was, and opened nowhere else": (True, True, (), True),
+    "not as it was": (False, True, (), False),
+    "of a run that goes both ways": (True, False, (), False),
+    "opened on the other one": (True, True, ("west",), False),
+    "opened and closed here again": (True, True, ("east",), True),
+}
+
+
+@pytest.mark.parametrize(("as_was", "one_way", "opened", "sent"), GIVEN_BACK.values(), ids=GIVEN_BACK.keys())
+def test_a_segment_is_given_back_without_the_others_position_only_to_whom_it_was_taken_from(
+    as_was: bool,  # noqa: FBT001 - a table's column
+    one_way: bool,  # noqa: FBT001 - a table's column
+    opened: tuple[str, ...],
+    sent: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    shop = OneWayShop()
+    store, world = shop.stage.store, shop.stage.engine().world
+    lease = store.take_lease("shop", Holder(user="ops", host="here", pid=1, process_started="first", run="r"))
+    store.create_run(RunHeader(run="r", playbook="p", topology="shop", started_at=shop.pair.clock.wall(), state="changing"))
+    guard, journal = Guard(store, lease, world, shop.pair.clock), Journal(store, "r", shop.pair.clock, str)
+    guard.take_locks(again=False, tolerant=False)
+    segments = SegmentInterlock(world, guard, journal, lambda _: "")
+    east, accounts = shop.pair.east.name, shop.pair.east.segments["eu"].accounts
+    world.server(east).segments.apply(CloseSegment(server=east, segment="eu", accounts=accounts), "r")
+    if one_way:
+        segments.go_one_way(east)
+    for server in opened:
+        journal.write(RecordKind.OPENING, server=server, segment="eu")
+    orders: list[str] = []
+    effect = OpenSegment(server=east, segment="eu", accounts=accounts, as_was=as_was)
+    with nullcontext() if sent else pytest.raises(StepFailed, match="transactions behind and its applier has stopped"):
+        segments.open(effect, Deadline.after(shop.pair.clock, 5.0), "r", lambda: orders.append("open"))
+    assert (orders, shop.segments.writable("eu")) == (["open"] if sent else [], ("east",) if sent else ())
+
+
+def test_each_opening_of_such_a_run_is_on_the_disk_before_it_is_sent_and_no_other_run_waits_for_that() -> None:
+    synced: list[bool] = []
+
+    def keep(_run: str, records: Sequence[Record], durable: bool) -> None:  # noqa: FBT001 - as the store tells it
+        synced.extend(durable for record in records if record.kind == "opening")
+
+    for shop, given in ((OneWayShop(), ONE_WAY), (Shop(), TO_WEST)):
+        shop.stage.store.on_append.append(keep)
+        assert shop.stage.run(MOVE, given).outcome == "succeeded"
+    assert synced == [True, False]
 
 
 def opened(shop: Shop, run: str) -> bool:

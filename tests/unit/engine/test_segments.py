@@ -31,6 +31,7 @@ ADOPT = load_playbook(SHIPPED / "adopt-segment.yaml", CATALOGUE)
 QUIESCE = load_playbook(SHIPPED / "quiesce.yaml", CATALOGUE)
 REJOIN = load_playbook(SHIPPED / "rejoin.yaml", CATALOGUE)
 TO_WEST = {"segment": "eu", "to": "west"}
+RETURN = {"segment": "eu", "to": "east"}
 
 
 def changed(*, old: str, new: str) -> Playbook:
@@ -84,6 +85,39 @@ def test_a_segment_moves_there_and_back_and_the_other_one_sees_nothing() -> None
         assert shop.pair.proxy.leads_to == (to,)
     shop.assert_owned("us", "west")
     assert shop.segments.ledgers["us"].errors == {}
+
+
+@pytest.mark.parametrize("delay_s", [0.02, 0.2, 1.0])
+@pytest.mark.parametrize(("playbook", "outcome"), [(MOVE, "succeeded"), (FAILS_AT_THE_END, "rolled_back")], ids=["there", "and-back"])
+def test_what_other_clients_go_on_writing_where_it_was_closed_is_not_waited_for(delay_s: float, playbook: Playbook, outcome: str) -> None:
+    """However far away the sides are: the other segment's writes on west are always ahead of what has come to east."""
+    shop = Shop()
+    assert shop.move().outcome == "succeeded"
+    shop.pair.to_east.delay_s = shop.pair.to_west.delay_s = delay_s
+    report = shop.move(playbook, to="east")
+    assert report.outcome == outcome, report.problems
+    shop.pair.to_east.delay_s = shop.pair.to_west.delay_s = 0.002
+    shop.assert_owned("eu", "east" if outcome == "succeeded" else "west")
+    shop.assert_owned("us", "west")
+
+
+@pytest.mark.parametrize("how", ["resume", "rollback"])
+@pytest.mark.parametrize("at", range(40, 100, 4))
+def test_nor_by_who_takes_the_run_up(at: int, how: str) -> None:
+    """In per cent of its moves."""
+    shop, counted = Shop(), Shop()
+    for each in (shop, counted):
+        assert each.move().outcome == "succeeded"
+        each.pair.to_east.delay_s = 0.2
+    assert counted.stage.engine("counted").start(MOVE, RETURN).outcome == "succeeded"
+    with pytest.raises(ProcessKilled):
+        shop.stage.engine("killed", kill_at=counted.stage.processes["counted"].moves * at // 100).start(MOVE, RETURN)
+    begun = shop.stage.store.runs(None)[0]
+    engine = shop.stage.engine("second")
+    outcome = (engine.resume if how == "resume" else engine.roll_back)(begun.run).outcome
+    assert outcome in {"succeeded", "rolled_back", "refused"}
+    shop.assert_owned("eu", "east" if outcome == "succeeded" else "west")
+    shop.assert_owned("us", "west")
 
 
 def test_what_an_account_may_goes_with_its_segment() -> None:
@@ -378,9 +412,6 @@ def all_at_west_and_east_fenced() -> Shop:
     shop.pair.east.read_only = True
     shop.before = shop.shape()
     return shop
-
-
-RETURN = {"segment": "eu", "to": "east"}
 
 
 def ends_of(name: str, given: dict[str, str], playbook: Playbook, began: Callable[[], Shop]) -> list[object]:
