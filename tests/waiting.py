@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 from interlock.clock import Clock, Deadline, SystemClock
 
-_LOOK_EVERY_S = 0.01
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.05
 
 
 def eventually(holds: Callable[[], bool], within_s: float = 60.0, *, clock: Clock | None = None) -> bool:
     """Whether it came about. The bound is generous: it is only ever waited for where a test fails."""
-    deadline = Deadline.after(clock or SystemClock(), within_s)
+    deadline, pause_s = Deadline.after(clock or SystemClock(), within_s), _FIRST_PAUSE_S
     while not holds():
         if deadline.is_over():
             return False
-        deadline.clock.sleep(_LOOK_EVERY_S)
+        deadline.clock.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
     return True

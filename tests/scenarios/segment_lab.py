@@ -13,10 +13,11 @@ import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import DictCursor
 
-from interlock.clock import Deadline, SystemClock
+from interlock.clock import SystemClock
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import connect, query, rows
 from scenarios.command_line import environment, interlock
+from waiting import eventually
 
 PASSWORD = "only-In-This-Sandbox-1"
 _TRUSTED = '["admin@%", "root@localhost"]'
@@ -125,7 +126,7 @@ class Shop:
         for segment, writer in writers.items():
             wanted = set(writer.acknowledged)
             for server in self.pair.members:
-                _await(lambda server=server, segment=segment, wanted=wanted: wanted <= {key for key, _ in self.written(server, segment)})  # type: ignore[misc]
+                assert eventually(lambda server=server, name=segment, keys=wanted: keys <= {key for key, _ in self.written(server, name)})  # type: ignore[misc]
 
 
 @contextmanager
@@ -136,21 +137,14 @@ def writing(writers: Sequence[Writer]) -> Iterator[None]:
     for thread in threads:
         thread.start()
     try:
-        _await(lambda: all(len(each.acknowledged) > 20 for each in writers))
+        assert eventually(lambda: all(len(each.acknowledged) > 20 for each in writers))
         yield
         counts = [len(each.acknowledged) for each in writers]
-        _await(lambda: all(len(each.acknowledged) > count + 20 for each, count in zip(writers, counts, strict=True)))
+        assert eventually(lambda: all(len(each.acknowledged) > count + 20 for each, count in zip(writers, counts, strict=True)))
     finally:
         ended.set()
         for thread in threads:
             thread.join()
-
-
-def _await(holds: Callable[[], bool], within_s: float = 20.0) -> None:
-    deadline = Deadline.after(SystemClock(), within_s)
-    while not holds():
-        assert not deadline.is_over(), "it does not come to that"
-        deadline.clock.sleep(0.02)
 
 
 def active_active(pair: Sandbox, folder: Path) -> Shop:
@@ -176,7 +170,7 @@ def active_active(pair: Sandbox, folder: Path) -> Shop:
     topology = folder / "topology.yaml"
     topology.write_text(Path(pair.topology).read_text() + _SEGMENTS)
     shop = Shop(pair=pair, env={**environment(pair, folder), "INTERLOCK_TOPOLOGY": str(topology)})
-    _await(lambda: len(query(pair, "west", "SHOW PROCEDURE STATUS WHERE Db = 'shop_us'")) == 1)
+    assert eventually(lambda: len(query(pair, "west", "SHOW PROCEDURE STATUS WHERE Db = 'shop_us'")) == 1)
     for segment, owner in (("eu", "east"), ("us", "west")):
         adopted = shop.run("run", "adopt-segment", "-i", f"segment={segment}", "-i", f"owner={owner}")
         assert adopted["outcome"] == "succeeded", adopted["problems"]
