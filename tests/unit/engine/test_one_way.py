@@ -18,6 +18,7 @@ from interlock.model.effects import CloseSegment, OpenSegment
 from interlock.playbook.tree import Playbook
 from interlock.ports import Holder, Record, RunHeader
 from interlock.simulated.process import ProcessKilled
+from unit.engine.test_back import acts
 from unit.engine.test_segments import FAILS_AT_THE_END, MOVE, ONTO_WEST, QUIESCE, TO_WEST, Shop, changed
 
 ONE_WAY = {**TO_WEST, "one_way": "true"}
@@ -148,6 +149,15 @@ def test_a_check_that_fails_after_the_opening_halts_and_the_run_can_go_on() -> N
     report = shop.stage.engine("second").resume(halted.run)
     assert report.outcome == "succeeded", report.problems
     shop.assert_as("succeeded")
+
+
+def test_a_channel_that_breaks_once_nothing_is_missing_closes_nothing() -> None:
+    shop = OneWayShop()
+    shop.stage.when(acts("flip/segment.open"), lambda: shop.pair.to_west.stop("1062 duplicate entry"))
+    report = shop.go()
+    assert report.outcome == "succeeded", report.problems
+    assert [channel.applier for channel in shop.pair.west.channels()] == [False]
+    assert (shop.segments.writable("eu"), shop.segments.violations) == (("west",), [])
 
 
 def test_the_way_back_is_refused_with_nothing_touched_until_the_channel_runs() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from interlock.actions.segment_fence import FenceSegment
 from interlock.engine.marks import take_mark_away
 from interlock.model.position import MySQLPosition
@@ -37,13 +39,16 @@ def test_a_closed_segment_is_closed_again_while_an_xa_transaction_is_prepared_th
     assert [len(fence.effects(seen)) for seen in (closed(), closed("x1"))] == [0, 1]
 
 
-def test_a_cluster_that_was_quiesced_with_another_store_gets_no_segment() -> None:
+@pytest.mark.parametrize("somebody_opened_it", [False, True], ids=["fenced", "opened by hand since"])
+def test_a_cluster_that_was_quiesced_with_another_store_gets_no_segment(*, somebody_opened_it: bool) -> None:
     """Its applier goes on, so nothing else would keep a move away."""
     shop = owned_by_west()
     assert shop.stage.run(QUIESCE, {**ONTO_WEST, "applier": "running"}).outcome == "succeeded"
     for mark in shop.stage.store.marks("shop"):
         take_mark_away(shop.stage.store, mark)
+    if somebody_opened_it:
+        shop.pair.east.set_read_only(on=False)
     report = shop.move(to="east")
-    assert (report.outcome, shop.pair.east.read_only) == ("refused", True), report.problems
+    assert (report.outcome, shop.pair.east.read_only) == ("refused", not somebody_opened_it), report.problems
     assert "by a note on west: east is quiesced" in report.problems[0].what
     shop.assert_owned("eu", "west")
