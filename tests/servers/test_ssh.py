@@ -99,9 +99,9 @@ def test_much_output_is_cut_and_does_not_block(sshd: Sshd) -> None:
 
 def test_at_its_bound_a_command_may_still_run_there(sshd: Sshd) -> None:
     began = CLOCK.monotonic_s()
-    with pytest.raises(OutcomeUnknown, match=r"sleep ran longer than 0.5s") as unknown:
-        run(sshd.spec, "sleep", "30", within_s=0.5)
-    assert CLOCK.monotonic_s() - began < 25
+    with pytest.raises(OutcomeUnknown, match=r"sleep ran longer than 3s") as unknown:
+        run(sshd.spec, "sleep", "90", within_s=3)
+    assert CLOCK.monotonic_s() - began < 60
     assert unknown.value.hint == "it may still run there: look"
 
 
