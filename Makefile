@@ -23,18 +23,11 @@ servers: system
 demo: system .venv/run.done ## a private pair, a load, a switchover there and back, and one that is rolled back
 	$(BIN)/interlock demo
 
-# Those that play in memory, on a clock of their own: no time is theirs to miss, so they take what the others leave of the machine. SCHED_IDLE
-# alone does not tell them from the sandboxes' servers, whose sessions share the processors with ours as equals (sched(7), autogroup).
-PURE := tests/simulation tests/unit/engine
-IDLY := setsid sh -c 'echo 19 2>/dev/null >/proc/self/autogroup; exec chrt --idle 0 "$$@"' idly
-
 test: setup ## the tests, on real servers, and a few of the faults (as root, for they cut networks apart)
-	said=$$(mktemp); $(IDLY) $(BIN)/pytest --numprocesses=auto --dist=worksteal $(PURE) >$$said 2>&1 & pure=$$!; \
-	trap 'kill $$pure 2>/dev/null || true; rm -f $$said' EXIT; \
-	failed=; part() { name=$$1; shift; echo "-- $$name"; "$$@" || failed+=" $$name"; }; \
-	part servers $(BIN)/pytest --numprocesses=2 --dist=loadfile $(PURE:%=--ignore=%) --ignore=tests/faults --ignore=tests/containers; \
-	part faults $(BIN)/pytest tests/faults; \
-	part pure wait $$pure; cat $$said; \
+	failed=; part() { name=$$1; shift; echo "-- $$name"; $(BIN)/pytest "$$@" || failed+=" $$name"; }; \
+	part pure --numprocesses=auto --dist=worksteal tests/unit tests/simulation; \
+	part servers --numprocesses=2 --dist=loadfile --ignore=tests/unit --ignore=tests/simulation --ignore=tests/faults --ignore=tests/containers; \
+	part faults tests/faults; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 containers: setup ## the pair of docker-compose.yml and its cut links, in containers (installs an engine where there is none; minutes)
