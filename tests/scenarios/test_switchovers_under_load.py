@@ -55,9 +55,11 @@ def test_every_setting_channel_and_endpoint_is_as_before(drilled: Drilled) -> No
 
 
 def test_a_pooled_client_sees_one_error_at_the_most_and_one_with_a_connection_per_transaction_none(drilled: Drilled) -> None:
-    """But one that passed the proxy before the hold and reached the server later than anybody waits for it, on a busy machine."""
+    """But those that passed the proxy before the hold, and reached the server later than anybody waits for them, for it stood still."""
     assert max(switch.most_errors_of_a_pooled_client for switch in drilled.report.switches) <= 1
-    assert sum(drilled.report.errors["fresh"].values()) <= _TIMES // 10
+    of_fresh = [switch.most_errors_of_a_fresh_client for switch in drilled.report.switches]
+    assert max(of_fresh) <= 1
+    assert sum(of_fresh) <= _TIMES // 10, drilled.report.errors
 
 
 def test_no_client_is_held_until_the_proxy_gives_up(drilled: Drilled) -> None:

@@ -11,7 +11,7 @@ from interlock.errors import StatementFailed
 from interlock.sandbox import ledger, sql
 from interlock.sandbox.kinds import kind_named
 from interlock.sandbox.ledger import Entry
-from interlock.sandbox.load import POOLED, load
+from interlock.sandbox.load import FRESH, POOLED, load
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import Samples, poller
 
@@ -27,6 +27,7 @@ class Switch:
     took_ms: float
     outage_ms: float | None
     most_errors_of_a_pooled_client: int
+    most_errors_of_a_fresh_client: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,7 @@ def _report(
                 sandbox.members[window.to].server_id if window.outcome == "succeeded" else None,
             ),
             most_errors_of_a_pooled_client=ledger.most_errors_of_one(entries, POOLED, window.begun_s, window.ended_s),
+            most_errors_of_a_fresh_client=ledger.most_errors_of_one(entries, FRESH, window.begun_s, window.ended_s),
         )
         for window in windows
     )
