@@ -244,7 +244,8 @@ def test_an_etcd_that_is_full_refuses_before_the_first_effect(tmp_path: Path) ->
 
 
 def _fill(used: Store) -> None:
-    for seq in range(1, 20):
+    """Many times what fits: etcd counts what it has committed to its file, which it does every tenth of a second."""
+    for seq in range(1, 400):
         used.append("r1", [record(seq, filler="x" * (64 << 10))], durable=True)
 
 
