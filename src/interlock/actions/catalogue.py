@@ -46,6 +46,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     ),
     "replication_checks": (
         "replication.healthy",
+        "replication.can_catch_up",
         "replication.leads_back",
         "replication.reaches",
         "replication.nothing_extra",
@@ -72,7 +73,6 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "marks": ("pair.not_held", "server.not_held", "cluster.may_take_writes", "cluster.mark_failed", "cluster.mark_rejoined"),
     "quiesce": (
         "server.keeps_log",
-        "replication.can_catch_up",
         "cluster.mark_quiesced",
         "cluster.end_quiesce",
         "cluster.is_quiet",

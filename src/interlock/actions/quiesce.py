@@ -10,7 +10,6 @@ from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.actions.marks import mark_by_this_run
 from interlock.dataclass import dataclass
-from interlock.decisions.giving_up import can_catch_up, is_given_up
 from interlock.decisions.marks import mark_of
 from interlock.decisions.quiet import certificate, is_quiet, keeps_log_for
 from interlock.decisions.writes import writers
@@ -55,30 +54,6 @@ class KeepsLog(NoOutputs):
 
     def decide(self, seen: SeenSettings, /) -> Verdict:
         return keeps_log_for(seen.facts, self.for_s)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenChannels:
-    channels: tuple[ChannelFacts, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CanCatchUp:
-    """A server's channel runs, or it is broken and the operator gives up by its sentence what the server lacks."""
-
-    server: ServerName = param(Kind.SERVER, "the server that is to catch up")
-    source: ServerName = param(Kind.SERVER, "the one that it replicates from")
-    accept: str = param(Kind.TEXT, "the sentence that gives up what can't come, as `plan` prints it", default="")
-
-    def look(self, world: World, /) -> SeenChannels:
-        return SeenChannels(channels=world.server(self.server).channels())
-
-    def decide(self, seen: SeenChannels, /) -> Verdict:
-        return can_catch_up(self.server, self.source, seen.channels, self.accept)
-
-    def outputs(self, seen: SeenChannels, /) -> Mapping[str, object]:
-        """`runs`: false if what the server lacks is given up, for its channel is broken."""
-        return {"runs": not is_given_up(self.server, self.source, seen.channels, self.accept)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +218,6 @@ class ClusterIsQuiet:
 
 SPECS = (
     describe(KeepsLog, "server.keeps_log", Verb.CHECK),
-    describe(CanCatchUp, "replication.can_catch_up", Verb.CHECK, outputs={"runs": Kind.FLAG}),
     describe(MarkQuiesced, "cluster.mark_quiesced", Verb.DO, role=Role.NOTES),
     describe(EndQuiesce, "cluster.end_quiesce", Verb.DO, role=Role.NOTES),
     describe(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
-from interlock.decisions.giving_up import is_broken_from, leads_back
+from interlock.decisions.giving_up import can_catch_up, is_broken_from, is_given_up, leads_back
 from interlock.decisions.replication import holds_nothing_extra, is_channel_healthy
 from interlock.documents.fields import Kind
 from interlock.model.facts import ChannelFacts, channel_from
@@ -58,6 +58,25 @@ class ReplicationHealthy(NoOutputs):
                     case verdict:
                         return verdict
         return Done("; ".join(passed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanCatchUp:
+    """A server's channel runs, or it is broken and the operator gives up by its sentence what the server lacks."""
+
+    server: ServerName = param(Kind.SERVER, "the server that is to catch up")
+    source: ServerName = param(Kind.SERVER, "the one that it replicates from")
+    accept: str = param(Kind.TEXT, "the sentence that gives up what can't come, as `plan` prints it", default="")
+
+    def look(self, world: World, /) -> SeenChannels:
+        return SeenChannels(into={self.server: world.server(self.server).channels()})
+
+    def decide(self, seen: SeenChannels, /) -> Verdict:
+        return can_catch_up(self.server, self.source, seen.into[self.server], self.accept)
+
+    def outputs(self, seen: SeenChannels, /) -> Mapping[str, object]:
+        """`runs`: false if what the server lacks is given up, for its channel is broken."""
+        return {"runs": not is_given_up(self.server, self.source, seen.into[self.server], self.accept)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +209,7 @@ class ReplicationCanary(NoOutputs):
 
 SPECS = (
     describe(ReplicationHealthy, "replication.healthy", Verb.CHECK),
+    describe(CanCatchUp, "replication.can_catch_up", Verb.CHECK, outputs={"runs": Kind.FLAG}),
     describe(LeadsBack, "replication.leads_back", Verb.CHECK, outputs={"runs": Kind.FLAG}, role=Role.LEADS_BACK),
     describe(ReplicationReaches, "replication.reaches", Verb.CHECK),
     describe(NothingExtra, "replication.nothing_extra", Verb.CHECK, outputs={"position": Kind.POSITION}),
