@@ -133,9 +133,9 @@ def _see_not_given_up(wiring: Wiring, channel: _Channel) -> None:
         )
     known = {header.run for header in wiring.store.runs(pair)}
     notes = [each for each in channel.server.noted(pair) if each.kind is MarkKind.QUIESCED and each.subject == quiesced]
-    if any(note.run not in known for note in notes):
+    if unknown := [note.run for note in notes if note.run not in known]:
         raise Refused(
-            f"by a note on {server}: {quiesced} was quiesced by run {notes[0].run}, which this store does not know, and that may have given"
+            f"by a note on {server}: {quiesced} was quiesced by run {unknown[0]}, which this store does not know, and that may have given"
             f" up what {server} lacks",
             hint=f"with the store that it was made with; or `interlock rejoin {quiesced}` lets the channel begin anew without it",
         )
