@@ -254,8 +254,12 @@ def _on_segment(execution: Execution, effect: SegmentEffect, deadline: Deadline,
             sending()
             execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
             execution.segments.prove_closed(effect.server, effect.segment)
-        case NoteOwner() | GuardTables():
-            (execution.segments.forget if isinstance(effect, NoteOwner) else execution.segments.touched)(effect.server, effect.segment)
+        case NoteOwner():
+            execution.segments.forget(effect.server, effect.segment)
+            sending()
+            execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
+        case GuardTables():
+            execution.segments.touched(effect.server, effect.segment)
             sending()
             execution.world.server(effect.server).segments.apply(effect, mark=execution.mark)
 
