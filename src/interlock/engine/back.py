@@ -190,8 +190,8 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
     done_once, took_hold = False, False
     blindly = intent.unsure  # what may still land has not landed yet: that all looks as before says nothing
     pause_s = _PAUSE_S
-    says_none = bound.step.undo == () and not intent.unsure and not execution.taken_over  # then nobody need answer either
-    while not says_none:
+    owes_nothing = _owes_nothing(execution, intent, bound)
+    while not owes_nothing:
         try:
             if not script:
                 _refresh(execution, bound)
@@ -219,6 +219,11 @@ def _undo(execution: Execution, intent: Intent, bound: BoundStep, deadline: Dead
     detail = "; ".join(script) or "nothing to undo"
     execution.journal.write(RecordKind.UNDONE, step=intent.step, detail=detail, ms=ms)
     execution.observe(UndoEnded(step=intent.step, result="undone" if script else "nothing_to_undo", detail=detail, ms=ms))
+
+
+def _owes_nothing(execution: Execution, intent: Intent, bound: BoundStep) -> bool:
+    """The playbook says `undo: none`, and nothing may still land: then nobody need answer either."""
+    return bound.step.undo == () and not intent.unsure and not execution.taken_over
 
 
 def _see_it_stays(took_hold: bool, deadline: Deadline) -> None:  # noqa: FBT001 - a judgement of two things
