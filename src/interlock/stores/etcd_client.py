@@ -24,6 +24,10 @@ from interlock.stores.etcd_url import Endpoint, EtcdPlace
 Document = Mapping[str, Any]
 
 _PAUSE_S = 0.05
+_FIRST_ROUND = 0.4
+"""What the first round of tries may take of a call's time. A follower passes a write on to the leader, and says nothing where that one is
+gone (etcd 3.5, raft.go: stepFollower): once another is elected, each must be asked anew."""
+
 _REST_S, _SILENT_S = 0.5, 0.25
 """After a call that nobody answered, the next ones fail at once for so long, and then wait no longer than this, until one is answered:
 clients wait for the way back, which has a dozen records to write and must not wait a dozen times."""
@@ -98,13 +102,14 @@ class EtcdClient:
         deadline = Deadline.after(self._clock, within_s if silent_s is None else min(within_s, _SILENT_S))
         endpoints = self._place.endpoints
         said: dict[Endpoint, _NoAnswer] = {}
+        round_ends = Deadline.after(self._clock, _FIRST_ROUND * deadline.left_s())
         while True:
             first = self._preferred
             for turn in range(len(endpoints)):
                 number = (first + turn) % len(endpoints)
                 endpoint = endpoints[number]
                 try:
-                    answer = self._ask(endpoint, path, body, deadline.left_s() / (len(endpoints) - turn))
+                    answer = self._ask(endpoint, path, body, round_ends.left_s() / (len(endpoints) - turn))
                 except _NoAnswer as error:
                     said[endpoint] = error
                     continue
@@ -113,6 +118,7 @@ class EtcdClient:
             if deadline.left_s() <= _PAUSE_S or all(error.for_good for error in said.values()):
                 break
             self._clock.sleep(_PAUSE_S)
+            round_ends = deadline
         self._silent_since_s = self._clock.monotonic_s()
         what = "; ".join(f"{endpoint}: {error}" for endpoint, error in said.items())
         raise StoreFailed(f"etcd gave no answer within {within_s:g}s ({what})", hint=_HINT)
