@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -192,20 +191,11 @@ def _open_first(sandbox: Sandbox, kind: Kind) -> None:
 def _await_server(sandbox: Sandbox, member: Member, pid: int, deadline: Deadline) -> None:
     while True:
         try:
-            _knock(member.socket)
             sql.connect(sandbox, member.name).close()
-        except OSError as error:
-            _still_coming(member.name, pid, Path(member.log), deadline, error)
         except pymysql.err.OperationalError as error:
             _still_coming(member.name, pid, Path(member.log), deadline, error)
         else:
             return
-
-
-def _knock(path: str) -> None:
-    """OSError if nobody listens. (pymysql leaves its socket open when a unix socket does not answer.)"""
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.connect(path)
 
 
 def _await_proxy(sandbox: Sandbox, pid: int, deadline: Deadline) -> None:
