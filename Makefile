@@ -24,11 +24,7 @@ demo: system .venv/run.done ## a private pair, a load, a switchover there and ba
 	$(BIN)/interlock demo
 
 test: setup ## the tests, on real servers, and a few of the faults (as root, for they cut networks apart)
-	failed=; part() { name=$$1; shift; echo "-- $$name"; $(BIN)/pytest "$$@" || failed+=" $$name"; }; \
-	part pure --numprocesses=auto --dist=worksteal tests/unit tests/simulation; \
-	part servers --numprocesses=2 --dist=loadfile --ignore=tests/unit --ignore=tests/simulation --ignore=tests/faults --ignore=tests/containers; \
-	part faults tests/faults; \
-	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
+	@tests/all.sh
 
 containers: setup ## the pair of docker-compose.yml and its cut links, in containers (installs an engine where there is none; minutes)
 	time requirements/containers.sh run $(BIN)/pytest --durations=10 tests/containers
