@@ -3,18 +3,19 @@
 # hour a real server is late now and then, while a defect is there again. Both turns' traces are in the output.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-readonly FEW=5 KEPT=.venv/pytest/v/cache/lastfailed
+readonly FEW=5 CACHE=.venv/pytest
 failed=() late=()
 
 part() {
     local name=$1 ended=0
     shift
     echo "-- $name"
-    rm -f "$KEPT"
-    .venv/bin/pytest "$@" || ended=$?
-    if [ "$ended" = 1 ] && [ "$(grep -c '::' "$KEPT")" -le "$FEW" ]; then
+    rm -rf "$CACHE"
+    set -- .venv/bin/pytest -o "cache_dir=$CACHE" "$@"
+    "$@" || ended=$?
+    if [ "$ended" = 1 ] && [ "$(grep -c '::' "$CACHE/v/cache/lastfailed")" -le "$FEW" ]; then
         echo "-- $name: what failed, once more"
-        .venv/bin/pytest "$@" --last-failed --last-failed-no-failures=none --numprocesses=0 && ended=0 && late+=("$name")
+        "$@" --last-failed --last-failed-no-failures=none --numprocesses=0 && ended=0 && late+=("$name")
     fi
     [ "$ended" = 0 ] || failed+=("$name")
 }
