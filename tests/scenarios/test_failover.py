@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ import pymysql
 import pytest
 
 import hanging
+from interlock.model.position import Position, parse_position
 from interlock.playbook.find import shipped_folder
 from interlock.sandbox import processes, sql
 from interlock.sandbox.barred import hook, is_barred
@@ -22,7 +24,7 @@ from interlock.sandbox.load import load
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.poller import Samples, poller
 from interlock.sandbox.sql import query
-from scenarios.command_line import Ended, environment, interlock
+from scenarios.command_line import Ended, environment, interlock, start
 from scenarios.killed_failover import assert_survives, is_fenced, keys_on, kill_writer, lost_keys
 from scenarios.pair_state import CLOCK, open_sides, pid_of, state_of
 from waiting import eventually
@@ -39,6 +41,17 @@ def kill_writer_with_much_under_way(sandbox: Sandbox) -> None:
             sql.rows(east, "INSERT INTO app.large VALUES (%s, REPEAT('x', 1000000))", number)
         CLOCK.sleep(0.2)
         kill_writer(sandbox)
+
+
+def logged(sandbox: Sandbox, server: str) -> Position:
+    column = {"mariadb": "@@gtid_binlog_pos", "mysql": "@@gtid_executed"}[sandbox.kind]
+    return parse_position(query(sandbox, server, f"SELECT {column} AS logged")[0]["logged"])
+
+
+def received(sandbox: Sandbox) -> Position:
+    """By west."""
+    look, column = {"mariadb": ("SHOW SLAVE STATUS", "Gtid_IO_Pos"), "mysql": ("SHOW REPLICA STATUS", "Retrieved_Gtid_Set")}[sandbox.kind]
+    return parse_position(query(sandbox, "west", look)[0][column])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +127,26 @@ def test_the_writers_go_on_at_the_new_one_and_no_sample_sees_two(emergency: Emer
     assert old[-1].ended_s < new[0].ended_s
     assert {entry.worker for entry in new} == {entry.worker for entry in emergency.entries}
     assert {entry.key for entry in new} <= set(keys_on(emergency.sandbox, "west"))
+
+
+@pytest.mark.parametrize("fixture", ["fresh_pair", "fresh_mysql_pair"])
+def test_what_came_and_is_not_applied_yet_is_waited_for(request: pytest.FixtureRequest, tmp_path: Path, fixture: str) -> None:
+    """Though its receiver has an error: it finds nobody there any more."""
+    sandbox: Sandbox = request.getfixturevalue(fixture)
+    query(sandbox, "east", "CREATE TABLE app.late (k INT PRIMARY KEY)")
+    assert eventually(lambda: bool(query(sandbox, "west", "SHOW TABLES FROM app LIKE 'late'")))
+    with closing(sql.connect(sandbox, "west")) as west:
+        sql.rows(west, "LOCK TABLES app.late READ")
+        for number in range(3):
+            query(sandbox, "east", "INSERT INTO app.late VALUES (%s)", number)
+        assert eventually(lambda: received(sandbox).contains(logged(sandbox, "east")))
+        kill_writer(sandbox)
+        run = start("failover", "--to", "west", "-i", "max_apply=10m", "--json", env=environment(sandbox, tmp_path))
+        assert eventually(lambda: is_barred(sandbox.members["east"]) or run.poll() is not None)
+        sql.rows(west, "UNLOCK TABLES")
+        out, err = run.communicate(timeout=180)
+    assert (run.returncode, json.loads(out)["outcome"]) == (0, "succeeded"), err
+    assert query(sandbox, "west", "SELECT k FROM app.late ORDER BY k") == [{"k": number} for number in range(3)]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from interlock.decisions.giving_up import broken_channel
 from interlock.decisions.replication import two_kinds
 from interlock.model.facts import ChannelFacts, WriteFacts, channel_from
 from interlock.model.position import FilePosition, Position
@@ -12,8 +13,8 @@ from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
 
 
 def is_all_applied(server: ServerName, source: ServerName, position: Position, channels: Sequence[ChannelFacts]) -> Verdict:
-    """Done only once nothing more can come (its receiver is stopped) and all that came is applied. An applier that has stopped is told
-    apart from a slow one.
+    """Done only once nothing more can come (its receiver is stopped) and all that came is applied. An applier that has stopped is told apart from a slow one: that the receiver finds nobody there is the dead one's doing, and no error of
+    the applier's.
     """
     channel = channel_from(source, channels)
     direction = f"replication from {source} to {server}"
@@ -30,10 +31,10 @@ def is_all_applied(server: ServerName, source: ServerName, position: Position, c
     if isinstance(channel.received, FilePosition) and channel.idle:
         return Done(f"{server} has applied all whole transactions that it received from {source} ({channel.received})")
     behind = position.behind(channel.received)
-    if channel.error or not channel.applier:
+    if not channel.applier:
         return Refuse(
             f"{server} has {behind} transactions of {source} that it did not apply, and its applier has stopped"
-            + (f": {channel.error}" if channel.error else ""),
+            + (f": {broken.error}" if (broken := broken_channel([channel])) else ""),
             f"mend what stops it on {server} and start its applier, then try again: opened now, {server} would lose them",
         )
     return Wait(f"{server} still applies what it received from {source}: {behind} transactions left", Applied(server, channel.received))
@@ -48,7 +49,7 @@ def can_take_over(server: ServerName, source: ServerName, facts: WriteFacts, cha
         return Refuse(f"{server} does not replicate from {source}, so it holds nothing of it", "see whether another server does")
     if channel.received is None:
         return Refuse(f"{server} does not tell what it received from {source}", f"see SHOW REPLICA STATUS on {server}")
-    if channel.error and not channel.applier:
+    if broken_channel([channel]) is not None:
         return Refuse(
             f"the applier of {server} has stopped: {channel.error}",
             f"mend what stops it on {server} and start its applier: what it received and did not apply would be lost",

@@ -86,7 +86,7 @@ WITHOUT_ITS_WORD = {
     "more may come": (outside(EAST), [channel("1-1-5", receiver="Yes")], Wait),
     "more may come soon": (outside(EAST), [channel("1-1-5", receiver="Connecting")], Wait),
     "the applier has stopped before the end": (outside(EAST), [channel("1-1-6", applier=False)], Refuse),
-    "the applier has failed before the end": (outside(EAST), [channel("1-1-6", error="1062 duplicate")], Refuse),
+    "the applier has failed before the end": (outside(EAST), [channel("1-1-6", applier=False, error="1062 duplicate")], Refuse),
     "the applier has stopped at the end": (outside(EAST), [channel("1-1-5", applier=False)], Done),
     "what came is not known": (outside(EAST), [channel(None)], Refuse),
     "it replicates from nobody": (outside(EAST), [], Refuse),
