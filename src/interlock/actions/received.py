@@ -86,6 +86,7 @@ class ApplyReceived:
     server: ServerName = param(Kind.SERVER, "the server that applies")
     source: ServerName = param(Kind.SERVER, "the one that it received from")
     within_s: float = param(Kind.DURATION, "how long it may take")
+    so_far: bool = param(Kind.FLAG, "more may still come: its receiver need not be stopped", default=False)
 
     def look(self, world: World, /) -> AppliedFacts:
         """The channel first: what is held a moment later is no less."""
@@ -94,7 +95,7 @@ class ApplyReceived:
         return AppliedFacts(position=server.write_facts().position, channels=channels)
 
     def decide(self, seen: AppliedFacts, /) -> Verdict:
-        return is_all_applied(self.server, self.source, seen.position, seen.channels)
+        return is_all_applied(self.server, self.source, seen.position, seen.channels, so_far=self.so_far)
 
     def effects(self, seen: AppliedFacts, /) -> tuple[Effect, ...]:
         del seen

@@ -215,9 +215,9 @@ def _failover(world: Place, new: Hand, to: ClusterName, from_: ClusterName) -> I
     channel = channel_from(world.topology.clusters[from_].master.name, new.server.channels())
     if channel is not None:
         stop = StopReceiver(server=new.server.name, channel=channel.name)
-        yield Order(does=f"{to} receives nothing more.", lines=(new.sql(*_script(new, stop)),))
         applied = f"until {new.channels()} | grep -q '{all_read()}'; do sleep 1; done"
         yield Order(does="It applies all that it received.", lines=(applied,), expect="it ends; if it does not, see the channel's error")
+        yield Order(does=f"{to} receives nothing more.", lines=(new.sql(*_script(new, stop)),))
     yield Order(does=f"Open {to}.", lines=(new.sql(*_script(new, Open(server=new.server.name))),), expect="read_only 0")
     yield from _routes(world, to)
     if channel is not None:

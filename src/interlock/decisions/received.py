@@ -12,15 +12,18 @@ from interlock.model.topology import ServerName
 from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
 
 
-def is_all_applied(server: ServerName, source: ServerName, position: Position, channels: Sequence[ChannelFacts]) -> Verdict:
-    """Done only once nothing more can come (its receiver is stopped) and all that came is applied. An applier that has stopped is told apart from a slow one: that the receiver finds nobody there is the dead one's doing, and no error of
+def is_all_applied(
+    server: ServerName, source: ServerName, position: Position, channels: Sequence[ChannelFacts], *, so_far: bool = False
+) -> Verdict:
+    """Done only once nothing more can come (its receiver is stopped) and all that came is applied; with `so_far` also while more may come.
+    An applier that has stopped is told apart from a slow one: that the receiver finds nobody there is the dead one's doing, and no error of
     the applier's.
     """
     channel = channel_from(source, channels)
     direction = f"replication from {source} to {server}"
     if channel is None:
         return Refuse(f"{direction} is not set up: what {server} lacks can't be told", f"see SHOW REPLICA STATUS on {server}")
-    if channel.receiver != "No":
+    if channel.receiver != "No" and not so_far:
         return Wait(f"{direction}: the receiver still runs ({channel.receiver}), so what it received is not final")
     if channel.received is None:
         return Refuse(f"{direction}: {server} does not tell what it received", f"see SHOW REPLICA STATUS on {server}")

@@ -68,11 +68,13 @@ class Channel:
             case StopApplier():
                 self.stop()
             case StartApplier():
-                self._start_applier()
+                self._forget_the_relay_log()
+                self.start()
             case StopReceiver():
                 self.pump()
                 self.receiving = False
             case StartReceiver():
+                self._forget_the_relay_log()
                 self.receiving = True
                 self.pump()
             case Repoint(source=source) if self.neighbour is not None:
@@ -86,11 +88,12 @@ class Channel:
                     if value is not None:
                         self.target.settings[key] = f"{value:d}"
 
-    def _start_applier(self) -> None:
-        """MariaDB by GTID throws away what it received if neither thread ran, and fetches it again: see the contract suite."""
+    def _forget_the_relay_log(self) -> None:
+        """MariaDB by GTID throws away what it received when a thread is started while neither ran, and fetches it again: see the contract
+        suite.
+        """
         if not self.running and not self.receiving and self.source.flavor is Flavor.MARIADB:
             self.received = self.applied
-        self.start()
 
     def _lead_from(self, source: Database) -> None:
         """By GTID: from the first transaction of its log that is missing here. A source that lacks one that is here is error 1236."""

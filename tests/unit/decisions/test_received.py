@@ -33,8 +33,8 @@ STOPPED = replace(STANDBY, applier=False)
 BROKEN = replace(STOPPED, error=f"{NOBODY_THERE}; Duplicate entry 'c1'", applier_error=1062)
 
 
-def all_applied(channel: ChannelFacts, position: MariaDBPosition = HALF) -> Verdict:
-    return is_all_applied(WEST, EAST, position, [channel])
+def all_applied(channel: ChannelFacts, position: MariaDBPosition = HALF, *, so_far: bool = False) -> Verdict:
+    return is_all_applied(WEST, EAST, position, [channel], so_far=so_far)
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,12 @@ def all_applied(channel: ChannelFacts, position: MariaDBPosition = HALF) -> Verd
         (all_applied(STANDBY), Wait, "west still applies what it received from east: 4 transactions left"),
         (all_applied(STANDBY, ALL), Done, "west has applied all that it received from east (1-1-9)"),
         (all_applied(replace(STANDBY, receiver="Connecting"), ALL), Wait, "so what it received is not final"),
+        (all_applied(replace(STANDBY, receiver="Connecting"), ALL, so_far=True), Done, "west has applied all that it received"),
+        (all_applied(replace(STANDBY, receiver="Connecting"), so_far=True), Wait, "4 transactions left"),
         (all_applied(STOPPED), Refuse, "4 transactions of east that it did not apply, and its applier has stopped"),
         (all_applied(BROKEN), Refuse, "its applier has stopped: error reconnecting"),
     ],
-    ids=["slow", "all applied", "more may come", "stopped by somebody", "broken"],
+    ids=["slow", "all applied", "more may come", "so far", "slow, so far", "stopped by somebody", "broken"],
 )
 def test_only_an_applier_that_stands_ends_the_wait(verdict: Verdict, kind: type[Verdict], why: str) -> None:
     assert isinstance(verdict, kind)

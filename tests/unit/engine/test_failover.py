@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from interlock.decisions.fencing import sentence
+from interlock.engine.events import StepWaits
 from interlock.engine.forward import steps_of
 from interlock.engine.runs import Engine
 from interlock.engine.status import status
@@ -127,6 +128,25 @@ def test_what_came_and_is_not_applied_keeps_the_other_side_closed() -> None:
     played.pair.east.crash()
     report = played.run(FAILOVER, {**TO_WEST, "max_apply": "2s"})
     assert (report.outcome, played.pair.writers(), played.sent(Open, "west")) == ("rolled_back", (), 0)
+
+
+def test_what_came_is_still_there_after_an_applier_that_broke_while_it_caught_up() -> None:
+    """MariaDB throws away what it received if a thread is started while neither ran, and the dead one can't send it again."""
+    played = Stage()
+    played.pair.to_west.apply_delay_s = 3600.0
+    played.pair.clock.sleep(0.2)
+    played.pair.east.set_read_only(on=True)
+    played.settle()
+    played.pair.east.crash()
+    came = played.pair.to_west.received
+    played.when(
+        lambda event: isinstance(event, StepWaits) and event.step == "so_far",
+        lambda: played.pair.to_west.stop("1062 duplicate entry"),
+    )
+    report = played.run(FAILOVER, TO_WEST)
+    assert (report.outcome, played.pair.writers()) == ("rolled_back", ())
+    assert "1062 duplicate entry" in report.problems[0].what
+    assert (played.pair.to_west.received, played.pair.to_west.applied < came) == (came, True)
 
 
 def test_a_master_that_failed_is_not_opened_before_it_has_rejoined() -> None:
