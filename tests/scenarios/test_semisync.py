@@ -13,10 +13,12 @@ import pytest
 
 from interlock.clock import SystemClock
 from interlock.playbook.find import shipped_folder
+from interlock.sandbox import members
 from interlock.sandbox import pair as pairs
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query
 from scenarios.command_line import environment, interlock
+from waiting import eventually
 
 TIMEOUT_MS = 1500
 SIDES = {"mariadb": ("master", "slave"), "mysql": ("source", "replica")}
@@ -34,9 +36,13 @@ class Acknowledged:
 
     def settings(self) -> dict[str, tuple[str, str]]:
         """Of each server whether its commits wait, and whether it acknowledges."""
+        return {name: self.settings_of(name) for name in ("east", "west")}
+
+    def settings_of(self, server: str) -> tuple[str, str]:
         waits, acknowledges = self.sides
         shown = f"SELECT @@rpl_semi_sync_{waits}_enabled AS waits, @@rpl_semi_sync_{acknowledges}_enabled AS acknowledges"
-        return {name: tuple(str(value) for value in query(self.pair, name, shown)[0].values()) for name in ("east", "west")}  # type: ignore[misc]
+        (seen,) = query(self.pair, server, shown)
+        return str(seen["waits"]), str(seen["acknowledges"])
 
     def status(self, server: str) -> dict[str, str]:
         """What the side that waits tells, by the last words of each name: `status`, `clients`, `no_tx`."""
@@ -134,3 +140,18 @@ def test_without_anybody_who_acknowledges_a_commit_waits_for_the_whole_time_out(
         query(made.pair, "east", "SET GLOBAL rpl_semi_sync_master_enabled=0")
         query(made.pair, "east", "SET GLOBAL rpl_semi_sync_master_enabled=1")
         assert made.commit_s("east") >= TIMEOUT_MS / 1000 * 0.9
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "mysql"])
+def test_after_a_failover_nobody_waits_for_the_dead_one_to_acknowledge(kind: str) -> None:
+    """Both sides wait for each other, for as long as it takes: the applier's own commits would wait, too."""
+    with _pair(kind, waits=("east", "west"), acknowledges=("east", "west")) as made:
+        query(made.pair, "west", f"SET GLOBAL rpl_semi_sync_{made.sides[0]}_timeout=3600000")
+        assert eventually(lambda: made.status("west")["clients"] == "1")
+        query(made.pair, "east", "INSERT INTO app.ledger (k, server_id) VALUES ('last', @@server_id)")
+        members.stop(Path(made.pair.directory), "east", kill=True)
+        ended = interlock("failover", "--to", "west", "--json", env=made.env)
+        assert ended.document["outcome"] == "succeeded", ended.out
+        assert made.settings_of("west") == ("0", "1")
+        assert any(f"SET GLOBAL rpl_semi_sync_{made.sides[0]}_enabled=1" in each for each in ended.document["warnings"]), ended.out
+        assert query(made.pair, "west", "SELECT k FROM app.ledger WHERE k='last'") == [{"k": "last"}]

@@ -28,7 +28,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "sessions": ("sessions.drain", "sessions.let_newcomers_end", "sessions.kill"),
     "events_hand_over": ("events.hand_over", "events.left"),
     "replicas": ("replicas.named", "replicas.follow"),
-    "semisync": ("semisync.named", "semisync.acknowledge", "semisync.hand_over"),
+    "semisync": ("semisync.named", "semisync.acknowledge", "semisync.hand_over", "semisync.stand_alone"),
     "appliers": ("applier.pause", "applier.continue", "applier.prove_paused"),
     "replication_wait": ("replication.wait",),
     "heartbeat": ("replication.heartbeat",),

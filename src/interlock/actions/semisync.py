@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from interlock.actions.action import describe, param
 from interlock.actions.check import NoOutputs
 from interlock.dataclass import dataclass
 from interlock.documents.fields import Kind
+from interlock.errors import DriverError
 from interlock.model.effects import Effect, SetSemiSync
 from interlock.model.facts import ChannelFacts, SemiSyncFacts, channel_from
 from interlock.model.topology import ServerName
@@ -176,6 +178,68 @@ class HandOverSemiSync(NoOutputs):
         return SetSemiSync(server=self.to, words=seen.server.words, acknowledges=on, channels=channels)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenAlone:
+    """`others` are the replicas that acknowledge the server's commits, looked at only if it counts anybody."""
+
+    server: SemiSyncFacts
+    others: tuple[ServerName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandAlone(NoOutputs):
+    """Let a server's commits wait for no acknowledgement, if only one that is gone gave it: each would wait for the whole time-out, the
+    applier's too.
+
+    A replica of the topology that acknowledges is enough for it to stay as it is. The one that is gone may be counted for a while still.
+    """
+
+    server: ServerName = param(Kind.SERVER, "the server that is to take the writes")
+    gone: ServerName = param(Kind.SERVER, "the master that is dead")
+    within_s: float = param(Kind.DURATION, "how long it may take", default=2.0)
+
+    def look(self, world: World, /) -> SeenAlone:
+        facts = world.server(self.server).semi_sync()
+        if not facts.waits or not facts.clients:
+            return SeenAlone(server=facts)
+        names = [replica.name for replica in world.topology.replicas()]
+        found = world.gather([partial(_acknowledges, world, name, self.server) for name in names])
+        return SeenAlone(server=facts, others=tuple(name for name, does in zip(names, found, strict=True) if does))
+
+    def decide(self, seen: SeenAlone, /) -> Verdict:
+        setting = f"rpl_semi_sync_{seen.server.words.partition('/')[0]}_enabled"
+        if not seen.server.waits:
+            later = f"commits on {self.server} wait for no acknowledgement: SET GLOBAL {setting}=1 there, once {self.gone} gives it again"
+            return Done(f"commits on {self.server} wait for no acknowledgement", (later,) if seen.server.acknowledges else ())
+        if seen.others:
+            return Done(f"commits on {self.server} are acknowledged by {', '.join(seen.others)}")
+        longest = f"{seen.server.timeout_ms / 1000:g}s"
+        return Act(
+            f"commits on {self.server} wait {longest} for an acknowledgement that {self.gone} does not give",
+            otherwise=Done(
+                f"commits on {self.server} go on waiting for an acknowledgement",
+                (f"clients wait up to {longest} for nobody: SET GLOBAL {setting}=0 on {self.server} ends that",),
+            ),
+        )
+
+    def effects(self, seen: SeenAlone, /) -> tuple[Effect, ...]:
+        return (SetSemiSync(server=self.server, words=seen.server.words, waits=False),) if seen.server.waits else ()
+
+    def undo(self, before: SeenAlone, now: SeenAlone | None, /) -> tuple[Effect, ...]:
+        if not before.server.waits or (now is not None and now.server.waits):
+            return ()
+        return (SetSemiSync(server=self.server, words=before.server.words, waits=True),)
+
+
+def _acknowledges(world: World, name: ServerName, source: ServerName) -> bool:
+    """Whether a replica does, as it says itself; one that does not answer is not counted on."""
+    try:
+        channel = channel_from(source, world.server(name).channels())
+        return channel is not None and channel.receiver == "Yes" and world.server(name).semi_sync().active
+    except DriverError:
+        return False
+
+
 SPECS = (
     describe(
         NameSemiSync,
@@ -185,4 +249,5 @@ SPECS = (
     ),
     describe(Acknowledge, "semisync.acknowledge", Verb.DO),
     describe(HandOverSemiSync, "semisync.hand_over", Verb.DO),
+    describe(StandAlone, "semisync.stand_alone", Verb.DO),
 )

@@ -216,6 +216,7 @@ LOOKABLE: dict[str, tuple[str, Mapping[str, object], Callable[[Table], None]]] =
     "acknowledge": ("semisync.acknowledge", {"server": EAST, "source": WEST}, semi_sync(acknowledged=False)),
     "semi-sync": ("semisync.hand_over", {"from": EAST, "to": WEST}, semi_sync(acknowledged=True)),
     "semi-sync, released": ("semisync.hand_over", {"from": EAST, "to": WEST, "release": True}, semi_sync(acknowledged=True)),
+    "semi-sync, alone": ("semisync.stand_alone", {"server": EAST, "gone": WEST}, semi_sync(acknowledged=True)),
     "replica": ("replicas.follow", {"writer": WEST}, a_replica),
     "command": ("command", COMMAND, nothing),
     "http": ("http", HTTP, nothing),

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from interlock.actions.semisync import Acknowledge, SeenSides
+from interlock.actions.semisync import Acknowledge, SeenAlone, SeenSides, StandAlone
+from interlock.model.effects import SetSemiSync
 from interlock.model.facts import ChannelFacts, SemiSyncFacts
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Act, Done, Refuse, Wait
@@ -89,3 +90,35 @@ class Reconnecting:
 def test_one_that_connects_between_two_reads_is_not_taken_for_one_that_connected_before() -> None:
     """Settings of before with a channel of after would read as `connected before`, and start it again."""
     assert isinstance(ACKNOWLEDGE.decide(ACKNOWLEDGE.look(cast("World", Reconnecting()))), Wait)
+
+
+ALONE = StandAlone(server=WEST, gone=EAST)
+
+
+def alone(*, waits: bool, acknowledges: bool = True, clients: int = 0, others: Sequence[ServerName] = ()) -> SeenAlone:
+    facts = SemiSyncFacts(server=WEST, words="source/replica", waits=waits, acknowledges=acknowledges, clients=clients, timeout_ms=10_000)
+    return SeenAlone(server=facts, others=tuple(others))
+
+
+@pytest.mark.parametrize(
+    ("seen", "waits_no_more"),
+    [
+        (alone(waits=True), True),
+        (alone(waits=True, clients=1), True),
+        (alone(waits=True, clients=2, others=[ServerName("west-r1")]), False),
+        (alone(waits=False), False),
+        (alone(waits=False, acknowledges=False), False),
+    ],
+    ids=["nobody is counted", "the dead one is counted still", "a replica acknowledges", "it waits for nobody", "none of it"],
+)
+def test_commits_wait_only_for_one_that_is_there(seen: SeenAlone, *, waits_no_more: bool) -> None:
+    verdict = ALONE.decide(seen)
+    assert isinstance(verdict, Act if waits_no_more else Done)
+    if waits_no_more:
+        assert ALONE.effects(seen) == (SetSemiSync(server=WEST, words="source/replica", waits=False),)
+
+
+def test_that_commits_wait_for_nobody_is_told_where_semi_synchronous_replication_is_in_use() -> None:
+    (told,) = cast("Done", ALONE.decide(alone(waits=False))).warnings
+    assert "SET GLOBAL rpl_semi_sync_source_enabled=1" in told
+    assert cast("Done", ALONE.decide(alone(waits=False, acknowledges=False))).warnings == ()
