@@ -44,6 +44,7 @@ FITS = {
         (NewColumn(name="note"),),
     ),
     "one of a list": ("ADD COLUMN kind ENUM('a', 'b)') NOT NULL DEFAULT 'a'", (NewColumn(name="kind"),)),
+    "a long text whose default is NULL": ("ADD COLUMN note TEXT NULL DEFAULT NULL", (NewColumn(name="note"),)),
     "a time that is NULL": ("ADD COLUMN at TIMESTAMP NULL", (NewColumn(name="at"),)),
     "a time with a literal default": (
         "ADD COLUMN at TIMESTAMP NOT NULL DEFAULT '2000-01-01 00:00:00'",
@@ -76,6 +77,8 @@ REFUSED = {
     "a first time without a word": ("ADD COLUMN at TIMESTAMP", "come without at"),
     "a default that each side makes": ("ADD COLUMN at DATETIME DEFAULT CURRENT_TIMESTAMP", "values of their own"),
     "a default that is a call": ("ADD COLUMN u CHAR(36) DEFAULT (UUID())", "values of their own"),
+    "a long text's default": ("ADD COLUMN note TEXT NOT NULL DEFAULT 'x'", "come without note, and would get an empty one"),
+    "a document's default": ("ADD COLUMN doc JSON DEFAULT '{}'", "come without doc, and would get an empty one"),
     "not at the end": ("ADD COLUMN n INT FIRST", "must stand before all others"),
     "in the middle": ("ADD COLUMN n INT AFTER id", "must stand before all others"),
     "unique by itself": ("ADD COLUMN n INT UNIQUE", "turned away"),
