@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from interlock.actions.catalogue import catalogue
 from interlock.clock import Clock, Deadline, SystemClock
-from interlock.decisions.marks import failed_mark
 from interlock.documents.topology import load_topology
 from interlock.engine.events import Asker, Observer
 from interlock.engine.execution import Stop
@@ -40,8 +38,7 @@ from interlock.vantages.points import Doors, vantage_points
 
 if TYPE_CHECKING:
     from interlock.diff.mender import RowMender
-    from interlock.diff.under_way import UnderWay
-    from interlock.returning.driver import ReturningServer
+    from interlock.keepers import Keepers
 
 R = TypeVar("R")
 
@@ -82,9 +79,7 @@ class RealWorld:
         self._servers: dict[ServerName, SqlServer] = {}
         self._routes: dict[RouteName, Route] = {}
         self._fencing: dict[ClusterName, tuple[FenceAgent, ...]] = {}
-        self._returning: dict[ClusterName, ReturningServer] = {}
-        self._comparers: dict[ClusterName, UnderWay] = {}
-        self._mender: RowMender | None = None
+        self._keepers: Keepers | None = None
         self._silent: dict[ServerName, Deadline] = {}
         self._folder = folder
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="interlock")
@@ -162,90 +157,34 @@ class RealWorld:
         return self._fencing[spec.name]
 
     def returning(self, cluster: str, /) -> Returning:
-        name = ClusterName(cluster)
-        if name not in self._returning:
-            self._returning[name] = self._make_returning(name)
-        return self._returning[name]
-
-    def _make_returning(self, cluster: ClusterName) -> ReturningServer:
-        """StatementFailed where nothing can be kept."""
-        from interlock.losses.folder import Keep  # noqa: PLC0415 - only a rejoin needs it
-        from interlock.losses.run_facts import failover_of  # noqa: PLC0415 - as above
-        from interlock.returning.backup_hosts import backup_hosts  # noqa: PLC0415 - as above
-        from interlock.returning.copying import Copier  # noqa: PLC0415 - as above
-        from interlock.returning.driver import ReturningServer  # noqa: PLC0415 - as above
-        from interlock.returning.surplus import SurplusReader  # noqa: PLC0415 - as above
-
-        if self._folder is None:
-            raise StatementFailed("what is lost can't be kept here: there is no folder beside the store")
-        master = self.topology.clusters[cluster].master.name
-        (writer,) = self.topology.other_masters(master)
-        reader = SurplusReader(
-            server=self.sql_server(master),
-            writer=self.sql_server(writer),
-            emergency=lambda: failover_of(self._store, failed_mark(cluster, self.marks.all()), master, writer),
-            run=lambda: self.present_run or f"rejoin-{cluster}",
-            keep=Keep(self._folder),
-            clock=self._clock,
-            environ=os.environ,
-        )
-        return ReturningServer(
-            cluster=cluster,
-            server=reader.server,
-            writer=reader.writer,
-            reader=reader,
-            copier=Copier(
-                server=reader.server,
-                writer=reader.writer,
-                hosts=backup_hosts(
-                    self.topology.clusters[cluster],
-                    self.topology.clusters[self.topology.server(writer).cluster],
-                    outside=self.outside,
-                    clock=self._clock,
-                ),
-                secret=self._secrets.read,
-                clock=self._clock,
-                environ=os.environ,
-            ),
-            clock=self._clock,
-        )
+        return self._kept().returning(ClusterName(cluster))
 
     def comparer(self, cluster: str, /) -> Comparer:
-        name = ClusterName(cluster)
-        if name not in self._comparers:
-            self._comparers[name] = self._make_comparer(name)
-        return self._comparers[name]
-
-    def _make_comparer(self, cluster: ClusterName) -> UnderWay:
-        """StatementFailed where nothing can be kept."""
-        from interlock.diff.ends import End  # noqa: PLC0415 - only a rejoin needs it
-        from interlock.diff.under_way import UnderWay  # noqa: PLC0415 - as above
-        from interlock.engine.runs import run_name  # noqa: PLC0415 - as above
-
-        if self._folder is None:
-            raise StatementFailed("a comparison can't be kept here: there is no folder beside the store")
-        master = self.topology.clusters[cluster].master.name
-        (writer,) = self.topology.other_masters(master)
-        return UnderWay(
-            topology=self.topology.name,
-            writer=End(cluster=str(self.topology.server(writer).cluster), server=self.sql_server(writer)),
-            other=End(cluster=str(cluster), server=self.sql_server(master)),
-            folder=self._folder,
-            name=lambda: run_name(self._clock),
-            run=lambda: self.present_run,
-            clock=self._clock,
-        )
+        return self._kept().comparer(ClusterName(cluster))
 
     @property
     def mender(self) -> RowMender:
-        """StatementFailed where nothing is kept."""
-        if self._mender is None:
-            from interlock.diff.mender import RowMender  # noqa: PLC0415 - only a repair needs it
+        return self._kept().mender
+
+    def _kept(self) -> Keepers:
+        """StatementFailed where nothing can be kept."""
+        if self._keepers is None:
+            from interlock.keepers import Keepers  # noqa: PLC0415 - most runs need none of them, and clients wait while a failover starts
 
             if self._folder is None:
-                raise StatementFailed("no comparison is kept here: there is no folder beside the store")
-            self._mender = RowMender(topology=self.topology, folder=self._folder, server=self.sql_server, clock=self._clock)
-        return self._mender
+                raise StatementFailed("nothing is kept here, neither comparisons nor what is lost: there is no folder beside the store")
+            self._keepers = Keepers(
+                self.topology,
+                self._folder,
+                store=self._store,
+                marks=self.marks,
+                server=self.sql_server,
+                outside=self.outside,
+                clock=self._clock,
+                secrets=self._secrets,
+                present_run=lambda: self.present_run,
+            )
+        return self._keepers
 
     @property
     def marks(self) -> Marks:
@@ -274,10 +213,8 @@ class RealWorld:
         return tuple(header.run for header in runs if header.outcome is None and header.run != self.present_run)
 
     def close(self) -> None:
-        closables: list[Server | Route | ReturningServer | UnderWay | RowMender] = [*self._comparers.values(), *self._returning.values()]
-        closables += [self._mender] if self._mender is not None else []
-        closables += [*self._servers.values(), *self._routes.values()]
-        for closable in closables:
+        kept = self._keepers.all() if self._keepers is not None else ()
+        for closable in (*kept, *self._servers.values(), *self._routes.values()):
             with contextlib.suppress(DriverError):  # it is of no more use, and says so
                 closable.close()
         self._here.close()
