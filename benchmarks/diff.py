@@ -25,6 +25,7 @@ from threading import Event, Thread
 from interlock.clock import SystemClock
 from interlock.sandbox import pair, sql
 from interlock.sandbox.places import Sandbox
+from slower_cores import children, slower_cores
 
 CLOCK = SystemClock()
 AIM = 2.5
@@ -131,7 +132,18 @@ def cpu_s(sandbox: Sandbox) -> float:
     return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(sandbox: Sandbox, *, rows: int, turns: int, load: int, parallel: Sequence[int]) -> None:
+@contextmanager
+def as_if(sandbox: Sandbox, cores: int | None) -> Iterator[None]:
+    """As if the machine had so many cores, as many times slower; as it is if None."""
+    if cores is None:
+        yield
+        return
+    servers = [one.pid for one in sandbox.processes if one.name in sandbox.members]
+    with slower_cores((os.cpu_count() or 1) / cores, lambda: [*servers, os.getpid(), *children(os.getpid())]):
+        yield
+
+
+def measure(sandbox: Sandbox, *, rows: int, turns: int, load: int, parallel: Sequence[int], cores: int | None) -> None:
     ways = [f"ours, --parallel {count}" for count in parallel]
     can: dict[str, Callable[[], object]] = {
         **{way: partial(ours, sandbox, "t", count) for way, count in zip(ways, parallel, strict=True)},
@@ -143,7 +155,7 @@ def measure(sandbox: Sandbox, *, rows: int, turns: int, load: int, parallel: Seq
     speeds, waits, spent = ({name: list[float]() for name in can} for _ in range(3))
     for _ in range(turns):
         for name, measured in can.items():
-            with writers(sandbox, load) as took:
+            with as_if(sandbox, cores), writers(sandbox, load) as took:
                 began_s, before_s = CLOCK.monotonic_s(), cpu_s(sandbox)
                 measured()
                 speeds[name].append(rows / (CLOCK.monotonic_s() - began_s))
@@ -167,6 +179,7 @@ def main() -> None:
     options.add_argument("--parallel", type=int, nargs="*", default=[2, 1])
     options.add_argument("--pool", default="1G", help="the servers' buffer pools; smaller than the table, and the disk is measured")
     options.add_argument("--writers", type=int, default=8)
+    options.add_argument("--cores", type=int, help="as if the machine had so many, as many times slower (cgroups of version 1)")
     options.add_argument("--memory", type=int, nargs="*", default=[100_000, 1_000_000, 10_000_000])
     told = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="interlock-") as folder:
@@ -176,7 +189,7 @@ def main() -> None:
                 fill(sandbox, "t", told.rows)
                 print(f"{told.kind}, {told.rows:,} rows, buffer pools of {told.pool}, from start to end:")
                 for load in (0, told.writers):
-                    measure(sandbox, rows=told.rows, turns=told.turns, load=load, parallel=told.parallel)
+                    measure(sandbox, rows=told.rows, turns=told.turns, load=load, parallel=told.parallel, cores=told.cores)
             for rows in told.memory:
                 fill(sandbox, f"m{rows}", rows)
                 print(f"  {rows:>12,} rows: {ours(sandbox, f'm{rows}', told.parallel[0]) / 1024:.0f} MiB at the most")
