@@ -68,9 +68,10 @@ class NewColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """An index that is not unique."""
+    """An index that is not unique. `columns` in small letters."""
 
     name: str
+    columns: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"new index {self.name}"
@@ -227,7 +228,7 @@ def _new_key(name: _Token, rest: list[_Token]) -> NewKey | str:
                 left = more
             case _:
                 return f"{' '.join(left)} is not understood"
-    return NewKey(name=name.name)
+    return NewKey(name=name.name, columns=tuple(part[0].name.lower() for part in _split(columns) if part))
 
 
 def _end_of(tokens: list[_Token]) -> int:

@@ -50,12 +50,12 @@ FITS = {
         "ADD COLUMN at TIMESTAMP NOT NULL DEFAULT '2000-01-01 00:00:00'",
         (NewColumn(name="at", zoned=True),),
     ),
-    "an index": ("ADD INDEX by_day_too (Day, mail(10) DESC) COMMENT 'x'", (NewKey(name="by_day_too"),)),
-    "an index of a named kind": ("ADD KEY k USING BTREE (`Day`)", (NewKey(name="k"),)),
+    "an index": ("ADD INDEX by_day_too (Day, mail(10) DESC) COMMENT 'x'", (NewKey(name="by_day_too", columns=("day", "mail")),)),
+    "an index of a named kind": ("ADD KEY k USING BTREE (`Day`)", (NewKey(name="k", columns=("day",)),)),
     "an index that goes": ("DROP INDEX by_day", (OldKey(name="by_day"),)),
     "several, and how": (
         "ADD COLUMN a INT, ADD INDEX i (a), DROP KEY by_day, ALGORITHM=INPLACE, LOCK=NONE",
-        (NewColumn(name="a"), NewKey(name="i"), OldKey(name="by_day")),
+        (NewColumn(name="a"), NewKey(name="i", columns=("a",)), OldKey(name="by_day")),
     ),
 }
 
@@ -140,6 +140,7 @@ def changes_of(alter: str) -> tuple[NewColumn | NewKey | OldKey, ...]:
     return changes
 
 
+FOLLOWS = after(keys="  KEY `p` (`p`),\n  CONSTRAINT `f (x)` FOREIGN KEY (`p`) REFERENCES `other` (`id`)")
 ON_THIS_TABLE = {
     "all fits": ("ADD COLUMN note TEXT, DROP INDEX by_day", TABLE, "bears it on one side alone: new column note, index by_day goes"),
     "a column that is there, in other letters": ("ADD COLUMN DAY DATE", TABLE, "has DAY already"),
@@ -154,6 +155,19 @@ ON_THIS_TABLE = {
     ),
     "hidden columns of versions": ("ADD COLUMN n BIGINT", f"{TABLE} WITH SYSTEM VERSIONING", "its versions stand last, hidden"),
     "an index beside a hidden column": ("ADD INDEX i (Day)", f"{TABLE} WITH SYSTEM VERSIONING", "bears it on one side alone: new index i"),
+    "an index for that of a foreign key": (
+        "ADD INDEX i (P)",
+        FOLLOWS,
+        "p of app.t serves a foreign key: where the server made it, it goes",
+    ),
+    "one that begins with its columns": ("ADD INDEX i (p, Day)", FOLLOWS, "p of app.t serves a foreign key"),
+    "one that has them elsewhere": ("ADD INDEX i (Day, p)", FOLLOWS, "bears it on one side alone: new index i"),
+    "one instead of it": ("ADD INDEX i (p), DROP INDEX p", FOLLOWS, "bears it on one side alone: new index i, index p goes"),
+    "one for a foreign key that goes by two": (
+        "ADD INDEX i (p, q)",
+        FOLLOWS.replace("KEY `p` (`p`)", "KEY `p` (`p`,`q`)").replace("(`p`) REF", "(`p`, `q`) REF"),
+        "p of app.t serves a foreign key",
+    ),
     "a primary key by its name": ("DROP INDEX `PRIMARY`", TABLE, "no index PRIMARY"),
 }
 
