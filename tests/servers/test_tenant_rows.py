@@ -10,7 +10,7 @@ import pytest
 from interlock.losses.now import Survivor
 from interlock.losses.sql import SETTINGS
 from interlock.losses.tenants import TenantRows
-from interlock.model.topology import Tenants
+from interlock.model.topology import ClusterName, SegmentSpec, Tenants
 from interlock.sandbox import sql
 from interlock.sandbox.places import Sandbox
 from servers.loss_lab import drivers
@@ -62,3 +62,24 @@ def test_whose_a_row_is(kind: str, column: Column, request: pytest.FixtureReques
         rows = TenantRows(server)
         found = [str(image["told"]).strip() for image in images.values() if rows.has("app", "shared", image, tenants)]
     assert sorted(found) == sorted(column.its.split())
+
+
+NEVER_EQUAL = {
+    "padded bytes": ("BINARY(20)", ("is a BINARY, which is never equal to acme",)),
+    "bytes of that length": ("BINARY(4)", ()),
+    "a short float": ("FLOAT", ("is a FLOAT, which is never equal to acme",)),
+    "a text": ("VARCHAR(20)", ()),
+}
+
+
+@pytest.mark.parametrize(("declared", "why"), NEVER_EQUAL.values(), ids=NEVER_EQUAL)
+@pytest.mark.parametrize("kind", PAIRS)
+def test_a_column_in_which_the_guard_would_find_no_tenant_is_named(
+    kind: str, declared: str, why: tuple[str, ...], request: pytest.FixtureRequest
+) -> None:
+    sandbox: Sandbox = request.getfixturevalue(PAIRS[kind])
+    tenants = make_shared(sandbox, declared, ())
+    spec = SegmentSpec(name="acme", schemas=(), accounts=(), owner=ClusterName("east"), route=None, tenants=tenants)
+    with closing(drivers(sandbox)["east"]) as server:
+        found = server.segments.surroundings(spec).fires_wrongly
+    assert [each.startswith(f"tenant of app.shared {one}") for each, one in zip(found, why, strict=True)] == [True] * len(why)
