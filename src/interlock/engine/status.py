@@ -18,6 +18,7 @@ from interlock.engine.status_problems import (
     note_problems,
     segment_problems,
     server_problems,
+    several_writers,
     unfinished_problem,
 )
 from interlock.errors import DriverError, NotPermitted
@@ -106,6 +107,14 @@ class StatusReport:
     segments: tuple[SegmentStatus, ...] = ()
     marks: tuple[Mark, ...] = ()
 
+    @property
+    def who_writes(self) -> str:
+        """In words, of a pair without segments: the writer, several, or that none is seen."""
+        if self.writer is not None:
+            return f"{self.writer} takes the writes"
+        open_now = [name for name, cluster in self.clusters.items() if cluster.read_only is False]
+        return f"{' and '.join(open_now)} take writes at the same time" if len(open_now) > 1 else "no single writer is seen"
+
 
 def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) -> StatusReport:
     """Everything at the same time, each look bounded by its driver. `verdicts` on the clusters' masters, if they were asked for already:
@@ -126,8 +135,7 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
     open_now = [name for name, seen in looked.items() if seen.writes is not None and not seen.writes.read_only]
     problems = [*server_problems(topology, looked, marks, unfinished)]
     problems += segment_problems(segments, looked)
-    if len(open_now) > 1 and not segments:
-        problems.append({"what": f"{' and '.join(open_now)} take writes at the same time", "hint": "fence the one that should not"})
+    problems += several_writers(topology, open_now, marks) if not segments else ()
     problems += [unfinished_problem(run) for run in unfinished]
     problems += mark_problems(topology, marks, looked, world.marks.now())
     problems += note_problems(looked, marks, world.marks.now())

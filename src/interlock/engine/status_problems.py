@@ -88,6 +88,18 @@ def _why_no_writer(looked: Mapping[ServerName, Looked], marks: Sequence[Mark], u
     return f"{where} all that was written: SET GLOBAL read_only=0 on {whole[0] if len(whole) == 1 else 'the one that clients are led to'}"
 
 
+def several_writers(topology: Topology, open_now: Sequence[ServerName], marks: Sequence[Mark]) -> Iterator[Problem]:
+    """One of which the writes were taken, or that was closed for good, is the one that is closed again."""
+    if len(open_now) < 2:
+        return
+    out = {mark.subject for mark in marks if mark.kind in {MarkKind.FAILED, MarkKind.QUIESCED}}
+    close = [name for name in open_now if topology.server(name).cluster in out]
+    hint = "fence the one that should not"
+    if len(close) == 1:
+        hint = f"SET GLOBAL read_only=1 on {close[0]}, at once; what it took meanwhile is told by its rejoin, or by comparing the two"
+    yield {"what": f"{' and '.join(open_now)} take writes at the same time", "hint": hint}
+
+
 def segment_problems(segments: Sequence[SegmentStatus], looked: Mapping[ServerName, Looked]) -> Iterator[Problem]:
     """Each once, for several segments tell of one server; and that it does not answer is told of the server itself."""
     said = {error.message for seen in looked.values() for error in seen.errors}

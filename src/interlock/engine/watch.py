@@ -70,7 +70,7 @@ def look_of(seen: Observed) -> Look:
 def said_of(seen: Observed) -> dict[str, str]:
     """A sentence for each subject, without what always moves: two looks that say the same read the same."""
     pair = seen.pair
-    said = {"writer": f"{seen.writer} takes the writes" if seen.writer else "no single writer is seen"}
+    said = {"writer": pair.who_writes}
     said |= {
         name: f"{facts.state.value}: {facts.why}" if facts.state is not Liveness.ALIVE else "alive" for name, facts in seen.masters.items()
     }

@@ -13,9 +13,7 @@ _UNKNOWN = "unknown"
 
 def status_text(report: StatusReport, width: int) -> str:
     """A table each of the clusters, the channels and the routes; then what is wrong."""
-    writer = f"{report.writer} takes the writes" if report.writer else "no single writer"
-    if report.segments:
-        writer = "each side takes the writes of its own segments"
+    writer = "each side takes the writes of its own segments" if report.segments else report.who_writes
     parts = [
         f"{printable(report.topology)}: {printable(writer)}",
         _clusters(report, width),

@@ -40,6 +40,13 @@ def test_only_what_changed_is_told_a_line_for_each_subject(capsys: pytest.Captur
     assert "Z west: " not in told
 
 
+def test_two_writers_are_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    pair = simulated_pair(clients=0)
+    pair.west.set_read_only(on=False)
+    watcher_of(pair, as_json=False).look()
+    assert "Z writer: east and west take writes at the same time\n" in capsys.readouterr().out
+
+
 def test_a_receiver_that_tries_again_is_no_news(capsys: pytest.CaptureFixture[str]) -> None:
     pair = simulated_pair(clients=0)
     watcher = watcher_of(pair, as_json=False)
