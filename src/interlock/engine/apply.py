@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from interlock.actions.fencing import look_at
 from interlock.clock import Deadline
 from interlock.dataclass import dataclass
-from interlock.decisions.fencing import proof_among
+from interlock.decisions.fencing import proof_among, type_it
 from interlock.decisions.writes import writers
 from interlock.engine.execution import Execution
 from interlock.engine.states import Event, State
@@ -161,7 +161,9 @@ def _fence_outside(execution: Execution, effects: Sequence[Effect], deadline: De
         if isinstance(effect, FenceOutside) and proof_among(look_at(execution.world, effect.cluster).agents) is not None:
             return
     if said:
-        raise StepFailed("; ".join(said), hint="mend what the way of fencing says, or see that the server is off and answer for it")
+        cluster = next(effect.cluster for effect in effects if isinstance(effect, FenceOutside))
+        off = f"see that {cluster} is off, then {type_it(execution.world.topology.clusters[cluster])}"
+        raise StepFailed("; ".join(said), hint=f"mend what the way of fencing says, or {off}")
 
 
 def _in_order(execution: Execution, effects: Sequence[Effect], deadline: Deadline, watch: Watch) -> Callable[[], None]:

@@ -20,7 +20,7 @@ from interlock.errors import DriverError, OutcomeUnknown, StepFailed
 from interlock.model.codec import to_plain
 from interlock.model.effects import Effect, is_repeatable, only_reads
 from interlock.model.topology import ClusterName, ServerName
-from interlock.model.verdict import Act, Done, Refuse, Wait
+from interlock.model.verdict import Act, Applied, Done, Refuse, Wait
 from interlock.playbook.catalogue import Role, Verb
 from interlock.playbook.expressions import Scope, Unknown
 from interlock.playbook.resolve import resolve_args
@@ -35,6 +35,8 @@ _MARGIN_S = 1.0
 _POLL_S = 0.05
 _POLLS = 50
 """A step that may take little time is looked at often."""
+_AGAIN_S = 1.0
+"""Who fences from outside is told no oftener: what went well may be seen later, and a service limits how many orders it takes."""
 _SLICE_S = 0.2
 """How long a server blocks at a time before it is looked at again: a stopped applier does not end the wait by itself (MDEV, facts.md)."""
 
@@ -196,6 +198,7 @@ def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
     action = bound.action
     deadline = Deadline.after(execution.clock, bound.limit_s)
     acted = False
+    pause = Deadline.after(execution.clock, 0.0)
     why_not = ""
     while True:
         execution.heed_stop()
@@ -211,12 +214,7 @@ def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
                         return _with_why(otherwise, why_not), seen
                     hint = hint or "raise its time, or find what holds it up"
                     raise _not_passed(bound, seen, f"{why} after {bound.limit_s:g}s", hint)
-                execution.observe(StepWaits(step=bound.key, why=why, left_s=deadline.left_s()))
-                execution.guard.renew()
-                if until is None:
-                    execution.clock.sleep(min(_POLL_S, bound.limit_s / _POLLS, deadline.left_s()))
-                else:
-                    _guarded(lambda: execution.world.server(until.server).wait_applied(until.position, min(_SLICE_S, deadline.left_s())))
+                _wait(execution, bound, why, until, deadline)
             case Act(why, once, otherwise):
                 if bound.step.spec.verb is not Verb.DO:
                     raise StepFailed(why, step=bound.key)
@@ -224,6 +222,9 @@ def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
                     if otherwise is not None:
                         return _with_why(otherwise, why_not), seen
                     raise StepFailed(f"it did not take hold within {bound.limit_s:g}s: {why}", step=bound.key)
+                if not pause.is_over():
+                    _wait(execution, bound, why, None, deadline)
+                    continue
                 effects = cast("Action[Any]", action).effects(seen)
                 try:
                     _act(execution, bound, seen, why=why, effects=effects, deadline=deadline)
@@ -233,8 +234,19 @@ def _attempt(execution: Execution, bound: BoundStep) -> tuple[Done, Any]:
                     why_not = failed.message
                     execution.clock.sleep(min(_POLL_S, deadline.left_s()))  # the next look says what came of it
                 acted = True
+                pause = Deadline.after(execution.clock, _AGAIN_S if bound.step.spec.role is Role.FENCES_OUTSIDE else 0.0)
                 if once:
                     return Done(why), seen
+
+
+def _wait(execution: Execution, bound: BoundStep, why: str, until: Applied | None, deadline: Deadline) -> None:
+    """For a moment, before the next look; the server blocks by itself `until` it has applied something."""
+    execution.observe(StepWaits(step=bound.key, why=why, left_s=deadline.left_s()))
+    execution.guard.renew()
+    if until is None:
+        execution.clock.sleep(min(_POLL_S, bound.limit_s / _POLLS, deadline.left_s()))
+    else:
+        _guarded(lambda: execution.world.server(until.server).wait_applied(until.position, min(_SLICE_S, deadline.left_s())))
 
 
 def _not_passed(bound: BoundStep, seen: Any, why: str, hint: str) -> StepFailed:

@@ -16,13 +16,14 @@ from interlock.simulated.process import SimulatedProcess
 
 @dataclass(slots=True, kw_only=True)
 class FencingFaults:
-    """What is wrong with it. `silent`: nothing of it answers; `fails`: it says no, and did nothing; `hangs`: it is ended at its bound,
-    and did nothing; `blind`: it can't tell how it stands; `late_s`: what it was asked for happens so many seconds later, and nobody hears
-    of it.
+    """What is wrong with it. `silent`: nothing of it answers; `fails`: it says no, and did nothing; `idle`: it says yes, and did nothing;
+    `hangs`: it is ended at its bound, and did nothing; `blind`: it can't tell how it stands; `late_s`: what it was asked for happens so
+    many seconds later, and nobody hears of it.
     """
 
     silent: bool = False
     fails: bool = False
+    idle: bool = False
     hangs: bool = False
     blind: bool = False
     late_s: float | None = None
@@ -104,7 +105,8 @@ class SimulatedFencing:
             clock.after(faults.late_s, change)
             clock.sleep(within_s)
             raise OutcomeUnknown(f"{self.name} did not answer within {within_s:g}s", hint="it may still take effect")
-        change()
+        if not faults.idle:
+            change()
         clock.sleep(CALL_S)
 
     def _reach(self) -> Power:

@@ -12,7 +12,7 @@ from interlock.engine.forward import steps_of
 from interlock.engine.runs import Engine
 from interlock.engine.status import status
 from interlock.errors import UsageError
-from interlock.model.effects import Open
+from interlock.model.effects import FenceOutside, Open
 from interlock.model.marks import Mark, MarkKind
 from interlock.model.topology import ClusterName
 from interlock.playbook.catalogue import Role
@@ -73,6 +73,18 @@ def test_what_no_way_of_fencing_proves_opens_nothing(spoil: Callable[[Stage], No
     assert (outcome == report.outcome, played.pair.writers(), marks(played)) == (True, (), [])
     assert played.sent(Open, "west") == 0
     assert played.pair.to_west.receiving, "the receiver was put back"
+
+
+def test_a_way_of_fencing_that_says_yes_and_does_nothing_is_told_now_and_then_and_what_it_shows_is_said() -> None:
+    """Not as fast as it answers: a power switch or a cloud counts its orders."""
+    played = stage()
+    played.pair.fencing[EAST][0].faults.idle = True
+    report = played.run(FAILOVER, {**TO_WEST, "fence": "15s"})
+    assert (report.outcome, played.pair.writers()) == ("rolled_back", ())
+    orders = [each for each in played.effects() if isinstance(each, FenceOutside)]
+    assert 2 <= len(orders) <= 16
+    assert "did not take hold within 15s: east is not closed from outside yet (power: on; " in report.problems[0].what
+    assert f'--accept "{accepted_sentence(played)}"' in report.problems[0].what
 
 
 @pytest.mark.parametrize("spoil", [silence, refuse, blind])
@@ -194,6 +206,16 @@ def test_status_names_what_failed_until_it_has_rejoined() -> None:
     assert {"`interlock rejoin east`"} & {problem["hint"] for problem in seen.problems}
     played.engine("second").start(REJOIN, {"cluster": "east"})
     assert status(played.worlds[-1]).marks == ()
+
+
+def test_of_two_that_take_writes_the_one_that_failed_is_to_be_closed() -> None:
+    """Its way of fencing said that it was off, and its host started it open."""
+    played = failed_over()
+    played.pair.east.set_read_only(on=False)
+    seen = status(played.worlds[-1])
+    assert seen.who_writes == "east and west take writes at the same time"
+    (hint,) = [problem["hint"] for problem in seen.problems if problem["what"] == seen.who_writes]
+    assert hint.startswith("SET GLOBAL read_only=1 on east, at once")
 
 
 def test_status_does_not_advise_a_second_failover_from_what_failed() -> None:
