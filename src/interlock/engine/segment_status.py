@@ -44,23 +44,27 @@ def segments_now(world: World) -> tuple[SegmentStatus, ...]:
         return ()
     clusters = {cluster.name: cluster.master.name for cluster in world.topology.clusters.values()}
     looked = dict(zip(clusters, world.gather([_looker(world, server, specs) for server in clusters.values()]), strict=True))
-    return tuple(_status(spec, {cluster: seen[number] for cluster, seen in looked.items()}) for number, spec in enumerate(specs))
+    fenced = frozenset(cluster for cluster, (_, is_fenced) in looked.items() if is_fenced)
+    told = {cluster: seen for cluster, (seen, _) in looked.items()}
+    return tuple(_status(spec, {cluster: seen[number] for cluster, seen in told.items()}, fenced) for number, spec in enumerate(specs))
 
 
-def _looker(world: World, server: ServerName, specs: Sequence[SegmentSpec]) -> Callable[[], list[SegmentFacts | DriverError]]:
-    def look() -> list[SegmentFacts | DriverError]:
+def _looker(world: World, server: ServerName, specs: Sequence[SegmentSpec]) -> Callable[[], tuple[list[SegmentFacts | DriverError], bool]]:
+    """Looks at the segments of one server, and whether all of it is fenced: False as well if it does not answer."""
+
+    def look() -> tuple[list[SegmentFacts | DriverError], bool]:
         seen: list[SegmentFacts | DriverError] = []
-        for spec in specs:
-            try:
-                seen.append(world.server(server).segments.facts(spec))
-            except DriverError as error:
-                return [*seen, *([error] * (len(specs) - len(seen)))]
-        return seen
+        try:
+            is_fenced = world.server(server).write_facts().read_only
+            seen.extend(world.server(server).segments.facts(spec) for spec in specs)
+        except DriverError as error:
+            return [*seen, *([error] * (len(specs) - len(seen)))], False
+        return seen, is_fenced
 
     return look
 
 
-def _status(spec: SegmentSpec, seen: Mapping[ClusterName, SegmentFacts | DriverError]) -> SegmentStatus:
+def _status(spec: SegmentSpec, seen: Mapping[ClusterName, SegmentFacts | DriverError], fenced: frozenset[ClusterName]) -> SegmentStatus:
     facts = {cluster: each for cluster, each in seen.items() if isinstance(each, SegmentFacts)}
     owner = owner_of(spec, tuple(facts.values()))
     return SegmentStatus(
@@ -70,7 +74,7 @@ def _status(spec: SegmentSpec, seen: Mapping[ClusterName, SegmentFacts | DriverE
         home=spec.owner,
         route=spec.route,
         clusters={str(cluster): _on(each) for cluster, each in seen.items()},
-        problems=tuple({"what": what, "hint": hint} for what, hint in (*_silent(seen.values()), *_problems(spec, owner, facts))),
+        problems=tuple({"what": what, "hint": hint} for what, hint in (*_silent(seen.values()), *_problems(spec, owner, facts, fenced))),
     )
 
 
@@ -91,13 +95,20 @@ def _silent(seen: Iterable[SegmentFacts | DriverError]) -> Iterator[tuple[str, s
     return ((each.message, each.hint) for each in seen if isinstance(each, DriverError))
 
 
-def _problems(spec: SegmentSpec, owner: ClusterName, facts: Mapping[ClusterName, SegmentFacts]) -> Iterator[tuple[str, str]]:
+def _problems(
+    spec: SegmentSpec, owner: ClusterName, facts: Mapping[ClusterName, SegmentFacts], fenced: frozenset[ClusterName]
+) -> Iterator[tuple[str, str]]:
     adopt = f"`interlock run adopt-segment -i segment={spec.name} -i owner={owner}`"
     for cluster, seen in facts.items():
         for missing in seen.missing:
             yield f"{seen.server} has no {missing} of segment {spec.name}", "make it there, with the same name"
         if cluster != owner and not seen.is_closed:
             yield f"segment {spec.name} of {owner} can be written on {seen.server}, too: {seen.open_by}", adopt
+        if cluster == owner and cluster in fenced and not seen.is_closed:
+            yield (
+                f"{seen.server} is fenced, and owns segment {spec.name}: nobody can write it",
+                f"SET GLOBAL read_only=0 on {seen.server}, if every segment of the other side is closed there",
+            )
         if cluster == owner and seen.is_closed and not seen.missing:
             yield (
                 f"segment {spec.name} is closed on {seen.server}, which owns it: nobody can write it",

@@ -522,6 +522,19 @@ def test_status_tells_each_segment_on_both_sides_and_what_is_wrong_with_it() -> 
     assert [problem["what"] for problem in seen["us"].problems] == ["no server has noted who owns segment us: west does by the topology"]
 
 
+def test_an_owner_that_is_fenced_is_told_for_nobody_can_write_what_it_owns() -> None:
+    """It came back from a crash with `read_only=1` in its option file, and its segments' accounts are as they were."""
+    shop = Shop()
+    shop.pair.east.set_read_only(on=True)
+    seen = segments_now(shop.stage.engine().world)
+    told = {each.segment: [(problem["what"], problem["hint"]) for problem in each.problems] for each in seen}
+    assert told["eu"][0] == (
+        "east is fenced, and owns segment eu: nobody can write it",
+        "SET GLOBAL read_only=0 on east, if every segment of the other side is closed there",
+    )
+    assert not [what for what, _ in told["us"] if "fenced" in what]
+
+
 def test_a_server_that_does_not_answer_hides_nothing_of_the_other_one() -> None:
     shop = Shop()
     shop.pair.east.hang()
