@@ -101,7 +101,7 @@ def plan(playbook: Playbook, given: Mapping[str, str], world: World, past_outage
         PlannedPhase(phase=phase.name, steps=steps, clients_wait=number in felt)
         for number, (phase, steps) in enumerate(zip(playbook.phases, planned, strict=True))
     )
-    expected, why = _expected(phases, past_outages_ms)
+    expected, why = _expected(playbook.name, phases, past_outages_ms)
     return PlanReport(
         playbook=playbook.name,
         topology=world.topology.name,
@@ -213,12 +213,11 @@ def _note_problem(planning: _Planning, key: str, why: str, hint: str) -> None:
         planning.problems.append({"what": f"{key}: {why}", "hint": hint})
 
 
-def _expected(phases: Sequence[PlannedPhase], past: Sequence[float]) -> tuple[float | None, str]:
-    """The median of the last runs; without any, nothing is claimed."""
+def _expected(playbook: str, phases: Sequence[PlannedPhase], past: Sequence[float]) -> tuple[float | None, str]:
+    """The median of the last runs of this playbook; without any, nothing is claimed."""
     if not past:
         waits = sum(1 for phase in phases if phase.clients_wait for _ in phase.steps)
-        return None, f"no earlier run of this pair was measured; {waits} steps stand between fence and flip"
+        return None, f"no earlier {playbook} of this pair was measured; {waits} steps stand between fence and flip"
     ordered = sorted(past)
-    return ordered[len(ordered) // 2], f"the median of the last {len(past)} runs of this pair" if len(
-        past
-    ) > 1 else "the last run of this pair"
+    runs = f"the last {len(past)} runs" if len(past) > 1 else "the last run"
+    return ordered[len(ordered) // 2], f"{'the median of ' if len(past) > 1 else ''}{runs} of {playbook} on this pair"

@@ -54,3 +54,16 @@ def test_a_plan_for_a_pair_whose_writer_is_not_clear_says_so() -> None:
     report = planned(stage)
     assert report.would == "be_refused"
     assert report.problems[0]["hint"]
+
+
+def test_the_expected_outage_is_that_of_earlier_runs_of_the_same_playbook() -> None:
+    """A failover's tells nothing of a switchover's: so a pair that was switched twenty times has no figure for its first failover."""
+    stage = Stage()
+    world = SimulatedWorld(stage.pair, SimulatedProcess("plan"), stage.store)
+    told = {past: plan(SWITCHOVER, {}, world, past) for past in ((), (30.0,), (30.0, 10.0, 20.0))}
+    assert [report.expected_outage_ms for report in told.values()] == [None, 30.0, 20.0]
+    assert [report.expected_from.partition(";")[0] for report in told.values()] == [
+        "no earlier switchover of this pair was measured",
+        "the last run of switchover on this pair",
+        "the median of the last 3 runs of switchover on this pair",
+    ]
