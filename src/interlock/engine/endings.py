@@ -60,7 +60,7 @@ def _to_an_outcome(execution: Execution, go: Callable[[], None]) -> None:
     except (StepFailed, StopRequested, Refused, DriverError, StoreFailed, UsageError) as error:
         problems.append(_problem(error))
         if execution.life.now is State.CHECKING:
-            _refuse(execution, problems)
+            _refuse(execution, problems, next_commands=("interlock status",) if isinstance(error, DriverError) else ())
         elif (stuck := why_not_back(execution)) or _says_halt(execution, error):
             _halt(execution, problems, stuck)
         else:
@@ -71,12 +71,14 @@ def _to_an_outcome(execution: Execution, go: Callable[[], None]) -> None:
         _end(execution, Event.SUCCEED, problems, next_commands=_after_success(execution))
 
 
-def _refuse(execution: Execution, problems: list[ProblemReport]) -> None:
-    """Nothing was begun but what only reads, and that is ended."""
+def _refuse(execution: Execution, problems: list[ProblemReport], next_commands: tuple[str, ...] = ()) -> None:
+    """Nothing was begun but what only reads, and that is ended. Of a server that can't be asked `status` says what all others see of it,
+    and whether it is a case for a failover.
+    """
     if execution.intents:
         with suppress(StepFailed, DriverError):  # it ends with this process, too
             go_back(execution)
-    _end(execution, Event.REFUSE, problems)
+    _end(execution, Event.REFUSE, problems, next_commands=next_commands)
 
 
 def _after_success(execution: Execution) -> tuple[str, ...]:

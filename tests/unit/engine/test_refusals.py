@@ -169,3 +169,12 @@ def test_a_store_that_has_room_again_lets_the_next_run_through() -> None:
     stage.settle()
     assert stage.engine("second").start(SWITCHOVER, {}).outcome == "succeeded"
     assert_safe(stage, writer="west")
+
+
+@pytest.mark.parametrize("side", ["east", "west"])
+def test_a_run_that_a_silent_server_refuses_says_where_to_look(side: str) -> None:
+    """At night a dead writer is first met by a switchover: `status` tells whether it is dead, and names the failover."""
+    stage = Stage()
+    getattr(stage.pair, side).crash()
+    report = stage.run()
+    assert (report.outcome, report.next_commands) == ("refused", ("interlock status",))
