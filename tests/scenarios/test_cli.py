@@ -171,7 +171,7 @@ def test_a_second_stop_ends_it_there_and_the_run_can_be_taken_up(pair: Sandbox, 
         out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     run = json.loads(out)["run"]
-    assert f"stopped; interlock resume {run}" in err
+    assert f"stopped; interlock resume {run} | interlock rollback {run}" in err
     assert interlock("status", env=env).err.startswith(f"warning: run {run}")
     (row,) = interlock("runs", "--json", env=env).document
     assert (row["resumable"], row["outcome"]) == (True, None)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from interlock.cli.context import Answer, Context, wired
-from interlock.decisions.marks import held_how, mark_of, may_hold, may_release, subject, told
+from interlock.decisions.marks import end_of, held_how, holds, mark_of, may_hold, may_release, subject, told
 from interlock.documents.problems import shown
 from interlock.documents.values import duration_s
 from interlock.engine.marks import Change, change, erase_notes, notes_on_servers
@@ -51,7 +51,7 @@ def hold(context: Context) -> Answer:
 
         change(wiring.store, wiring.topology.name, decide)
     instead = "".join(f"\nin place of: {told(mark, now)}" for mark in replaced)
-    text = f"{told(wanted, now)}{instead}\nno run begins until `interlock release`; one that has begun goes on"
+    text = f"{told(wanted, now)}{instead}\nno run begins until `{end_of(wanted)}`; one that has begun goes on"
     return Answer(plain={"hold": to_plain(wanted), "exit_code": 0}, text=lambda _: text)
 
 
@@ -67,14 +67,18 @@ def release(context: Context) -> Answer:
             return verdict if isinstance(verdict, Refuse) else ((), verdict)
 
         found = change(wiring.store, wiring.topology.name, decide)
+        left = [hold for hold in holds(marks.all()) if hold.kind is MarkKind.QUIESCED]
         erase_notes(wiring.world, [mark for mark in found if mark_of(mark.kind, mark.subject, notes) is not None])
     lines = [f"{subject(mark)} is released; it was {held_how(mark)} by {mark.by}: {mark.reason}" for mark in found]
     lines += [
-        f"{mark.subject} stays as it was left: fenced, perhaps with its applier stopped, its data not compared (`interlock diff`)"
+        f"{mark.subject} stays as it was left: fenced, perhaps with its applier stopped, its data not compared; "
+        f"`interlock rejoin {mark.subject}` makes it a standby again"
         for mark in found
         if mark.kind is MarkKind.QUIESCED
     ]
-    text = "\n".join(lines) or "nobody holds the pair"
+    if not found:
+        lines = ["nobody holds the pair", *(f"{told(hold, marks.now())}: `{end_of(hold)}` ends it" for hold in left)]
+    text = "\n".join(lines)
     return Answer(plain={"released": to_plain(found), "exit_code": 0}, text=lambda _: text)
 
 

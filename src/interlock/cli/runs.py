@@ -55,10 +55,12 @@ def runs(context: Context) -> Answer:
     """`interlock runs`."""
     from interlock.fleet.journal import FLEETS  # noqa: PLC0415 - only here
     from interlock.report.runs_text import rows_of, runs_text  # noqa: PLC0415 - only here
+    from interlock.stores.open import store_file  # noqa: PLC0415 - only here
 
     with stored(context) as (store, topology):
         rows = rows_of([header for header in store.runs(topology) if header.topology != FLEETS])
-    return Answer(plain=to_plain(rows), text=lambda width: runs_text(rows, width))
+    file = store_file(context.store_url())
+    return Answer(plain=to_plain(rows), text=lambda width: runs_text(rows, width, file))
 
 
 def show(context: Context) -> Answer:

@@ -85,7 +85,7 @@ class Watch:
         return "it goes back to how it was, as soon as the present statement ends"
 
     def _end_now(self) -> None:
-        hint = f"interlock resume {self.run}" if self.run else ""
+        hint = f"interlock resume {self.run} | interlock rollback {self.run}" if self.run else ""
         line = f"stopped; {hint}" if hint else "stopped"
         with contextlib.suppress(OSError):
             os.write(2, f"{_SHOW_CURSOR if os.isatty(2) else ''}\n{line}\n".encode())

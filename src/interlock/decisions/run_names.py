@@ -29,7 +29,10 @@ def run_meant(typed: str, known: Sequence[str]) -> str:
         raise UsageError(f"there is no run {typed!r}", hint=f"did you mean {_listed(nearest)}")
     if known:
         raise UsageError(f"there is no run {typed!r}", hint=f"the latest ones: {_listed(known)}; all of them: interlock runs")
-    raise UsageError(f"there is no run {typed!r}", hint="this store has no runs yet; is it the right one (--store)?")
+    raise UsageError(
+        f"there is no run {typed!r}",
+        hint="this store has no runs yet; is it the right one (--store, INTERLOCK_STORE)? `interlock runs` names it",
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

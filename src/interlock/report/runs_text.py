@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from interlock.dataclass import dataclass
 from interlock.engine.states import State
@@ -40,9 +41,10 @@ def rows_of(headers: Sequence[RunHeader]) -> tuple[RunRow, ...]:
     )
 
 
-def runs_text(rows: Sequence[RunRow], width: int) -> str:
+def runs_text(rows: Sequence[RunRow], width: int, file: Path | None = None) -> str:
+    """`file` is the store's, if it is one: without any runs it may be the wrong one."""
     if not rows:
-        return "no runs yet"
+        return f"no runs yet in {file}" if file is not None else "no runs yet"
     columns = [Column(title=title) for title in ("run", "playbook", "pair", "began", "outcome")]
     cells = [[row.run, row.playbook, row.topology, moment(row.started_at), row.outcome or f"unfinished ({row.state})"] for row in rows]
     lines = [table(columns, cells, width)]

@@ -36,9 +36,16 @@ def sqlite_path(url: str) -> Path:
     return Path(path).expanduser().absolute()
 
 
+def store_file(url: str | None) -> Path | None:
+    """The SQLite file that the URL names; the usual one without a URL, None of another store."""
+    if url is None:
+        return default_path()
+    return sqlite_path(url) if url.startswith("sqlite:") else None
+
+
 def state_folder(url: str | None) -> Path:
     """Where files of runs are kept: beside the SQLite store, or in the user's state folder if the store is elsewhere."""
-    return (sqlite_path(url) if url and url.startswith("sqlite:") else default_path()).parent
+    return (store_file(url) or default_path()).parent
 
 
 def default_path() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,20 @@ def test_nothing_to_release_is_said_and_is_no_error(desk: Desk) -> None:
     code, told = desk.types("release")
     assert (code, told["released"]) == (0, [])
     assert "nobody holds the pair" in desk.reads("release")
+
+
+def test_a_hold_of_one_cluster_says_the_command_that_ends_it(desk: Desk) -> None:
+    assert "no run begins until `interlock release east`;" in desk.reads("hold", "east", "--reason", "disk")
+    assert "no run begins until `interlock release`;" in desk.reads("hold", "--reason", "kernel")
+
+
+def test_a_release_that_finds_no_hold_says_what_keeps_runs_off_all_the_same(desk: Desk) -> None:
+    """A quiesce is released by its cluster's name alone, and that is not what usually ends it."""
+    put_mark(desk.store, replace(desk.mark("ben@ops2", cluster="west"), kind=MarkKind.QUIESCED))
+    said = desk.reads("release")
+    assert said.startswith("nobody holds the pair\nwest is quiesced by ben@ops2 since ")
+    assert said.endswith(": new disk: `interlock rejoin west` ends it\n")
+    assert desk.holders() == ["ben@ops2"]
 
 
 @pytest.mark.parametrize(

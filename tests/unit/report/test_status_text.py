@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,7 @@ def test_a_run_can_be_taken_up_while_it_has_no_outcome_or_is_halted(outcome: str
 
 def test_no_runs_is_said() -> None:
     assert runs_text((), 80) == "no runs yet"
+    assert runs_text((), 80, Path("/srv/other.db")) == "no runs yet in /srv/other.db"
 
 
 def test_a_master_that_does_not_answer_is_told_with_its_verdict() -> None:
