@@ -15,6 +15,8 @@ from interlock.model.verdict import Done, Refuse, Verdict
 from interlock.playbook.catalogue import Verb
 from interlock.ports import World
 
+_HINT = "`interlock status`; and see what may hold up writes there: a lock on all (FLUSH TABLES WITH READ LOCK, of a backup), a full disk"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteLeadsTo(NoOutputs):
@@ -79,7 +81,7 @@ class RouteCanary(NoOutputs):
         for canary in seen.canaries:
             if canary.server is None or str(canary.server) != str(self.expect):
                 where = f"was taken by {canary.server}" if canary.server else f"was refused ({canary.detail})"
-                return Refuse(f"a row written through route {canary.route} {where}, expected {self.expect}", "see `interlock status`")
+                return Refuse(f"a row written through route {canary.route} {where}, expected {self.expect}", _HINT)
         names = sorted({canary.route for canary in seen.canaries})
         if not seen.unproved.routes:
             return Done(f"{len(seen.canaries)} rows through {', '.join(names) or 'no route'} were taken by {self.expect}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from interlock.decisions.giving_up import broken_channel
 from interlock.decisions.replication import two_kinds
 from interlock.model.facts import ChannelFacts, WriteFacts, channel_from
-from interlock.model.position import FilePosition, Position
+from interlock.model.position import FilePosition, MariaDBPosition, Position
 from interlock.model.topology import ServerName
 from interlock.model.verdict import Applied, Done, Refuse, Verdict, Wait
 
@@ -53,12 +53,35 @@ def can_take_over(server: ServerName, source: ServerName, facts: WriteFacts, cha
     if channel.received is None:
         return Refuse(f"{server} does not tell what it received from {source}", f"see SHOW REPLICA STATUS on {server}")
     if broken_channel([channel]) is not None:
-        return Refuse(
-            f"the applier of {server} has stopped: {channel.error}",
-            f"mend what stops it on {server} and start its applier: what it received and did not apply would be lost",
-        )
+        return Refuse(f"the applier of {server} has stopped: {channel.error}", f"mend what stops it, then {_start_it(server, channel)}")
     if not channel.applier:
-        return Refuse(f"the applier of {server} is stopped", f"start it on {server}: what it received and did not apply would be lost")
+        return Refuse(f"the applier of {server} is stopped", _start_it(server, channel))
     behind = facts.position.behind(channel.received)
+    if behind and channel.delay_s:
+        return Refuse(
+            f"{server} applies {channel.delay_s}s late what {source} wrote, as it was told, and {behind} transactions wait for that",
+            _without_delay(server, channel),
+        )
     left = f", {behind} transactions of it not applied yet" if behind else ""
     return Done(f"{server} is a standby of {source} that received {str(channel.received) or 'nothing'}{left}")
+
+
+_KEPT = "MASTER_USE_GTID=no, RELAY_LOG_FILE='…', RELAY_LOG_POS=… as SHOW SLAVE STATUS tells them"
+"""MariaDB by GTID throws away what it received when a thread is started while neither ran, and so does CHANGE MASTER, by whatever way, that
+does not say where in the relay log to begin (tried on 10.11).
+"""
+
+
+def _start_it(server: ServerName, channel: ChannelFacts) -> str:
+    if channel.receiver == "No" and isinstance(channel.received, MariaDBPosition):
+        return (
+            f"start it on {server}, but not as it is: neither of its threads runs, so it would throw away what it received. "
+            f"CHANGE MASTER TO {_KEPT}; then START SLAVE SQL_THREAD"
+        )
+    return f"start it on {server}: what it received and did not apply would be lost"
+
+
+def _without_delay(server: ServerName, channel: ChannelFacts) -> str:
+    if isinstance(channel.received, MariaDBPosition):
+        return f"on {server}: STOP SLAVE; CHANGE MASTER TO MASTER_DELAY=0, {_KEPT}; START SLAVE. Else it would throw away what it received"
+    return f"on {server}, stop its applier alone, set the delay to 0, and start it again"

@@ -93,7 +93,7 @@ class ChannelFacts:
     beginning of a transaction whose end never came. `heard` changes whenever anything comes from the source, a heartbeat too; empty if the
     server does not tell; `silent_s` is for how long nothing has, None if it does not tell that. `receiver_error` and `applier_error`
     are the numbers of the receiver's and the applier's last error, 0 if there is none. `until`: the applier stops by itself at a point that
-    it was told.
+    it was told. `delay_s`: it applies everything so much later than it was written, as it was told.
     """
 
     server: ServerName
@@ -114,6 +114,7 @@ class ChannelFacts:
     applier_error: int = 0
     silent_s: float | None = None
     until: bool = False
+    delay_s: int = 0
 
 
 def channel_from(source: ServerName, channels: Iterable[ChannelFacts]) -> ChannelFacts | None:

@@ -132,5 +132,6 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> Chan
         heard=_heard(row),
         receiver_error=int(text_of(row.get("Last_IO_Errno")) or 0),
         until=text_of(row.get("Until_Condition")) not in {"", "None"},
+        delay_s=int(text_of(row.get("SQL_Delay")) or 0),
         applier_error=int(text_of(row.get("Last_SQL_Errno")) or 0),
     )

@@ -194,6 +194,7 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers
         heard=" ".join(filter(None, (text_of(row.get("Source_Log_File")), text_of(row.get("Read_Source_Log_Pos")), counted))),
         receiver_error=int(text_of(row.get("Last_IO_Errno")) or 0),
         until=text_of(row.get("Until_Condition")) not in {"", "None"},
+        delay_s=int(text_of(row.get("SQL_Delay")) or 0),
         applier_error=int(text_of(number) or 0),
         silent_s=None if beats is None or beats["silent_s"] is None else float(text_of(beats["silent_s"])),
     )

@@ -37,6 +37,11 @@ def all_applied(channel: ChannelFacts, position: MariaDBPosition = HALF, *, so_f
     return is_all_applied(WEST, EAST, position, [channel], so_far=so_far)
 
 
+def may_take_over(channel: ChannelFacts, position: MariaDBPosition = HALF) -> Verdict:
+    facts = WriteFacts(server=WEST, read_only=True, position=position, event_scheduler="OFF", fence="ON")
+    return can_take_over(WEST, EAST, facts, [channel])
+
+
 @pytest.mark.parametrize(
     ("verdict", "kind", "why"),
     [
@@ -56,8 +61,21 @@ def test_only_an_applier_that_stands_ends_the_wait(verdict: Verdict, kind: type[
 
 
 def test_of_an_applier_that_somebody_stopped_the_receivers_error_is_not_told() -> None:
-    facts = WriteFacts(server=WEST, read_only=True, position=HALF, event_scheduler="OFF", fence="ON")
-    assert can_take_over(WEST, EAST, facts, [STOPPED]) == Refuse(
+    assert may_take_over(replace(STOPPED, receiver="Connecting")) == Refuse(
         "the applier of west is stopped", "start it on west: what it received and did not apply would be lost"
     )
     assert NOBODY_THERE not in all_applied(STOPPED).why
+
+
+@pytest.mark.parametrize("channel", [STOPPED, BROKEN], ids=["stopped", "broken"])
+def test_nobody_is_told_to_start_what_would_throw_away_what_was_received(channel: ChannelFacts) -> None:
+    """MariaDB by GTID, where neither thread runs."""
+    seen = may_take_over(channel)
+    assert isinstance(seen, Refuse)
+    assert "start it on west, but not as it is" in seen.hint
+    assert "CHANGE MASTER TO MASTER_USE_GTID=no, RELAY_LOG_FILE=" in seen.hint
+
+
+@pytest.mark.parametrize(("position", "kind"), [(HALF, Refuse), (ALL, Done)], ids=["some wait", "none waits"])
+def test_what_is_applied_late_on_purpose_is_not_waited_for_while_clients_wait(position: MariaDBPosition, kind: type[Verdict]) -> None:
+    assert isinstance(may_take_over(replace(STANDBY, delay_s=3600), position), kind)
