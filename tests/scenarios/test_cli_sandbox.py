@@ -30,6 +30,7 @@ def test_a_sandbox_goes_up_is_used_as_it_says_and_goes_down(env: dict[str, str])
     assert interlock("drill", "--count", "2", "--pooled", "2", "--fresh", "2", "--json", env=used).document["clean"] is True
     assert len(interlock("runs", "--json", env=used).document) == 3
     assert interlock("sandbox", "status", "--json", env=env).document["missing"] == []
+    assert f"export INTERLOCK_TOPOLOGY={said['topology']}\n" in interlock("sandbox", "status", env=env).out
     again = interlock("sandbox", "up", env=env)
     assert (again.code, "holds a sandbox already" in again.err, "another one with --dir" in again.err) == (2, True, True)
     assert interlock("sandbox", "down", env=env).code == 0
@@ -69,6 +70,18 @@ def _listens_in(line: str, network: str) -> bool:
 def test_drill_without_a_sandbox_says_how_to_get_one(env: dict[str, str]) -> None:
     done = interlock("drill", env=env)
     assert (done.code, "interlock sandbox up" in done.err) == (2, True)
+
+
+def test_the_sandbox_whose_topology_is_in_use_is_the_one_that_is_meant(env: dict[str, str], tmp_path: Path) -> None:
+    """A drill on another one would rehearse what nobody looks at, and the one that is removed is not to be guessed."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "sandbox.json").write_text("{}")
+    used = {**env, "INTERLOCK_TOPOLOGY": str(other / "topology.yaml")}
+    done = interlock("drill", env=used)
+    assert (done.code, str(other) in done.err) == (2, True), done
+    kept = interlock("sandbox", "down", env=used)
+    assert (kept.code, f"--dir {other}, or --dir " in kept.err, other.exists()) == (2, True, True), kept
 
 
 def test_grants_are_for_the_accounts_of_the_topology(pair: Sandbox, tmp_path: Path) -> None:

@@ -100,7 +100,9 @@ def wired(context: Context, *, about: str | None = None) -> Iterator[Wiring]:
     path = context.topology_path()
     if path is None:
         raise UsageError(
-            "no topology file is given", hint="-t FILE, or export INTERLOCK_TOPOLOGY=FILE; `interlock sandbox up` makes a pair to try"
+            "no topology file is given",
+            hint="-t FILE, or export INTERLOCK_TOPOLOGY=FILE; `interlock sandbox up` makes a pair to try, `interlock sandbox status` "
+            "says what to export for one that is up",
         )
     wiring = Wiring(read_topology(path), context.store_url())
     context.redact = wiring.secrets.redact

@@ -74,7 +74,8 @@ def status(context: Context) -> Answer:
     runs = ", ".join(f"{process.name} ({process.pid})" for process in seen.running) or "nothing"
     missing = f"\nmissing: {', '.join(seen.missing)}" if seen.missing else ""
     barred = f"\nfenced from outside, and barred from starting: {', '.join(seen.barred)}" if seen.barred else ""
-    return Answer(plain=plain, text=lambda _: f"{seen.sandbox.directory}\nrunning: {runs}{missing}{barred}")
+    text = f"{seen.sandbox.directory}\nrunning: {runs}{missing}{barred}\n\nto use it:\n{_exports(seen.sandbox)}"
+    return Answer(plain=plain, text=lambda _: text)
 
 
 def start(context: Context) -> Answer:
@@ -94,15 +95,20 @@ def stop(context: Context) -> Answer:
 
 
 def down(context: Context) -> Answer:
-    """End its processes and remove its folder."""
-    directory = folder(context)
+    """End its processes and remove its folder. Without `--dir` the usual one, and none while another one's topology is in use."""
+    directory, used = folder(context), the_one_meant(context)
+    if used != directory:
+        raise UsageError(
+            f"the topology in use is that of the sandbox in {used}, and {directory} would be removed",
+            hint=f"say which: interlock sandbox down --dir {used}, or --dir {directory}",
+        )
     pair.down(directory)
     return Answer(plain={"directory": str(directory), "removed": True}, text=lambda _: f"{directory} is gone, and all its processes")
 
 
 def read(context: Context) -> Sandbox:
-    """The sandbox that is up. UsageError if there is none."""
-    return places.read(folder(context))
+    """The sandbox that is up and meant. UsageError if there is none."""
+    return places.read(the_one_meant(context))
 
 
 def _plain(sandbox: Sandbox) -> dict[str, object]:
@@ -138,13 +144,16 @@ two servers that replicate to each other, and a proxy in front:
 in {sandbox.directory}
 
 to use it:
-  export INTERLOCK_TOPOLOGY={sandbox.topology}
-  export INTERLOCK_STORE={sandbox.store}
+{_exports(sandbox)}
   interlock status
 {tries}
   {client}
 and to remove it:
   interlock sandbox down{"" if not _is_elsewhere(sandbox) else f" --dir {sandbox.directory}"}"""
+
+
+def _exports(sandbox: Sandbox) -> str:
+    return f"  export INTERLOCK_TOPOLOGY={sandbox.topology}\n  export INTERLOCK_STORE={sandbox.store}"
 
 
 def _by(sandbox: Sandbox, entrance: Entrance) -> str:

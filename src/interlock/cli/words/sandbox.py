@@ -50,15 +50,14 @@ def add_sandbox(commands: Any) -> None:
     stop.add_argument("--kill", action="store_true", help="at once, as in a crash, instead of letting it shut down")
     for each in (start, stop):
         each.add_argument("server", metavar="NAME", help="east or west, or as the sides are called with --like")
-    for each in (
-        up,
-        start,
-        stop,
-        command(inner, "status", "sandbox:status", "say what of it runs"),
-        command(inner, "down", "sandbox:down", "end its processes and remove its folder"),
-        drill,
-    ):
+    status = command(inner, "status", "sandbox:status", "say what of it runs, and what to export")
+    down = command(inner, "down", "sandbox:down", "end its processes and remove its folder")
+    for each in (up, down):
         each.add_argument("--dir", metavar="DIR", help="the sandbox's folder (default: in your state folder)")
+    for each in (start, stop, status, drill):
+        each.add_argument(
+            "--dir", metavar="DIR", help="the sandbox's folder (default: that of the topology in use; else in your state folder)"
+        )
     add_counts(
         drill,
         (
