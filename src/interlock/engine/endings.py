@@ -184,7 +184,8 @@ def _nobody_writes(execution: Execution) -> list[ProblemReport]:
 
 def _halt(execution: Execution, problems: list[ProblemReport], stuck: str = "") -> None:
     """`stuck`: why there is no way back. Then none is printed."""
-    problems += [ProblemReport(what=what, hint="fence it from outside, or stop it") for what in (*halt(execution), *shut_again(execution))]
+    left_open = (*halt(execution), *shut_again(execution))
+    problems += [ProblemReport(what=what, hint=_close_it(execution)) for what in left_open]
     may_have_opened = opens_a_server(execution.playbook) and intents_of_writes(execution)
     if not (may_have_opened or touched_segments(execution)) and (open_now := open_masters(execution.world)):
         problems.append(ProblemReport(what=f"this run has opened nothing: {' and '.join(open_now)} takes the writes as before"))
@@ -193,6 +194,18 @@ def _halt(execution: Execution, problems: list[ProblemReport], stuck: str = "") 
         problems.append(ProblemReport(what=stuck, hint=way_on(execution.run)))
     back = () if stuck else (f"interlock rollback {execution.run}", *what_is_left(execution))
     _end(execution, Event.HALT, problems, next_commands=(f"interlock resume {execution.run}", *back))
+
+
+def _close_it(execution: Execution) -> str:
+    """What a person does about a server that could not be proved closed. One that is dead is what a failover is for."""
+    fenced: list[ClusterName] = []
+    for master in execution.world.topology.masters():
+        with suppress(DriverError):
+            fenced += [master.cluster] if execution.world.server(master.name).write_facts().read_only else []
+    by_hand = "fence it from outside, or stop it"
+    if len(fenced) != 1 or execution.world.topology.segments:
+        return by_hand
+    return f"{by_hand}; if it is dead, interlock failover --to {fenced[0]}"
 
 
 def way_on(run: str) -> str:

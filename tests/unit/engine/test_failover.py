@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from interlock.decisions.fencing import sentence
-from interlock.engine.events import StepWaits
+from interlock.engine.events import StepEnded, StepWaits
 from interlock.engine.forward import steps_of
 from interlock.engine.runs import Engine
 from interlock.engine.status import status
@@ -159,6 +159,18 @@ def test_what_came_is_still_there_after_an_applier_that_broke_while_it_caught_up
     assert (report.outcome, played.pair.writers()) == ("rolled_back", ())
     assert "1062 duplicate entry" in report.problems[0].what
     assert (played.pair.to_west.received, played.pair.to_west.applied < came) == (came, True)
+
+
+def test_a_switchover_that_halted_over_a_dead_writer_names_the_failover_that_opens_the_other_side() -> None:
+    played = Stage()
+    played.when(lambda event: isinstance(event, StepEnded) and event.step == "flip/route.flip", played.pair.east.crash)
+    halted = played.run()
+    assert (halted.outcome, played.pair.writers()) == ("halted", ())
+    (hint,) = [problem.hint for problem in halted.problems if "is not proved fenced" in problem.what]
+    assert hint.endswith("if it is dead, interlock failover --to west")
+    played.settle()
+    assert played.engine("second").start(FAILOVER, TO_WEST).outcome == "succeeded"
+    assert (played.pair.writers(), played.pair.violations) == (("west",), [])
 
 
 def test_a_master_that_failed_is_not_opened_before_it_has_rejoined() -> None:
