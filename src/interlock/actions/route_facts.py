@@ -59,7 +59,7 @@ def lead_to(seen: SeenRoutes, cluster: ClusterName) -> Verdict:
     blind = [route.route for route in routes if not route.provable]
     unproved = tuple(f"route {name} can't be read back: it is taken at its word, and nothing proves where it leads" for name in blind)
     if not routes:
-        return Done("there is no route to look at", ("the topology has no routes: clients are moved by other means",))
+        return Done("there is no route to look at", ("no route leads these clients: they are moved by other means",))
     told = f"{', '.join(route.route for route in routes if route.provable)}: to {cluster}" if len(blind) < len(routes) else ""
     taken = f"{', '.join(blind)}: taken to lead to {cluster}, unproved" if blind else ""
     return Done("; ".join(filter(None, (told, taken))), (*unproved, *_lost(routes)))

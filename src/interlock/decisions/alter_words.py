@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     r"|(?P<sign>[(),=])",
     re.ASCII,
 )
+_WHOLE = re.compile(r"\s*ALTER\s+TABLE\b", re.ASCII | re.IGNORECASE)
 _SPACES = " \t\r\n"
 """What is a space to the servers, too: to them, a no-break space is a letter."""
 _NO_COLUMNS = frozenset(
@@ -119,6 +120,8 @@ def read_clauses(alter: str) -> tuple[Clause, ...] | Refuse:
     """All of them, in their order; or the reason why one does not fit."""
     if len(alter) > LONGEST:
         return Refuse(f"the ALTER has {len(alter)} characters, more than {LONGEST}", "split it")
+    if _WHOLE.match(alter):
+        return Refuse(f"only its clauses are wanted, without ALTER TABLE and the table's name: {alter[:40]}", WHAT_CAN)
     tokens: list[_Token] = []
     at = 0
     while at < len(alter):

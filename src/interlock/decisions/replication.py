@@ -19,7 +19,8 @@ def is_channel_healthy(server: ServerName, source: ServerName, channels: Sequenc
     if channel is None:
         return Refuse(f"{direction} is not set up", f"point {server} at {source}, by the address in the topology file")
     if channel.error:
-        hint = mended_by(channel.error) or f"mend it on {server}, then start the channel again"
+        by_a_row = "; `interlock repair --channel CLUSTER` shows whether one row does it" if not channel.applier else ""
+        hint = mended_by(channel.error) or f"mend it on {server}, then start the channel again{by_a_row}"
         return Refuse(f"{direction} has stopped with an error: {channel.error}", hint)
     if not channel.applier:
         return Refuse(f"{direction}: the applier is stopped", f"start its applier on {server}")

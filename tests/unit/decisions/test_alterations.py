@@ -120,6 +120,7 @@ REFUSED = {
     "a word with a letter that is none to a server": ("ADD COLUMN n INT, ALGOR\u0131THM=INPLACE", "not understood from here on: \u0131THM"),
     "a name of two lines": ("ADD COLUMN `a\nb` INT", "not understood from here on: `a"),
     "nothing": ("", "an empty clause"),
+    "the whole statement": ("alter  table app.ledger ADD COLUMN n INT", "without ALTER TABLE and the table's name: alter  table app"),
     "an open parenthesis": ("ADD COLUMN n INT(", "a parenthesis too many"),
     "a parenthesis that nobody opened": ("ADD COLUMN n INT), DROP COLUMN (id", "a parenthesis too many"),
     "too long": ("ADD COLUMN n INT" + " " * 4000, "characters"),

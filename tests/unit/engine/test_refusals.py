@@ -41,7 +41,7 @@ CASES = {
         spoil=lambda s: s.pair.to_east.stop(), what="from west to east: the applier is stopped", hint="on east"
     ),
     "applier stopped by an error": Case(
-        spoil=lambda s: s.pair.to_west.stop("1062 duplicate entry"), what="1062 duplicate entry", hint="mend it on west"
+        spoil=lambda s: s.pair.to_west.stop("1062 duplicate entry"), what="1062 duplicate entry", hint="interlock repair --channel CLUSTER"
     ),
     "lag unknown": Case(
         spoil=lambda s: setattr(s.pair.to_west, "lag_known", False), what="the lag is not known", hint="look at the channel on west"
