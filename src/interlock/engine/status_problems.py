@@ -172,7 +172,9 @@ def _way_on(channel: ChannelFacts, cluster: ClusterName, *, quiesced: bool) -> s
     if broken_channel([channel]) is not None:
         then = f"; then `interlock rejoin {cluster}`" if quiesced else ""
         return mended_by(channel.error) or f"`interlock repair --channel {cluster}` shows what would let it go on{then}"
-    return f"a quiesce stopped it: `interlock rejoin {cluster}` starts it" if quiesced else mended_by(channel.error)
+    if quiesced:
+        return f"a quiesce stopped it: `interlock rejoin {cluster}` starts it"
+    return mended_by(channel.error) if channel.error else f"start it again on {cluster}, unless somebody stopped it on purpose"
 
 
 def is_running(channel: ChannelFacts) -> bool:

@@ -120,6 +120,16 @@ def test_an_applier_that_stopped_with_an_error_is_let_go_on_by_a_repair(quiesced
     assert hints == [f"`interlock repair --channel east` shows what would let it go on{then}"]
 
 
+def test_a_channel_that_somebody_stopped_is_to_be_started() -> None:
+    played = Stage()
+    played.pair.to_east.stop()
+    ((what, hint),) = problems(played)
+    assert (what, hint) == (
+        "the channel from west to east does not run: stopped",
+        "start it again on east, unless somebody stopped it on purpose",
+    )
+
+
 def test_a_quiesced_cluster_that_takes_writes_is_told_so() -> None:
     """Somebody opened it, or it was restarted without the option file's fence: of a pair with segments nothing else would say it."""
     played = Stage()
