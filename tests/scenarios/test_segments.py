@@ -15,7 +15,7 @@ import pytest
 from interlock.playbook.find import shipped_folder
 from interlock.sandbox.places import Sandbox
 from interlock.sandbox.sql import query, rows
-from scenarios.command_line import start
+from scenarios.command_line import interlock, start
 from scenarios.pair_state import behind_the_log
 from scenarios.segment_lab import Shop, active_active
 
@@ -208,8 +208,8 @@ def test_who_wrote_what_it_did_not_own_is_found_however_often_the_segment_moved(
     for to in (other_than(owner), owner):
         with shop.writers():
             assert shop.move(to)["outcome"] == "succeeded"
-    seen = shop.run("conflicts", "--since", "1s")
-    assert (seen["violations"], seen["conflicts"]) == ([], [])
+    done = interlock("conflicts", "--since", "1s", "--json", env=shop.env)
+    assert (done.document["violations"], done.document["conflicts"], "reads both binary logs" in done.err) == ([], [], True)
     query(shop.pair, other_than(owner), "INSERT INTO shop_eu.writes VALUES ('planted', 0)")
     found = shop.run("conflicts", "--since", "1s")["violations"]
     assert [(each["segment"], each["written"]["cluster"], each["key"], each["change"]) for each in found] == [

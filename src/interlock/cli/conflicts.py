@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from interlock.cli.context import Answer, Context, wired
+from interlock.cli.context import Answer, Context, note, wired
 from interlock.documents.problems import shown
 from interlock.documents.values import duration_s
 from interlock.errors import UsageError
@@ -27,6 +27,7 @@ def conflicts(context: Context) -> Answer:
             owners={each.segment: ClusterName(each.owner) for each in segments_now(wiring.world)},
             turns=turns_of(wiring.store, topology),
         )
+        note("reads both binary logs" if window_s else "reads both binary logs from their beginnings; with --since 24h only their ends")
         report = find_conflicts(
             topology.name,
             {cluster.name: wiring.world.sql_server(cluster.master.name) for cluster in topology.clusters.values()},
