@@ -56,7 +56,15 @@ def stage_of(changes: Sequence[Change], definition: str) -> Stage:
 
 
 def is_read_alike(changes: Sequence[Change], first: TableFacts, second: TableFacts) -> Refuse | None:
-    """Refuse a default that two servers take for two moments; None if there is none."""
+    """Refuse what one server may turn away, or declare otherwise, that the other one takes, and a default that they take for two moments;
+    None if there is neither.
+    """
+    if first.sql_mode != second.sql_mode:
+        return Refuse(
+            f"the sides may read the ALTER in two ways: the sql_mode of {first.server} is {first.sql_mode or 'empty'}, "
+            f"that of {second.server} is {second.sql_mode or 'empty'}",
+            "set sql_mode alike on both",
+        )
     zoned = [change.name for change in changes if isinstance(change, NewColumn) and change.zoned]
     if not zoned or first.time_zone == second.time_zone:
         return None

@@ -17,7 +17,9 @@ from interlock.servers.pool import Pool, Purpose
 from interlock.servers.quoting import name
 from interlock.servers.session import READ_BOUND_S, text_of
 
-_SETTINGS = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('binlog_format', 'binlog_row_image', 'time_zone', 'system_time_zone')"
+_SETTINGS = (
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('binlog_format', 'binlog_row_image', 'time_zone', 'system_time_zone', 'sql_mode')"
+)
 _WHOLE = {"binlog_format": {"ROW"}, "binlog_row_image": {"FULL", "FULL_NODUP"}}
 """What logs each row with all its columns (MariaDB KB, "binlog_row_image": FULL_NODUP leaves out what did not change)."""
 _NOT_THERE = (1049, 1146)
@@ -48,6 +50,7 @@ class SqlTables:
             logs_rows=all(settings[setting].upper() in whole for setting, whole in _WHOLE.items() if setting in settings),
             lacks=privileges.missing_for_alter(pool, dialect.flavor, (schema, own)),
             time_zone=settings["system_time_zone" if settings["time_zone"] == "SYSTEM" else "time_zone"],
+            sql_mode=settings["sql_mode"],
         )
 
     def script(self, effect: TableEffect, /) -> tuple[str, ...]:

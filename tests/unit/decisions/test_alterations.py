@@ -199,6 +199,16 @@ def test_a_default_that_goes_by_a_time_zone_wants_one_zone_on_both_sides(alter: 
     assert (why in refused.why) if refused else not why
 
 
+@pytest.mark.parametrize(
+    ("mode", "why"), [("STRICT_TRANS_TABLES", ""), ("", "the sql_mode of east is STRICT_TRANS_TABLES, that of west is empty")]
+)
+def test_an_alter_is_read_by_one_sql_mode_on_both_sides(mode: str, why: str) -> None:
+    """Else the other side may refuse it once the writes have moved: a default of no day, a key that is too long."""
+    facts = TableFacts(server=ServerName("east"), table="app.t", definition=TABLE, sql_mode="STRICT_TRANS_TABLES")
+    refused = is_read_alike(changes_of("ADD INDEX i (mail)"), facts, replace(facts, server=ServerName("west"), sql_mode=mode))
+    assert (why in refused.why) if refused else not why
+
+
 COLUMN, KEY = "  `note` text,\n", "  KEY `i` (`note`(10))"
 WAYS_BACK = {
     "a column": ("ADD COLUMN note TEXT", after(columns=COLUMN), "DROP COLUMN `note`"),
