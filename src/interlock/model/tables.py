@@ -9,8 +9,8 @@ from interlock.model.topology import ServerName
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFacts:
     """`definition` is the server's SHOW CREATE TABLE; empty if it has no such table. `logs_rows`: it logs whole rows, before and after each
-    change. `lacks` is what Interlock's account lacks to change the table there, each as the GRANT that gives it. Its sessions read a time by
-    `time_zone`, a declaration by `sql_mode`.
+    change. `lacks` is what Interlock's account lacks to change the table there, each as the GRANT that gives it. Its sessions read a time
+    by `time_zone`, a declaration by `sql_mode`.
     """
 
     server: ServerName
