@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +15,11 @@ import pymysql
 import pytest
 
 import hanging
+from contract.benches import without_gtids
+from interlock.decisions.received import is_all_applied
 from interlock.model.position import Position, parse_position
+from interlock.model.topology import ServerName
+from interlock.model.verdict import Wait
 from interlock.playbook.find import shipped_folder
 from interlock.sandbox import processes, sql
 from interlock.sandbox.barred import hook, is_barred
@@ -27,6 +32,7 @@ from interlock.sandbox.sql import query
 from scenarios.command_line import Ended, environment, interlock, start
 from scenarios.killed_failover import assert_survives, is_fenced, keys_on, kill_writer, lost_keys
 from scenarios.pair_state import CLOCK, open_sides, pid_of, state_of
+from scenarios.routed import wired
 from waiting import eventually
 
 _FILLS_THE_LINK_MB = 24
@@ -52,6 +58,12 @@ def received(sandbox: Sandbox) -> Position:
     """By west."""
     look, column = {"mariadb": ("SHOW SLAVE STATUS", "Gtid_IO_Pos"), "mysql": ("SHOW REPLICA STATUS", "Retrieved_Gtid_Set")}[sandbox.kind]
     return parse_position(query(sandbox, "west", look)[0][column])
+
+
+def doing(sandbox: Sandbox, server: str) -> set[str]:
+    """What its replication threads say that they do, in the words that both flavors have."""
+    rows = query(sandbox, server, "SELECT state AS s FROM information_schema.processlist WHERE user = 'system user'")
+    return {re.sub(r"(Slave|Replica) (has read all relay log); .*", r"\2", str(row["s"])) for row in rows}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +139,27 @@ def test_the_writers_go_on_at_the_new_one_and_no_sample_sees_two(emergency: Emer
     assert old[-1].ended_s < new[0].ended_s
     assert {entry.worker for entry in new} == {entry.worker for entry in emergency.entries}
     assert {entry.key for entry in new} <= set(keys_on(emergency.sandbox, "west"))
+
+
+@pytest.mark.parametrize("fixture", ["fresh_pair", "fresh_mysql_pair"])
+def test_workers_that_still_apply_are_not_taken_for_idle_where_there_are_no_gtids(request: pytest.FixtureRequest, fixture: str) -> None:
+    """Their coordinator has read all, and says so."""
+    sandbox: Sandbox = request.getfixturevalue(fixture)
+    many = {"mariadb": ("STOP SLAVE", "SET GLOBAL slave_parallel_threads=4"), "mysql": ("SET GLOBAL replica_parallel_workers=4",)}
+    for word in many[sandbox.kind]:
+        query(sandbox, "west", word)
+    query(sandbox, "east", "CREATE TABLE app.late (k INT PRIMARY KEY)")
+    with without_gtids(sandbox), wired(sandbox) as wiring:
+        server = wiring.world.server("west")
+        assert eventually(lambda: server.channels()[0].idle and bool(query(sandbox, "west", "SHOW TABLES FROM app LIKE 'late'")))
+        with closing(sql.connect(sandbox, "west")) as west:
+            sql.rows(west, "LOCK TABLES app.late READ")
+            query(sandbox, "east", "INSERT INTO app.late VALUES (1)")
+            assert eventually(lambda: {"Waiting for table metadata lock", "has read all relay log"} <= doing(sandbox, "west"))
+            verdict = is_all_applied(server.name, ServerName("east"), server.write_facts().position, server.channels(), so_far=True)
+            assert isinstance(verdict, Wait), verdict
+            sql.rows(west, "UNLOCK TABLES")
+        assert eventually(lambda: server.channels()[0].idle)
 
 
 @pytest.mark.parametrize("fixture", ["fresh_pair", "fresh_mysql_pair"])

@@ -125,7 +125,9 @@ class MariaDB:
         return mariadb_facts.server_facts(pool.spec.name, row, log=log[0] if log else None, our_clock_s=middle_s)
 
     def channels(self, pool: Pool, pair: Sequence[ServerSpec]) -> tuple[ChannelFacts, ...]:
-        return tuple(mariadb_facts.channel(pool.spec.name, row, pair=pair) for row in pool.rows(CHANNELS))
+        rows = pool.rows(CHANNELS)
+        busy = self.by_file and bool(pool.rows(mariadb_facts.BUSY_WORKERS)[0]["busy"])
+        return tuple(mariadb_facts.channel(pool.spec.name, row, pair=pair, busy=busy) for row in rows)
 
     def sessions(self, pool: Pool) -> tuple[Row, ...]:
         return pool.rows(mariadb_facts.SESSIONS)

@@ -109,8 +109,15 @@ def _heard(row: Row) -> str:
     return " ".join(text_of(row.get(key)) for key in ("Master_Log_File", "Read_Master_Log_Pos", "Slave_received_heartbeats")).strip()
 
 
-def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> ChannelFacts:
-    """One row of SHOW ALL SLAVES STATUS. A receiver's error stands before an applier's."""
+BUSY_WORKERS = (
+    "SELECT COUNT(*) AS busy FROM information_schema.processlist "
+    "WHERE command = 'Slave_worker' AND state <> 'Waiting for work from SQL thread'"
+)
+"""The applier's own state says that all is read while its workers still apply it (slave_parallel_threads; tried on 10.11)."""
+
+
+def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], busy: bool = False) -> ChannelFacts:
+    """One row of SHOW ALL SLAVES STATUS. A receiver's error stands before an applier's. `busy`: some worker still applies."""
     address = address_of(row)
     source = next((one.name for one in pair if address in one.addresses), None)
     lag = row["Seconds_Behind_Master"]
@@ -128,7 +135,7 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec]) -> Chan
         using={"no": "position"}.get(using := text_of(row.get("Using_Gtid")).lower(), using),
         applied=applied_point(row) if row.get("Relay_Master_Log_File") else None,
         received=received(row, source),
-        idle=file_positions.is_idle(row.get("Slave_SQL_Running_State")),
+        idle=file_positions.is_idle(row.get("Slave_SQL_Running_State")) and not busy,
         heard=_heard(row),
         receiver_error=int(text_of(row.get("Last_IO_Errno")) or 0),
         until=text_of(row.get("Until_Condition")) not in {"", "None"},

@@ -34,6 +34,11 @@ WORKER_ERRORS = (
     "SELECT channel_name AS channel, worker_id AS worker, last_error_number AS number, last_error_message AS message "
     "FROM performance_schema.replication_applier_status_by_worker WHERE last_error_number <> 0 ORDER BY worker_id"
 )
+BUSY_WORKERS = (
+    "SELECT COUNT(*) AS busy FROM performance_schema.threads t JOIN information_schema.processlist p ON p.id = t.processlist_id "
+    "WHERE t.name IN ('thread/sql/replica_worker', 'thread/sql/slave_worker') AND p.state <> 'Waiting for an event from Coordinator'"
+)
+"""The coordinator says that all is read while its workers still apply it (replica_parallel_workers, 4 from 8.0.27 on; tried on 9.7)."""
 OWNED = "SELECT @@GLOBAL.gtid_owned AS owned"
 _OWNER = re.compile(r"#\d+?(?=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})|[:,]|$)", re.IGNORECASE)
 _SILENCE = (
@@ -164,10 +169,12 @@ def received(row: Row, source: ServerName | None) -> Position | None:
     return file_positions.received(source, row.get("Source_Log_File"), row.get("Read_Source_Log_Pos"))
 
 
-def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers: Sequence[Row], beats: Row | None = None) -> ChannelFacts:
+def channel(
+    server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers: Sequence[Row], beats: Row | None = None, busy: bool = False
+) -> ChannelFacts:
     """One modern row. A receiver's error stands before an applier's; the coordinator's words only point to its workers', which follow.
 
-    `beats` is its row of `heartbeats`.
+    `beats` is its row of `heartbeats`. `busy`: some worker still applies, or it is not known whether one does.
     """
     counted = text_of(beats["heartbeats"]) if beats is not None else ""
     address, name = address_of(row), text_of(row["Channel_Name"])
@@ -190,7 +197,7 @@ def channel(server: ServerName, row: Row, *, pair: Iterable[ServerSpec], workers
         using="auto_position" if uses_gtids(row) else "position",
         applied=applied_point(row),
         received=received(row, source),
-        idle=file_positions.is_idle(row.get("Replica_SQL_Running_State")),
+        idle=file_positions.is_idle(row.get("Replica_SQL_Running_State")) and not busy,
         heard=" ".join(filter(None, (text_of(row.get("Source_Log_File")), text_of(row.get("Read_Source_Log_Pos")), counted))),
         receiver_error=int(text_of(row.get("Last_IO_Errno")) or 0),
         until=text_of(row.get("Until_Condition")) not in {"", "None"},
