@@ -126,7 +126,7 @@ class MariaDB:
 
     def channels(self, pool: Pool, pair: Sequence[ServerSpec]) -> tuple[ChannelFacts, ...]:
         rows = pool.rows(CHANNELS)
-        busy = self.by_file and bool(pool.rows(mariadb_facts.BUSY_WORKERS)[0]["busy"])
+        busy = bool(self.by_file) and bool(pool.rows(mariadb_facts.BUSY_WORKERS)[0]["busy"])
         return tuple(mariadb_facts.channel(pool.spec.name, row, pair=pair, busy=busy) for row in rows)
 
     def sessions(self, pool: Pool) -> tuple[Row, ...]:

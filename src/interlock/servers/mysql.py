@@ -136,7 +136,7 @@ class MySQL:
         workers = _instrumented(pool, mysql_facts.WORKER_ERRORS) if any(row.get("Last_SQL_Error") for row in rows) else ()
         beats = {text_of(row["channel"]): row for row in (_instrumented(pool, mysql_facts.heartbeats(self.words)) if rows else ())}
         counted = _instrumented(pool, mysql_facts.BUSY_WORKERS) if self.by_file else ()
-        busy = self.by_file and (not counted or bool(counted[0]["busy"]))
+        busy = bool(self.by_file) and (not counted or bool(counted[0]["busy"]))
         return tuple(
             mysql_facts.channel(pool.spec.name, row, pair=pair, workers=workers, beats=beats.get(text_of(row["Channel_Name"])), busy=busy)
             for row in rows
