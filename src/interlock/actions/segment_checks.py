@@ -71,24 +71,36 @@ class SegmentReady:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeenToAdopt:
+    """`shut` are the masters whose fence keeps Interlock's own account out, too (`WriteFacts.lesser`)."""
+
+    segment: SeenSegment
+    shut: frozenset[ServerName]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentAdoptable:
     """A segment can be closed wherever it has no owner: nothing uses it there, and nobody else can write it."""
 
     segment: str = param(Kind.SEGMENT, "the segment")
     owner: ClusterName = param(Kind.CLUSTER, "the cluster that is to be its only owner")
 
-    def look(self, world: World, /) -> SeenSegment:
-        return _look_at(world, self.segment)
+    def look(self, world: World, /) -> SeenToAdopt:
+        masters = [master.name for master in world.topology.masters()]
+        writes = world.gather([world.server(name).write_facts for name in masters])
+        return SeenToAdopt(segment=_look_at(world, self.segment), shut=frozenset(each.server for each in writes if each.lesser))
 
-    def decide(self, seen: SeenSegment, /) -> Verdict:
-        owner = owner_of(seen.spec, tuple(seen.clusters.values()))
+    def decide(self, seen: SeenToAdopt, /) -> Verdict:
+        spec, clusters = seen.segment.spec, seen.segment.clusters
+        owner = owner_of(spec, tuple(clusters.values()))
         if owner != self.owner:
             return Refuse(
                 f"segment {self.segment} is owned by {owner}, not by {self.owner}",
                 f"`interlock segment move {self.segment} --to {self.owner}`, or correct `owner` in the topology",
             )
-        for cluster, facts, around in zip(seen.clusters, seen.clusters.values(), seen.around, strict=True):
-            refused = can_be_moved_exactly(seen.spec, facts, around)
+        are_noted = len({facts.note for facts in clusters.values()}) == 1 and clusters[owner].note is not None
+        for cluster, facts, around in zip(clusters, clusters.values(), seen.segment.around, strict=True):
+            refused = can_be_moved_exactly(spec, facts, around)
             if refused is not None:
                 return refused
             if cluster != owner and facts.sessions:
@@ -96,10 +108,16 @@ class SegmentAdoptable:
                     f"{len(facts.sessions)} sessions of segment {self.segment} are on {facts.server}, and {owner} is its owner",
                     f"let its clients go to {owner} first",
                 )
+            is_done = are_noted and not facts.unguarded and (cluster == owner or facts.is_closed)
+            if facts.server in seen.shut and not is_done:
+                return Refuse(
+                    f"{facts.server} is fenced so closely that segment {self.segment} can't be closed or noted there",
+                    f"SET GLOBAL super_read_only=0 on {facts.server}: it stays read-only to all clients",
+                )
         return Done(f"segment {self.segment} is used on {owner} alone")
 
-    def outputs(self, seen: SeenSegment, /) -> Mapping[str, object]:
-        return {"owner": owner_of(seen.spec, tuple(seen.clusters.values()))}
+    def outputs(self, seen: SeenToAdopt, /) -> Mapping[str, object]:
+        return {"owner": owner_of(seen.segment.spec, tuple(seen.segment.clusters.values()))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

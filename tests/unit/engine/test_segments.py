@@ -350,6 +350,23 @@ def test_a_segment_that_is_open_on_both_is_closed_where_it_has_no_owner_and_stay
     assert shop.move().outcome == "succeeded"
 
 
+def test_a_fence_that_keeps_us_out_too_refuses_to_adopt_only_while_something_is_to_be_written_there() -> None:
+    """MySQL's super_read_only: before, the run closed nothing there and was taken back, with the server's bare 1290."""
+    shop = Shop()
+    shop.pair.west.segments["eu"].accounts = OPEN_IN_THE_WEST
+    shop.segments.violations.clear()
+    shop.pair.west.set_read_only(on=True)
+    shop.pair.west.ajar = False
+    refused = shop.stage.run(ADOPT, {"segment": "eu", "owner": "east"})
+    assert (refused.outcome, shop.stage.effects()) == ("refused", [])
+    assert "west is fenced so closely" in refused.problems[0].what
+    assert refused.problems[0].hint.startswith("SET GLOBAL super_read_only=0 on west")
+    shop.pair.west.ajar = True
+    assert shop.stage.engine("second").start(ADOPT, {"segment": "eu", "owner": "east"}).outcome == "succeeded"
+    shop.pair.west.ajar = False
+    assert shop.stage.engine("third").start(ADOPT, {"segment": "eu", "owner": "east"}).outcome == "succeeded"
+
+
 ONTO_WEST = {"onto": "west", "for": "1h", "reason": "disk of east"}
 
 
