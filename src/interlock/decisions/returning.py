@@ -51,14 +51,14 @@ def told_means(seen: ReturnFacts, asked: str) -> str:
 
 def choose(seen: ReturnFacts, writer: ServerName, asked: str, by: str = AUTO) -> Chosen | Refuse:
     """`asked` is a way's word, or `auto`; `by` a means to copy, or `auto`."""
-    chosen = _choose(seen, writer, asked)
-    if isinstance(chosen, Refuse) or chosen.way is Way.ATTACH:
-        return chosen
     if seen.surplus is not None and seen.surplus.problem:
         return Refuse(
             f"{seen.server} holds transactions that {writer} lacks, and they can't all be read: {seen.surplus.problem}",
             f"nothing of {seen.server} is thrown away before that: `interlock losses {seen.surplus.run}` tells what can be read",
         )
+    chosen = _choose(seen, writer, asked)
+    if isinstance(chosen, Refuse) or chosen.way is Way.ATTACH:
+        return chosen
     if seen.grants:
         return Refuse(f"the account may not {chosen.way} on {seen.server}", "; ".join(seen.grants))
     if chosen.way is Way.COPY and not means_of(seen, by):

@@ -44,6 +44,11 @@ WAYS: dict[str, tuple[ReturnFacts, str, Way | str]] = {
         "copy",
         "can't all be read",
     ),
+    "what can't be read is not told to be none that could be copied over": (
+        replace(SEEN, surplus=Surplus(run="r1", lost=0, problem="east: lost connection", inexact="east: lost connection")),
+        "undo",
+        "can't all be read: east: lost connection",
+    ),
     "no program to copy with": (replace(SEEN, surplus=INEXACT, means=(), lacking=("no mysqldump",)), "auto", "no mysqldump"),
     "no means of that name": (replace(SEEN, surplus=INEXACT, means=(), lacking=("clone: not active",)), "copy", "clone: not active"),
     "a right is missing": (replace(SEEN, grants=("GRANT RELOAD ON *.* TO x",)), "auto", "may not undo"),
