@@ -88,6 +88,16 @@ def test_a_seeded_bug_of_the_watch_is_noticed(state: Liveness) -> None:
     assert watched.acts == ()
 
 
+def close(pair: SimulatedPair, _store: MemoryStore) -> None:
+    pair.east.set_read_only(on=True)
+
+
+def test_a_pair_that_somebody_closed_stays_closed_when_the_one_that_was_its_writer_ends() -> None:
+    """Nobody takes writes, as somebody wanted: there is nobody to be failed over from, nor a reason to open the other side."""
+    watched = watch_through(CALM, (60.0, close), (90.0, kill))
+    assert (watched.runs, watched.pair.writers()) == ((), ())
+
+
 @pytest.mark.parametrize("die", DEATHS.values(), ids=DEATHS)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_writer_that_dies_amid_trouble_is_replaced_once(seed: int, die: Callable[[SimulatedPair, MemoryStore], None]) -> None:

@@ -66,7 +66,7 @@ class FenceFromOutside:
 
     cluster: ClusterName = param(Kind.CLUSTER, "the cluster whose master is fenced")
     accept: str = param(Kind.TEXT, "the sentence that accepts what can't be proved, as `plan` prints it", default="")
-    within_s: float = param(Kind.DURATION, "how long all ways may take together", default=15.0)
+    within_s: float = param(Kind.DURATION, "how long one of the ways may take, and so long they are tried again", default=15.0)
 
     def look(self, world: World, /) -> OutsideFacts:
         return look_at(world, self.cluster)

@@ -108,6 +108,11 @@ class StatusReport:
     marks: tuple[Mark, ...] = ()
 
     @property
+    def is_closed(self) -> bool:
+        """Every master answers, and says that it is fenced."""
+        return all(cluster.read_only is True for cluster in self.clusters.values())
+
+    @property
     def who_writes(self) -> str:
         """In words, of a pair without segments: the writer, several, or that none is seen."""
         if self.writer is not None:

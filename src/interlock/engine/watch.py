@@ -23,7 +23,8 @@ _LOOK_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """`writer` as of the status; `was_writer` the cluster that was the writer when that was last known, for a writer that is gone.
+    """`writer` as of the status; `was_writer` the cluster that was the writer when that was last known, for a writer that is gone. A pair
+    of which every master says that it is fenced has none: somebody closed it, and nobody is to be failed over from.
     `automatic` are the runs that a watch began on this pair, newest first.
     """
 
@@ -44,7 +45,7 @@ def observe(world: World, runs: Sequence[RunHeader], was_writer: str | None, mas
     return Observed(
         at=marks.now(),
         writer=pair.writer,
-        was_writer=pair.writer or was_writer,
+        was_writer=None if pair.is_closed else pair.writer or was_writer,
         pair=pair,
         masters=masters,
         marks=marks.all(),
