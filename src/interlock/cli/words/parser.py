@@ -30,7 +30,14 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=_Formatter, **kwargs)
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, hint=f"{self.prog} --help")
+        shortest = f"{self._shortest()}; all of it: " if "required" in message else ""
+        raise UsageError(message, hint=f"{shortest}{self.prog} --help")
+
+    def _shortest(self) -> str:
+        """The command with nothing but what it can't do without: `interlock switchover --to CLUSTER`."""
+        wanted = sorted((action for action in self._actions if action.required), key=lambda action: bool(action.option_strings))
+        words = [" ".join((*action.option_strings[-1:], str(action.metavar or action.dest))) for action in wanted]
+        return " ".join((self.prog, *words))
 
     def _match_arguments_partial(self, actions: Any, arg_strings_pattern: str) -> list[int]:
         """Before Python 3.12.7 a word that may be left out is given up at the first option, and refused behind it: `plan rejoin --json
