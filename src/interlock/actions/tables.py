@@ -102,6 +102,12 @@ class CanChange(NoOutputs):
                 f"{', '.join(seen.replicas)} would not get the change, which is in no binary log",
                 f"change {self.table} there first, by hand and with sql_log_bin=0, and take them out of the topology meanwhile",
             )
+        for one in (seen.writer, seen.standby.table):
+            if len(one.read_by) > 1:
+                return Refuse(
+                    f"{len(one.read_by)} read the binary log of {one.server}, which will not have the change: {', '.join(one.read_by[:5])}",
+                    "only the other side may: stop the others meanwhile, and change a replica by hand, with sql_log_bin=0",
+                )
         for server, through in ((self.standby, seen.standby.through), (self.writer, seen.through)):
             if through:
                 return Refuse(

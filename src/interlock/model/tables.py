@@ -10,7 +10,7 @@ from interlock.model.topology import ServerName
 class TableFacts:
     """`definition` is the server's SHOW CREATE TABLE; empty if it has no such table. `logs_rows`: it logs whole rows, before and after each
     change. `lacks` is what Interlock's account lacks to change the table there, each as the GRANT that gives it. Its sessions read a time
-    by `time_zone`, a declaration by `sql_mode`.
+    by `time_zone`, a declaration by `sql_mode`. `read_by` are those who read its binary log now, each as `user@host`.
     """
 
     server: ServerName
@@ -20,6 +20,7 @@ class TableFacts:
     lacks: tuple[str, ...] = ()
     time_zone: str = ""
     sql_mode: str = ""
+    read_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

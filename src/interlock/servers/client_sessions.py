@@ -48,12 +48,21 @@ def as_facts(row: Row, *, known: Accounts, last: Mapping[int, str]) -> SessionFa
     )
 
 
+def log_readers(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Who is sent the binary log now: replicas, and what follows it for other systems."""
+    return tuple(f"{text_of(row['user'])}@{text_of(row['host'])}" for row in rows if _reads_log(row))
+
+
+def _reads_log(row: Row) -> bool:
+    return text_of(row["command"]).startswith("Binlog Dump")
+
+
 def turned_out(rows: Iterable[Row], known: Accounts) -> tuple[str, ...]:
     """Of the accounts that replicate from here, those that `offline_mode` would turn out, each as the GRANT that keeps it.
 
     A session has the rights of its login (MySQL manual, "When Privilege Changes Take Effect"): one from before the GRANT is turned out.
     """
-    names = [(text_of(row["user"]), text_of(row["host"])) for row in rows if text_of(row["command"]).startswith("Binlog Dump")]
+    names = [(text_of(row["user"]), text_of(row["host"])) for row in rows if _reads_log(row)]
     lacking = sorted({user for user, host in names if not known.is_administrator(user, host)})
     which = "which replicates from here (SUPER on MySQL 5.7), then restart its receiver"
     return tuple(f"GRANT CONNECTION_ADMIN ON *.* TO the account {user}, {which}" for user in lacking)

@@ -10,6 +10,7 @@ from interlock.errors import DriverError, StatementFailed
 from interlock.model.effects import TableEffect
 from interlock.model.tables import TableFacts
 from interlock.servers import privileges
+from interlock.servers.client_sessions import log_readers
 from interlock.servers.dialect import Dialect
 from interlock.servers.effects import all_marked, run_sql
 from interlock.servers.flavors import flavor_named
@@ -51,6 +52,7 @@ class SqlTables:
             lacks=privileges.missing_for_alter(pool, dialect.flavor, (schema, own)),
             time_zone=settings["system_time_zone" if settings["time_zone"] == "SYSTEM" else "time_zone"],
             sql_mode=settings["sql_mode"],
+            read_by=log_readers(dialect.sessions(pool)),
         )
 
     def script(self, effect: TableEffect, /) -> tuple[str, ...]:

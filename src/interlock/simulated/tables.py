@@ -32,7 +32,9 @@ class SimulatedTables:
         self._done = done
 
     def facts(self, table: str, /) -> TableFacts:
-        return TableFacts(server=self._database.name, table=table, definition=declared(self._read(), table))
+        database = self._read()
+        read_by = tuple(database.settings.get("log_read_by", "").split())
+        return TableFacts(server=database.name, table=table, definition=declared(database, table), read_by=read_by)
 
     def script(self, effect: TableEffect, /) -> tuple[str, ...]:
         return (f"ALTER TABLE {effect.table} {effect.alter}",)

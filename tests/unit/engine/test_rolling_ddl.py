@@ -177,6 +177,15 @@ def test_a_replica_of_one_of_them_would_not_get_it() -> None:
     assert "east-r1 would not get the change" in report.problems[0].what
 
 
+@pytest.mark.parametrize("side", ["east", "west"])
+def test_who_else_reads_the_log_of_one_of_them_would_not_get_it_either(side: str) -> None:
+    played = stage()
+    played.pair.database(side).settings["log_read_by"] = "repl@10.0.0.2 cdc@10.0.0.9"
+    report = played.run(ROLLING, THERE)
+    assert (report.outcome, played.pair.sent) == ("refused", [])
+    assert f"2 read the binary log of {side}, which will not have the change: repl@10.0.0.2, cdc@10.0.0.9" in report.problems[0].what
+
+
 def test_sides_that_differ_already_are_refused() -> None:
     played = stage()
     played.pair.west.settings["table app.t"] = "CREATE TABLE `app.t` (\n  `id` int NOT NULL,\n  PRIMARY KEY (`id`)\n) ENGINE=InnoDB"
