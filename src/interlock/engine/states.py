@@ -52,7 +52,7 @@ class Move:
 MOVES: tuple[Move, ...] = (
     Move(Event.INTEND, State.CHECKING, State.CHANGING, "the first intent to change something is on the disk, and its effect follows"),
     Move(Event.REFUSE, State.CHECKING, State.REFUSED, "a check said no, or the operator stopped it, before the first effect"),
-    Move(Event.SUCCEED, State.CHECKING, State.SUCCEEDED, "a playbook of checks alone passed"),
+    Move(Event.SUCCEED, State.CHECKING, State.SUCCEEDED, "every step is done, and nothing had to be changed"),
     Move(Event.OPEN, State.CHANGING, State.OPENED, "the other side is being opened: from here a stop goes forward"),
     Move(Event.SUCCEED, State.CHANGING, State.SUCCEEDED, "every step is done, and none opened a server"),
     Move(Event.SUCCEED, State.OPENED, State.SUCCEEDED, "every step is done"),
