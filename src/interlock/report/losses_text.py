@@ -9,7 +9,7 @@ from interlock.losses.codec import shown
 from interlock.losses.putting_back import PlannedTransaction
 from interlock.model.losses import Bound, Image, LossKind, LossReport, LossState, LostTransaction
 from interlock.report.durations import moment, span
-from interlock.report.tables import Column, pairs, table
+from interlock.report.tables import Column, pairs, printable, table
 
 WORDS = {
     LossKind.ALREADY_THERE: "already there",
@@ -18,6 +18,7 @@ WORDS = {
 }
 ROWS_AT_MOST = 200
 SAMPLES = 20
+_LONGEST_SQL = 2000
 _COLUMNS = (
     Column(title="transaction", wraps=True),
     Column(title="at (UTC)"),
@@ -90,6 +91,16 @@ def table_rows(one: LostTransaction) -> list[tuple[str, ...]]:
     return rows
 
 
+def shown_sql(sql: str, whole: str) -> str:
+    """A statement, or a value, as a person reads it: of a long one, which holds a picture or a document, both ends. `whole` says what has
+    all of it.
+    """
+    if len(sql) <= _LONGEST_SQL:
+        return printable(sql)
+    end = _LONGEST_SQL // 2
+    return f"{printable(sql[:end])} …[{len(sql) - 2 * end:,} more letters: {whole}]… {printable(sql[-end:])}"
+
+
 def key_text(image: Image) -> str:
     return ", ".join(f"{name}={shown(cell)}" for name, cell in image.items())
 
@@ -109,11 +120,14 @@ def plan_text(report: LossReport, plans: Sequence[PlannedTransaction], width: in
     if report.state is LossState.PENDING:
         heads.append(("not known", f"{report.proof}: there may be more"))
     text = pairs(heads, width)
+    whole = "not shown here" if back else f"`interlock losses {report.run} --sql FILE` has all"
     for plan in sent[:SAMPLES]:
         text += f"\n\n{plan.position} of {moment(plan.at)}"
-        text += "".join(f"\n  {row.inverse if back else row.sql};" for row in plan.rows[:SAMPLES])
+        text += "".join(f"\n  {shown_sql(row.inverse if back else row.sql, whole)};" for row in plan.rows[:SAMPLES])
+        if len(plan.rows) > SAMPLES:
+            text += f"\n  … {len(plan.rows) - SAMPLES} more rows: {whole}"
     if len(sent) > SAMPLES:
-        text += f"\n\n… {len(sent) - SAMPLES} more transactions: `interlock losses {report.run} --sql FILE` has all"
+        text += f"\n\n… {len(sent) - SAMPLES} more transactions: {whole}"
     if left:
         columns = (Column(title="transaction", wraps=True), Column(title="left out", wraps=True), Column(title="why", wraps=True))
         text += "\n\n" + table(columns, [(position, one.what, one.why) for position, one in left[:ROWS_AT_MOST]], width)

@@ -11,11 +11,12 @@ from interlock.diff.stuck import Stuck
 from interlock.losses.codec import shown_image
 from interlock.losses.putting_back import LeftOut
 from interlock.model.losses import Change, Image
-from interlock.report.losses_text import ROWS_AT_MOST, SAMPLES
-from interlock.report.tables import Column, pairs, printable, table
+from interlock.report.losses_text import ROWS_AT_MOST, SAMPLES, shown_sql
+from interlock.report.tables import Column, pairs, table
 
 _DOES = {Change.INSERT: "put in", Change.UPDATE: "changed", Change.DELETE: "taken away"}
 _COUNTS = (Column(title="table", wraps=True), *(Column(title=word, right=True) for word in _DOES.values()))
+_ALL = "--json tells all"
 _LEFT = (Column(title="left out", wraps=True), Column(title="why", wraps=True))
 
 
@@ -44,8 +45,9 @@ def mend_text(plan: MendPlan, heads: Sequence[tuple[str, str]], width: int, *, b
         counted = [(name, *(str(number or "") for number in kinds.values())) for name, kinds in plan_counts(plan.mends).items()]
         parts.append(table(_COUNTS, counted, width))
     if plan.mends:
-        shown = [f"  {printable(one.inverse if back else one.sql)};" for one in plan.mends[:SAMPLES]]
-        more = [f"… {len(plan.mends) - SAMPLES} more statements: --sql FILE has all"] if len(plan.mends) > SAMPLES else []
+        whole = f"{'--inverse' if back else '--sql'} FILE has all"
+        shown = [f"  {shown_sql(one.inverse if back else one.sql, whole)};" for one in plan.mends[:SAMPLES]]
+        more = [f"… {len(plan.mends) - SAMPLES} more statements: {whole}"] if len(plan.mends) > SAMPLES else []
         parts.append("\n".join([*shown, *more]))
     if plan.left_out:
         parts.append(left_text(plan.left_out, width))
@@ -90,8 +92,8 @@ def stuck_text(stuck: Stuck, width: int) -> str:
         ("on this side", lacks if stuck.is_missing else _image(stuck.row)),
         ("what now", "put it in" if stuck.is_missing else "take it away, and the event applies"),
     ]
-    return f"{pairs(heads, width)}\n\n  {printable(stuck.sql)};\nand back:\n  {printable(stuck.inverse)};"
+    return f"{pairs(heads, width)}\n\n  {shown_sql(stuck.sql, _ALL)};\nand back:\n  {shown_sql(stuck.inverse, _ALL)};"
 
 
 def _image(image: Image | None) -> str:
-    return ", ".join(f"{name}={cell}" for name, cell in (shown_image(image) or {}).items())
+    return ", ".join(f"{name}={shown_sql(str(cell), _ALL)}" for name, cell in (shown_image(image) or {}).items())
