@@ -29,6 +29,8 @@ def diff_text(comparison: Comparison, width: int) -> str:
     left = list(not_compared(comparison))
     if left:
         text += "\n\n" + table(_NOT_COMPARED, left[:ROWS_AT_MOST], width)
+    if comparison.ended_at is not None and any(each.differences for each in comparison.tables):
+        text += f"\n\nwhat would mend these rows, and changes nothing: interlock repair {comparison.name}"
     return text
 
 

@@ -58,6 +58,20 @@ def test_a_person_sees_which_row_where_and_in_what() -> None:
     assert "int ≠ bigint" in text
 
 
+@pytest.mark.parametrize(
+    ("comparison", "is_said"),
+    [
+        (DIFFERENT, True),
+        (EQUAL, False),
+        (replace(DIFFERENT, tables=(TABLE,)), False),
+        (replace(DIFFERENT, ended_at=None), False),
+    ],
+    ids=["rows differ", "equal", "declarations alone: a person changes tables", "unfinished: it goes on first"],
+)
+def test_where_rows_differ_the_next_command_is_said(comparison: Comparison, is_said: bool) -> None:  # noqa: FBT001 - a table's column
+    assert diff_text(comparison, 120).endswith(f"changes nothing: interlock repair {comparison.name}") is is_said
+
+
 def test_what_stands_in_a_row_is_shown_and_never_obeyed() -> None:
     assert "<b>" not in html_page(DIFFERENT)
     assert "&lt;b&gt;\\|x" in markdown_page(DIFFERENT)
