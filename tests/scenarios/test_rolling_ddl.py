@@ -121,11 +121,6 @@ def test_a_change_does_not_wait_longer_than_it_is_told_for_who_holds_the_table(m
     assert "`extra`" not in west.tables.facts(LEDGER).definition
 
 
-def test_who_reads_the_log_is_seen(west: Server) -> None:
-    """The other side alone: its receiver."""
-    assert eventually(lambda: [each.partition("@")[0] for each in west.tables.facts(LEDGER).read_by] == ["repl"], 60.0)
-
-
 @pytest.mark.parametrize("table", ["app.nothing", "nowhere.ledger", "ledger", "", "app."])
 def test_a_table_that_is_not_there_is_told_as_such(west: Server, table: str) -> None:
     assert west.tables.facts(table).definition == ""

@@ -48,9 +48,10 @@ def as_facts(row: Row, *, known: Accounts, last: Mapping[int, str]) -> SessionFa
     )
 
 
-def log_readers(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Who is sent the binary log now: replicas, and what follows it for other systems."""
-    return tuple(f"{text_of(row['user'])}@{text_of(row['host'])}" for row in rows if _reads_log(row))
+def log_readers(rows: Iterable[Row], *, our_user: str) -> tuple[str, ...]:
+    """Who is sent the binary log now: replicas, and what follows it for other systems. Interlock itself is left out: it may be an audit."""
+    found = [(text_of(row["user"]), text_of(row["host"])) for row in rows if _reads_log(row)]
+    return tuple(f"{user}@{host}" for user, host in found if user != our_user)
 
 
 def _reads_log(row: Row) -> bool:

@@ -52,7 +52,7 @@ class SqlTables:
             lacks=privileges.missing_for_alter(pool, dialect.flavor, (schema, own)),
             time_zone=settings["system_time_zone" if settings["time_zone"] == "SYSTEM" else "time_zone"],
             sql_mode=settings["sql_mode"],
-            read_by=log_readers(dialect.sessions(pool)),
+            read_by=log_readers(dialect.sessions(pool), our_user=pool.spec.access.account.user),
         )
 
     def script(self, effect: TableEffect, /) -> tuple[str, ...]:
