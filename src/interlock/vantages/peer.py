@@ -17,8 +17,10 @@ from interlock.model.liveness import View
 from interlock.model.topology import ServerName
 from interlock.vantages.point import Sight
 
-_NO_CONNECTION = frozenset({2002, 2003, 2005, 2006, 2013, 2055})
-"""Of a connection that could not be made or was lost. With any other number its source had said something."""
+_NO_CONNECTION = frozenset({2002, 2003, 2006, 2013, 2055})
+"""Of a connection that could not be made or was lost. With any other number its source had said something; but with 2005, which says of the
+source's name that it can't be looked up, and of the source nothing.
+"""
 
 _CONNECTS = frozenset({"connecting", "preparing"})
 _PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.1

@@ -47,6 +47,8 @@ PEERS: dict[str, tuple[ChannelFacts | None, ChannelFacts | None, View]] = {
     "let in no more": (YES, replace(CONNECTING, receiver_error=1045, error="denied"), View.STALE),
     "too many connections": (YES, replace(CONNECTING, receiver_error=1040, error="too many"), View.STALE),
     "another certificate": (YES, replace(CONNECTING, receiver_error=2026, error="TLS"), View.STALE),
+    "can't look its name up": (YES, replace(CONNECTING, receiver_error=2005, error=WORDS), View.STALE),
+    "could not look its name up": (YES, replace(YES, receiver="No", receiver_error=2005, error=WORDS), View.UNKNOWN),
     "preparing": (YES, replace(YES, receiver="Preparing", receiver_error=2003), View.CUT),
     "stopped by hand": (replace(YES, receiver="No"), replace(YES, receiver="No"), View.UNKNOWN),
     "gave up, or was stopped then": (YES, replace(YES, receiver="No", receiver_error=2003, error=WORDS), View.GAVE_UP),
