@@ -144,7 +144,7 @@ def status(world: World, verdicts: Mapping[str, LivenessFacts] | None = None) ->
     problems += [unfinished_problem(run) for run in unfinished]
     problems += mark_problems(topology, marks, looked, world.marks.now())
     problems += note_problems(looked, marks, world.marks.now())
-    problems += channel_problems(topology, looked, marks)
+    problems += channel_problems(topology, looked, marks, unfinished)
     problems += [{"what": f"replica {each.replica}: {each.error}", "hint": ""} for each in replicas if each.error]
     problems += [{"what": f"route {route.route}: {route.error}", "hint": ""} for route in routes if route.error]
     writer = str(topology.server(open_now[0]).cluster) if len(open_now) == 1 and not segments else None

@@ -147,34 +147,51 @@ def _failed(mark: Mark) -> str:
     return f"{mark.subject} {failed_since(mark)}, and has not rejoined"
 
 
-def channel_problems(topology: Topology, looked: Mapping[ServerName, Looked], marks: Sequence[Mark]) -> Iterator[Problem]:
-    """Of each channel between two masters as its receiving end tells it. One that applies all, and only misses a master which answers
-    nobody, is well.
-    """
-    kept = {(mark.kind, mark.subject) for mark in marks}
+def channel_problems(
+    topology: Topology, looked: Mapping[ServerName, Looked], marks: Sequence[Mark], unfinished: Sequence[str]
+) -> Iterator[Problem]:
+    """Of each channel between two masters, as its receiving end tells it."""
+    clusters = {name: topology.server(name).cluster for name in looked}
+    failed = {mark.subject for mark in marks if mark.kind is MarkKind.FAILED}
+    quiesced = {mark.subject for mark in marks if mark.kind is MarkKind.QUIESCED}
     for name, seen in looked.items():
-        if seen.channels is None:
-            continue
         for other, source in looked.items():
-            if name == other:
+            if name == other or seen.channels is None:
                 continue
             channel = channel_from(other, seen.channels)
             if channel is None:
                 yield {"what": f"no channel from {other} to {name}", "hint": f"point {name} at {other}"}
-            elif not is_running(channel) and not (source.liveness is not None and _misses_its_source(channel)):
-                cluster = topology.server(name).cluster
-                hint = _way_on(channel, cluster, quiesced=(MarkKind.QUIESCED, cluster) in kept)
+            elif clusters[other] in failed and channel.receiver != "No" and not unfinished:
+                yield {
+                    "what": f"{name} receives from {other}, which failed: what was lost comes by itself, over what was written since",
+                    "hint": f"stop its receiver on {name}, at once; `interlock rejoin {clusters[other]}` starts it again",
+                }
+            elif not _stands_as_it_should(channel, source, either_failed=not failed.isdisjoint({clusters[name], clusters[other]})):
+                hint = _way_on(channel, clusters[name], quiesced=clusters[name] in quiesced, answered=source.liveness is None)
                 yield {"what": f"the channel from {other} to {name} does not run: {channel.error or 'stopped'}", "hint": hint}
 
 
-def _way_on(channel: ChannelFacts, cluster: ClusterName, *, quiesced: bool) -> str:
-    """A rejoin starts what a quiesce stopped, and not what stopped by itself."""
+def _stands_as_it_should(channel: ChannelFacts, source: Looked, *, either_failed: bool) -> bool:
+    """It runs; or applies all and only misses a master that answers nobody; or nothing but a rejoin starts it, which is told with the end
+    that failed.
+    """
+    return is_running(channel) or (source.liveness is not None and _misses_its_source(channel)) or (either_failed and not channel.error)
+
+
+def _way_on(channel: ChannelFacts, cluster: ClusterName, *, quiesced: bool, answered: bool) -> str:
+    """A rejoin starts what a quiesce stopped, and not what stopped by itself. `answered`: its source did; else what it has of it may be the
+    only copy, which a start can throw away.
+    """
     if broken_channel([channel]) is not None:
         then = f"; then `interlock rejoin {cluster}`" if quiesced else ""
         return mended_by(channel.error) or f"`interlock repair --channel {cluster}` shows what would let it go on{then}"
     if quiesced:
         return f"a quiesce stopped it: `interlock rejoin {cluster}` starts it"
-    return mended_by(channel.error) if channel.error else f"start it again on {cluster}, unless somebody stopped it on purpose"
+    if channel.error:
+        return mended_by(channel.error)
+    if not answered:
+        return f"`interlock plan failover --to {cluster}` says how it is started with nothing lost"
+    return f"start it again on {cluster}, unless somebody stopped it on purpose"
 
 
 def is_running(channel: ChannelFacts) -> bool:

@@ -48,6 +48,16 @@ def both_closed_and_apart(played: Stage) -> None:
     played.pair.clock.sleep(0.1)
 
 
+def failed_over() -> Stage:
+    """Onto west."""
+    played = Stage()
+    played.pair.east.set_read_only(on=True)
+    played.settle()
+    played.pair.east.crash()
+    assert played.run(FAILOVER, {"to": "west"}).outcome == "succeeded"
+    return played
+
+
 WRONG = [
     pytest.param(writer_dies, "east is dead", "interlock failover --to west", id="the writer is dead"),
     pytest.param(standby_dies, "west is dead", "start it, fenced: it is the standby", id="the standby is dead"),
@@ -92,15 +102,27 @@ def test_a_channel_that_stopped_by_itself_is_told_beside_its_dead_source() -> No
 
 
 def test_a_dead_one_whose_writes_were_taken_over_is_one_problem_and_its_way_on_is_a_rejoin() -> None:
-    played = Stage()
-    played.pair.east.set_read_only(on=True)
-    played.settle()
-    played.pair.east.crash()
-    assert played.run(FAILOVER, {"to": "west"}).outcome == "succeeded"
-    ((what, hint),) = [(what, hint) for what, hint in problems(played) if "channel" not in what]
+    ((what, hint),) = problems(failed_over())
     assert what.startswith("east is dead")
     assert "east is marked as failed since" in what
     assert hint == "start it, fenced, then `interlock rejoin east`"
+
+
+def test_a_receiver_that_somebody_started_before_the_rejoin_is_told() -> None:
+    """A server that restarts does it by itself."""
+    played = failed_over()
+    played.pair.to_west.receiving = True
+    ((what, hint),) = [(what, hint) for what, hint in problems(played) if "receives" in what]
+    assert what == "west receives from east, which failed: what was lost comes by itself, over what was written since"
+    assert hint == "stop its receiver on west, at once; `interlock rejoin east` starts it again"
+
+
+def test_what_stands_though_its_source_is_gone_is_not_started_without_a_look() -> None:
+    played = Stage()
+    played.pair.to_west.stop()
+    writer_dies(played)
+    hints = [hint for what, hint in problems(played) if what.startswith("the channel from east to west does not run")]
+    assert hints == ["`interlock plan failover --to west` says how it is started with nothing lost"]
 
 
 def test_an_applier_that_a_quiesce_stopped_is_started_by_the_rejoin() -> None:
