@@ -111,7 +111,7 @@ def _heard(row: Row) -> str:
 
 BUSY_WORKERS = (
     "SELECT COUNT(*) AS busy FROM information_schema.processlist "
-    "WHERE command = 'Slave_worker' AND state <> 'Waiting for work from SQL thread'"
+    "WHERE command = 'Slave_worker' AND NOT state <=> 'Waiting for work from SQL thread'"
 )
 """The applier's own state says that all is read while its workers still apply it (slave_parallel_threads; tried on 10.11)."""
 

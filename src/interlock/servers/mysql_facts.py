@@ -36,7 +36,7 @@ WORKER_ERRORS = (
 )
 BUSY_WORKERS = (
     "SELECT COUNT(*) AS busy FROM performance_schema.threads t JOIN information_schema.processlist p ON p.id = t.processlist_id "
-    "WHERE t.name IN ('thread/sql/replica_worker', 'thread/sql/slave_worker') AND p.state <> 'Waiting for an event from Coordinator'"
+    "WHERE t.name IN ('thread/sql/replica_worker', 'thread/sql/slave_worker') AND NOT p.state <=> 'Waiting for an event from Coordinator'"
 )
 """The coordinator says that all is read while its workers still apply it (replica_parallel_workers, 4 from 8.0.27 on; tried on 9.7)."""
 OWNED = "SELECT @@GLOBAL.gtid_owned AS owned"
