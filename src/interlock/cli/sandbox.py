@@ -97,7 +97,7 @@ def stop(context: Context) -> Answer:
 def down(context: Context) -> Answer:
     """End its processes and remove its folder. Without `--dir` the usual one, and none while another one's topology is in use."""
     directory, used = folder(context), the_one_meant(context)
-    if used != directory:
+    if used.resolve() != directory.resolve():
         raise UsageError(
             f"the topology in use is that of the sandbox in {used}, and {directory} would be removed",
             hint=f"say which: interlock sandbox down --dir {used}, or --dir {directory}",
