@@ -85,7 +85,7 @@ def test_a_plan_shows_what_a_run_sends_and_changes_nothing(pair: Sandbox, env: d
     sent = [line for step in _steps(interlock("switchover", "--to", to, "--json", env=env)) for line in step["script"]]
     assert sent
     assert "expected outage: not known yet" in planned.out
-    assert "the last run of this pair" in interlock("plan", "switchover", env=env).out
+    assert "the last run of switchover on this pair" in interlock("plan", "switchover", env=env).out
     flat = re.sub(r"\s+", "", planned.out)  # statements are wrapped at the terminal's width
     assert [line for line in sent if re.sub(r"\s+", "", line) not in flat] == []
 
