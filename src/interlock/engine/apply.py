@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from interlock.actions.fencing import look_at
 from interlock.clock import Deadline
 from interlock.dataclass import dataclass
 from interlock.decisions.fencing import proof_among, type_it
-from interlock.decisions.writes import writers
 from interlock.engine.execution import Execution
+from interlock.engine.open_now import open_masters, seen_masters
+from interlock.engine.scripts import agent_of
 from interlock.engine.states import Event, State
-from interlock.errors import BoundReached, DriverError, OutcomeUnknown, StatementFailed, StepFailed
+from interlock.errors import BoundReached, DriverError, OutcomeUnknown, StepFailed
 from interlock.model.comparing import BeginComparison, StopComparison
 from interlock.model.effects import (
     CallHttp,
@@ -24,7 +25,6 @@ from interlock.model.effects import (
     EraseNote,
     Fence,
     FenceOutside,
-    FencingEffect,
     GuardTables,
     Hold,
     KillSessions,
@@ -52,12 +52,10 @@ from interlock.model.effects import (
     WriteNote,
     target_of,
 )
-from interlock.model.facts import WriteFacts
 from interlock.model.mending import MendEffect, MendRows, TakeRowsBack
 from interlock.model.returning import BeginCopy, EndReturn, KeepLosses, ReturnEffect, SetHeld, StopCopy, TakeBack
 from interlock.model.tables import AlterTable
 from interlock.model.topology import ServerName
-from interlock.ports import FenceAgent, World
 
 _CLOSE_WITHIN_S = 2.0
 
@@ -83,36 +81,6 @@ class Watch:
 _NOBODY = Watch()
 
 
-def scripts(world: World, effects: Sequence[Effect]) -> tuple[str, ...]:
-    """The words of the effects, each line with its target: `west: SET GLOBAL read_only=0`."""
-    lines: list[str] = []
-    for effect in effects:
-        match effect:
-            case Fence() | Open() | SetEventScheduler() | KillSessions() | RunSql() | WriteNote() | EraseNote():
-                lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
-            case Repoint() | StopApplier() | StartApplier() | StopReceiver() | StartReceiver() | SendHeartbeat() | SetSemiSync():
-                lines += [f"{effect.server}: {line}" for line in world.server(effect.server).script(effect)]
-            case CloseSegment() | OpenSegment() | NoteOwner() | GuardTables():
-                lines += [f"{effect.server}: {line}" for line in world.server(effect.server).segments.script(effect)]
-            case AlterTable():
-                lines += [f"{effect.server}: {line}" for line in world.server(effect.server).tables.script(effect)]
-            case FenceOutside() | ReleaseOutside():
-                lines += [f"{effect.agent}: {line}" for line in agent_of(world, effect).script(effect)]
-            case SetMark() | ClearMark():
-                lines += world.marks.script(effect)
-            case KeepLosses() | TakeBack() | BeginCopy() | StopCopy() | SetHeld() | EndReturn():
-                lines += world.returning(effect.cluster).script(effect)
-            case BeginComparison() | StopComparison():
-                lines += world.comparer(effect.cluster).script(effect)
-            case MendRows() | TakeRowsBack():
-                lines += [f"{effect.server}: {line}" for line in world.mender.script(effect)]
-            case Hold() | Release() | PointTo() | RestoreRoute():
-                lines += [f"{effect.route}: {line}" for line in world.route(effect.route).script(effect)]
-            case RunCommand() | CallHttp() | CopyLogs():
-                lines += world.outside.script(effect)
-    return tuple(lines)
-
-
 def touched_servers(effects: Sequence[Effect]) -> set[ServerName]:
     return {
         e.server for e in effects if isinstance(e, ServerEffect | SegmentEffect | TableEffect | ChannelEffect | ReturnEffect | MendEffect)
@@ -134,16 +102,6 @@ def carry_out(execution: Execution, effects: Sequence[Effect], deadline: Deadlin
     else:
         for effect in effects:
             _one(execution, effect, deadline, watch)
-
-
-def agent_of(world: World, effect: FencingEffect) -> FenceAgent:
-    """StatementFailed if the topology has it no more."""
-    for agent in world.fence_agents(effect.cluster):
-        if agent.name == effect.agent:
-            return agent
-    raise StatementFailed(
-        f"{effect.cluster} has no way of fencing named {effect.agent}", hint="give the topology file that the run began with"
-    )
 
 
 def _fence_outside(execution: Execution, effects: Sequence[Effect], deadline: Deadline, watch: Watch) -> None:
@@ -291,26 +249,13 @@ def _opening(execution: Execution, sending: Callable[[], None]) -> Callable[[], 
     return send
 
 
-def open_masters(world: World, besides: Collection[ServerName] = ()) -> tuple[ServerName, ...]:
-    """The masters that are seen to take writes. One that does not answer is not among them; those of `besides` are not asked."""
-    return writers(_seen_masters(world, besides))
-
-
-def _seen_masters(world: World, besides: Collection[ServerName] = ()) -> list[WriteFacts]:
-    seen: list[WriteFacts] = []
-    for master in (each for each in world.topology.masters() if each.name not in besides):
-        with suppress(DriverError):  # it is not seen to take writes; whoever must know that it does not, proves it
-            seen.append(world.server(master.name).write_facts())
-    return seen
-
-
 @contextmanager
 def _opening_nothing(execution: Execution, deadline: Deadline) -> Iterator[None]:
     """A team's own step must not open a server behind the interlock's back; its text tells nothing of what it does.
 
     What it opened is fenced again at once, and StepFailed names it. One that did not answer before may have been the writer all along.
     """
-    closed = {seen.server for seen in _seen_masters(execution.world) if seen.read_only}
+    closed = {seen.server for seen in seen_masters(execution.world) if seen.read_only}
     try:
         yield
     finally:
@@ -322,12 +267,3 @@ def _opening_nothing(execution: Execution, deadline: Deadline) -> Iterator[None]
             f"a step that is not the interlock's let {' and '.join(opened)} take writes; fenced again",
             hint="only server.open may let a server take writes",
         )
-
-
-def no_second_writer(world: World) -> None:
-    """StepFailed if two masters take writes, and not each of its own segments."""
-    if world.topology.segments:
-        return
-    open_now = open_masters(world)
-    if len(open_now) > 1:
-        raise StepFailed(f"{' and '.join(open_now)} take writes at the same time", hint="only server.open may let a server take writes")

@@ -11,11 +11,12 @@ from typing import Any, cast
 from interlock.actions.action import Action, facts_type
 from interlock.clock import Deadline
 from interlock.decisions.replication import is_channel_healthy
-from interlock.engine.apply import carry_out, scripts, touched_servers
+from interlock.engine.apply import carry_out, touched_servers
 from interlock.engine.events import UndoBegan, UndoEnded
 from interlock.engine.execution import Execution
 from interlock.engine.forward import needs_no_answer, steps_of
 from interlock.engine.journal import Intent, RecordKind
+from interlock.engine.scripts import scripts
 from interlock.engine.steps import BoundStep, bind
 from interlock.errors import DriverError, LeaseLost, NotPermitted, StepFailed, StoreFailed
 from interlock.model.codec import from_plain

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from interlock.clock import Deadline
-from interlock.engine.apply import carry_out, no_second_writer, open_masters
+from interlock.engine.apply import carry_out
 from interlock.engine.back import (
     UndoFailed,
     go_back,
@@ -22,6 +22,7 @@ from interlock.engine.execution import Execution, StopRequested
 from interlock.engine.forward import fenced_outside, opens_a_server
 from interlock.engine.halting import halt, shut_again
 from interlock.engine.journal import Entry, RecordKind
+from interlock.engine.open_now import no_second_writer, open_masters, seen_masters
 from interlock.engine.report import ProblemReport
 from interlock.engine.states import EXIT_CODES, Event, State
 from interlock.errors import DriverError, InterlockError, LeaseLost, PairBusy, Refused, StepFailed, StoreFailed, UsageError
@@ -185,7 +186,9 @@ def _nobody_writes(execution: Execution) -> list[ProblemReport]:
 def _halt(execution: Execution, problems: list[ProblemReport], stuck: str = "") -> None:
     """`stuck`: why there is no way back. Then none is printed."""
     left_open = (*halt(execution), *shut_again(execution))
-    problems += [ProblemReport(what=what, hint=_close_it(execution)) for what in left_open]
+    if left_open:
+        hint = _close_it(execution)
+        problems += [ProblemReport(what=what, hint=hint) for what in left_open]
     may_have_opened = opens_a_server(execution.playbook) and intents_of_writes(execution)
     if not (may_have_opened or touched_segments(execution)) and (open_now := open_masters(execution.world)):
         problems.append(ProblemReport(what=f"this run has opened nothing: {' and '.join(open_now)} takes the writes as before"))
@@ -198,12 +201,10 @@ def _halt(execution: Execution, problems: list[ProblemReport], stuck: str = "") 
 
 def _close_it(execution: Execution) -> str:
     """What a person does about a server that could not be proved closed. One that is dead is what a failover is for."""
-    fenced: list[ClusterName] = []
-    for master in execution.world.topology.masters():
-        with suppress(DriverError):
-            fenced += [master.cluster] if execution.world.server(master.name).write_facts().read_only else []
+    topology = execution.world.topology
+    fenced = [topology.server(seen.server).cluster for seen in seen_masters(execution.world) if seen.read_only]
     by_hand = "fence it from outside, or stop it"
-    if len(fenced) != 1 or execution.world.topology.segments:
+    if len(fenced) != 1 or topology.segments:
         return by_hand
     return f"{by_hand}; if it is dead, interlock failover --to {fenced[0]}"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from interlock.clock import Deadline
-from interlock.engine.apply import carry_out, open_masters
+from interlock.engine.apply import carry_out
 from interlock.engine.back import intents_of, intents_of_writes, look_again_at_fences, touched_segments
 from interlock.engine.execution import Execution
 from interlock.engine.forward import opens_a_server
+from interlock.engine.open_now import open_masters
 from interlock.errors import DriverError, StepFailed
 from interlock.model.effects import CloseSegment, Fence
 from interlock.model.topology import ServerName

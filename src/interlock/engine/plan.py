@@ -12,9 +12,9 @@ from typing import Any, cast
 
 from interlock.actions.action import Action
 from interlock.dataclass import dataclass
-from interlock.engine.apply import scripts
 from interlock.engine.forward import critical_spans, steps_of
 from interlock.engine.roles import pair_roles
+from interlock.engine.scripts import scripts
 from interlock.engine.steps import BoundStep, bind, plain_args
 from interlock.errors import DriverError, InterlockError, Refused
 from interlock.model.codec import to_plain

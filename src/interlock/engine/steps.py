@@ -11,10 +11,11 @@ from interlock.actions.action import Action, Check
 from interlock.clock import Deadline
 from interlock.dataclass import dataclass
 from interlock.decisions.fencing import sentence
-from interlock.engine.apply import Watch, carry_out, scripts, touched_servers
+from interlock.engine.apply import Watch, carry_out, touched_servers
 from interlock.engine.events import StepActs, StepBegan, StepEnded, StepWaits
 from interlock.engine.execution import Execution
 from interlock.engine.journal import Entry, Intent, RecordKind
+from interlock.engine.scripts import scripts
 from interlock.engine.states import Event, State
 from interlock.errors import DriverError, OutcomeUnknown, StepFailed
 from interlock.model.codec import to_plain

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from interlock.dataclass import dataclass
-from interlock.engine.apply import scripts
 from interlock.engine.journal import Progress, RecordKind, progress_by
+from interlock.engine.scripts import scripts
 from interlock.engine.states import FINAL, State
 from interlock.errors import StoreFailed
 from interlock.model.effects import Fence, Hold, Open, PointTo, RunSql

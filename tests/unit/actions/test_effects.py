@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from interlock.actions.catalogue import catalogue
-from interlock.engine.apply import agent_of
+from interlock.engine.scripts import agent_of
 from interlock.model.comparing import BeginComparison, StopComparison
 from interlock.model.effects import (
     CallHttp,
