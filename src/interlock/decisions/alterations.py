@@ -123,10 +123,10 @@ def _made_for_a_foreign_key(lines: Mapping[str, str], changes: Sequence[Change],
     what took its place can't be dropped again (MySQL manual, "FOREIGN KEY Constraints"; 1553, tried on MariaDB 10.11 and MySQL 9.7).
     """
     going = {_place(change) for change in changes if isinstance(change, OldKey)}
-    served = {_columns(line) for what, line in lines.items() if what.startswith("constraint ") and "FOREIGN KEY" in line}
-    served = {each for each in served if each and tuple(columns[: len(each)]) == each}
-    keys = ((what, line) for what, line in lines.items() if line.startswith("KEY ") and what not in going)
-    return next((name_in(line) for _, line in keys if _columns(line) in served), "")
+    foreign = {_columns(line) for what, line in lines.items() if what.startswith("constraint ") and "FOREIGN KEY" in line}
+    served = {each for each in foreign if each and tuple(columns[: len(each)]) == each}
+    stay = (line for what, line in lines.items() if line.startswith("KEY ") and what not in going)
+    return next((name_in(line) for line in stay if _columns(line) in served), "")
 
 
 def _columns(line: str) -> tuple[str, ...]:
