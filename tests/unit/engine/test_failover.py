@@ -131,25 +131,26 @@ def test_what_somebody_with_another_store_quiesced_is_not_opened_before_it_was_r
     assert played.run(FAILOVER, {**TO_WEST, "but_quiesced": "west"}).outcome == "succeeded"
 
 
-def test_what_came_and_is_not_applied_keeps_the_other_side_closed() -> None:
+def dead_before_all_is_applied() -> Stage:
+    """West received all of east, and applies nothing for an hour."""
     played = Stage()
     played.pair.to_west.apply_delay_s = 3600.0
     played.pair.clock.sleep(0.2)
     played.pair.east.set_read_only(on=True)
     played.settle()
     played.pair.east.crash()
+    return played
+
+
+def test_what_came_and_is_not_applied_keeps_the_other_side_closed() -> None:
+    played = dead_before_all_is_applied()
     report = played.run(FAILOVER, {**TO_WEST, "max_apply": "2s"})
     assert (report.outcome, played.pair.writers(), played.sent(Open, "west")) == ("rolled_back", (), 0)
 
 
 def test_what_came_is_still_there_after_an_applier_that_broke_while_it_caught_up() -> None:
     """MariaDB throws away what it received if a thread is started while neither ran, and the dead one can't send it again."""
-    played = Stage()
-    played.pair.to_west.apply_delay_s = 3600.0
-    played.pair.clock.sleep(0.2)
-    played.pair.east.set_read_only(on=True)
-    played.settle()
-    played.pair.east.crash()
+    played = dead_before_all_is_applied()
     came = played.pair.to_west.received
     played.when(
         lambda event: isinstance(event, StepWaits) and event.step == "so_far",
